@@ -1,0 +1,50 @@
+import tseslint from 'typescript-eslint';
+
+// Imports go deploy, bench, test -> proxy -> inspect, never back.
+const noImport = (...patterns) => ['error', { patterns: patterns.map((p) => ({ group: [p] })) }];
+
+export default tseslint.config(
+  { ignores: ['dist/', 'node_modules/'] },
+  ...tseslint.configs.strict,
+  {
+    files: ['**/*.ts'],
+    rules: {
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-non-null-assertion': 'error',
+      eqeqeq: 'error',
+      'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
+      'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
+    },
+  },
+  {
+    // The inspector has no clock, no chance and no input or output.
+    files: ['inspect/**/*.ts'],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        'Date',
+        'Buffer',
+        'process',
+        'console',
+        'setTimeout',
+        'setInterval',
+        'performance',
+      ],
+      'no-restricted-properties': ['error', { object: 'Math', property: 'random' }],
+      'no-restricted-imports': noImport('node:*', '**/proxy/**', '**/deploy/**', '**/test/**'),
+    },
+  },
+  {
+    files: ['proxy/**/*.ts'],
+    rules: { 'no-restricted-imports': noImport('**/deploy/**', '**/test/**', '**/bench/**') },
+  },
+  {
+    files: ['proxy/**/*.ts'],
+    ignores: ['proxy/config.ts'],
+    rules: { 'no-restricted-properties': ['error', { object: 'process', property: 'env' }] },
+  },
+  {
+    files: ['test/**/*.ts'],
+    rules: { 'max-lines-per-function': 'off' },
+  },
+);

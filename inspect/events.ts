@@ -1,0 +1,276 @@
+// The vocabulary: everything the inspector can say, as `kind`-tagged values without behaviour.
+
+/** Microseconds since the Unix epoch, UTC. A double holds them exactly until the year 2255. */
+export type Micros = number;
+
+/** Who sent the bytes: the SMTP client or the SMTP server (RFC 5321 §2.1). */
+export type Direction = 'client' | 'server';
+
+/** Half-open range of octet offsets in the sender's stream: `0 <= start <= end`. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** How a line ended on the wire. RFC 5321 §2.3.8 allows only `crlf`; `none` is a line cut by close or cap. */
+export type Terminator = 'crlf' | 'lf' | 'cr' | 'none';
+
+/** The phases of one SMTP connection, in the order in which a plain session meets them. */
+export type Phase =
+  | 'connect'
+  | 'greeting'
+  | 'hello'
+  | 'starttls'
+  | 'tls'
+  | 'auth'
+  | 'mail'
+  | 'rcpt'
+  | 'data'
+  | 'message'
+  | 'reset'
+  | 'quit'
+  | 'other'
+  | 'close';
+
+/** A reply without its text: what a phase keeps of it (RFC 5321 §4.2, RFC 2034 §4). */
+export interface ReplyCode {
+  /** Three digits, as of the last line: Postfix and most clients go by that one. */
+  readonly code: number;
+  /** `5.7.1`, where the server sent one. */
+  readonly enhanced?: string;
+  /** Number of lines. */
+  readonly lines: number;
+  /** Text of the first line without code and enhanced code; absent where it may hold a secret (AUTH). */
+  readonly text?: string;
+}
+
+/** What the ClientHello and the ServerHello say in the clear (RFC 8446 §4.1, RFC 6066 §3). */
+export interface TlsFacts {
+  /** `TLSv1.3` and so on; absent until the ServerHello is seen. */
+  readonly version?: string;
+  readonly sni?: string;
+}
+
+/** Who ended the connection: a peer, or ehlowire itself. */
+export type CloseBy = Direction | 'shim';
+export type CloseHow = 'fin' | 'rst' | 'timeout';
+
+export interface Close {
+  readonly by: CloseBy;
+  readonly how: CloseHow;
+}
+
+/** What is odd about a greeting; the rows of the greeting table are named after these. */
+export type GreetingDefect =
+  /** Ends in a continuation line `220-`: no last line (RFC 5321 §4.2.1). */
+  | 'unfinished'
+  /** Octets behind the last terminator, or no terminator at all. */
+  | 'no-terminator'
+  /** The code is followed neither by a space nor by a hyphen. */
+  | 'no-separator'
+  /** The code is followed by a tab. */
+  | 'tab-separator'
+  /** A last line with a code and nothing else. */
+  | 'empty-text'
+  /** Text made only of `2`, `0`, `*`, space and tab: a middlebox hid it (Cisco `inspect esmtp`). */
+  | 'masked'
+  | 'bare-lf'
+  | 'bare-cr'
+  /** Lines of one reply carry different codes (RFC 5321 §4.2.1: MUST be the same). */
+  | 'mixed-codes'
+  | 'leading-blank'
+  | 'leading-junk'
+  | 'eight-bit'
+  | 'nul'
+  /** A line over 512 octets (RFC 5321 §4.5.3.1.5). */
+  | 'over-long'
+  /** The first word is not a domain or an address literal (RFC 5321 §4.2: `220 <domain>`). */
+  | 'no-domain'
+  /** A 4xx or 5xx: the server refuses the connection (RFC 5321 §3.1, RFC 7504). */
+  | 'refusal'
+  /** Neither 220 nor 4xx nor 5xx. */
+  | 'wrong-code'
+  /** No octet at all. */
+  | 'empty';
+
+/** What is known of a server's greetings. `teaser`: honest `220-` first, the rest after a wait (postscreen). */
+export type GreetingClass = 'wellformed' | 'teaser' | 'truncated' | 'malformed';
+
+/** Oddities that do not end a connection. The detail of each is one short escaped phrase. */
+export type Anomaly =
+  /** Client octets before the greeting was complete (RFC 5321 §3.1). */
+  | 'early-talker'
+  /** A client went on behind a command that must end a pipelined group (RFC 2920 §3.1). */
+  | 'improper-pipelining'
+  | 'bare-lf'
+  | 'bare-cr'
+  | 'nul'
+  | 'eight-bit'
+  | 'line-too-long'
+  | 'unknown-command'
+  | 'bad-syntax'
+  /** HTTP spoken at an SMTP port: a confused or abused browser. */
+  | 'http'
+  /** A PROXY protocol header where none was agreed. */
+  | 'proxy-header'
+  /** `LF . CRLF` and its kin inside DATA: some server would end the message there (SMTP smuggling). */
+  | 'end-of-data-lookalike'
+  /** The greeting has defects; the detail names them. */
+  | 'greeting-malformed'
+  /** A server line that is not a reply line (RFC 5321 §4.2). */
+  | 'malformed-reply'
+  | 'mixed-codes'
+  /** A reply that no command asked for. */
+  | 'unsolicited-reply'
+  /** The server answered before the message or chunk had ended. */
+  | 'early-reply'
+  /** 421 outside of a QUIT: the server is closing (RFC 5321 §3.8). */
+  | 'service-closing'
+  /** Plain octets behind STARTTLS or behind its reply: command or response injection (RFC 3207 §6). */
+  | 'starttls-injection'
+  /** STARTTLS was agreed, and what follows is not TLS. */
+  | 'not-tls'
+  /** LHLO, or one reply per recipient, on an SMTP port (RFC 2033). */
+  | 'lmtp'
+  /** Octets that we never saw; what follows is read with care. */
+  | 'gap'
+  /** Silence beyond the time RFC 5321 §4.5.3.2 asks the other side to wait. */
+  | 'silence'
+  /** A cap was met or the stream made no sense: from here the octets are only counted. */
+  | 'opaque';
+
+/** Where a stretch of one side's stream lies, and when its first and last octets were read. */
+interface Stretch {
+  readonly from: Direction;
+  readonly span: Span;
+  readonly started: Micros;
+  readonly at: Micros;
+}
+
+/** A command line (RFC 5321 §4.1). The argument never holds a credential. */
+export interface CommandEvent extends Stretch {
+  readonly kind: 'command';
+  readonly from: 'client';
+  /** Upper case; one of the known verbs, or `?`. */
+  readonly verb: string;
+  readonly argument: string;
+  readonly terminator: Terminator;
+}
+
+/** A whole reply, all lines (RFC 5321 §4.2.1). */
+export interface ReplyEvent extends Stretch, ReplyCode {
+  readonly kind: 'reply';
+  readonly from: 'server';
+  /** The phase that it belongs to; absent where nothing asked for it. */
+  readonly answers?: Phase;
+  /** Texts of the lines, capped in number and length. */
+  readonly texts: readonly string[];
+}
+
+/** A message's or chunk's octets as sent, end-of-data included (RFC 5321 §4.1.1.4, RFC 3030 §2). */
+export interface ContentEvent extends Stretch {
+  readonly kind: 'content';
+  readonly from: 'client';
+  readonly how: 'data' | 'bdat';
+  /** This stretch ends the message. */
+  readonly last: boolean;
+}
+
+/** A line of an AUTH exchange: its place is known, its content is not kept (RFC 4954 §4). */
+export interface SecretEvent extends Stretch {
+  readonly kind: 'secret';
+}
+
+/** A line that was cut, or that was not part of any dialogue. */
+export interface FragmentEvent extends Stretch {
+  readonly kind: 'fragment';
+}
+
+/** Octets that were only counted: TLS, or a stream behind a cap. One at the end of each side. */
+export interface OpaqueEvent extends Stretch {
+  readonly kind: 'opaque';
+}
+
+/** Octets that never reached us. */
+export interface GapEvent extends Stretch {
+  readonly kind: 'gap';
+}
+
+/** The TLS hellos were read. */
+export interface TlsEvent extends TlsFacts {
+  readonly kind: 'tls';
+  readonly from: Direction;
+  readonly at: Micros;
+}
+
+/**
+ * A phase ended. Phases follow one another: a command that was pipelined starts when the reply before it
+ * ended, so for every session `waited + duration`, summed over its phases, is its whole time.
+ */
+export interface PhaseEvent {
+  readonly kind: 'phase';
+  readonly phase: Phase;
+  /** When it ended. */
+  readonly at: Micros;
+  readonly started: Micros;
+  /** From the connection's start to this phase's start. */
+  readonly sinceConnect: Micros;
+  readonly duration: Micros;
+  /** Between the end of the phase before and this start: the client's own time. */
+  readonly waited: Micros;
+  readonly verb?: string;
+  readonly argument?: string;
+  readonly reply?: ReplyCode;
+  /** Octets of the message or chunk. */
+  readonly bytes?: number;
+  /** From the phase's start to the last octet of the message: the rest of the duration is the server's. */
+  readonly transfer?: Micros;
+  readonly tls?: TlsFacts;
+  readonly greeting?: { readonly class: GreetingClass; readonly defects: readonly GreetingDefect[] };
+  readonly close?: Close;
+}
+
+export type PhaseEntry = readonly [
+  phase: Phase,
+  sinceConnect: Micros,
+  duration: Micros,
+  code: number | undefined,
+];
+
+/** The connection ended: its whole story. */
+export interface SessionEvent {
+  readonly kind: 'session';
+  readonly at: Micros;
+  readonly started: Micros;
+  readonly phases: readonly PhaseEntry[];
+  /** Phases beyond the cap. */
+  readonly phasesOmitted: number;
+  /** The last EHLO or HELO name. */
+  readonly hello?: string;
+  readonly tls?: TlsFacts;
+  /** Messages that the server took responsibility for (2xx). */
+  readonly messages: number;
+  readonly bytes: { readonly client: number; readonly server: number };
+  readonly close: Close;
+}
+
+export interface AnomalyEvent {
+  readonly kind: 'anomaly';
+  readonly anomaly: Anomaly;
+  readonly direction: Direction;
+  readonly at: Micros;
+  readonly detail: string;
+}
+
+export type SmtpEvent =
+  | CommandEvent
+  | ReplyEvent
+  | ContentEvent
+  | SecretEvent
+  | FragmentEvent
+  | OpaqueEvent
+  | GapEvent
+  | TlsEvent
+  | PhaseEvent
+  | SessionEvent
+  | AnomalyEvent;

@@ -1,0 +1,40 @@
+// Every cap of the inspector, with its reason. Octets unless the name says otherwise.
+
+/** A command line, RFC 5321 §4.5.3.1.4 (512) plus the extensions' room (RFC 4954 §4.3: 12288 for AUTH). */
+export const COMMAND_LINE = 12_288;
+
+/** A reply line before it is cut: RFC 5321 §4.5.3.1.5 asks 512; smtplib refuses beyond 8192. */
+export const REPLY_LINE = 8_192;
+
+/** What RFC 5321 §4.5.3.1.5 allows a reply or command line; beyond it is worth a remark. */
+export const LINE_BY_RFC = 512;
+
+/** Lines of one reply whose texts are kept: EHLO replies have 10 to 20. Further lines are only counted. */
+export const REPLY_TEXTS = 64;
+
+/** Characters kept of a line's text or of an argument: enough for any path (RFC 5321 §4.5.3.1.3: 256). */
+export const TEXT = 512;
+
+/** Characters of a peer's text quoted in an anomaly's detail. */
+export const QUOTE = 64;
+
+/** A greeting that is kept whole for judging: smtplib refuses beyond 8192 octets, so does everyone. */
+export const GREETING = 8_192;
+
+/** Commands that wait for their replies. Postfix sends up to 50 RCPTs in one group; RFC 5321 asks for 100. */
+export const PENDING_COMMANDS = 1_024;
+
+/** Client octets kept while a reply decides what they are (behind DATA, STARTTLS, AUTH). */
+export const UNDECIDED = 65_536;
+
+/** A handshake message that is reassembled for its hello (RFC 8446 §4: 2^24 by form; real ones < 4 KiB). */
+export const TLS_HELLO = 16_384;
+
+/** A TLS record's payload: RFC 8446 §5.2 and RFC 5246 §6.2.3 (2^14 + 2048). */
+export const TLS_RECORD = 18_432;
+
+/** Phases listed in a session's line; the rest are counted. */
+export const SESSION_PHASES = 256;
+
+/** Anomalies told per connection and kind; a hostile peer could otherwise fill a disk. */
+export const ANOMALIES_OF_A_KIND = 3;
