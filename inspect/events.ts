@@ -262,6 +262,30 @@ export interface AnomalyEvent {
   readonly detail: string;
 }
 
+/** A greeting was changed on its way to the client; `before` and `after` are escaped texts. */
+export interface RepairEvent {
+  readonly kind: 'repair';
+  readonly at: Micros;
+  readonly defect: GreetingDefect;
+  readonly before: string;
+  readonly after: string;
+  /** How long the client waited for it: from the greeting's first octet, or the connection's start. */
+  readonly held: Micros;
+}
+
+/** What a path does with a server's connections: nothing, repair in place, or hold and complete. */
+export type Policy = 'observe' | 'repair' | 'relay';
+
+/** What is known of a server changed. */
+export interface LearnedEvent {
+  readonly kind: 'learned';
+  readonly at: Micros;
+  readonly greeting: GreetingClass;
+  readonly policy: Policy;
+  /** One plain sentence. */
+  readonly because: string;
+}
+
 export type SmtpEvent =
   | CommandEvent
   | ReplyEvent
