@@ -1,0 +1,40 @@
+// Octets as text: one octet one character, and the escaped, capped quotes that go into logs.
+
+/** One octet, one character (ISO 8859-1): nothing is lost, nothing is decoded. Shape: U+0000 to U+00FF. */
+export function latin1(bytes: Uint8Array): string {
+  let text = '';
+  for (let start = 0; start < bytes.length; start += CHUNK) {
+    text += String.fromCharCode(...bytes.subarray(start, start + CHUNK));
+  }
+  return text;
+}
+
+/**
+ * Octets as printable ASCII with the escapes of C: `\r` `\n` `\t` `\\`, and `\xNN` for other controls and
+ * 8-bit. At most `cap` characters; where something was left out the last one is `…`. No escape is cut.
+ */
+export function escapeText(bytes: Uint8Array, cap: number): string {
+  let text = '';
+  // The longest text that still leaves room for the mark.
+  let cut = '';
+  for (const byte of bytes) {
+    text += escapeOctet(byte);
+    if (text.length > cap) return cap > 0 ? `${cut}…` : '';
+    if (text.length < cap) cut = text;
+  }
+  return text;
+}
+
+function escapeOctet(byte: number): string {
+  const named = NAMED[byte];
+  if (named !== undefined) return named;
+  if (byte >= SPACE && byte <= TILDE) return String.fromCharCode(byte);
+  return `\\x${byte.toString(16).padStart(2, '0')}`;
+}
+
+const SPACE = 0x20;
+const TILDE = 0x7e;
+const NAMED: Readonly<Record<number, string>> = { 0x09: '\\t', 0x0a: '\\n', 0x0d: '\\r', 0x5c: '\\\\' };
+
+// Arguments per call: engines overflow their stack somewhere beyond 65,535.
+const CHUNK = 8_192;
