@@ -286,6 +286,29 @@ export interface LearnedEvent {
   readonly because: string;
 }
 
+/** A policy refused something. */
+export interface BlockedEvent {
+  readonly kind: 'blocked';
+  readonly at: Micros;
+  /** The rule's name, `connections-per-client` for example. */
+  readonly rule: string;
+  /** What was done: `refuse`, `close`… */
+  readonly action: string;
+  readonly direction: Direction;
+  readonly detail?: string;
+}
+
+/** We missed something ourselves: a ring was full, a log could not keep up. */
+export interface LossEvent {
+  readonly kind: 'loss';
+  readonly at: Micros;
+  readonly source: 'log' | 'ring' | 'capture';
+  /** Segments; of the log: lines. */
+  readonly count: number;
+  /** How many of each event, where that is known. */
+  readonly of?: Readonly<Record<string, number>>;
+}
+
 export type SmtpEvent =
   | CommandEvent
   | ReplyEvent

@@ -1,0 +1,159 @@
+// What can go wrong outside of this program, as values: a closed catalogue, one line and an exit code for each.
+
+/** Every failure that an operator can meet. Tests and callers match on these, never on texts. */
+export type FaultCode = keyof typeof CATALOGUE;
+
+export interface Fault {
+  readonly kind: 'fault';
+  readonly code: FaultCode;
+  /** What failed. */
+  readonly what: string;
+  /** On what: an address, a file, a key. */
+  readonly on: string;
+  /** What to do about it. */
+  readonly mend: string;
+  readonly cause?: unknown;
+}
+
+interface Entry {
+  readonly what: string;
+  readonly mend: string;
+  readonly exit: 1 | 2;
+}
+
+/** Texts may be sharpened where the caller knows more; the code stays. */
+export function createFault(
+  code: FaultCode,
+  on: string,
+  more: { readonly what?: string; readonly mend?: string; readonly cause?: unknown } = {},
+): Fault {
+  const { what, mend }: Entry = CATALOGUE[code];
+  return { kind: 'fault', code, what, on, mend, ...more };
+}
+
+export function isFault(value: unknown): value is Fault {
+  return typeof value === 'object' && value !== null && (value as { kind?: unknown }).kind === 'fault';
+}
+
+/** `<what failed>: <on what>: <what to do>`, one line whatever the parts hold. */
+export function formatFault({ what, on, mend }: Fault): string {
+  return [what, on, mend].map(oneLine).join(': ');
+}
+
+/** DESIGN §7: 1 failed, 2 wrong usage or configuration. */
+export function exitCode(fault: Fault): number {
+  return CATALOGUE[fault.code].exit;
+}
+
+/** The errno name of a node error (`EADDRINUSE`), or an empty text. */
+export function errno(error: unknown): string {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  return typeof code === 'string' ? code : '';
+}
+
+/** Why a listener could not be opened on an address. */
+export function listenFault(on: string, error: unknown): Fault {
+  return createFault(LISTEN[errno(error)] ?? 'listen-failed', on, withErrno(error));
+}
+
+/** Why no connection to an address came about. */
+export function connectFault(on: string, error: unknown): Fault {
+  return createFault(CONNECT[errno(error)] ?? 'connect-failed', on, withErrno(error));
+}
+
+const LISTEN: Readonly<Record<string, FaultCode>> = {
+  EADDRINUSE: 'port-in-use',
+  EACCES: 'port-forbidden',
+  EPERM: 'port-forbidden',
+  EADDRNOTAVAIL: 'address-unavailable',
+  EAFNOSUPPORT: 'address-unavailable',
+  EINVAL: 'address-unavailable',
+  ENOTFOUND: 'name-unknown',
+  EAI_AGAIN: 'name-unresolved',
+};
+
+const CONNECT: Readonly<Record<string, FaultCode>> = {
+  ECONNREFUSED: 'refused',
+  ETIMEDOUT: 'timed-out',
+  EHOSTUNREACH: 'unreachable',
+  ENETUNREACH: 'unreachable',
+  EADDRNOTAVAIL: 'unreachable',
+  ENOTFOUND: 'name-unknown',
+  EAI_AGAIN: 'name-unresolved',
+  EAI_NODATA: 'name-unknown',
+  EAI_NONAME: 'name-unknown',
+  ECONNRESET: 'closed-early',
+  EPIPE: 'closed-early',
+};
+
+const CATALOGUE = {
+  'bad-flag': { exit: 2, what: 'wrong usage', mend: 'see --help' },
+  'bad-config': { exit: 2, what: 'bad configuration', mend: 'see CONFIG.md' },
+  'bad-address': { exit: 2, what: 'bad address', mend: 'write HOST:PORT, [IPV6]:PORT or :PORT' },
+  'file-unreadable': { exit: 2, what: 'cannot read file', mend: 'check that it exists and may be read' },
+  'file-not-json': { exit: 2, what: 'not valid JSON', mend: 'mend the syntax' },
+  'port-in-use': {
+    exit: 1,
+    what: 'port in use',
+    mend: 'another program listens there: find it with `ss -ltnp`, stop it or choose another port',
+  },
+  'port-forbidden': {
+    exit: 1,
+    what: 'no permission for the port',
+    mend: 'use a port above 1023, or allow it: setcap cap_net_bind_service=+ep "$(readlink -f "$(which node)")"',
+  },
+  'address-unavailable': {
+    exit: 1,
+    what: 'address not available',
+    mend: 'no interface of this machine has it: see `ip address`',
+  },
+  'listen-failed': { exit: 1, what: 'cannot listen', mend: 'the system refused it' },
+  'name-unknown': {
+    exit: 1,
+    what: 'no such host',
+    mend: 'check the spelling and /etc/hosts, or give an IP address',
+  },
+  'name-unresolved': {
+    exit: 1,
+    what: 'cannot resolve host',
+    mend: 'the name server did not answer: check /etc/resolv.conf, or give an IP address',
+  },
+  refused: {
+    exit: 1,
+    what: 'connection refused',
+    mend: 'nothing listens there: is the mail server running?',
+  },
+  'timed-out': {
+    exit: 1,
+    what: 'timed out',
+    mend: 'no answer: a firewall may drop the packets, or the host is down',
+  },
+  unreachable: { exit: 1, what: 'unreachable', mend: 'no route to it: see `ip route get`' },
+  'closed-early': {
+    exit: 1,
+    what: 'connection closed early',
+    mend: "see the server's own log for the reason",
+  },
+  'connect-failed': { exit: 1, what: 'cannot connect', mend: 'the system refused it' },
+  'log-unwritable': {
+    exit: 1,
+    what: 'cannot write log',
+    mend: 'check that the directory exists and may be written',
+  },
+  'log-closed': {
+    exit: 1,
+    what: 'log closed',
+    mend: 'the reader of standard output went away: use --log FILE',
+  },
+} as const satisfies Readonly<Record<string, Entry>>;
+
+/** An errno that the catalogue does not know is at least named. */
+function withErrno(error: unknown): { what?: string; mend?: string; cause: unknown } {
+  const code = errno(error);
+  if (code === '' || code in LISTEN || code in CONNECT) return { cause: error };
+  return { mend: `the system said ${code}`, cause: error };
+}
+
+function oneLine(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
+}

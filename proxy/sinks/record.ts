@@ -1,0 +1,49 @@
+// What a path hands to a sink: whose connection it was, and what happened on it.
+
+import type {
+  AnomalyEvent,
+  BlockedEvent,
+  LearnedEvent,
+  LossEvent,
+  PhaseEvent,
+  RepairEvent,
+  SessionEvent,
+} from '../../inspect/events';
+
+export interface Endpoint {
+  /** IP address, without brackets or zone. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** One SMTP connection, the same value for all of its events. */
+export interface Connection {
+  /** Unique for this process and over restarts. */
+  readonly session: string;
+  readonly path: 'relay' | 'wire' | 'capture';
+  readonly client: Endpoint;
+  readonly server: Endpoint;
+}
+
+/** The events that become lines (DESIGN §5); commands, replies and contents do not. */
+export type Recorded =
+  PhaseEvent | SessionEvent | AnomalyEvent | RepairEvent | LearnedEvent | BlockedEvent | LossEvent;
+
+export type Level = 'debug' | 'info' | 'warn' | 'error';
+
+/** What a note may say beside its name; flat, in the order given. */
+export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/**
+ * Where events go. No call blocks or throws, whatever the destination does: at overload lines are counted and
+ * told by a `loss` line once it drains.
+ */
+export interface Sink {
+  write(connection: Connection | undefined, event: Recorded): void;
+  /** The life of the shim itself: `listening`, `draining`, `upstream-refused`… */
+  note(level: Level, what: string, fields?: Fields): void;
+  /** The file was moved away (logrotate): open it anew. */
+  reopen(): void;
+  /** Everything written or, where the destination takes nothing any more, given up. */
+  close(): Promise<void>;
+}
