@@ -21,6 +21,12 @@ export const QUOTE = 64;
 /** A greeting that is kept whole for judging: smtplib refuses beyond 8192 octets, so does everyone. */
 export const GREETING = 8_192;
 
+/** Octets without any reply code held back before a greeting: a stray blank line or a debug print is short. */
+export const GREETING_JUNK = 1_024;
+
+/** Microseconds that a known teaser may make us wait, whatever it took before: curl gives up after 60 s. */
+export const GREETING_WAIT_MICROS = 50_000_000;
+
 /** Commands that wait for their replies. Postfix sends up to 50 RCPTs in one group; RFC 5321 asks for 100. */
 export const PENDING_COMMANDS = 1_024;
 
