@@ -1,6 +1,14 @@
-// The configuration: defaults, file, environment and flags, in rising order; the sole reader of the first three.
+// The configuration: defaults, file, environment and flags laid over one another, judged, and typed.
 
-import type { Address, Network } from './address';
+import { hostname } from 'node:os';
+import { isatty } from 'node:tty';
+import convict from 'convict';
+import { parseAddress, parseNetwork, type Address, type Network } from './address';
+import { FORMATS, type Problem } from './config/formats';
+import { quote, readEnvironment, readFile, readFlags, readSets } from './config/layers';
+import type { Environment, Layer, Overrides } from './config/layers';
+import { allowed, convictSchema, SETTINGS, type Setting } from './config/schema';
+import { createFault, isFault, type Fault } from './fault';
 import type { Level } from './sinks/record';
 
 /** DESIGN §6: complete an unfinished greeting after patience and remember, at once, or not at all. */
@@ -16,7 +24,10 @@ export interface ListenerConfig {
   readonly proxyOut: 'v1' | 'v2' | undefined;
 }
 
-/** How long the relay waits in each phase before it ends the connection, in milliseconds. */
+/**
+ * How long the relay waits in each phase before it ends the connection, in milliseconds. The defaults are those
+ * of RFC 5321 §4.5.3.2 and a minute more, so that the endpoints give up first and say why, not the relay.
+ */
 export interface TimeoutsMs {
   readonly connect: number;
   readonly proxyHeader: number;
@@ -31,13 +42,15 @@ export interface TimeoutsMs {
   readonly opaque: number;
 }
 
+export interface LogConfig {
+  /** Standard output where absent. */
+  readonly file: string | undefined;
+  readonly format: 'auto' | 'json' | 'pretty';
+  readonly level: Level;
+}
+
 export interface Config {
-  readonly log: {
-    /** Standard output where absent. */
-    readonly file: string | undefined;
-    readonly format: 'auto' | 'json' | 'pretty';
-    readonly level: Level;
-  };
+  readonly log: LogConfig;
   readonly greeting: {
     readonly repair: Repair;
     readonly patienceMs: number;
@@ -48,8 +61,142 @@ export interface Config {
     readonly listeners: readonly ListenerConfig[];
     readonly trustedProxies: readonly Network[];
     readonly maxConnections: number;
+    /** 0: no limit. */
     readonly maxConnectionsPerClient: number;
     readonly drainMs: number;
     readonly timeoutsMs: TimeoutsMs;
   };
+}
+
+export type { Overrides };
+
+/** Reads all layers. Every problem of every layer is a fault of its own. */
+export function loadConfig(
+  overrides: Overrides = {},
+  env: Environment = process.env,
+): Config | readonly Fault[] {
+  const layers: Layer[] = [];
+  const faults: Fault[] = [];
+  const readings = [readFile(overrides.file), readEnvironment(env), readSets(overrides.set ?? [])];
+  for (const reading of readings) {
+    layers.push(reading.layer);
+    faults.push(...reading.faults);
+  }
+  layers.push(readFlags(overrides.flags ?? []));
+  if (faults.length > 0) return faults;
+  return settle(layers);
+}
+
+/** Whether a terminal is there and nobody asked for no colours (no-color.org). */
+export function wantsColor(fd: 1 | 2 = 1, env: Environment = process.env): boolean {
+  if (env['NO_COLOR']) return false;
+  if (env['FORCE_COLOR']) return env['FORCE_COLOR'] !== '0';
+  return isatty(fd) && env['TERM'] !== 'dumb';
+}
+
+/** Lays the layers over the defaults, judges every value, and only then believes them. */
+function settle(layers: readonly Layer[]): Config | readonly Fault[] {
+  registerFormats();
+  const settings = convict(convictSchema() as convict.Schema<Record<string, unknown>>, { args: [], env: {} });
+  for (const { values } of layers) for (const [key, value] of values) settings.set(key, value);
+  const get = (key: string): unknown => settings.get(key);
+  const faults = SETTINGS.flatMap((setting) => judge(setting, get(setting.key), layers));
+  if (faults.length > 0) return faults;
+  settings.validate({ allowed: 'strict' });
+  const config = toConfig(get);
+  return config.relay.listeners.some(({ proxyIn }) => proxyIn) && config.relay.trustedProxies.length === 0
+    ? [createFault('bad-config', 'relay.trustedProxies', { mend: MUST_TRUST })]
+    : config;
+}
+
+const MUST_TRUST = 'must name who may send the PROXY headers that a listener takes ("proxyProtocol": "in")';
+
+function judge(setting: Setting, value: unknown, layers: readonly Layer[]): Fault[] {
+  if (value === null && setting.default === null) return [];
+  const problem = problemOf(setting, value);
+  if (problem === undefined) return [];
+  const { key } = setting;
+  const from = layers.findLast(({ values }) => values.has(key))?.from(key) ?? 'by default';
+  const on = `${key}${problem.at} = ${quote(problem.value)} (${from})`;
+  return [createFault('bad-config', on, { mend: `must be ${problem.must}` })];
+}
+
+function problemOf(setting: Setting, value: unknown): Problem | undefined {
+  const { format } = setting;
+  const whole = {
+    at: '',
+    value,
+    must: typeof format === 'string' ? allowed(setting) : `one of ${allowed(setting)}`,
+  };
+  if (typeof format !== 'string') return format.includes(value as string) ? undefined : whole;
+  const problem = FORMATS[format].problem(value);
+  return typeof problem === 'string' ? whole : problem;
+}
+
+let registered = false;
+
+/** convict judges once more by itself: what it refuses here, `judge` has overlooked, which would be our bug. */
+function registerFormats(): void {
+  if (registered) return;
+  registered = true;
+  for (const [name, format] of Object.entries(FORMATS)) {
+    const validate = (value: unknown): void => {
+      if (format.problem(value) !== undefined) throw new Error(`must be ${format.takes}`);
+    };
+    convict.addFormat({ name, validate });
+  }
+}
+
+function toConfig(get: (key: string) => unknown): Config {
+  const number = (key: string): number => get(key) as number;
+  const repair = get('greeting.repair') as Repair;
+  const timeout = (name: keyof TimeoutsMs): number => number(`relay.timeouts.${name}`);
+  const log = { format: get('log.format') as LogConfig['format'], level: get('log.level') as Level };
+  return {
+    log: { file: (get('log.file') as string | null) ?? undefined, ...log },
+    greeting: {
+      repair,
+      patienceMs: number('greeting.patience'),
+      hostname: (get('greeting.hostname') as string | null) ?? hostname(),
+    },
+    relay: {
+      listeners: (get('relay.listeners') as RawListener[]).map((raw) => toListener(raw, repair)),
+      trustedProxies: (get('relay.trustedProxies') as string[]).flatMap((text) => {
+        const network = parseNetwork(text);
+        return network === undefined ? [] : [network];
+      }),
+      maxConnections: number('relay.maxConnections'),
+      maxConnectionsPerClient: number('relay.maxConnectionsPerClient'),
+      drainMs: number('relay.drain'),
+      timeoutsMs: {
+        connect: timeout('connect'),
+        proxyHeader: timeout('proxyHeader'),
+        greeting: timeout('greeting'),
+        hello: timeout('hello'),
+        mail: timeout('mail'),
+        rcpt: timeout('rcpt'),
+        data: timeout('data'),
+        block: timeout('block'),
+        message: timeout('message'),
+        command: timeout('command'),
+        opaque: timeout('opaque'),
+      },
+    },
+  };
+}
+
+interface RawListener {
+  readonly listen: string;
+  readonly upstream: string;
+  readonly proxyProtocol?: string;
+  readonly repair?: Repair;
+}
+
+/** Of a listener that was judged before. */
+function toListener(raw: RawListener, repair: Repair): ListenerConfig {
+  const [listen, upstream] = [parseAddress(raw.listen), parseAddress(raw.upstream)];
+  if (isFault(listen) || isFault(upstream)) throw new Error('a listener was believed before it was judged');
+  const words = (raw.proxyProtocol ?? '').split(',').map((word) => word.trim());
+  const out = words.includes('out-v2') ? 'v2' : words.includes('out-v1') ? 'v1' : undefined;
+  return { listen, upstream, repair: raw.repair ?? repair, proxyIn: words.includes('in'), proxyOut: out };
 }

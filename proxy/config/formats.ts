@@ -1,0 +1,170 @@
+// The formats of configuration values: each reads a text (environment, --set) and judges a value.
+
+import { formatAddress, parseAddress, parseNetwork } from '../address';
+import { isFault } from '../fault';
+
+export interface Format {
+  /** What it takes, in words; completes "must be …". */
+  readonly takes: string;
+  /** A text as a value; a text that makes no sense stays as it is, for `problem` to name. */
+  read(text: string): unknown;
+  /** Undefined where the value is fine, else what is wrong; a text that starts with a key path is more exact. */
+  problem(value: unknown): string | Problem | undefined;
+}
+
+/** Which element of a value is wrong, and how. */
+export interface Problem {
+  /** Appended to the key: `[0].upstream`. */
+  readonly at: string;
+  readonly value: unknown;
+  readonly must: string;
+}
+
+export type FormatName = 'duration' | 'count' | 'limit' | 'host' | 'file' | 'networks' | 'listeners';
+
+/** `proxyProtocol` as it is written; the command line takes the same words. */
+export const PROXY_PROTOCOLS = ['in', 'out-v1', 'out-v2'] as const;
+
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, min: 60_000, h: 3_600_000 };
+
+/** Beyond it a timer of node fires at once. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+export const FORMATS: Readonly<Record<FormatName, Format>> = {
+  duration: {
+    takes: 'a duration from 1 ms to 24 days, as "500ms", "20s", "6min", "1h" or a number of milliseconds',
+    read: readDuration,
+    problem: (value) => check(isInteger(value, 1, LONGEST_MS)),
+  },
+  count: {
+    takes: 'a whole number from 1 up',
+    read: readNumber,
+    problem: (value) => check(isInteger(value, 1, 1_000_000)),
+  },
+  limit: {
+    takes: 'a whole number, 0 for no limit',
+    read: readNumber,
+    problem: (value) => check(isInteger(value, 0, 1_000_000)),
+  },
+  host: {
+    takes: 'a host name',
+    read: (text) => text,
+    problem: (value) => check(typeof value === 'string' && isHostName(value)),
+  },
+  file: {
+    takes: 'the name of a file',
+    read: (text) => text,
+    problem: (value) => check(typeof value === 'string' && value.length > 0 && !value.includes('\0')),
+  },
+  networks: {
+    takes: 'a list of addresses or networks, as ["10.0.0.0/8", "2001:db8::1"], in texts with commas',
+    read: (text) => (text.trim().startsWith('[') ? readJson(text) : readList(text)),
+    problem: networksProblem,
+  },
+  listeners: {
+    takes: 'a list, as [{"listen": ":25", "upstream": "10.0.0.5:25"}], in texts as JSON',
+    read: readJson,
+    problem: listenersProblem,
+  },
+};
+
+function check(fine: boolean): string | undefined {
+  return fine ? undefined : '';
+}
+
+function isInteger(value: unknown, least: number, most: number): boolean {
+  return Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+}
+
+function isHostName(text: string): boolean {
+  const address = parseAddress(`${text}:25`);
+  return text !== '' && !isFault(address) && formatAddress(address) === `${text}:25`;
+}
+
+function readDuration(text: string): unknown {
+  const match = /^(?<number>\d+(?:\.\d+)?)\s*(?<unit>ms|s|min|m|h)?$/.exec(text.trim());
+  const unit = UNITS_MS[match?.groups?.['unit'] ?? 'ms'];
+  if (match === null || unit === undefined) return text;
+  return Math.round(Number(match.groups?.['number']) * unit);
+}
+
+function readNumber(text: string): unknown {
+  return /^\d+$/.test(text.trim()) ? Number(text) : text;
+}
+
+function readList(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function networksProblem(value: unknown): string | Problem | undefined {
+  if (!Array.isArray(value)) return '';
+  const index = value.findIndex((item) => typeof item !== 'string' || parseNetwork(item) === undefined);
+  if (index < 0) return undefined;
+  return { at: `[${index}]`, value: value[index], must: 'an address or a network, as 10.0.0.0/8' };
+}
+
+function listenersProblem(value: unknown): string | Problem | undefined {
+  if (!Array.isArray(value)) return '';
+  for (const [index, item] of value.entries()) {
+    const problem = listenerProblem(item);
+    if (problem !== undefined) return { ...problem, at: `[${index}]${problem.at}` };
+  }
+  return undefined;
+}
+
+const LISTENER_KEYS = ['listen', 'upstream', 'proxyProtocol', 'repair'];
+
+function listenerProblem(item: unknown): Problem | undefined {
+  if (typeof item !== 'object' || item === null || Array.isArray(item)) {
+    return { at: '', value: item, must: 'an object with "listen" and "upstream"' };
+  }
+  const entry = item as Record<string, unknown>;
+  const unknown = Object.keys(entry).find((name) => !LISTENER_KEYS.includes(name));
+  if (unknown !== undefined) {
+    return { at: `.${unknown}`, value: entry[unknown], must: `one of ${LISTENER_KEYS.join(', ')}` };
+  }
+  return (
+    addressProblem(entry, 'listen') ??
+    addressProblem(entry, 'upstream') ??
+    proxyProblem(entry['proxyProtocol']) ??
+    repairProblem(entry['repair'])
+  );
+}
+
+function addressProblem(entry: Record<string, unknown>, name: 'listen' | 'upstream'): Problem | undefined {
+  const value = entry[name];
+  const at = `.${name}`;
+  if (typeof value !== 'string') return { at, value, must: 'an address as HOST:PORT' };
+  const address = parseAddress(value);
+  if (isFault(address)) return { at, value, must: `HOST:PORT: ${address.mend}` };
+  if (name === 'upstream' && (address.host === '' || address.port === 0)) {
+    return { at, value, must: 'HOST:PORT, both of them: where the mail server is' };
+  }
+  return undefined;
+}
+
+function proxyProblem(value: unknown): Problem | undefined {
+  if (value === undefined) return undefined;
+  const words = typeof value === 'string' ? readList(value) : [];
+  const known = words.every((word) => (PROXY_PROTOCOLS as readonly string[]).includes(word));
+  const fine =
+    known && words.length > 0 && new Set(words.map((word) => word.slice(0, 3))).size === words.length;
+  if (fine) return undefined;
+  return { at: '.proxyProtocol', value, must: '"in", "out-v1", "out-v2", or "in" and one of the others' };
+}
+
+function repairProblem(value: unknown): Problem | undefined {
+  if (value === undefined || value === 'learn' || value === 'now' || value === 'never') return undefined;
+  return { at: '.repair', value, must: '"learn", "now" or "never"' };
+}

@@ -1,0 +1,165 @@
+// The configuration's keys: default, format and documentation of each; CONFIG.md is generated from here.
+
+import { FORMATS, type FormatName } from './formats';
+
+export interface Setting {
+  readonly key: string;
+  readonly format: FormatName | readonly string[];
+  readonly default: unknown;
+  /** How the default reads in CONFIG.md where its value would not do. */
+  readonly shown?: string;
+  readonly doc: string;
+}
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+
+export const REPAIRS = ['learn', 'now', 'never'] as const;
+export const FORMATS_OF_LOG = ['auto', 'json', 'pretty'] as const;
+export const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+
+export const SETTINGS: readonly Setting[] = [
+  {
+    key: 'log.file',
+    format: 'file',
+    default: null,
+    shown: 'standard output',
+    doc: 'Where the event log goes. Opened for appending; SIGHUP opens it anew, for logrotate. Flag `--log`.',
+  },
+  {
+    key: 'log.format',
+    format: FORMATS_OF_LOG,
+    default: 'auto',
+    doc: 'JSON lines, or aligned text for a person. `auto`: text on a terminal, else JSON. Flag `--json`.',
+  },
+  {
+    key: 'log.level',
+    format: LEVELS,
+    default: 'info',
+    doc:
+      'The least level that is written. Phases, sessions and notes are `info`; repairs, anomalies, refusals ' +
+      'and upstream trouble `warn`; losses and failures `error`.',
+  },
+  {
+    key: 'greeting.repair',
+    format: REPAIRS,
+    default: 'learn',
+    doc:
+      'What to do with a greeting that stalls clients. `learn`: complete it after `greeting.patience` and at ' +
+      'once from then on. `now`: at once, for a server known to be broken; never in front of postscreen, ' +
+      'whose honest `220-` is followed by the rest. `never`: only report. Flag `--repair`.',
+  },
+  {
+    key: 'greeting.patience',
+    format: 'duration',
+    default: 20 * SECOND,
+    shown: '"20s"',
+    doc:
+      'How long an unfinished greeting of a server not met before is left alone. postscreen waits 6 s by ' +
+      'default and 15 to 20 s have been seen; less makes good clients early talkers. `ehlowire check` waits ' +
+      'as long.',
+  },
+  {
+    key: 'greeting.hostname',
+    format: 'host',
+    default: null,
+    shown: "this machine's name",
+    doc: "The name in a completing line where the server's own greeting has none, and in `ehlowire check`'s EHLO.",
+  },
+  {
+    key: 'relay.listeners',
+    format: 'listeners',
+    default: [],
+    doc:
+      'What to relay: a list of `{"listen": ADDR:PORT, "upstream": HOST:PORT}`, each with an optional ' +
+      '`"proxyProtocol"` (`in`, `out-v1`, `out-v2`, or `in` and one of the others with a comma) and an optional ' +
+      '`"repair"` of its own. Flags `--listen` and `--upstream`, in pairs, replace the list.',
+  },
+  {
+    key: 'relay.trustedProxies',
+    format: 'networks',
+    default: [],
+    doc:
+      'Addresses or networks (CIDR) that may send a PROXY header to a listener with `proxyProtocol` `in`; ' +
+      'every other client of such a listener is refused.',
+  },
+  {
+    key: 'relay.maxConnections',
+    format: 'count',
+    default: 8_192,
+    doc: 'Connections at a time, over all listeners. A client beyond it is told 421.',
+  },
+  {
+    key: 'relay.maxConnectionsPerClient',
+    format: 'limit',
+    default: 0,
+    shown: '0, no limit',
+    doc:
+      'Connections at a time from one client address. A client beyond it is told 421. Off by default: behind a ' +
+      'firewall that hides the clients all of them have one address.',
+  },
+  {
+    key: 'relay.drain',
+    format: 'duration',
+    default: MINUTE,
+    shown: '"1min"',
+    doc: 'After SIGTERM, how long the connections that are open may still take. A second SIGTERM ends them at once.',
+  },
+  ...timeouts(),
+];
+
+function timeouts(): Setting[] {
+  const rows: readonly (readonly [name: string, ms: number, doc: string])[] = [
+    [
+      'connect',
+      20 * SECOND,
+      'To reach the upstream; then the client is told 421, before it gives up by itself.',
+    ],
+    ['proxyHeader', 10 * SECOND, "For a trusted proxy's PROXY header, which it sends before anything else."],
+    ['greeting', 6 * MINUTE, 'For the greeting (RFC: 5 min).'],
+    ['hello', 6 * MINUTE, 'For the reply to EHLO or HELO (as the greeting).'],
+    ['mail', 6 * MINUTE, 'For the reply to MAIL (RFC: 5 min).'],
+    ['rcpt', 6 * MINUTE, 'For the reply to RCPT (RFC: 5 min).'],
+    ['data', 3 * MINUTE, 'For the reply to DATA (RFC: 2 min).'],
+    ['block', 4 * MINUTE, 'For the next octets of a message, and for the peer to take them (RFC: 3 min).'],
+    ['message', 11 * MINUTE, 'For the reply to a whole message (RFC: 10 min).'],
+    ['command', 6 * MINUTE, "For the client's next command, and for the reply to any other (RFC: 5 min)."],
+    [
+      'opaque',
+      11 * MINUTE,
+      'For either side under TLS, where the phase cannot be seen (the longest of these).',
+    ],
+  ];
+  return rows.map(([name, ms, doc]) => ({
+    key: `relay.timeouts.${name}`,
+    format: 'duration',
+    default: ms,
+    shown: JSON.stringify(ms < MINUTE ? `${ms / SECOND}s` : `${ms / MINUTE}min`),
+    doc,
+  }));
+}
+
+/** `relay.maxConnections` → `EHLOWIRE_RELAY_MAX_CONNECTIONS`. */
+export function envName(key: string): string {
+  return `${ENV_PREFIX}${key.replace(/[A-Z]/g, '_$&').replaceAll('.', '_').toUpperCase()}`;
+}
+
+export const ENV_PREFIX = 'EHLOWIRE_';
+
+/** What a key takes, in words. */
+export function allowed({ format }: Setting): string {
+  return typeof format === 'string' ? FORMATS[format].takes : format.map((word) => `"${word}"`).join(', ');
+}
+
+/** The schema in convict's own shape. */
+export function convictSchema(): Record<string, unknown> {
+  const root: Record<string, unknown> = {};
+  for (const setting of SETTINGS) {
+    const names = setting.key.split('.');
+    const last = names.pop() ?? '';
+    let node = root;
+    for (const name of names) node = (node[name] ??= {}) as Record<string, unknown>;
+    node[last] = { ...setting, env: envName(setting.key), nullable: setting.default === null };
+  }
+  return root;
+}
