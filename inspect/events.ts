@@ -80,6 +80,8 @@ export type GreetingDefect =
   | 'mixed-codes'
   | 'leading-blank'
   | 'leading-junk'
+  /** Between its lines one that is no reply line: smtplib, nodemailer, msmtp and Postfix give up there. */
+  | 'inner-junk'
   | 'eight-bit'
   | 'nul'
   /** A line over 512 octets (RFC 5321 §4.5.3.1.5). */
@@ -130,6 +132,8 @@ export type Anomaly =
   | 'starttls-injection'
   /** STARTTLS was agreed, and what follows is not TLS. */
   | 'not-tls'
+  /** The TLS handshake was given up; the detail names the alert (RFC 8446 §6). */
+  | 'tls-alert'
   /** LHLO, or one reply per recipient, on an SMTP port (RFC 2033). */
   | 'lmtp'
   /** Octets that we never saw; what follows is read with care. */

@@ -1,5 +1,7 @@
 // Every cap of the inspector, with its reason. Octets unless the name says otherwise.
 
+import type { Micros, Phase } from './events';
+
 /** A command line, RFC 5321 §4.5.3.1.4 (512) plus the extensions' room (RFC 4954 §4.3: 12288 for AUTH). */
 export const COMMAND_LINE = 12_288;
 
@@ -44,3 +46,26 @@ export const SESSION_PHASES = 256;
 
 /** Anomalies told per connection and kind; a hostile peer could otherwise fill a disk. */
 export const ANOMALIES_OF_A_KIND = 3;
+
+/**
+ * Microseconds that RFC 5321 §4.5.3.2 lets a peer stay silent, by the phase that is waited for; `block` and
+ * `command` are the client's, the others the server's. Phases that the RFC does not name get its five minutes.
+ */
+export const SILENCE: Readonly<Record<Phase | 'block' | 'command', Micros>> = {
+  connect: 300e6,
+  greeting: 300e6,
+  hello: 300e6,
+  starttls: 300e6,
+  tls: 300e6,
+  auth: 300e6,
+  mail: 300e6,
+  rcpt: 300e6,
+  data: 120e6,
+  block: 180e6,
+  message: 600e6,
+  reset: 300e6,
+  quit: 300e6,
+  other: 300e6,
+  command: 300e6,
+  close: 300e6,
+};

@@ -1,14 +1,22 @@
-// The session machine: both directions' octets and times in, events out. (Types first; the machine follows.)
+// The session machine: both directions' octets and times in, events out. No socket, no clock, no configuration.
 
 import type { Close, Direction, Micros, Phase, SmtpEvent } from '../events';
+import { SILENCE } from '../limits';
+import { readClient } from './client';
+import { endSession } from './ending';
+import { skip } from './gap';
+import { readServer } from './server';
+import { createState, reportOnce, type State } from './state';
 
 export interface SessionOptions {
   /** When the client's connection began. */
   readonly started: Micros;
-  /** The connection to the server was made by then: ends the `connect` phase. */
-  readonly connected: Micros;
+  /** The connection to the server was made by then: ends the `connect` phase. Absent: nobody saw it. */
+  readonly connected?: Micros;
   /** TLS from the first octet on (port 465, RFC 8314 §3.3). */
   readonly implicitTls?: boolean;
+  /** A one-sided view (a capture): the server is never heard, and a client that goes on was agreed to. */
+  readonly serverUnheard?: boolean;
 }
 
 /** Whom the dialogue waits for, and in which phase: what a path chooses its timeout by (RFC 5321 §4.5.3.2). */
@@ -35,4 +43,65 @@ export interface Session {
    * a path that keeps them for the next write does not split the end of data (0 to 4).
    */
   endOfDataBegun(): number;
+}
+
+/** A session at its very beginning, at the greeting (RFC 5321 §3.1). */
+export function createSession(options: SessionOptions): Session {
+  const { started, connected, implicitTls = false, serverUnheard = false } = options;
+  const state = createState({ started, implicitTls, serverUnheard });
+  if (connected !== undefined) {
+    state.out.push(state.timeline.end('connect', started, connected, {}));
+    state.sides.client.lastAt = state.sides.server.lastAt = connected;
+  }
+  return {
+    feed(from, bytes, at) {
+      if (state.closed || bytes.length === 0) return drain(state);
+      if (from === 'client') readClient(state, bytes, at);
+      else readServer(state, bytes, at);
+      state.sides[from].lastAt = at;
+      return drain(state);
+    },
+    gap(from, length, at) {
+      if (!state.closed) skip(state, from, length, at);
+      return drain(state);
+    },
+    idle(at) {
+      if (!state.closed) remarkSilence(state, at);
+      return drain(state);
+    },
+    close(close, at) {
+      if (!state.closed) endSession(state, close, at);
+      return drain(state);
+    },
+    waiting: () => waitingOf(state),
+    endOfDataBegun: () => (state.mode.kind === 'body' ? state.mode.end.begun() : 0),
+  };
+}
+
+function drain(state: State): SmtpEvent[] {
+  const { out } = state;
+  state.out = [];
+  return out;
+}
+
+function waitingOf(state: State): Waiting {
+  const { client, server } = state.sides;
+  const since = Math.max(client.lastAt, server.lastAt);
+  const [head] = state.pending;
+  if (state.mode.kind === 'opaque') return { on: 'client', phase: 'other', since, opaque: true };
+  if (state.mode.kind === 'tls') return { on: 'client', phase: 'tls', since, opaque: true };
+  if (!head) return { on: 'client', phase: 'other', since, opaque: false };
+  const sending = head.content !== undefined && head.content.ended === undefined;
+  const on = sending || state.mode.kind === 'secret' ? 'client' : 'server';
+  return { on, phase: head.phase, since, opaque: false };
+}
+
+/** RFC 5321 §4.5.3.2: nobody need wait longer than this. Told once per side. */
+function remarkSilence(state: State, at: Micros): void {
+  const { on, phase, since, opaque } = waitingOf(state);
+  if (opaque) return;
+  const limit = on === 'client' ? (phase === 'message' ? SILENCE.block : SILENCE.command) : SILENCE[phase];
+  if (at - since < limit) return;
+  const seconds = Math.round((at - since) / 1e6);
+  reportOnce(state, 'silence', on, at, `nothing from the ${on} for ${seconds} s in ${phase}`);
 }

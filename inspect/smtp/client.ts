@@ -1,0 +1,263 @@
+// The client's octets: commands, and what the dialogue makes of those that are none.
+
+import type { Micros } from '../events';
+import { LINE_BY_RFC, PENDING_COMMANDS, QUOTE, UNDECIDED } from '../limits';
+import { escapeText } from '../text';
+import { createEndOfData } from './end-of-data';
+import { type Command, parseCommand } from './grammar';
+import type { Line } from './lines';
+import {
+  type ClientMode,
+  type Content,
+  expectReply,
+  fragment,
+  type Pending,
+  report,
+  reportOnce,
+  type State,
+  stepAside,
+  stretch,
+  type Undecided,
+} from './state';
+import { readTls } from './tls-stream';
+
+/** Reads a chunk of the client's stream, whatever its octets are by now. */
+export function readClient(state: State, bytes: Uint8Array, at: Micros): void {
+  const side = state.sides.client;
+  if (bytes.length > 0 && state.pending[0]?.phase === 'greeting') {
+    reportOnce(state, 'early-talker', 'client', at, 'the client spoke before the greeting was complete');
+  }
+  let i = 0;
+  while (i < bytes.length) {
+    const taken = READERS[state.mode.kind](state, bytes, i, at);
+    i += taken;
+    side.position += taken;
+  }
+}
+
+/** The reply is there that decides what the client's octets behind a command are. */
+export function decide(state: State, mode: ClientMode): void {
+  const before = state.mode;
+  // What a client began to send of a secret that is not wanted any more must not be read as a command.
+  const half = before.kind === 'secret' ? state.sides.client.framer.flush() : undefined;
+  if (half) fragment(state, 'client', half);
+  state.mode = mode;
+  if (before.kind !== 'undecided') return;
+  state.sides.client.position -= before.undecided.length;
+  for (const { bytes, at } of before.undecided.pieces) readClient(state, bytes, at);
+}
+
+/** 354: what follows is the message (RFC 5321 §4.1.1.4). */
+export function beginBody(state: State, at: Micros): void {
+  const content: Content = { bytes: 0, ended: undefined, last: true };
+  const repliesDue = state.lmtp ? Math.max(1, state.recipients) : 1;
+  state.pending.push({ phase: 'message', arrived: at, endsGroup: false, content, repliesDue });
+  decide(state, { kind: 'body', end: createEndOfData(), content, begun: undefined });
+}
+
+/** The server has agreed to STARTTLS. What came before its word cannot be TLS (RFC 3207 §4.2, §6). */
+export function dropInjected(state: State, { pieces, length }: Undecided): void {
+  const [first] = pieces;
+  const last = pieces[pieces.length - 1];
+  if (!first || !last) return;
+  const end = state.sides.client.position;
+  const injected = Uint8Array.from(pieces.flatMap(({ bytes }) => [...bytes.subarray(0, QUOTE)]));
+  const detail = `pipelined behind STARTTLS: ${escapeText(injected.subarray(0, QUOTE), QUOTE)}`;
+  report(state, 'starttls-injection', 'client', first.at, detail);
+  fragment(state, 'client', { span: { start: end - length, end }, started: first.at, at: last.at });
+}
+
+/** Reads from `bytes[from…]` and says how many octets it took; 0 only where it changed the mode. */
+type Reader = (state: State, bytes: Uint8Array, from: number, at: Micros) => number;
+
+const READERS: Readonly<Record<ClientMode['kind'], Reader>> = {
+  command: (state, bytes, from, at) => readLine(state, bytes, from, at, handleCommand),
+  undecided: readUndecided,
+  body: readBody,
+  chunk: readChunk,
+  secret: (state, bytes, from, at) => readLine(state, bytes, from, at, handleSecret),
+  tls: (state, bytes, from, at) => readTls(state, 'client', bytes, from, at),
+  opaque: (_state, bytes, from) => bytes.length - from,
+};
+
+function readLine(
+  state: State,
+  bytes: Uint8Array,
+  from: number,
+  at: Micros,
+  handle: (state: State, line: Line) => void,
+): number {
+  const side = state.sides.client;
+  const { next, line } = side.framer.take(bytes, from, side.position, at);
+  if (line) handle(state, line);
+  return next - from;
+}
+
+function handleSecret(state: State, line: Line): void {
+  state.out.push({ kind: 'secret', from: 'client', ...stretch(line) });
+  state.mode = { kind: 'undecided', undecided: { verb: 'AUTH', pieces: [], length: 0 } };
+}
+
+function handleCommand(state: State, line: Line): void {
+  const command = parseCommand(line.bytes);
+  if (command.verb === '?' && state.lossy) {
+    // Behind a gap the rest of a lost line looks like a command.
+    fragment(state, 'client', line);
+    return;
+  }
+  const { verb, rule, argument } = command;
+  const { terminator, at } = line;
+  if (state.pending.length >= PENDING_COMMANDS) {
+    // The order of the replies could no longer be kept.
+    stepAsideAt(state, line.span.start, line, `${PENDING_COMMANDS} commands without a reply`);
+    return;
+  }
+  state.out.push({ kind: 'command', from: 'client', ...stretch(line), verb, argument, terminator });
+  remark(state, line, command);
+  const waiting = state.pending.find((pending) => pending.endsGroup && pending.phase !== 'greeting');
+  if (waiting && !state.serverUnheard && !state.lossy) {
+    const detail = `${verb} sent before the reply to ${waiting.verb ?? waiting.phase}`;
+    report(state, 'improper-pipelining', 'client', at, detail);
+  }
+  const { chunk } = command;
+  const content = chunk && { bytes: 0, ended: chunk.size === 0 ? at : undefined, last: chunk.last };
+  const pending: Pending = {
+    phase: rule.phase,
+    verb,
+    ...(argument !== '' && { argument }),
+    arrived: line.started,
+    endsGroup: rule.endsGroup ?? false,
+    ...(content && { content }),
+    repliesDue: chunk?.last && state.lmtp ? Math.max(1, state.recipients) : 1,
+  };
+  expectReply(state, pending);
+  follow(state, command, content, line);
+}
+
+/** What the command changes at once, whatever the reply will be. */
+function follow(state: State, command: Command, content: Content | undefined, line: Line): void {
+  const { verb, rule, argument, chunk } = command;
+  if (rule.phase === 'hello') state.hello = argument.split(' ', 1)[0] ?? '';
+  if (verb === 'LHLO') {
+    state.lmtp = true;
+    report(state, 'lmtp', 'client', line.at, 'LHLO on an SMTP port');
+  }
+  if (verb === 'MAIL' || verb === 'RSET' || rule.phase === 'hello') state.recipients = 0;
+  if (verb === 'AUTH') state.authTried = true;
+  if (chunk && content) {
+    if (chunk.size > 0) state.mode = { kind: 'chunk', left: chunk.size, content, begun: undefined };
+    else
+      tellContent(state, 'bdat', content, { start: line.span.end, started: line.at }, line.span.end, line.at);
+  }
+  if (!rule.decides) return;
+  if (state.serverUnheard) assumeAgreed(state, verb, line);
+  else if (verb === 'DATA' || verb === 'STARTTLS' || verb === 'AUTH') {
+    state.mode = { kind: 'undecided', undecided: { verb, pieces: [], length: 0 } };
+  }
+}
+
+/** One-sided: a client that goes on was answered as it hoped. */
+function assumeAgreed(state: State, verb: string, line: Line): void {
+  if (verb === 'DATA') beginBody(state, line.at);
+  else if (verb === 'STARTTLS') {
+    stepAsideAt(state, line.span.end, line, 'STARTTLS, and the server is not heard');
+  }
+}
+
+/** Steps aside from within a line: the octets that are only counted begin at `start`. */
+function stepAsideAt(state: State, start: number, { started, at }: Line, why: string): void {
+  state.sides.client.opaque = { start, started };
+  stepAside(state, 'opaque', 'client', at, why);
+}
+
+function remark(state: State, line: Line, { verb, oddity, argument }: Command): void {
+  const { at, terminator, bytes } = line;
+  // After AUTH a line that is no command may be a password that came late: its text stays here.
+  const quote =
+    verb === '?' ? (state.authTried ? '' : escapeText(bytes, QUOTE)) : `${verb} ${argument}`.slice(0, QUOTE);
+  if (oddity) report(state, oddity, 'client', at, quote);
+  if (terminator === 'lf') report(state, 'bare-lf', 'client', at, quote);
+  if (bytes.includes(CR)) report(state, 'bare-cr', 'client', at, quote);
+  if (bytes.includes(NUL)) report(state, 'nul', 'client', at, quote);
+  // RFC 4954 §4.3 and others allow longer lines to AUTH and, with parameters, to MAIL and RCPT.
+  const length = line.span.end - line.span.start;
+  if (length > LINE_BY_RFC && (line.cut || (verb !== 'AUTH' && verb !== 'MAIL' && verb !== 'RCPT'))) {
+    report(state, 'line-too-long', 'client', at, `${length} octets: ${quote}`);
+  }
+}
+
+function readUndecided(state: State, bytes: Uint8Array, from: number, at: Micros): number {
+  if (state.mode.kind !== 'undecided') return 0;
+  const { undecided } = state.mode;
+  if (undecided.length === 0) {
+    const detail = `octets behind ${undecided.verb} before its reply`;
+    report(state, 'improper-pipelining', 'client', at, detail);
+  }
+  const piece = bytes.slice(from, from + UNDECIDED - undecided.length);
+  if (piece.length === 0) {
+    stepAside(
+      state,
+      'opaque',
+      'client',
+      at,
+      `over ${UNDECIDED} octets behind ${undecided.verb} without a reply`,
+    );
+    return 0;
+  }
+  undecided.pieces.push({ bytes: piece, at });
+  undecided.length += piece.length;
+  return piece.length;
+}
+
+function readBody(state: State, bytes: Uint8Array, from: number, at: Micros): number {
+  const { mode } = state;
+  if (mode.kind !== 'body') return 0;
+  const begun = mode.begun ?? { start: state.sides.client.position, started: at };
+  const { end, lookalikes } = mode.end.scan(bytes, from);
+  for (const form of lookalikes) {
+    report(state, 'end-of-data-lookalike', 'client', at, `${form} inside the message`);
+  }
+  const taken = (end < 0 ? bytes.length : end) - from;
+  mode.content.bytes += taken;
+  if (end < 0) {
+    state.mode = { ...mode, begun };
+    return taken;
+  }
+  mode.content.bytes -= END_LINE;
+  mode.content.ended = at;
+  state.mode = { kind: 'command' };
+  tellContent(state, 'data', mode.content, begun, state.sides.client.position + taken, at);
+  return taken;
+}
+
+function readChunk(state: State, bytes: Uint8Array, from: number, at: Micros): number {
+  const { mode } = state;
+  if (mode.kind !== 'chunk') return 0;
+  const begun = mode.begun ?? { start: state.sides.client.position, started: at };
+  const taken = Math.min(mode.left, bytes.length - from);
+  mode.content.bytes += taken;
+  if (taken < mode.left) {
+    state.mode = { ...mode, left: mode.left - taken, begun };
+    return taken;
+  }
+  mode.content.ended = at;
+  state.mode = { kind: 'command' };
+  tellContent(state, 'bdat', mode.content, begun, state.sides.client.position + taken, at);
+  return taken;
+}
+
+function tellContent(
+  state: State,
+  how: 'data' | 'bdat',
+  { last }: Content,
+  { start, started }: { start: number; started: Micros },
+  end: number,
+  at: Micros,
+): void {
+  state.out.push({ kind: 'content', from: 'client', span: { start, end }, started, at, how, last });
+}
+
+const CR = 0x0d;
+const NUL = 0x00;
+/** The line `.` CRLF ends the message and is not part of it. */
+const END_LINE = 3;

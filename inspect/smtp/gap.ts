@@ -1,0 +1,78 @@
+// Octets that never reached us: what the machine may still believe behind them.
+
+import type { Direction, Micros } from '../events';
+import { decide, beginBody } from './client';
+import { endPending, fragment, openStretch, report, type State, stepAside } from './state';
+
+/**
+ * Skips `length` octets of one side (0: nobody knows how many). An unfinished line is given up, a message
+ * goes on, and TLS can no longer be followed. Afterwards replies that match nothing are no surprise.
+ */
+export function skip(state: State, from: Direction, length: number, at: Micros): void {
+  const side = state.sides[from];
+  const count = length > 0 ? `${length} octets` : 'an unknown number of octets';
+  report(state, 'gap', from, at, `${count} from the ${from} never seen`);
+  state.lossy = true;
+  if (from === 'client') giveUpClient(state, length, at);
+  else giveUpServer(state, at);
+  const start = side.position;
+  side.position += length;
+  side.lastAt = at;
+  state.out.push({ kind: 'gap', from, span: { start, end: side.position }, started: at, at });
+}
+
+function giveUpClient(state: State, length: number, at: Micros): void {
+  const { mode } = state;
+  if (mode.kind === 'tls') stepAside(state, 'opaque', 'client', at, 'a gap in the TLS handshake');
+  else if (mode.kind === 'body') {
+    mode.end.gap();
+    mode.content.bytes += length;
+    state.mode = { ...mode, begun: mode.begun ?? { start: state.sides.client.position, started: at } };
+    tellStretch(state, 'client', at);
+    state.mode = { ...mode, begun: undefined };
+  } else if (mode.kind === 'chunk') {
+    tellStretch(state, 'client', at);
+    const left = mode.left - length;
+    mode.content.bytes += Math.min(length, mode.left);
+    if (left <= 0) mode.content.ended = at;
+    state.mode = left > 0 ? { ...mode, left, begun: undefined } : { kind: 'command' };
+  } else if (mode.kind !== 'opaque') {
+    tellStretch(state, 'client', at);
+    state.sides.client.framer.flush();
+    if (mode.kind === 'undecided') {
+      state.mode = { kind: 'undecided', undecided: { ...mode.undecided, pieces: [], length: 0 } };
+    } else if (mode.kind === 'secret') {
+      state.mode = { kind: 'undecided', undecided: { verb: 'AUTH', pieces: [], length: 0 } };
+    }
+  }
+}
+
+function giveUpServer(state: State, at: Micros): void {
+  if (state.serverMode === 'opaque') return;
+  if (state.serverMode === 'tls') {
+    stepAside(state, 'opaque', 'server', at, 'a gap in the TLS handshake');
+    return;
+  }
+  tellStretch(state, 'server', at);
+  state.sides.server.framer.flush();
+  state.openReply = undefined;
+  // The shortest of all replies is lost most easily; what comes behind DATA then is most likely the message.
+  if (state.mode.kind === 'undecided' && state.mode.undecided.verb === 'DATA') {
+    endPending(state, at, undefined);
+    beginBody(state, at);
+  } else if (state.mode.kind === 'undecided') {
+    endPending(state, at, undefined);
+    decide(state, { kind: 'command' });
+  }
+}
+
+/** Octets before the gap that no event has told yet. */
+function tellStretch(state: State, from: Direction, at: Micros): void {
+  const open = openStretch(state, from);
+  if (open)
+    fragment(state, from, {
+      span: { start: open.start, end: state.sides[from].position },
+      started: open.started,
+      at,
+    });
+}

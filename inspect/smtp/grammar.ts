@@ -1,0 +1,147 @@
+// The grammar of one line: commands (RFC 5321 §4.1) and reply lines (RFC 5321 §4.2, RFC 2034).
+
+import type { Phase } from '../events';
+import { TEXT } from '../limits';
+import { escapeText, latin1 } from '../text';
+
+/** What a command means for the dialogue. */
+export interface Verb {
+  readonly phase: Phase;
+  /** RFC 2920 §3.1: must be the last of a pipelined group, since its reply decides what follows. */
+  readonly endsGroup?: true;
+  /** What the client's next octets are is known only from the reply. */
+  readonly decides?: true;
+}
+
+/** The verbs that are known by name: RFC 5321 §4.1.1 and its extensions. */
+export const VERBS: Readonly<Record<string, Verb>> = {
+  EHLO: { phase: 'hello', endsGroup: true },
+  HELO: { phase: 'hello', endsGroup: true },
+  LHLO: { phase: 'hello', endsGroup: true },
+  STARTTLS: { phase: 'starttls', endsGroup: true, decides: true },
+  AUTH: { phase: 'auth', endsGroup: true, decides: true },
+  MAIL: { phase: 'mail' },
+  RCPT: { phase: 'rcpt' },
+  DATA: { phase: 'data', endsGroup: true, decides: true },
+  BDAT: { phase: 'message' },
+  BURL: { phase: 'message', endsGroup: true },
+  RSET: { phase: 'reset' },
+  QUIT: { phase: 'quit', endsGroup: true },
+  NOOP: { phase: 'other', endsGroup: true },
+  VRFY: { phase: 'other', endsGroup: true },
+  EXPN: { phase: 'other', endsGroup: true },
+  HELP: { phase: 'other', endsGroup: true },
+  TURN: { phase: 'other', endsGroup: true },
+  ATRN: { phase: 'other', endsGroup: true },
+  ETRN: { phase: 'other' },
+  SEND: { phase: 'other' },
+  SOML: { phase: 'other' },
+  SAML: { phase: 'other' },
+  XCLIENT: { phase: 'other', endsGroup: true },
+  XFORWARD: { phase: 'other' },
+};
+
+/** Why a command line looks wrong; the names are those of `Anomaly`. */
+export type CommandOddity = 'unknown-command' | 'bad-syntax' | 'http' | 'proxy-header';
+
+export interface Command {
+  /** Upper case, a key of `VERBS`, or `?`. */
+  readonly verb: string;
+  readonly rule: Verb;
+  /** Escaped and capped. Of AUTH only the mechanism; of an unknown command nothing: it may be a password. */
+  readonly argument: string;
+  readonly oddity?: CommandOddity;
+  /** Of a well-formed BDAT (RFC 3030 §2). */
+  readonly chunk?: { readonly size: number; readonly last: boolean };
+}
+
+/** Reads a command line without its terminator. Verbs are case-insensitive (RFC 5321 §2.4). */
+export function parseCommand(line: Uint8Array): Command {
+  const text = latin1(line.subarray(0, MAX_VERB_LINE));
+  const word = /^[A-Za-z]+/.exec(text)?.[0] ?? '';
+  const verb = word.toUpperCase();
+  const rule = Object.hasOwn(VERBS, verb) && isBoundary(text[word.length]) ? VERBS[verb] : undefined;
+  if (!rule) return { verb: '?', rule: UNKNOWN, argument: '', oddity: oddityOf(text) };
+  const rest = line.subarray(word.length);
+  const argument = escapeText(trim(rest), TEXT);
+  if (verb === 'AUTH') return { verb, rule, argument: argument.split(' ', 1)[0] ?? '' };
+  if (verb === 'BDAT') return bdat(rule, argument);
+  const wanted = SYNTAX[verb];
+  return wanted && !wanted.test(argument)
+    ? { verb, rule, argument, oddity: 'bad-syntax' }
+    : { verb, rule, argument };
+}
+
+/** A line of a reply. */
+export interface ReplyLine {
+  readonly code: number;
+  /** A continuation follows: `250-`. */
+  readonly more: boolean;
+  /** Code and separator as RFC 5321 §4.2 wants them; a bare `250` counts as well formed (§4.2.1). */
+  readonly wellFormed: boolean;
+  readonly enhanced?: string;
+  /** Behind code, separator and enhanced code; escaped and capped. */
+  readonly text: string;
+}
+
+/**
+ * Reads a reply line without its terminator, as tolerantly as clients do: three digits make a reply line,
+ * and it is the last one unless a hyphen follows. `undefined`: not a reply line.
+ */
+export function parseReplyLine(line: Uint8Array): ReplyLine | undefined {
+  const head = /^([1-5][0-9][0-9])(.?)/s.exec(latin1(line.subarray(0, 4)));
+  if (!head) return undefined;
+  const [, digits, separator] = head;
+  const known = separator === '' || separator === ' ' || separator === '-';
+  const text = line.subarray(known ? 4 : 3);
+  const enhanced = /^([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$)/.exec(latin1(text.subarray(0, 12)))?.[1];
+  return {
+    code: Number(digits),
+    more: separator === '-',
+    wellFormed: known,
+    ...(enhanced !== undefined && enhanced[0] === digits?.[0] && { enhanced }),
+    text: escapeText(enhanced === undefined ? text : text.subarray(enhanced.length + 1), TEXT),
+  };
+}
+
+function bdat(rule: Verb, argument: string): Command {
+  const match = /^([0-9]{1,15})( LAST)?$/i.exec(argument);
+  if (!match) return { verb: 'BDAT', rule, argument, oddity: 'bad-syntax' };
+  return { verb: 'BDAT', rule, argument, chunk: { size: Number(match[1]), last: match[2] !== undefined } };
+}
+
+function oddityOf(text: string): CommandOddity {
+  if (/^(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|PATCH|TRACE) \S+ HTTP\//.test(text)) return 'http';
+  if (text.startsWith('PROXY ') || text.startsWith('\0\r\nQUIT\n')) return 'proxy-header';
+  return 'unknown-command';
+}
+
+function isBoundary(character: string | undefined): boolean {
+  return character === undefined || character === ' ' || character === '\t';
+}
+
+function trim(bytes: Uint8Array): Uint8Array {
+  let start = 0;
+  let end = bytes.length;
+  while (start < end && isBlank(bytes[start])) start += 1;
+  while (end > start && isBlank(bytes[end - 1])) end -= 1;
+  return bytes.subarray(start, end);
+}
+
+function isBlank(octet: number | undefined): boolean {
+  return octet === 0x20 || octet === 0x09;
+}
+
+const UNKNOWN: Verb = { phase: 'other' };
+
+// What must follow these verbs at the least; servers are lenient about the rest, and so are we.
+const SYNTAX: Readonly<Record<string, RegExp>> = {
+  EHLO: /^\S/,
+  HELO: /^\S/,
+  LHLO: /^\S/,
+  MAIL: /^FROM:/i,
+  RCPT: /^TO:/i,
+};
+
+// Enough to recognise any verb and an HTTP request line.
+const MAX_VERB_LINE = 2_048;

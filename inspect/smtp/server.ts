@@ -1,0 +1,190 @@
+// The server's octets: replies, and what each of them settles.
+
+import type { Micros, ReplyCode, ReplyEvent } from '../events';
+import { GREETING, LINE_BY_RFC, QUOTE, REPLY_TEXTS } from '../limits';
+import { escapeText } from '../text';
+import { beginBody, decide, dropInjected } from './client';
+import { parseReplyLine, type ReplyLine } from './grammar';
+import type { Line } from './lines';
+import { endPending, fragment, type Pending, report, type State } from './state';
+import { beginTls, readTls } from './tls-stream';
+
+/** Reads a chunk of the server's stream. */
+export function readServer(state: State, bytes: Uint8Array, at: Micros): void {
+  const side = state.sides.server;
+  let i = 0;
+  while (i < bytes.length) {
+    const taken = READERS[state.serverMode](state, bytes, i, at);
+    i += taken;
+    side.position += taken;
+  }
+}
+
+type Reader = (state: State, bytes: Uint8Array, from: number, at: Micros) => number;
+
+const READERS: Readonly<Record<State['serverMode'], Reader>> = {
+  reply: readReplyLine,
+  tls: (state, bytes, from, at) => readTls(state, 'server', bytes, from, at),
+  opaque: (_state, bytes, from) => bytes.length - from,
+};
+
+function readReplyLine(state: State, bytes: Uint8Array, from: number, at: Micros): number {
+  const side = state.sides.server;
+  const { next, line } = side.framer.take(bytes, from, side.position, at);
+  keepGreeting(state, bytes.subarray(from, next));
+  if (line) handleLine(state, line);
+  return next - from;
+}
+
+function keepGreeting(state: State, piece: Uint8Array): void {
+  if (!state.greeting) return;
+  const kept = piece.subarray(0, GREETING - state.greeting.length);
+  const all = new Uint8Array(state.greeting.length + kept.length);
+  all.set(state.greeting);
+  all.set(kept, state.greeting.length);
+  state.greeting = all;
+}
+
+function handleLine(state: State, line: Line): void {
+  const parsed = parseReplyLine(line.bytes);
+  const inGreeting = state.pending[0]?.phase === 'greeting';
+  // What is odd about a greeting its own judgement says.
+  if (!inGreeting) remark(state, line, parsed);
+  if (!parsed) {
+    if (state.openReply) state.openReply.lines += 1;
+    else fragment(state, 'server', line);
+    return;
+  }
+  const open = collect(state, line, parsed);
+  if (parsed.more) return;
+  state.openReply = undefined;
+  if (open.mixed && !inGreeting) {
+    report(state, 'mixed-codes', 'server', line.at, `${open.first.code}- ended by ${parsed.code}`);
+  }
+  const reply: ReplyCode = { ...open.first, code: parsed.code, lines: open.lines };
+  settle(state, reply, {
+    kind: 'reply',
+    from: 'server',
+    span: { start: open.start, end: line.span.end },
+    started: open.started,
+    at: line.at,
+    ...reply,
+    texts: open.texts,
+  });
+}
+
+/** Adds a line to the reply that is open, or opens one. */
+function collect(state: State, line: Line, parsed: ReplyLine): NonNullable<State['openReply']> {
+  // A server's words in an AUTH exchange may repeat the client's secrets.
+  const secret = state.pending[0]?.phase === 'auth';
+  const { code, enhanced, text } = parsed;
+  state.openReply ??= {
+    start: line.span.start,
+    started: line.started,
+    first: { code, lines: 0, ...(enhanced !== undefined && { enhanced }), ...(!secret && { text }) },
+    lines: 0,
+    texts: [],
+    mixed: false,
+  };
+  const open = state.openReply;
+  open.lines += 1;
+  open.mixed ||= code !== open.first.code;
+  if (!secret && open.texts.length < REPLY_TEXTS) open.texts.push(text);
+  return open;
+}
+
+function remark(state: State, line: Line, parsed: ReplyLine | undefined): void {
+  const secret = state.pending[0]?.phase === 'auth';
+  const quote = secret ? '' : escapeText(line.bytes, QUOTE);
+  if (!parsed?.wellFormed) report(state, 'malformed-reply', 'server', line.at, quote);
+  if (line.terminator === 'lf') report(state, 'bare-lf', 'server', line.at, quote);
+  if (line.bytes.includes(CR)) report(state, 'bare-cr', 'server', line.at, quote);
+  if (line.bytes.includes(NUL)) report(state, 'nul', 'server', line.at, quote);
+  const length = line.span.end - line.span.start;
+  if (length > LINE_BY_RFC) report(state, 'line-too-long', 'server', line.at, `${length} octets: ${quote}`);
+}
+
+/** A whole reply: whom it answers, and what follows from it. */
+function settle(state: State, reply: ReplyCode, event: ReplyEvent): void {
+  const [head] = state.pending;
+  state.out.push(head ? { ...event, answers: head.phase } : event);
+  remarkReply(state, head, reply, event.at);
+  if (!head) return;
+  const { content } = head;
+  if (content && content.ended === undefined && state.lossy) resume(state, event.at);
+  if (head.phase === 'auth' && reply.code === AUTH_CONTINUE) {
+    decide(state, { kind: 'secret' });
+    return;
+  }
+  if (content?.last && isPositive(reply)) state.messages += head.repliesDue === 1 ? 1 : 0;
+  if (head.repliesDue > 1 && reply.code !== SERVICE_CLOSING) {
+    head.repliesDue -= 1;
+    return;
+  }
+  endPending(state, event.at, reply);
+  CONSEQUENCES[head.verb ?? '']?.(state, reply, event);
+}
+
+function remarkReply(state: State, head: Pending | undefined, reply: ReplyCode, at: Micros): void {
+  const said = `${reply.code} ${reply.text ?? ''}`.trim();
+  if (reply.code === SERVICE_CLOSING && head?.phase !== 'greeting') {
+    report(state, 'service-closing', 'server', at, said);
+  } else if (!head && !state.lossy && !state.serverUnheard) {
+    report(state, 'unsolicited-reply', 'server', at, said);
+  } else if (head?.content && head.content.ended === undefined && !state.lossy) {
+    report(state, 'early-reply', 'server', at, `${said} before the message had ended`);
+  }
+}
+
+/** What a reply makes of the client's next octets, by the verb that it answers. */
+const CONSEQUENCES: Readonly<Record<string, (state: State, reply: ReplyCode, event: ReplyEvent) => void>> = {
+  RCPT: (state, reply) => {
+    if (isPositive(reply)) state.recipients += 1;
+  },
+  DATA: (state, reply, event) => {
+    if (reply.code === START_MAIL_INPUT) beginBody(state, event.at);
+    else decide(state, { kind: 'command' });
+  },
+  AUTH: (state) => decide(state, { kind: 'command' }),
+  STARTTLS: (state, reply, event) => {
+    if (reply.code !== STARTTLS_READY) decide(state, { kind: 'command' });
+    else agreeTls(state, event);
+  },
+};
+
+function agreeTls(state: State, { at, span }: ReplyEvent): void {
+  const undecided = state.mode.kind === 'undecided' ? state.mode.undecided : undefined;
+  const early = undecided?.pieces[0]?.bytes[0] === TLS_HANDSHAKE;
+  if (undecided && !early) dropInjected(state, undecided);
+  const { position } = state.sides.client;
+  beginTls(state, at, early && undecided ? position - undecided.length : position, span.end);
+  if (early) decide(state, { kind: 'tls' });
+  else state.mode = { kind: 'tls' };
+}
+
+/** Octets were missed, and this reply shows that the message had ended among them. */
+function resume(state: State, at: Micros): void {
+  const { mode } = state;
+  if (mode.kind !== 'body' && mode.kind !== 'chunk') return;
+  const { begun } = mode;
+  if (begun)
+    fragment(state, 'client', {
+      span: { start: begun.start, end: state.sides.client.position },
+      started: begun.started,
+      at,
+    });
+  mode.content.ended = at;
+  state.mode = { kind: 'command' };
+}
+
+function isPositive({ code }: ReplyCode): boolean {
+  return code >= 200 && code < 300;
+}
+
+const CR = 0x0d;
+const NUL = 0x00;
+const TLS_HANDSHAKE = 0x16;
+const START_MAIL_INPUT = 354;
+const STARTTLS_READY = 220;
+const AUTH_CONTINUE = 334;
+const SERVICE_CLOSING = 421;

@@ -1,0 +1,253 @@
+// What the session machine knows at one moment, and the few ways to change it that both directions share.
+
+import type { Anomaly, Direction, Micros, Phase, ReplyCode, SmtpEvent, Span, TlsFacts } from '../events';
+import { ANOMALIES_OF_A_KIND, COMMAND_LINE, REPLY_LINE } from '../limits';
+import type { EndOfData } from './end-of-data';
+import { judgeGreeting } from './greeting';
+import { createFramer, type Framer, type Line } from './lines';
+import { createTimeline, type PhaseFacts, type Timeline } from './timeline';
+import { createTls, type Tls } from './tls';
+
+/** One direction's stream. */
+export interface Side {
+  /** Offset of the next octet. */
+  position: number;
+  readonly framer: Framer;
+  /** When its last octets were read. */
+  lastAt: Micros;
+  /** Where and when the octets began that are only counted. */
+  opaque: { readonly start: number; readonly started: Micros } | undefined;
+}
+
+/** Something that a reply is due for, in the order in which the replies will come (RFC 2920 §3.2). */
+export interface Pending {
+  readonly phase: Phase;
+  readonly verb?: string;
+  readonly argument?: string;
+  readonly arrived: Micros;
+  /** The client must wait for this reply before it goes on. */
+  readonly endsGroup: boolean;
+  readonly content?: Content;
+  /** LMTP: one reply a recipient (RFC 2033 §4.2). */
+  repliesDue: number;
+}
+
+/** A message or chunk on its way: octets so far, and when the last of them came. */
+export interface Content {
+  bytes: number;
+  ended: Micros | undefined;
+  /** It ends the message: DATA always, BDAT with LAST. */
+  readonly last: boolean;
+}
+
+/** Octets whose meaning the next reply decides. */
+export interface Undecided {
+  readonly verb: 'DATA' | 'STARTTLS' | 'AUTH';
+  readonly pieces: { readonly bytes: Uint8Array; readonly at: Micros }[];
+  length: number;
+}
+
+/** What the client's next octets are. */
+export type ClientMode =
+  | { readonly kind: 'command' }
+  | { readonly kind: 'undecided'; readonly undecided: Undecided }
+  | {
+      readonly kind: 'body';
+      readonly end: EndOfData;
+      readonly content: Content;
+      readonly begun: Begun | undefined;
+    }
+  | {
+      readonly kind: 'chunk';
+      readonly left: number;
+      readonly content: Content;
+      readonly begun: Begun | undefined;
+    }
+  | { readonly kind: 'secret' }
+  | { readonly kind: 'tls' }
+  | { readonly kind: 'opaque' };
+
+/** Where and when a message's or chunk's octets began. */
+export interface Begun {
+  readonly start: number;
+  readonly started: Micros;
+}
+
+/** The reply that is being read, line by line. */
+export interface OpenReply {
+  readonly start: number;
+  readonly started: Micros;
+  readonly first: ReplyCode;
+  lines: number;
+  readonly texts: string[];
+  mixed: boolean;
+}
+
+export interface State {
+  out: SmtpEvent[];
+  readonly started: Micros;
+  readonly sides: Readonly<Record<Direction, Side>>;
+  mode: ClientMode;
+  serverMode: 'reply' | 'tls' | 'opaque';
+  pending: Pending[];
+  openReply: OpenReply | undefined;
+  /** The greeting's octets while it lasts, for judging. */
+  greeting: Uint8Array | undefined;
+  readonly timeline: Timeline;
+  readonly told: Map<string, number>;
+  readonly tls: Tls;
+  /** The TLS phase that is open. */
+  tlsBegan: Micros | undefined;
+  /** Only the client's side is there: what it does next tells what it was answered. */
+  readonly serverUnheard: boolean;
+  /** Octets of either side were missed: what the machine holds may be behind the truth. */
+  lossy: boolean;
+  authTried: boolean;
+  lmtp: boolean;
+  recipients: number;
+  hello: string | undefined;
+  messages: number;
+  closed: boolean;
+}
+
+export interface StateOptions {
+  readonly started: Micros;
+  readonly implicitTls: boolean;
+  readonly serverUnheard: boolean;
+}
+
+export function createState({ started, implicitTls, serverUnheard }: StateOptions): State {
+  const side = (cap: number): Side => ({
+    position: 0,
+    framer: createFramer(cap),
+    lastAt: started,
+    opaque: implicitTls ? { start: 0, started } : undefined,
+  });
+  const expectsGreeting = !implicitTls && !serverUnheard;
+  return {
+    out: [],
+    started,
+    sides: { client: side(COMMAND_LINE), server: side(REPLY_LINE) },
+    mode: { kind: implicitTls ? 'tls' : 'command' },
+    serverMode: implicitTls ? 'tls' : 'reply',
+    pending: expectsGreeting ? [{ phase: 'greeting', arrived: started, endsGroup: true, repliesDue: 1 }] : [],
+    openReply: undefined,
+    greeting: expectsGreeting ? new Uint8Array(0) : undefined,
+    timeline: createTimeline(started),
+    told: new Map(),
+    tls: createTls(),
+    tlsBegan: implicitTls ? started : undefined,
+    serverUnheard,
+    lossy: false,
+    authTried: false,
+    lmtp: false,
+    recipients: 0,
+    hello: undefined,
+    messages: 0,
+    closed: false,
+  };
+}
+
+/** Reports an oddity, a few times per kind and side. */
+export function report(
+  state: State,
+  anomaly: Anomaly,
+  direction: Direction,
+  at: Micros,
+  detail: string,
+): void {
+  const key = `${anomaly} ${direction}`;
+  const told = state.told.get(key) ?? 0;
+  if (told >= ANOMALIES_OF_A_KIND) return;
+  state.told.set(key, told + 1);
+  state.out.push({ kind: 'anomaly', anomaly, direction, at, detail });
+}
+
+/** Reports an oddity once per connection and side: for what a read could tell anew each time. */
+export function reportOnce(
+  state: State,
+  anomaly: Anomaly,
+  direction: Direction,
+  at: Micros,
+  detail: string,
+): void {
+  if (!state.told.has(`${anomaly} ${direction}`)) report(state, anomaly, direction, at, detail);
+}
+
+/** A line that belongs to no dialogue: only its place is told. */
+export function fragment(state: State, from: Direction, line: Pick<Line, 'span' | 'started' | 'at'>): void {
+  if (line.span.end > line.span.start) state.out.push({ kind: 'fragment', from, ...stretch(line) });
+}
+
+export function stretch({ span, started, at }: { span: Span; started: Micros; at: Micros }) {
+  return { span, started, at };
+}
+
+/** Lines up a reply that is due. One-sided: a client that goes on has had the replies before it. */
+export function expectReply(state: State, pending: Pending): void {
+  while (state.serverUnheard && state.pending.length > 0) endPending(state, pending.arrived, undefined);
+  state.pending.push(pending);
+}
+
+/** Ends the first pending phase, with its reply or, where none will come, without. */
+export function endPending(state: State, at: Micros, reply: ReplyCode | undefined): void {
+  const pending = state.pending.shift();
+  if (!pending) return;
+  const { content } = pending;
+  const facts: PhaseFacts = {
+    ...(pending.verb !== undefined && { verb: pending.verb }),
+    ...(pending.argument !== undefined && { argument: pending.argument }),
+    ...(reply && { reply }),
+    ...(content && { bytes: content.bytes }),
+    ...(pending.phase === 'greeting' && greetingFacts(state, at)),
+  };
+  state.out.push(state.timeline.end(pending.phase, pending.arrived, at, facts, content?.ended));
+}
+
+/** The TLS handshake is over, or will never be. */
+export function endTls(state: State, at: Micros): void {
+  if (state.tlsBegan === undefined) return;
+  const tls: TlsFacts = state.tls.facts();
+  state.out.push(state.timeline.end('tls', state.tlsBegan, at, { tls }));
+  state.tlsBegan = undefined;
+}
+
+/**
+ * From here on octets are only counted, on both sides: the dialogue can no longer be followed.
+ * `why` is told as an anomaly of its own name.
+ */
+export function stepAside(state: State, anomaly: Anomaly, from: Direction, at: Micros, why: string): void {
+  report(state, anomaly, from, at, why);
+  for (const direction of ['client', 'server'] as const) {
+    const side = state.sides[direction];
+    const open = openStretch(state, direction);
+    side.opaque ??= open ?? { start: side.position, started: at };
+    side.framer.flush();
+  }
+  state.openReply = undefined;
+  while (state.pending.length > 0) endPending(state, at, undefined);
+  endTls(state, at);
+  state.mode = { kind: 'opaque' };
+  state.serverMode = 'opaque';
+}
+
+/** Where the octets begin that are read and not yet told: an unfinished line, reply, message or decision. */
+export function openStretch(state: State, from: Direction): Begun | undefined {
+  const { framer, position } = state.sides[from];
+  const line = framer.peek();
+  if (from === 'server') return state.openReply ?? line;
+  const { mode } = state;
+  if (mode.kind === 'undecided' && mode.undecided.length > 0) {
+    const [first] = mode.undecided.pieces;
+    return { start: position - mode.undecided.length, started: first?.at ?? state.sides.client.lastAt };
+  }
+  return mode.kind === 'body' || mode.kind === 'chunk' ? mode.begun : line;
+}
+
+function greetingFacts(state: State, at: Micros): Pick<PhaseFacts, 'greeting'> {
+  if (!state.greeting) return {};
+  const { class: name, defects } = judgeGreeting(state.greeting);
+  state.greeting = undefined;
+  if (defects.length > 0) report(state, 'greeting-malformed', 'server', at, defects.join(', '));
+  return { greeting: { class: name, defects } };
+}

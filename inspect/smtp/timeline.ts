@@ -1,0 +1,77 @@
+// The phases of one connection on one time line: each begins where the one before it ended, or later.
+
+import type {
+  Close,
+  GreetingClass,
+  GreetingDefect,
+  Micros,
+  Phase,
+  PhaseEntry,
+  PhaseEvent,
+  ReplyCode,
+  SessionEvent,
+  TlsFacts,
+} from '../events';
+import { SESSION_PHASES } from '../limits';
+
+/** What a phase says besides its times. */
+export interface PhaseFacts {
+  readonly verb?: string;
+  readonly argument?: string;
+  readonly reply?: ReplyCode;
+  readonly bytes?: number;
+  readonly tls?: TlsFacts;
+  readonly greeting?: { readonly class: GreetingClass; readonly defects: readonly GreetingDefect[] };
+  readonly close?: Close;
+}
+
+/** What a connection's line says besides its phases. */
+export type SessionFacts = Pick<SessionEvent, 'hello' | 'tls' | 'messages' | 'bytes' | 'close'>;
+
+export interface Timeline {
+  /**
+   * Ends a phase that was asked for at `asked`. It starts then or, where it was pipelined, at the end of the
+   * phase before it. `transferred`: when the last octet of a message had come.
+   */
+  end(phase: Phase, asked: Micros, at: Micros, facts: PhaseFacts, transferred?: Micros): PhaseEvent;
+  summary(at: Micros, facts: SessionFacts): SessionEvent;
+}
+
+export function createTimeline(started: Micros): Timeline {
+  const phases: PhaseEntry[] = [];
+  let omitted = 0;
+  let last = started;
+  return {
+    end(phase, asked, at, facts, transferred) {
+      // A clock that was set back must not make times negative.
+      const begun = Math.max(asked, last);
+      const ended = Math.max(at, begun);
+      const event: PhaseEvent = {
+        kind: 'phase',
+        phase,
+        at: ended,
+        started: begun,
+        sinceConnect: begun - started,
+        duration: ended - begun,
+        waited: begun - last,
+        ...facts,
+        ...(transferred !== undefined && { transfer: Math.max(0, transferred - begun) }),
+      };
+      last = ended;
+      if (phases.length < SESSION_PHASES) {
+        phases.push([phase, event.sinceConnect, event.duration, facts.reply?.code]);
+      } else {
+        omitted += 1;
+      }
+      return event;
+    },
+    summary: (at, facts) => ({
+      kind: 'session',
+      at: Math.max(at, last),
+      started,
+      phases,
+      phasesOmitted: omitted,
+      ...facts,
+    }),
+  };
+}

@@ -1,0 +1,71 @@
+// TLS as a part of the dialogue: what its records tell the session.
+
+import type { Direction, Micros } from '../events';
+import { endTls, report, type State, stepAside } from './state';
+
+/** STARTTLS was agreed at `at`: both sides' next octets are TLS. Offsets are those of the next octets. */
+export function beginTls(state: State, at: Micros, clientStart: number, serverStart: number): void {
+  state.sides.client.opaque = { start: clientStart, started: at };
+  state.sides.server.opaque = { start: serverStart, started: at };
+  state.tlsBegan = at;
+  state.serverMode = 'tls';
+}
+
+/** Reads TLS from `bytes[from…]`; the number of octets taken. */
+export function readTls(state: State, from: Direction, bytes: Uint8Array, index: number, at: Micros): number {
+  for (const news of state.tls.feed(from, bytes, index)) {
+    if (news.kind === 'hello') {
+      state.out.push({ kind: 'tls', from, at, ...state.tls.facts() });
+    } else if (news.kind === 'alert') {
+      report(state, 'tls-alert', from, at, alertName(news.level, news.description));
+    } else if (news.kind === 'established') {
+      endTls(state, at);
+      state.mode = { kind: 'opaque' };
+      state.serverMode = 'opaque';
+    } else {
+      // A digit where the server's hello belongs: a reply was put behind the 220 (response injection).
+      const digit = from === 'server' && isDigit(bytes[news.index - 1]);
+      stepAside(
+        state,
+        digit ? 'starttls-injection' : 'not-tls',
+        from,
+        at,
+        'no TLS record where TLS was agreed',
+      );
+    }
+  }
+  return bytes.length - index;
+}
+
+function alertName(level: number, description: number): string {
+  return `${level === 2 ? 'fatal' : 'warning'} ${ALERTS[description] ?? 'alert'} (${description})`;
+}
+
+function isDigit(octet: number | undefined): boolean {
+  return octet !== undefined && octet >= 0x30 && octet <= 0x39;
+}
+
+// RFC 8446 §6: those that are seen before the keys are there.
+const ALERTS: Readonly<Record<number, string>> = {
+  0: 'close_notify',
+  10: 'unexpected_message',
+  40: 'handshake_failure',
+  42: 'bad_certificate',
+  43: 'unsupported_certificate',
+  44: 'certificate_revoked',
+  45: 'certificate_expired',
+  46: 'certificate_unknown',
+  47: 'illegal_parameter',
+  48: 'unknown_ca',
+  50: 'decode_error',
+  51: 'decrypt_error',
+  70: 'protocol_version',
+  71: 'insufficient_security',
+  80: 'internal_error',
+  86: 'inappropriate_fallback',
+  90: 'user_canceled',
+  109: 'missing_extension',
+  112: 'unrecognized_name',
+  116: 'certificate_required',
+  120: 'no_application_protocol',
+};
