@@ -1,0 +1,240 @@
+// Greeting repair as the octets come: whole lines in, whole lines out, and the end on demand.
+
+import type { GreetingDefect } from '../events';
+import { GREETING_JUNK, LINE_BY_RFC, REPLY_LINE } from '../limits';
+import { endOfLine, isLast, readLine, type GreetingLine } from './greeting-lines';
+import {
+  isQualified,
+  judgeTally,
+  leadDefect,
+  NO_LINES,
+  tallyLine,
+  type GreetingJudgement,
+  type GreetingTally,
+} from './greeting-tally';
+
+/** One change, told once per defect and greeting; `before` and `after` are the octets of the line concerned. */
+export interface Mend {
+  readonly defect: GreetingDefect;
+  readonly before: Uint8Array;
+  readonly after: Uint8Array;
+}
+
+/** What a step lets through: mended whole lines, then, behind a complete greeting, the rest as it came. */
+export interface Mended {
+  readonly octets: Uint8Array;
+  readonly mends: readonly Mend[];
+  /** `alien`: no code line came where one was due, everything held is in `octets` as it was. */
+  readonly state: 'open' | 'complete' | 'alien';
+  /** Octets behind the greeting's last line, where it is complete. */
+  readonly rest: Uint8Array;
+}
+
+export interface Mender {
+  /** Takes octets of the server's stream. To be called only while the state is `open`. */
+  take(bytes: Uint8Array): Mended;
+  /** No more will come: ends what was begun. */
+  finish(): Mended;
+  /** Whole reply lines so far, and their last code. */
+  readonly lines: number;
+  readonly code: number | undefined;
+  /** The unfinished line. Empty right behind a terminator. */
+  readonly tail: Uint8Array;
+  /** That the greeting had ended was our reading: its last line had no separator to say so. */
+  readonly guessed: boolean;
+  /** The text of the last line, after the changes, is one that Postfix takes for a PIX (FACTS: Servers). */
+  readonly veiled: boolean;
+  judgement(): GreetingJudgement;
+}
+
+/** `hostname` stands for the server where the greeting does not begin with a fully qualified name. */
+export function createMender(hostname: string): Mender {
+  const state: State = {
+    hostname,
+    tally: NO_LINES,
+    tail: EMPTY,
+    stray: [],
+    last: EMPTY,
+    complete: false,
+    guessed: false,
+    out: [],
+    mends: [],
+    noted: new Set(),
+  };
+  return {
+    take: (bytes) => take(state, bytes),
+    finish: () => finish(state),
+    get lines() {
+      return state.tally.lines;
+    },
+    get code() {
+      return state.tally.code;
+    },
+    get tail() {
+      return state.tail;
+    },
+    get guessed() {
+      return state.guessed;
+    },
+    get veiled() {
+      return state.tally.veiled;
+    },
+    judgement: () => judgeTally(state.tally, state.tail, state.complete),
+  };
+}
+
+interface State {
+  readonly hostname: string;
+  tally: GreetingTally;
+  tail: Uint8Array;
+  /** Lines without a code in front of the first one with. */
+  stray: Uint8Array[];
+  /** The last reply line, mended. */
+  last: Uint8Array;
+  complete: boolean;
+  guessed: boolean;
+  out: Uint8Array[];
+  mends: Mend[];
+  readonly noted: Set<GreetingDefect>;
+}
+
+function take(state: State, bytes: Uint8Array): Mended {
+  const all = state.tail.length > 0 ? joinOctets([state.tail, bytes]) : bytes;
+  state.tail = EMPTY;
+  let start = 0;
+  for (let end = endOfLine(all, 0); end !== undefined; end = endOfLine(all, start)) {
+    const line = readLine(all.subarray(start, end));
+    start = end;
+    if (line.kind === 'reply') addReply(state, line, isLast(line, all, end));
+    else addStray(state, line);
+    if (state.complete) return result(state, 'complete', all.subarray(start));
+  }
+  state.tail = keep(all.subarray(start));
+  // What was cut of an endless line must not get lost where it may be no greeting: whole octets count.
+  const held = state.stray.reduce((sum, line) => sum + line.length, 0) + all.length - start;
+  const alien = state.tally.lines === 0 && held > GREETING_JUNK && readLine(state.tail).kind !== 'reply';
+  if (!alien) return result(state, 'open');
+  state.tail = all.subarray(start);
+  return result(state, 'alien');
+}
+
+function finish(state: State): Mended {
+  const line = readLine(state.tail);
+  if (line.kind !== 'reply' && state.tally.lines === 0) return result(state, 'alien');
+  if (line.kind === 'reply') addReply(state, line, line.separator !== 'hyphen');
+  else if (state.tail.length > 0) note(state, endDefect(line), state.tail, EMPTY);
+  state.tail = EMPTY;
+  if (!state.complete) {
+    const end = closingLine(state.tally.code ?? 220, nameOf(state));
+    state.out.push(end);
+    note(state, 'unfinished', state.last, joinOctets([state.last, end]));
+  }
+  state.complete = true;
+  return result(state, 'complete');
+}
+
+function addStray(state: State, line: GreetingLine): void {
+  if (state.tally.lines === 0) state.stray.push(line.octets.slice());
+  else note(state, 'inner-junk', line.octets, EMPTY);
+  state.tally = tallyLine(state.tally, line, false);
+}
+
+function addReply(state: State, line: GreetingLine, last: boolean): void {
+  for (const defect of state.stray.length > 0 ? state.tally.defects : []) {
+    if (STRAY.has(defect)) note(state, defect, joinOctets(state.stray), EMPTY);
+  }
+  state.stray = [];
+  const lead = line.lead > 0 ? [leadDefect(state.tally, line)] : [];
+  state.tally = tallyLine(state.tally, line, last);
+  const { octets, defects } = mendLine(line, last, nameOf(state));
+  for (const defect of [...lead, ...defects]) note(state, defect, line.octets, octets);
+  state.out.push(octets);
+  state.last = octets.slice();
+  state.complete = last;
+  state.guessed = last && line.separator !== 'space';
+}
+
+function note(state: State, defect: GreetingDefect, before: Uint8Array, after: Uint8Array): void {
+  if (!state.noted.has(defect)) state.mends.push({ defect, before, after });
+  state.noted.add(defect);
+}
+
+function result(state: State, outcome: Mended['state'], rest: Uint8Array = EMPTY): Mended {
+  const parts = outcome === 'alien' ? [...state.stray, state.tail] : [...state.out, rest];
+  const mended: Mended = { octets: joinOctets(parts), mends: state.mends, state: outcome, rest };
+  state.out = [];
+  state.mends = [];
+  return mended;
+}
+
+function nameOf({ tally, hostname }: State): string {
+  return tally.host !== undefined && isQualified(tally.host) ? tally.host : hostname;
+}
+
+/** Octets of several arrays in one; a single one is returned as it is. */
+export function joinOctets(parts: readonly Uint8Array[]): Uint8Array {
+  const full = parts.filter((part) => part.length > 0);
+  if (full.length <= 1) return full[0] ?? EMPTY;
+  const all = new Uint8Array(full.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of full) {
+    all.set(part, offset);
+    offset += part.length;
+  }
+  return all;
+}
+
+/** A last line for a greeting that has none. `ESMTP` keeps a client from HELO, and Postfix from PIX mode. */
+function closingLine(code: number, host: string): Uint8Array {
+  return octetsOf(`${code} ${host}${code < 400 ? ' ESMTP' : ''}\r\n`);
+}
+
+/** Mends one reply line, with the defects that made it necessary; the same octets where there are none. */
+function mendLine(
+  line: GreetingLine,
+  last: boolean,
+  host: string,
+): { octets: Uint8Array; defects: GreetingDefect[] } {
+  const defects: GreetingDefect[] = [];
+  let content = line.octets.subarray(line.lead, line.end);
+  if (line.separator === 'end' && last) {
+    defects.push('empty-text');
+    content = closingLine(line.code, host);
+    content = content.subarray(0, content.length - 2);
+  } else if (line.separator !== 'space' && line.separator !== 'hyphen') {
+    defects.push(line.separator === 'tab' ? 'tab-separator' : 'no-separator');
+    const code = line.octets.subarray(line.lead, line.lead + 3);
+    content = joinOctets([code, octetsOf(last ? ' ' : '-'), line.octets.subarray(line.text, line.end)]);
+  }
+  let end = line.octets.subarray(line.end);
+  if (line.terminator === 'none' || line.terminator === 'cr') {
+    defects.push(endDefect(line));
+    end = CRLF;
+  }
+  if (content.length + end.length > REPLY_LINE) {
+    defects.push('over-long');
+    content = content.subarray(0, LINE_BY_RFC - end.length);
+  }
+  if (defects.length === 0 && line.lead === 0) return { octets: line.octets, defects };
+  return { octets: joinOctets([content, end]), defects };
+}
+
+/** An unfinished line within its cap; of a longer one the last octet stays, which may be half of a CRLF. */
+function keep(tail: Uint8Array): Uint8Array {
+  const kept = tail.slice(0, REPLY_LINE + 1);
+  if (tail.length > kept.length) kept.set(tail.subarray(-1), REPLY_LINE);
+  return kept;
+}
+
+/** What the end of a line without an LF is called. */
+function endDefect(line: GreetingLine): GreetingDefect {
+  return line.terminator === 'cr' ? 'bare-cr' : 'no-terminator';
+}
+
+function octetsOf(ascii: string): Uint8Array {
+  return Uint8Array.from(ascii, (char) => char.charCodeAt(0));
+}
+
+const EMPTY = new Uint8Array(0);
+const CRLF = octetsOf('\r\n');
+const STRAY: ReadonlySet<GreetingDefect> = new Set(['leading-blank', 'leading-junk']);
