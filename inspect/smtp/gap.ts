@@ -18,6 +18,8 @@ export function skip(state: State, from: Direction, length: number, at: Micros):
   const start = side.position;
   side.position += length;
   side.lastAt = at;
+  // Where octets are only counted, the one stretch that they make includes the missing ones.
+  if (side.opaque) return;
   state.out.push({ kind: 'gap', from, span: { start, end: side.position }, started: at, at });
 }
 
@@ -56,14 +58,13 @@ function giveUpServer(state: State, at: Micros): void {
   tellStretch(state, 'server', at);
   state.sides.server.framer.flush();
   state.openReply = undefined;
-  // The shortest of all replies is lost most easily; what comes behind DATA then is most likely the message.
-  if (state.mode.kind === 'undecided' && state.mode.undecided.verb === 'DATA') {
-    endPending(state, at, undefined);
-    beginBody(state, at);
-  } else if (state.mode.kind === 'undecided') {
-    endPending(state, at, undefined);
-    decide(state, { kind: 'command' });
-  }
+  if (state.mode.kind !== 'undecided') return;
+  // A client that waits for the reply that decides goes on only when it has had it.
+  const { verb } = state.mode.undecided;
+  while (state.pending.length > 0) endPending(state, at, undefined);
+  // 354 is the shortest of all replies: what comes behind DATA is most likely the message.
+  if (verb === 'DATA') beginBody(state, at);
+  else decide(state, { kind: 'command' });
 }
 
 /** Octets before the gap that no event has told yet. */

@@ -94,12 +94,14 @@ export function parseReplyLine(line: Uint8Array): ReplyLine | undefined {
   const [, digits, separator] = head;
   const known = separator === '' || separator === ' ' || separator === '-';
   const text = line.subarray(known ? 4 : 3);
-  const enhanced = /^([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$)/.exec(latin1(text.subarray(0, 12)))?.[1];
+  const status = /^([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$)/.exec(latin1(text.subarray(0, 12)))?.[1];
+  // RFC 2034 §4: its class must be that of the code.
+  const enhanced = status?.[0] === digits?.[0] ? status : undefined;
   return {
     code: Number(digits),
     more: separator === '-',
     wellFormed: known,
-    ...(enhanced !== undefined && enhanced[0] === digits?.[0] && { enhanced }),
+    ...(enhanced !== undefined && { enhanced }),
     text: escapeText(enhanced === undefined ? text : text.subarray(enhanced.length + 1), TEXT),
   };
 }

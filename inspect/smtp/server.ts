@@ -111,7 +111,11 @@ function settle(state: State, reply: ReplyCode, event: ReplyEvent): void {
   remarkReply(state, head, reply, event.at);
   if (!head) return;
   const { content } = head;
-  if (content && content.ended === undefined && state.lossy) resume(state, event.at);
+  if (content && content.ended === undefined && state.lossy) {
+    // The 354 was not lost after all, and the message was begun in good faith.
+    if (reply.code === START_MAIL_INPUT) return;
+    resume(state, event.at);
+  }
   if (head.phase === 'auth' && reply.code === AUTH_CONTINUE) {
     decide(state, { kind: 'secret' });
     return;

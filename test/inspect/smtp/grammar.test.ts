@@ -1,0 +1,84 @@
+// One line at a time: commands and reply lines, as tolerantly as real peers read them.
+
+import * as fc from 'fast-check';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseCommand, parseReplyLine } from '../../../inspect/smtp/grammar';
+import { octets } from './transcript';
+
+const COMMANDS: readonly [line: string, verb: string, argument: string, oddity?: string][] = [
+  ['EHLO mx.example', 'EHLO', 'mx.example'],
+  ['ehlo mx.example', 'EHLO', 'mx.example'],
+  ['EHLO', 'EHLO', '', 'bad-syntax'],
+  ['MAIL FROM:<a@b> SIZE=10', 'MAIL', 'FROM:<a@b> SIZE=10'],
+  ['mail from: <a@b>', 'MAIL', 'from: <a@b>'],
+  ['MAIL <a@b>', 'MAIL', '<a@b>', 'bad-syntax'],
+  ['RCPT TO:<a@b>', 'RCPT', 'TO:<a@b>'],
+  ['RCPT  TO:<a@b>  ', 'RCPT', 'TO:<a@b>'],
+  ['DATA', 'DATA', ''],
+  ['DATA ', 'DATA', ''],
+  ['DATAX', '?', '', 'unknown-command'],
+  ['NOOP\tx', 'NOOP', 'x'],
+  ['AUTH PLAIN AGEAYg==', 'AUTH', 'PLAIN'],
+  ['AUTH', 'AUTH', ''],
+  ['constructor x', '?', '', 'unknown-command'],
+  ['XXXX vm', '?', '', 'unknown-command'],
+  ['', '?', '', 'unknown-command'],
+  ['GET / HTTP/1.1', '?', '', 'http'],
+  ['PROXY TCP4 192.0.2.1 192.0.2.2 1 25', '?', '', 'proxy-header'],
+  ['HELO \x1b[2J', 'HELO', '\\x1b[2J'],
+  ['BDAT x', 'BDAT', 'x', 'bad-syntax'],
+  ['BDAT 99999999999999999999', 'BDAT', '99999999999999999999', 'bad-syntax'],
+];
+
+for (const [line, verb, argument, oddity] of COMMANDS) {
+  test(`command ${JSON.stringify(line)}`, () => {
+    const command = parseCommand(octets(line));
+    assert.equal([command.verb, command.argument, command.oddity], [verb, argument, oddity]);
+  });
+}
+
+const CHUNKS: readonly [line: string, chunk: { size: number; last: boolean } | undefined][] = [
+  ['BDAT 0 LAST', { size: 0, last: true }],
+  ['bdat 86 last', { size: 86, last: true }],
+  ['BDAT 123', { size: 123, last: false }],
+  ['BDAT 1 LAST x', undefined],
+  ['BDAT -1', undefined],
+];
+
+for (const [line, chunk] of CHUNKS) {
+  test(`chunk ${line}`, () => assert.equal(parseCommand(octets(line)).chunk, chunk));
+}
+
+const REPLIES: readonly [line: string, want: ReturnType<typeof parseReplyLine>][] = [
+  ['220 mx ESMTP', { code: 220, more: false, wellFormed: true, text: 'mx ESMTP' }],
+  ['250-SIZE 10', { code: 250, more: true, wellFormed: true, text: 'SIZE 10' }],
+  ['250', { code: 250, more: false, wellFormed: true, text: '' }],
+  ['550 5.1.1 who', { code: 550, more: false, wellFormed: true, enhanced: '5.1.1', text: 'who' }],
+  ['250 2.1.0', { code: 250, more: false, wellFormed: true, enhanced: '2.1.0', text: '' }],
+  // RFC 2034 §4: the class must be that of the code.
+  ['250 5.1.1 odd', { code: 250, more: false, wellFormed: true, text: '5.1.1 odd' }],
+  ['250 2.0.0x', { code: 250, more: false, wellFormed: true, text: '2.0.0x' }],
+  ['220mx', { code: 220, more: false, wellFormed: false, text: 'mx' }],
+  ['220\tmx', { code: 220, more: false, wellFormed: false, text: '\\tmx' }],
+  ['220 \x07', { code: 220, more: false, wellFormed: true, text: '\\x07' }],
+  ['22 mx', undefined],
+  ['620 mx', undefined],
+  [' 220 mx', undefined],
+  ['', undefined],
+];
+
+for (const [line, want] of REPLIES) {
+  test(`reply ${JSON.stringify(line)}`, () => assert.equal(parseReplyLine(octets(line)), want));
+}
+
+test('property: any octets are read without a throw, and what comes out is printable', () => {
+  fc.assert(
+    fc.property(fc.uint8Array(), (bytes) => {
+      assert.match(parseCommand(bytes).argument, /^[\x20-\x7e…]*$/);
+      assert.match(parseReplyLine(bytes)?.text ?? '', /^[\x20-\x7e…]*$/);
+    }),
+  );
+});
+
+test.run();
