@@ -47,6 +47,7 @@ function keepGreeting(state: State, piece: Uint8Array): void {
 
 function handleLine(state: State, line: Line): void {
   const parsed = parseReplyLine(line.bytes);
+  if (parsed && answersBeyondGreeting(state, parsed)) giveUpGreeting(state, line);
   const inGreeting = state.pending[0]?.phase === 'greeting';
   // What is odd about a greeting its own judgement says.
   if (!inGreeting) remark(state, line, parsed);
@@ -71,6 +72,25 @@ function handleLine(state: State, line: Line): void {
     ...reply,
     texts: open.texts,
   });
+}
+
+/** The greeting never ended, and this line answers a command: no greeting has such a code (RFC 5321 §3.1). */
+function answersBeyondGreeting({ pending }: State, { code }: ReplyLine): boolean {
+  return pending[0]?.phase === 'greeting' && pending.length > 1 && code !== GREETING_CODE && code < 400;
+}
+
+function giveUpGreeting(state: State, line: Line): void {
+  const { openReply, greeting } = state;
+  if (openReply)
+    fragment(state, 'server', {
+      span: { start: openReply.start, end: line.span.start },
+      started: openReply.started,
+      at: line.started,
+    });
+  state.openReply = undefined;
+  // The line is there already, and is none of the greeting's.
+  state.greeting = greeting?.subarray(0, Math.max(0, greeting.length - (line.span.end - line.span.start)));
+  endPending(state, line.at, undefined);
 }
 
 /** Adds a line to the reply that is open, or opens one. */
@@ -188,6 +208,7 @@ function isPositive({ code }: ReplyCode): boolean {
 const CR = 0x0d;
 const NUL = 0x00;
 const TLS_HANDSHAKE = 0x16;
+const GREETING_CODE = 220;
 const START_MAIL_INPUT = 354;
 const STARTTLS_READY = 220;
 const AUTH_CONTINUE = 334;

@@ -394,6 +394,34 @@ export const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: 'a greeting that never ended, and a client that went on: 250 answers the client',
+    turns: [['S', '220-mx.example\r\n'], ...HELLO],
+    want: [
+      'anomaly early-talker client',
+      'command EHLO vm',
+      'fragment server 16',
+      'anomaly greeting-malformed server',
+      'phase greeting',
+      'reply 250 hello',
+      'phase hello 250',
+    ],
+  },
+  {
+    name: 'no greeting at all, and a server that answers',
+    turns: [
+      ['C', 'EHLO vm\r\n'],
+      ['S', '250 mx\r\n'],
+    ],
+    want: [
+      'anomaly early-talker client',
+      'command EHLO vm',
+      'anomaly greeting-malformed server',
+      'phase greeting',
+      'reply 250 hello',
+      'phase hello 250',
+    ],
+  },
+  {
     name: '421 at any time (RFC 5321 §3.8)',
     turns: [...OPENING, ['S', '421 4.4.2 idle\r\n']],
     want: [...OPENED, 'reply 421 4.4.2 to nothing', 'anomaly service-closing server'],
