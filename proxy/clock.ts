@@ -43,10 +43,15 @@ export const now: () => Micros = createClock({
 /** RFC 3339 §5.6, UTC, microseconds: `2026-05-04T03:02:01.000123Z`. */
 export function formatTime(at: Micros): string {
   const micros = Math.round(at);
-  const millis = Math.floor(micros / 1000);
-  const rest = String(micros - millis * 1000).padStart(3, '0');
-  return `${new Date(millis).toISOString().slice(0, 23)}${rest}Z`;
+  const second = Math.floor(micros / 1_000_000);
+  // Two times a line, most of them of the same second: its text is made once.
+  if (second !== shown.second) {
+    shown = { second, text: new Date(second * 1000).toISOString().slice(0, -'000Z'.length) };
+  }
+  return `${shown.text}${String(micros - second * 1_000_000).padStart(6, '0')}Z`;
 }
+
+let shown = { second: Number.NaN, text: '' };
 
 const CHECK_MS = 1_000;
 const STEP_MS = 10;

@@ -61,7 +61,7 @@ export interface Config {
     readonly listeners: readonly ListenerConfig[];
     readonly trustedProxies: readonly Network[];
     readonly maxConnections: number;
-    /** 0: no limit. */
+    /** `Infinity` where there is no limit (0 in the configuration). */
     readonly maxConnectionsPerClient: number;
     readonly drainMs: number;
     readonly timeoutsMs: TimeoutsMs;
@@ -166,7 +166,7 @@ function toConfig(get: (key: string) => unknown): Config {
         return network === undefined ? [] : [network];
       }),
       maxConnections: number('relay.maxConnections'),
-      maxConnectionsPerClient: number('relay.maxConnectionsPerClient'),
+      maxConnectionsPerClient: number('relay.maxConnectionsPerClient') || Number.POSITIVE_INFINITY,
       drainMs: number('relay.drain'),
       timeoutsMs: {
         connect: timeout('connect'),

@@ -95,7 +95,7 @@ export const SETTINGS: readonly Setting[] = [
     default: 0,
     shown: '0, no limit',
     doc:
-      'Connections at a time from one client address. A client beyond it is told 421. Off by default: behind a ' +
+      'Connections at a time from one client: an IPv4 address, or an IPv6 /64. A client beyond it is told 421. Off by default: behind a ' +
       'firewall that hides the clients all of them have one address.',
   },
   {

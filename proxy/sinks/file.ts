@@ -1,0 +1,112 @@
+// Lines into a file or terminal: written by a thread of node, reopened on demand, patient with a full disk.
+
+import { createFault, errno } from '../fault';
+import { openDestination, type Destination } from '../log';
+import { logFault, patiently, type Output, type OutputEvents } from './output';
+
+interface State {
+  /** Octets accepted and not yet written. */
+  queued: number;
+  /** The text at hand found no room. */
+  dropped: boolean;
+  failing: boolean;
+  reopening: boolean;
+  closed: boolean;
+}
+
+/** `dest`: the name of a file that may be appended to, or a descriptor; `name`: how to call it to a person. */
+export function createFileOutput(
+  dest: string | number,
+  name: string,
+  limit: number,
+  events: OutputEvents,
+): Output {
+  const destination = openDestination(dest, limit);
+  const state: State = { queued: 0, dropped: false, failing: false, reopening: false, closed: false };
+  const arm = createFlusher(destination, state);
+  watch(destination, state, events);
+  let last: unknown;
+  destination.on('error', (error: unknown) => {
+    // pino emits the first error twice.
+    if (!state.closed && error !== last) fail(error, name, state, events);
+    last = error;
+    arm();
+  });
+  return {
+    write(text) {
+      if (state.closed) return true;
+      state.dropped = false;
+      const bytes = Buffer.from(text);
+      destination.write(bytes);
+      if (state.dropped) return false;
+      state.queued += bytes.length;
+      arm();
+      return true;
+    },
+    reopen() {
+      if (typeof dest !== 'string' || state.closed) return;
+      state.reopening = true;
+      destination.reopen();
+    },
+    close: () => close(destination, state),
+  };
+}
+
+/** A few lines wait for company, but not for long; and a full disk is tried again. */
+function createFlusher(destination: Destination, state: State): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const arm = (): void => {
+    timer ??= setTimeout(tick, state.failing ? RETRY_MS : FLUSH_MS).unref();
+  };
+  const tick = (): void => {
+    timer = undefined;
+    if (state.closed || state.queued === 0) return;
+    destination.flush();
+    arm();
+  };
+  return arm;
+}
+
+function watch(destination: Destination, state: State, events: OutputEvents): void {
+  destination.on('drop', () => (state.dropped = true));
+  destination.on('drain', events.drained);
+  destination.on('ready', () => (state.reopening = false));
+  destination.on('write', (octets: number) => {
+    state.queued = Math.max(0, state.queued - octets);
+    if (octets === 0 || !state.failing) return;
+    state.failing = false;
+    events.recovered();
+  });
+}
+
+function fail(error: unknown, name: string, state: State, events: OutputEvents): void {
+  if (errno(error) === 'EPIPE') {
+    state.closed = true;
+    events.closed(createFault('log-closed', name, { cause: error }));
+  } else if (state.reopening) {
+    state.reopening = false;
+    const fault = logFault(name, error);
+    const mend = `${fault.mend}; until then the old file is written`;
+    events.failing({ ...fault, what: 'cannot reopen log', mend });
+  } else if (!state.failing) {
+    state.failing = true;
+    events.failing(logFault(name, error));
+  }
+}
+
+async function close(destination: Destination, state: State): Promise<void> {
+  if (state.closed) return;
+  await patiently(
+    () => state.queued,
+    (done) => {
+      destination.once('close', done);
+      destination.once('error', done);
+      destination.end();
+    },
+  );
+  state.closed = true;
+  destination.destroy();
+}
+
+const FLUSH_MS = 100;
+const RETRY_MS = 1_000;

@@ -1,0 +1,66 @@
+// Lines into a pipe or socket, by the event loop: a reader that stands still costs memory up to a limit, no more.
+
+import type { Socket } from 'node:net';
+import { createFault } from '../fault';
+import { patiently, type Output, type OutputEvents } from './output';
+
+/** The stream is never ended, only let go: other processes may write to the same pipe. */
+export function createPipeOutput(
+  stream: Socket | typeof process.stdout,
+  name: string,
+  limit: number,
+  events: OutputEvents,
+): Output {
+  const state = { queued: 0, closed: false, finished: (): void => undefined };
+  const cork = createCork(stream);
+  const written = (octets: number): void => {
+    state.queued -= octets;
+    if (state.queued > 0 || state.closed) return;
+    state.finished();
+    events.drained();
+  };
+  stream.on('error', (cause: Error) => {
+    if (state.closed) return;
+    state.closed = true;
+    state.finished();
+    events.closed(createFault('log-closed', name, { cause }));
+  });
+  return {
+    write(text) {
+      if (state.closed) return true;
+      const bytes = Buffer.from(text);
+      if (state.queued + bytes.length > limit) return false;
+      state.queued += bytes.length;
+      cork();
+      stream.write(bytes, (error) => {
+        if (!error) written(bytes.length);
+      });
+      return true;
+    },
+    reopen: () => undefined,
+    async close() {
+      if (state.queued > 0 && !state.closed) {
+        await patiently(
+          () => state.queued,
+          (done) => (state.finished = done),
+        );
+      }
+      state.closed = true;
+      stream.destroy();
+    },
+  };
+}
+
+/** One system call for all the lines of one turn of the event loop. */
+function createCork(stream: Socket | typeof process.stdout): () => void {
+  let corked = false;
+  return () => {
+    if (corked) return;
+    corked = true;
+    stream.cork();
+    setImmediate(() => {
+      corked = false;
+      stream.uncork();
+    });
+  };
+}

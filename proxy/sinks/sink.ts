@@ -1,0 +1,140 @@
+// The sink: what is worth a line, in which form, and an honest count of the lines that found no room.
+
+import { isatty } from 'node:tty';
+import type { Micros } from '../../inspect/events';
+import { now } from '../clock';
+import { wantsColor, type LogConfig } from '../config';
+import { isFault, type Fault } from '../fault';
+import { readVersion } from '../version';
+import { createJsonRenderer, SCHEMA } from './json';
+import { openOutput } from './open';
+import type { Output, OutputEvents } from './output';
+import type { Connection, Fields, Level, Recorded, Sink } from './record';
+import { createTerminalRenderer } from './terminal';
+
+/** Pure: one event or note as one line, its end included. */
+export interface Renderer {
+  event(level: Level, connection: Connection | undefined, event: Recorded): string;
+  note(at: Micros, level: Level, what: string, fields?: Fields): string;
+}
+
+/** What the owner of a sink has to know of its destination. */
+export interface SinkTrouble {
+  /** Nothing can be written for now; it goes on trying. */
+  readonly failing: (fault: Fault) => void;
+  /** The reader of standard output went away: nothing will be written any more. */
+  readonly closed: (fault: Fault) => void;
+}
+
+/** The sink that the configuration asks for. */
+export function openSink(log: LogConfig, trouble: SinkTrouble): Sink | Fault {
+  const json = log.format === 'json' || (log.format === 'auto' && (log.file !== undefined || !isatty(1)));
+  const renderer = json
+    ? createJsonRenderer()
+    : createTerminalRenderer({ color: log.file === undefined && wantsColor(1) });
+  const head: Fields | undefined = json
+    ? { schema: SCHEMA, version: readVersion(), pid: process.pid }
+    : undefined;
+  const open = (events: OutputEvents): Output | Fault => openOutput(log.file, events);
+  return createSink({ renderer, level: log.level, open, trouble, head });
+}
+
+export interface SinkOptions {
+  readonly renderer: Renderer;
+  readonly level: Level;
+  readonly open: (events: OutputEvents) => Output | Fault;
+  readonly trouble: SinkTrouble;
+  /** Said by a `log-opened` note at the head of every file. */
+  readonly head?: Fields | undefined;
+}
+
+export function createSink({ renderer, level, open, trouble, head }: SinkOptions): Sink | Fault {
+  const losses = createLosses((event) => output.write(renderer.event('error', undefined, event)));
+  const note: Sink['note'] = (of, what, fields) => {
+    if (ORDER[of] >= ORDER[level]) put(what, renderer.note(now(), of, what, fields));
+  };
+  const opened = open({
+    drained: () => losses.tell(),
+    failing: trouble.failing,
+    recovered: () => note('warn', 'log-recovered'),
+    closed: trouble.closed,
+  });
+  if (isFault(opened)) return opened;
+  const output = opened;
+  const put = (name: string, line: string): void => {
+    losses.tellInTime();
+    if (!output.write(line)) losses.count(name);
+  };
+  // In front of everything else, whatever the level: the file's readers go by it.
+  const begin = (): void => {
+    if (head !== undefined) put('log-opened', renderer.note(now(), 'info', 'log-opened', head));
+  };
+  begin();
+  return {
+    write(connection, event) {
+      const of = levelOf(event);
+      if (ORDER[of] >= ORDER[level]) put(event.kind, renderer.event(of, connection, event));
+    },
+    note,
+    reopen() {
+      output.reopen();
+      begin();
+    },
+    async close() {
+      losses.tell();
+      await output.close();
+    },
+  };
+}
+
+interface Losses {
+  /** One more line of this name found no room. */
+  count(name: string): void;
+  /** Says what was lost so far, if that finds room. */
+  tell(): void;
+  /** The same under way, where the destination is slow but never quite empty. */
+  tellInTime(): void;
+}
+
+function createLosses(write: (event: Extract<Recorded, { kind: 'loss' }>) => boolean): Losses {
+  const lost = new Map<string, number>();
+  let since: Micros = 0;
+  let tried: Micros = 0;
+  const tell = (): void => {
+    if (lost.size === 0) return;
+    const count = [...lost.values()].reduce((sum, one) => sum + one, 0);
+    if (write({ kind: 'loss', at: since, source: 'log', count, of: Object.fromEntries(lost) })) lost.clear();
+  };
+  return {
+    count(name) {
+      if (lost.size === 0) since = tried = now();
+      lost.set(name, (lost.get(name) ?? 0) + 1);
+    },
+    tell,
+    tellInTime() {
+      if (lost.size === 0 || now() - tried < TELL_EVERY) return;
+      tried = now();
+      tell();
+    },
+  };
+}
+
+/** How much an event matters; `log.level` goes by it. */
+export function levelOf(event: Recorded): Level {
+  switch (event.kind) {
+    case 'phase':
+    case 'session':
+      return 'info';
+    case 'learned':
+      return event.greeting === 'wellformed' || event.greeting === 'teaser' ? 'info' : 'warn';
+    case 'repair':
+    case 'anomaly':
+    case 'blocked':
+      return 'warn';
+    case 'loss':
+      return 'error';
+  }
+}
+
+const ORDER: Readonly<Record<Level, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
+const TELL_EVERY: Micros = 1_000_000;
