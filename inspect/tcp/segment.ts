@@ -1,0 +1,53 @@
+// One TCP segment as it passed, with what its IP header says about where it came from.
+
+import type { Micros } from '../events';
+import type { Seq } from './seq';
+
+/** Options of RFC 9293 §3.1, RFC 7323, RFC 2018. */
+export interface TcpOptions {
+  readonly mss?: number;
+  /** Shift count of the window scale (RFC 7323 §2). */
+  readonly windowScale?: number;
+  readonly sackPermitted: boolean;
+  /** SACK blocks, [left, right) edges (RFC 2018 §3). */
+  readonly sack: readonly (readonly [left: Seq, right: Seq])[];
+  /** TSval and TSecr (RFC 7323 §3.2). */
+  readonly timestamps?: readonly [value: number, echo: number];
+  /** All option kinds in their order, padding left out: a stack's handwriting. */
+  readonly kinds: readonly number[];
+}
+
+export interface Segment {
+  /** When it was captured. */
+  readonly at: Micros;
+  readonly source: string;
+  readonly sourcePort: number;
+  readonly destination: string;
+  readonly destinationPort: number;
+  readonly seq: Seq;
+  readonly ack: Seq;
+  /** The flag octet: see `FLAG`. */
+  readonly flags: number;
+  /** The window field, not scaled. */
+  readonly window: number;
+  readonly options: TcpOptions;
+  /** The octets that were captured; fewer than `length` where the capture was cut. */
+  readonly payload: Uint8Array;
+  /** Octets of payload on the wire. */
+  readonly length: number;
+  /** Time to live, or hop limit. */
+  readonly ttl: number;
+  /** IPv4 identification; IPv6 has none. */
+  readonly ipId: number | undefined;
+  /** 802.1Q and 802.1ad tags, outermost first: VLAN identifiers. */
+  readonly vlans: readonly number[];
+  /** `bad` may be the sender's own machine: checksums are filled in by its card (offload). */
+  readonly checksum: 'good' | 'bad' | 'unchecked';
+}
+
+export const FLAG = { fin: 0x01, syn: 0x02, rst: 0x04, psh: 0x08, ack: 0x10, urg: 0x20 } as const;
+
+/** The sequence number behind this segment: SYN and FIN count one each (RFC 9293 §3.4). */
+export function lengthInSequence({ length, flags }: Pick<Segment, 'length' | 'flags'>): number {
+  return length + (flags & FLAG.syn ? 1 : 0) + (flags & FLAG.fin ? 1 : 0);
+}
