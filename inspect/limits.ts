@@ -29,6 +29,9 @@ export const GREETING_JUNK = 1_024;
 /** Microseconds that a known teaser may make us wait, whatever it took before: curl gives up after 60 s. */
 export const GREETING_WAIT_MICROS = 50_000_000;
 
+/** Microseconds without the rest of a line after which none is expected: RFC 6298 §2.1 first retransmits after 1 s. */
+export const LINE_PAUSE_MICROS = 1_000_000;
+
 /** Commands that wait for their replies. Postfix sends up to 50 RCPTs in one group; RFC 5321 asks for 100. */
 export const PENDING_COMMANDS = 1_024;
 

@@ -97,7 +97,7 @@ export function isLast(line: GreetingLine, bytes: Uint8Array, next: number): boo
 }
 
 /** The reply code at `start`, or 0. RFC 5321 §4.2: the first digit is 2 to 5; 1 was RFC 821's. */
-function codeAt(bytes: Uint8Array, start: number): number {
+export function codeAt(bytes: Uint8Array, start: number): number {
   const [a = 0, b = 0, c = 0] = [bytes[start], bytes[start + 1], bytes[start + 2]];
   if (a < ONE || a > FIVE || !isDigit(b) || !isDigit(c)) return 0;
   return (a - ZERO) * 100 + (b - ZERO) * 10 + (c - ZERO);

@@ -20,13 +20,14 @@ export interface Mend {
   readonly after: Uint8Array;
 }
 
-/** What a step lets through: mended whole lines, then, behind a complete greeting, the rest as it came. */
+/** What a step lets through. */
 export interface Mended {
+  /** Whole lines of the greeting, mended. */
   readonly octets: Uint8Array;
   readonly mends: readonly Mend[];
   /** `alien`: no code line came where one was due, everything held is in `octets` as it was. */
   readonly state: 'open' | 'complete' | 'alien';
-  /** Octets behind the greeting's last line, where it is complete. */
+  /** Octets behind the greeting's last line, where it is complete: as they came. */
   readonly rest: Uint8Array;
 }
 
@@ -35,6 +36,8 @@ export interface Mender {
   take(bytes: Uint8Array): Mended;
   /** No more will come: ends what was begun. */
   finish(): Mended;
+  /** Gives up the unfinished line: it turned out to be no part of the greeting. */
+  release(): Uint8Array;
   /** Whole reply lines so far, and their last code. */
   readonly lines: number;
   readonly code: number | undefined;
@@ -42,8 +45,12 @@ export interface Mender {
   readonly tail: Uint8Array;
   /** That the greeting had ended was our reading: its last line had no separator to say so. */
   readonly guessed: boolean;
-  /** The text of the last line, after the changes, is one that Postfix takes for a PIX (FACTS: Servers). */
+  /** No text but what Postfix takes for a PIX (FACTS: Servers). */
   readonly veiled: boolean;
+  /** Lines without a code are held back. */
+  readonly strayed: boolean;
+  /** Defects mended so far. */
+  readonly mended: ReadonlySet<GreetingDefect>;
   judgement(): GreetingJudgement;
 }
 
@@ -64,6 +71,11 @@ export function createMender(hostname: string): Mender {
   return {
     take: (bytes) => take(state, bytes),
     finish: () => finish(state),
+    release() {
+      const { tail } = state;
+      state.tail = EMPTY;
+      return tail;
+    },
     get lines() {
       return state.tally.lines;
     },
@@ -78,6 +90,12 @@ export function createMender(hostname: string): Mender {
     },
     get veiled() {
       return state.tally.veiled;
+    },
+    get strayed() {
+      return state.stray.length > 0;
+    },
+    get mended() {
+      return state.noted;
     },
     judgement: () => judgeTally(state.tally, state.tail, state.complete),
   };
@@ -160,7 +178,7 @@ function note(state: State, defect: GreetingDefect, before: Uint8Array, after: U
 }
 
 function result(state: State, outcome: Mended['state'], rest: Uint8Array = EMPTY): Mended {
-  const parts = outcome === 'alien' ? [...state.stray, state.tail] : [...state.out, rest];
+  const parts = outcome === 'alien' ? [...state.stray, state.tail] : state.out;
   const mended: Mended = { octets: joinOctets(parts), mends: state.mends, state: outcome, rest };
   state.out = [];
   state.mends = [];

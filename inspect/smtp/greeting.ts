@@ -39,7 +39,7 @@ export function repairGreeting(bytes: Uint8Array, hostname: string): GreetingRep
   const steps = taken.state === 'open' ? [taken, mender.finish()] : [taken];
   const repaired = [...new Set(steps.flatMap((step) => step.mends.map((mend) => mend.defect)))];
   if (repaired.length === 0) return { bytes, repaired };
-  return { bytes: joinOctets(steps.map((step) => step.octets)), repaired };
+  return { bytes: joinOctets([...steps.map((step) => step.octets), taken.rest]), repaired };
 }
 
 /**

@@ -1,0 +1,34 @@
+// What the greeter tells its pump to do.
+
+import type { LearnedEvent, Micros, RepairEvent } from '../events';
+import { TEXT } from '../limits';
+import { escapeText } from '../text';
+import type { GreetingKnowledge } from './greeting-knowledge';
+import { joinOctets, type Mend } from './greeting-mender';
+
+export type GreeterAction =
+  /** To the client. All of one step's are one write: a greeting is one segment. */
+  | { readonly kind: 'forward'; readonly bytes: Uint8Array }
+  | { readonly kind: 'repair'; readonly event: RepairEvent }
+  | { readonly kind: 'learned'; readonly knowledge: GreetingKnowledge; readonly event: LearnedEvent }
+  /** After what was forwarded: end the connection. */
+  | { readonly kind: 'refuse' };
+
+/** The repairs of one step; `since`: from when on the client waited. */
+export function repairsOf(mends: readonly Mend[], since: Micros, at: Micros): GreeterAction[] {
+  return mends.map(({ defect, before, after }) => {
+    const texts = { before: escapeText(before, TEXT), after: escapeText(after, TEXT) };
+    return { kind: 'repair', event: { kind: 'repair', at, defect, ...texts, held: at - since } };
+  });
+}
+
+export function forward(bytes: Uint8Array): GreeterAction[] {
+  return bytes.length > 0 ? [{ kind: 'forward', bytes }] : [];
+}
+
+/** What a step lets through is one write, whatever it was put together from. */
+export function oneWrite(actions: readonly GreeterAction[]): GreeterAction[] {
+  const parts = actions.flatMap((action) => (action.kind === 'forward' ? [action.bytes] : []));
+  const others = actions.filter((action) => action.kind !== 'forward');
+  return [...forward(joinOctets(parts)), ...others];
+}

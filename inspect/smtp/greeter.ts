@@ -1,0 +1,307 @@
+// What the client sees of a server's greeting, and when: events in, actions out, time is a value.
+
+import type { LearnedEvent, Micros } from '../events';
+import { LINE_PAUSE_MICROS } from '../limits';
+import { forward, oneWrite, repairsOf, type GreeterAction } from './greeter-actions';
+import {
+  findHonest,
+  findTruncated,
+  findWhole,
+  inSeconds,
+  revise,
+  waitFor,
+  type Finding,
+  type GreetingKnowledge,
+} from './greeting-knowledge';
+import { createLate, type Late, type LateOptions, type LateStep } from './greeting-late';
+import { codeAt, readLine, startsReply } from './greeting-lines';
+import { createMender, joinOctets, type Mended, type Mender } from './greeting-mender';
+
+export type { GreeterAction } from './greeter-actions';
+export type { GreetingKnowledge } from './greeting-knowledge';
+
+/** `learn`: complete after patience, or at once where it is known to be needed. `now`: always at once. */
+export type RepairMode = 'learn' | 'now' | 'never';
+
+export interface GreeterOptions {
+  readonly mode: RepairMode;
+  /** What earlier connections learned of this server. */
+  readonly known?: GreetingKnowledge;
+  /**
+   * How long a begun greeting may be silent, counted from its last octet: an unknown server's is completed
+   * then. postscreen waits 6 s between its lines; 15 to 20 s have been seen.
+   */
+  readonly patience: Micros;
+  /** Stands for the server where its greeting names no host. */
+  readonly hostname: string;
+  /** When the client's connection began. */
+  readonly opened: Micros;
+}
+
+/**
+ * Decides over the server's octets until `done`; from then on they pass without asking. Every octet that is to
+ * reach the client comes back as a `forward`. The client's own octets are the pump's: it tells of them first
+ * (`client`) and then forwards them, unless that step said `refuse`.
+ */
+export interface Greeter {
+  server(bytes: Uint8Array, at: Micros): GreeterAction[];
+  /**
+   * The server will send no more. While this leaves the greeter not `done`, it holds an answer for the client's
+   * next command: the client's side has to stay open for it (or until it times out).
+   */
+  serverEnd(at: Micros): GreeterAction[];
+  client(bytes: Uint8Array, at: Micros): GreeterAction[];
+  /** Time passed; nothing happens before `deadline()`. */
+  idle(at: Micros): GreeterAction[];
+  /** Another connection learned something of this server: whoever waits may profit. */
+  know(knowledge: GreetingKnowledge, at: Micros): GreeterAction[];
+  deadline(): Micros | undefined;
+  readonly done: boolean;
+}
+
+export function createGreeter(options: GreeterOptions): Greeter {
+  const state: State = {
+    options,
+    mender: createMender(options.hostname),
+    known: options.known,
+    late: undefined,
+    unproved: undefined,
+    first: undefined,
+    last: options.opened,
+    pause: 0,
+    ended: 0,
+    spoke: false,
+    asked: false,
+    taught: false,
+    refused: false,
+    done: false,
+  };
+  return {
+    server: (bytes, at) => oneWrite(server(state, bytes, at)),
+    serverEnd: (at) => oneWrite(serverEnd(state, at)),
+    client: (bytes, at) => oneWrite(client(state, bytes, at)),
+    idle: (at) => oneWrite(idle(state, at)),
+    know(knowledge, at) {
+      state.known = knowledge;
+      return state.done || state.late || !isDue(state) ? [] : oneWrite(complete(state, at));
+    },
+    deadline: () => deadline(state),
+    get done() {
+      return state.done;
+    },
+  };
+}
+
+interface State {
+  readonly options: GreeterOptions;
+  readonly mender: Mender;
+  known: GreetingKnowledge | undefined;
+  /** Once the greeting's end was ours to say. */
+  late: Late | undefined;
+  /** We completed what the server left open: what it says next proves this, or that it was only slow. */
+  unproved: Finding | undefined;
+  /** When the greeting's first and last octets were read. */
+  first: Micros | undefined;
+  last: Micros;
+  /** The longest silence behind a whole line. */
+  pause: Micros;
+  /** When we ended the greeting. */
+  ended: Micros;
+  /** The client sent something; `asked`: a whole line. */
+  spoke: boolean;
+  asked: boolean;
+  /** In mode `never`: patience has ended, and that was learned. */
+  taught: boolean;
+  refused: boolean;
+  done: boolean;
+}
+
+function server(state: State, bytes: Uint8Array, at: Micros): GreeterAction[] {
+  if (state.refused || bytes.length === 0) return [];
+  if (state.done) return forward(bytes);
+  if (state.late) return afterEnd(state, state.late.server(bytes, at), at);
+  state.first ??= at;
+  if (movedOn(state, bytes)) return moveOn(state, bytes, at);
+  if (state.mender.lines > 0) state.pause = Math.max(state.pause, at - state.last);
+  state.last = at;
+  const mended = state.mender.take(bytes);
+  if (state.options.mode === 'never') return observe(state, mended, bytes, at);
+  const actions = [...forward(mended.octets), ...repairsOf(mended.mends, heldSince(state), at)];
+  if (mended.state === 'complete') return [...actions, ...nativeEnd(state, mended, at)];
+  if (mended.state === 'alien' || (state.spoke && state.mender.strayed && state.mender.lines === 0)) {
+    return [...actions, ...stepAside(state, mended)];
+  }
+  return isDue(state) ? [...actions, ...complete(state, at)] : actions;
+}
+
+function serverEnd(state: State, at: Micros): GreeterAction[] {
+  if (state.done) return [];
+  if (state.late) {
+    const step = state.late.expire();
+    const actions = afterEnd(state, step, at);
+    state.done = step.outcome !== 'held' && step.outcome !== 'waiting';
+    return actions;
+  }
+  // A server that closed may have died or been stopped: that teaches nothing about its next greeting.
+  const actions = state.options.mode === 'never' || state.first === undefined ? [] : end(state, at);
+  state.done = true;
+  return actions;
+}
+
+function client(state: State, bytes: Uint8Array, at: Micros): GreeterAction[] {
+  if (state.done || bytes.length === 0) return [];
+  state.spoke = true;
+  state.asked ||= bytes.includes(LF);
+  return state.late ? afterEnd(state, state.late.client(bytes), at) : [];
+}
+
+function idle(state: State, at: Micros): GreeterAction[] {
+  const due = deadline(state);
+  if (due === undefined || at < due) return [];
+  if (state.late) return afterEnd(state, state.late.expire(), at);
+  if (state.options.mode === 'now') return complete(state, at);
+  const seconds = inSeconds(at - state.last);
+  const found = findTruncated(
+    state.mender,
+    `no last line came within ${seconds} of its greeting's last octet`,
+  );
+  state.taught = true;
+  const completed = state.options.mode === 'learn' ? complete(state, at) : [];
+  return [...completed, ...learn(state, found, at)];
+}
+
+/**
+ * The greeting's last octet plus the wait. Where it is known or ordered that nothing more will come, only what
+ * may be the rest of a line in flight is waited for: a read may end anywhere.
+ */
+function deadline(state: State): Micros | undefined {
+  const { options, mender, known } = state;
+  if (state.done || state.first === undefined) return undefined;
+  if (state.late) return state.late.deadline();
+  if (options.mode === 'never')
+    return state.taught ? undefined : state.last + waitFor(known, options.patience);
+  const hasCome = known?.greeting === 'truncated' && mender.tail.length > 0 && mender.lines >= known.lines;
+  const wait = waitFor(known, options.patience);
+  return state.last + (options.mode === 'now' || hasCome ? Math.min(LINE_PAUSE_MICROS, wait) : wait);
+}
+
+/** A greeting that ends in a continuation line is to be completed without waiting. */
+function isDue({ options, mender, known }: State): boolean {
+  if (options.mode === 'never' || mender.lines === 0 || mender.tail.length > 0) return false;
+  if (options.mode === 'now') return true;
+  return known?.greeting === 'truncated' && known.lines > 0 && mender.lines >= known.lines;
+}
+
+/** Ends the greeting in the server's place and watches what it says next. */
+function complete(state: State, at: Micros): GreeterAction[] {
+  const tail = readLine(state.mender.tail);
+  const goesOn = state.mender.tail.length > 0;
+  const found = findTruncated(state.mender, ANSWERED);
+  const actions = end(state, at);
+  if (state.done) return actions;
+  state.unproved = found;
+  watch(
+    state,
+    at,
+    goesOn ? { open: tail.kind === 'reply' && tail.separator !== 'hyphen' ? 'last' : 'line' } : {},
+  );
+  return actions;
+}
+
+function end(state: State, at: Micros): GreeterAction[] {
+  const mended = state.mender.finish();
+  if (mended.state === 'alien') state.done = true;
+  return [...forward(mended.octets), ...repairsOf(mended.mends, heldSince(state), at)];
+}
+
+function watch(state: State, at: Micros, open: Pick<LateOptions, 'open'>): void {
+  const code = state.mender.code ?? 220;
+  state.ended = at;
+  // After 250 for a greeting nobody could tell a late line from an answer.
+  if (code !== 220 && code < 400) state.done = true;
+  else state.late = createLate({ code, pending: state.asked, ...open });
+}
+
+/** The server ended its greeting itself, or so we read it. */
+function nativeEnd(state: State, mended: Mended, at: Micros): GreeterAction[] {
+  const learned = learn(state, findWhole(state.mender, state.pause), at);
+  if (!state.mender.guessed) {
+    state.done = true;
+    return [...forward(mended.rest), ...learned];
+  }
+  watch(state, at, {});
+  const rest = mended.rest.length > 0 ? server(state, mended.rest, at) : [];
+  return [...rest, ...learned];
+}
+
+/** No greeting as we know them. */
+function stepAside(state: State, mended: Mended): GreeterAction[] {
+  const held = mended.state === 'alien' ? [] : forward(state.mender.finish().octets);
+  state.done = true;
+  return held;
+}
+
+/** Mode `never`: everything passes, and is understood all the same. */
+function observe(state: State, mended: Mended, bytes: Uint8Array, at: Micros): GreeterAction[] {
+  const learned = mended.state === 'complete' ? learn(state, findWhole(state.mender, state.pause), at) : [];
+  state.done = mended.state !== 'open';
+  return [...forward(bytes), ...learned];
+}
+
+/** An impatient client has spoken, and the server answers it: it will not end its greeting any more. */
+function movedOn({ spoke, mender }: State, bytes: Uint8Array): boolean {
+  if (!spoke || mender.lines === 0) return false;
+  const next = mender.tail.length > 0 ? joinOctets([mender.tail, bytes]) : bytes;
+  const code = codeAt(next, 0);
+  return startsReply(next, 0) && code < 400 && code !== mender.code;
+}
+
+function moveOn(state: State, bytes: Uint8Array, at: Micros): GreeterAction[] {
+  const answer = joinOctets([state.mender.release(), bytes]);
+  const learned = learn(state, findTruncated(state.mender, ANSWERED), at);
+  state.done = true;
+  if (state.options.mode === 'never') return [...forward(bytes), ...learned];
+  return [...end(state, at), ...forward(answer), ...learned];
+}
+
+/** What the server said after we had ended its greeting. */
+function afterEnd(state: State, step: LateStep, at: Micros): GreeterAction[] {
+  const actions: GreeterAction[] = [...forward(step.octets)];
+  const found = state.unproved;
+  if (step.outcome === 'waiting') return actions;
+  // Whatever comes later proves nothing any more.
+  state.unproved = undefined;
+  if (found && step.outcome === 'answered' && state.asked) actions.push(...learn(state, found, at));
+  if (found && isHonest(state, step, at)) {
+    actions.push(...learn(state, findHonest(at - state.last, step.outcome !== 'greeted'), at));
+  }
+  if (step.outcome === 'held') return actions;
+  state.done = true;
+  state.refused = step.outcome === 'refused';
+  return state.refused ? [...actions, { kind: 'refuse' }] : actions;
+}
+
+/** The late words show that the server was only slow. A refusal after a minute is its own timeout. */
+function isHonest(state: State, { outcome }: LateStep, at: Micros): boolean {
+  if (outcome === 'greeted') return true;
+  return (outcome === 'held' || outcome === 'refused') && at - state.ended < LATE_REFUSAL;
+}
+
+function learn(state: State, found: Finding | undefined, at: Micros): GreeterAction[] {
+  const knowledge = found && revise(state.known, found.knowledge, state.options.patience);
+  if (!knowledge) return [];
+  state.known = knowledge;
+  const { greeting, policy } = knowledge;
+  const event: LearnedEvent = { kind: 'learned', at, greeting, policy, because: found.because };
+  return [{ kind: 'learned', knowledge, event }];
+}
+
+function heldSince({ first, options }: State): Micros {
+  return first ?? options.opened;
+}
+
+const LF = 0x0a;
+const ANSWERED = 'it answered a command without having ended its greeting';
+
+/** postscreen refuses within 20 s of its teaser; a server's own command timeout is minutes (RFC 5321 §4.5.3.2.7). */
+const LATE_REFUSAL: Micros = 60_000_000;

@@ -1,0 +1,222 @@
+// Dialogues of greetings that the server ends: what passes, what waits, what is mended, what is learned.
+
+import { COMPLETED } from './greeter-completed.table';
+import { LATE } from './greeter-late.table';
+import { A, Z, client, due, end, idle, know, server, teaser, TRUNCATED, WELLFORMED } from './greeter-steps';
+import type { Dialogue } from './greeter-steps';
+
+export type { Step } from './greeter-steps';
+
+const NATIVE: readonly Dialogue[] = [
+  {
+    name: 'a whole greeting passes and teaches once',
+    steps: [
+      due(server(1, Z, `> ${Z}`, 'learned wellformed observe'), 'never'),
+      server(2, '250 ok\r\n', '> 250 ok\r\n'),
+    ],
+  },
+  {
+    name: 'a whole greeting of a known server teaches nothing',
+    known: WELLFORMED,
+    steps: [server(1, Z, `> ${Z}`)],
+  },
+  {
+    name: 'what stands behind the greeting goes with it',
+    known: WELLFORMED,
+    steps: [server(1, `${A}${Z}250-x\r\n25`, `> ${A}${Z}250-x\r\n25`), server(1, '0 y\r\n', '> 0 y\r\n')],
+  },
+  {
+    name: 'rule 3: an honest continuation line passes at once, the rest when it comes',
+    steps: [
+      due(server(1, A, `> ${A}`), 21),
+      idle(3),
+      due(server(7, Z, `> ${Z}`, 'learned teaser observe'), 'never'),
+    ],
+  },
+  {
+    name: 'rule 1: teasers of 6 s and of 15 s are not completed',
+    steps: [
+      server(1, A, `> ${A}`),
+      idle(6.9),
+      due(server(7, '220-wait\r\n', '> 220-wait\r\n'), 27),
+      idle(21),
+      server(22, Z, `> ${Z}`, 'learned teaser observe'),
+    ],
+  },
+  {
+    name: 'lines within half a second of each other are no teaser',
+    steps: [server(1, A, `> ${A}`), server(1.4, Z, `> ${Z}`, 'learned wellformed observe')],
+  },
+  {
+    name: 'text and terminator in three segments reach the client in one',
+    steps: [
+      due(server(1, '220 mx.example.com'), 21),
+      due(server(1.1, '\r'), 21.1),
+      server(1.2, '\n', '> 220 mx.example.com\r\n', 'learned wellformed observe'),
+    ],
+  },
+  {
+    name: 'a known teaser takes nothing back when it does not tease',
+    known: teaser(15),
+    steps: [server(1, Z, `> ${Z}`)],
+  },
+  {
+    name: 'a known teaser that takes longer is learned anew where it makes a difference',
+    known: teaser(6),
+    steps: [server(1, A, `> ${A}`), server(16, Z, `> ${Z}`, 'learned teaser observe')],
+  },
+  {
+    name: 'a known teaser that takes as long as ever is not',
+    known: teaser(15),
+    steps: [server(1, A, `> ${A}`), server(14, Z, `> ${Z}`)],
+  },
+  {
+    name: 'a mended server: its greeting is whole again',
+    known: TRUNCATED,
+    steps: [server(1, `${A}${Z}`, `> ${A}${Z}`, 'learned wellformed observe')],
+  },
+  {
+    name: 'a refusal passes and teaches nothing',
+    known: TRUNCATED,
+    steps: [server(1, '554 go away\r\n', '> 554 go away\r\n')],
+  },
+  {
+    name: "postscreen's refusal behind its teaser passes, and shows a teaser",
+    steps: [server(1, A, `> ${A}`), server(3, '521 no\r\n', '> 521 no\r\n', 'learned teaser observe')],
+  },
+  {
+    name: 'a defect that stalls nobody passes, and is learned',
+    steps: [
+      server(1, '220 hello there, \xe9\r\n', '> 220 hello there, \xe9\r\n', 'learned malformed observe'),
+    ],
+  },
+  {
+    name: 'a silent server is waited for, and not spoken for',
+    steps: [due(idle(300), 'never')],
+    done: false,
+  },
+  { name: 'a server that closes without a word', steps: [end(5)] },
+];
+
+const MENDED: readonly Dialogue[] = [
+  {
+    name: 'no separator: mended at once, watched, and answered',
+    steps: [
+      server(
+        1,
+        '220mx.example.com\r\n',
+        '> 220 mx.example.com\r\n',
+        'repair no-separator',
+        'learned malformed relay',
+      ),
+      client(2, 'EHLO me\r\n'),
+      server(2, '250 ok\r\n', '> 250 ok\r\n'),
+    ],
+  },
+  {
+    name: 'no separator, and it goes on later: swallowed, replies in step',
+    steps: [
+      server(1, '220hello\r\n', '> 220 hello\r\n', 'repair no-separator', 'learned malformed relay'),
+      server(1.1, Z),
+      server(2, '250 ok\r\n', '> 250 ok\r\n'),
+    ],
+  },
+  {
+    name: 'TAB: mended at once, and could be mended in place',
+    steps: [
+      server(
+        1,
+        '220\tmx.example.com\r\n',
+        '> 220 mx.example.com\r\n',
+        'repair tab-separator',
+        'learned malformed repair',
+      ),
+    ],
+    done: false,
+  },
+  {
+    name: 'a code alone gets a text',
+    steps: [
+      server(
+        1,
+        '220\r\n',
+        '> 220 shim.example.net ESMTP\r\n',
+        'repair empty-text',
+        'learned malformed relay',
+      ),
+    ],
+    done: false,
+  },
+  {
+    name: 'a bare CR between lines is mended when the next line has begun',
+    steps: [
+      server(1, '220-mx.example.com\r'),
+      server(1.1, '220 r', '> 220-mx.example.com\r\n', 'repair bare-cr'),
+      server(1.2, 'eady\r\n', '> 220 ready\r\n', 'learned malformed relay'),
+    ],
+  },
+  {
+    name: 'leading blank line and junk are held, then dropped',
+    steps: [
+      due(server(1, '\r\nconnecting\r\n'), 21),
+      server(2, Z, `> ${Z}`, 'repair leading-blank', 'repair leading-junk', 'learned malformed relay'),
+    ],
+  },
+  {
+    name: 'junk that stays alone passes as it is in the end, and teaches nothing',
+    steps: [
+      server(1, 'SSH-2.0-x\r\n'),
+      idle(20.9),
+      idle(21, '> SSH-2.0-x\r\n'),
+      server(22, 'more', '> more'),
+    ],
+  },
+  {
+    name: 'junk and the end: it passes as it is',
+    steps: [server(1, 'SSH-2.0-x\r\n+'), end(2, '> SSH-2.0-x\r\n+')],
+  },
+  {
+    name: 'junk beyond the cap passes as it is',
+    steps: [server(1, 'y'.repeat(1024)), server(1, 'z', `> ${'y'.repeat(1024)}z`)],
+  },
+  {
+    name: 'a client that speaks first to something that is no SMTP server',
+    steps: [client(1, 'GET / HTTP/1.1\r\n\r\n'), server(1, 'HTTP/1.1 200 OK\r\n', '> HTTP/1.1 200 OK\r\n')],
+  },
+];
+
+const NEVER: readonly Dialogue[] = [
+  {
+    name: 'mode never: every octet at once, half lines too; patience only teaches',
+    mode: 'never',
+    steps: [
+      server(1, '220-mx.exam', '> 220-mx.exam'),
+      due(server(1.1, 'ple.com\r\n', '> ple.com\r\n'), 21.1),
+      due(idle(21.1, 'learned truncated repair'), 'never'),
+      idle(60),
+      server(61, Z, `> ${Z}`, 'learned teaser observe'),
+    ],
+  },
+  {
+    name: 'mode never: known truncated is left as it is',
+    mode: 'never',
+    known: TRUNCATED,
+    steps: [server(1, A, `> ${A}`), know(2, TRUNCATED), end(3)],
+  },
+  {
+    name: 'mode never: defects pass and are learned, with what they would need',
+    mode: 'never',
+    steps: [server(1, '\r\n220mx.example.com\r\n', '> \r\n220mx.example.com\r\n', 'learned malformed relay')],
+  },
+  {
+    name: 'mode never: a server that answers an impatient client shows itself truncated',
+    mode: 'never',
+    steps: [
+      server(1, A, `> ${A}`),
+      client(2, 'EHLO me\r\n'),
+      server(2, '250 ok\r\n', '> 250 ok\r\n', 'learned truncated repair'),
+    ],
+  },
+];
+
+export const DIALOGUES: readonly Dialogue[] = [...NATIVE, ...MENDED, ...COMPLETED, ...NEVER, ...LATE];
