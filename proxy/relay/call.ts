@@ -1,0 +1,158 @@
+// A client's call from its acceptance on: the upstream is reached and joined, or the client is told why not.
+
+import type { Socket } from 'node:net';
+import type { Close, Micros } from '../../inspect/events';
+import { createSession } from '../../inspect/smtp/session';
+import { now } from '../clock';
+import type { Config, ListenerConfig } from '../config';
+import { isFault, type Fault } from '../fault';
+import type { Connection, Endpoint, Sink } from '../sinks/record';
+import { createDialogue, isRecorded, type Dialogue, type Outlet } from './dialogue';
+import { dismiss, ignoreErrors } from './farewell';
+import { hostnameFor, type Memory } from './memory';
+import { formatProxyHeader } from './proxy-header';
+import { createPump, type Pump } from './pump';
+import { connectUpstream, type Upstream } from './upstream';
+
+/** A client that was let in. Its addresses may come from a PROXY header. */
+export interface Caller {
+  readonly socket: Socket;
+  readonly client: Endpoint;
+  /** Where it thinks it is connected to. */
+  readonly destination: Endpoint;
+  /** A proxy speaks for itself, as in a health check. */
+  readonly local: boolean;
+  readonly opened: Micros;
+}
+
+/** What the calls of one listener share. */
+export interface Route {
+  readonly listener: ListenerConfig;
+  readonly upstream: Upstream;
+  readonly config: Config;
+  readonly sink: Sink;
+  readonly memory: Memory;
+  readonly nextSession: () => string;
+  readonly onUnreachable: (fault: Fault) => void;
+}
+
+export interface Call {
+  /** Ends it now; `onClosed` follows. */
+  end(): void;
+}
+
+/** `onClosed` is called once, when nothing of the call is left. */
+export function startCall(caller: Caller, route: Route, onClosed: () => void): Call {
+  const { socket } = caller;
+  const session = route.nextSession();
+  let pump: Pump | undefined;
+  let connecting = true;
+
+  const giveUp = (close: Close, line: string): void => {
+    connecting = false;
+    socket.off('close', onGone);
+    recordFailure(caller, route, connectionOf(caller, session, route.upstream.endpoint), close);
+    if (socket.closed) return onClosed();
+    socket.once('close', onClosed);
+    return dismiss(socket, isImplicitTls(route) ? '' : line);
+  };
+  const onGone = (): void => {
+    cancel();
+    giveUp({ by: 'client', how: 'rst' }, '');
+  };
+  const cancel = connectUpstream(route.listener.upstream, route.config.relay.timeoutsMs.connect, (result) => {
+    if (isFault(result)) {
+      route.onUnreachable(result);
+      const how = result.code === 'timed-out' ? 'timeout' : 'fin';
+      return giveUp({ by: 'shim', how }, `421 4.4.1 ${nameOf(route)} upstream ${result.what}\r\n`);
+    }
+    connecting = false;
+    socket.off('close', onGone);
+    pump = join(caller, route, session, result, onClosed);
+  });
+
+  ignoreErrors(socket);
+  socket.once('close', onGone);
+  return {
+    end() {
+      if (pump !== undefined) return pump.end();
+      if (!connecting) return void socket.destroy();
+      cancel();
+      return giveUp({ by: 'shim', how: 'fin' }, `421 4.3.2 ${nameOf(route)} service shutting down\r\n`);
+    },
+  };
+}
+
+/** The name that ehlowire gives to clients of this route. */
+export function nameOf({ config, listener, upstream }: Route): string {
+  return hostnameFor(config.greeting.hostname, listener.upstream, upstream.endpoint);
+}
+
+/** RFC 8314 §3.3: on 465 the client speaks first, and in TLS; a line of ours would only be noise. */
+export function isImplicitTls({ listener }: Route): boolean {
+  return listener.upstream.port === SUBMISSIONS || listener.listen.port === SUBMISSIONS;
+}
+
+function join(caller: Caller, route: Route, session: string, upstream: Socket, onClosed: () => void): Pump {
+  const connected = now();
+  const server = {
+    address: upstream.remoteAddress ?? route.upstream.endpoint.address,
+    port: route.listener.upstream.port,
+  };
+  const header = outgoingHeader(caller, route);
+  if (header !== undefined) upstream.write(header);
+  return createPump({
+    client: caller.socket,
+    upstream,
+    dialogue: (outlet) =>
+      openDialogue(caller, route, connectionOf(caller, session, server), connected, outlet),
+    hostname: nameOf(route),
+    onClosed,
+  });
+}
+
+function openDialogue(
+  { opened }: Caller,
+  route: Route,
+  connection: Connection,
+  connected: Micros,
+  outlet: Outlet,
+): Dialogue {
+  const { config, listener, memory, sink } = route;
+  const options = {
+    connection,
+    opened,
+    connected,
+    implicitTls: isImplicitTls(route),
+    repair: listener.repair,
+    patienceMs: config.greeting.patienceMs,
+    hostname: hostnameFor(config.greeting.hostname, listener.upstream, connection.server),
+    timeouts: config.relay.timeoutsMs,
+    memory: memory.server(connection.server),
+    sink,
+  };
+  return createDialogue(options, outlet);
+}
+
+function outgoingHeader({ client, destination, local }: Caller, route: Route): Uint8Array | undefined {
+  const { proxyOut } = route.listener;
+  if (proxyOut === undefined) return undefined;
+  const version = proxyOut === 'v1' ? 1 : 2;
+  return local
+    ? formatProxyHeader(version, undefined, undefined)
+    : formatProxyHeader(version, client, destination);
+}
+
+/** A connection without a server has a record too: how long it tried, and how it ended. */
+function recordFailure({ opened }: Caller, { sink }: Route, connection: Connection, close: Close): void {
+  const at = now();
+  for (const event of createSession({ started: opened, connected: at }).close(close, at)) {
+    if (isRecorded(event)) sink.write(connection, event);
+  }
+}
+
+function connectionOf({ client }: Caller, session: string, server: Endpoint): Connection {
+  return { session, path: 'relay', client, server };
+}
+
+const SUBMISSIONS = 465;

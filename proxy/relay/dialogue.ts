@@ -1,0 +1,191 @@
+// What one connection says, to the inspector and to the record: session and greeter behind one door, no sockets.
+
+import type { Close, Micros, SmtpEvent } from '../../inspect/events';
+import { createGreeter, type Greeter, type GreeterAction } from '../../inspect/smtp/greeter';
+import { createSession, type Session, type Waiting } from '../../inspect/smtp/session';
+import type { Repair, TimeoutsMs } from '../config';
+import type { Connection, Sink } from '../sinks/record';
+import { timeoutMs } from './deadline';
+import type { Listen, ServerMemory } from './memory';
+
+export interface DialogueOptions {
+  readonly connection: Connection;
+  /** When the client was accepted, and when the server was reached. */
+  readonly opened: Micros;
+  readonly connected: Micros;
+  readonly implicitTls: boolean;
+  readonly repair: Repair;
+  readonly patienceMs: number;
+  readonly hostname: string;
+  readonly timeouts: TimeoutsMs;
+  readonly memory: ServerMemory;
+  readonly sink: Sink;
+}
+
+/** What a dialogue makes its connection do. */
+export interface Outlet {
+  toClient(bytes: Uint8Array): void;
+  /** The server refused behind a greeting that the client takes for accepted: both sides are to be closed. */
+  refuse(at: Micros): void;
+}
+
+export interface Dialogue {
+  /** Client octets, told before they are forwarded. */
+  fromClient(bytes: Uint8Array, at: Micros): void;
+  /** Server octets. What the client gets of them comes by `toClient`. */
+  fromServer(bytes: Uint8Array, at: Micros): void;
+  /** The server will send nothing more. */
+  serverEnd(at: Micros): void;
+  /** After `serverEnd`: the client is still to be told something, at its next command. */
+  holdsAnswer(): boolean;
+  idle(at: Micros): void;
+  /** The connection has waited too long at this time. */
+  expires(): Micros;
+  /** Something is to be done at this time: `idle`, or the end. */
+  due(): Micros;
+  /** Octets at the end of the client's that are kept back: see `Session.endOfDataBegun`. */
+  begun(): number;
+  waiting(): Waiting;
+  /** A reply of our own would be read as one: plain text, and no reply of the server's is half way. */
+  atReplyBoundary(): boolean;
+  close(close: Close, at: Micros): void;
+}
+
+/** Octets that were only forwarded and never told would make the record lie: everything goes through here. */
+export function createDialogue(options: DialogueOptions, outlet: Outlet): Dialogue {
+  const state = open(options, outlet);
+  const { session, greeter } = state;
+  if (greeter !== undefined) options.memory.listen(state.listen);
+  // The connect phase is over: it is told now, not with the first octets.
+  record(state, session.idle(options.connected));
+  return {
+    fromClient(bytes, at) {
+      state.heard = at;
+      if (greeter?.done === false) apply(state, greeter.client(bytes, at), at);
+      if (!state.closed) record(state, session.feed('client', bytes, at));
+    },
+    fromServer(bytes, at) {
+      state.heard = at;
+      if (greeter?.done === false) apply(state, greeter.server(bytes, at), at);
+      else tellServer(state, bytes, at);
+    },
+    serverEnd(at) {
+      if (greeter?.done === false) apply(state, greeter.serverEnd(at), at);
+    },
+    holdsAnswer: () => greeter?.done === false,
+    idle(at) {
+      if (at >= patienceEnds(state)) apply(state, greeter?.idle(at) ?? [], at);
+      if (!state.closed) record(state, session.idle(at));
+    },
+    expires: () => expires(state),
+    due: () => Math.min(expires(state), patienceEnds(state)),
+    begun: () => session.endOfDataBegun(),
+    waiting: () => session.waiting(),
+    atReplyBoundary: () => state.told === state.replied && !session.waiting().opaque,
+    close(close, at) {
+      if (state.closed) return;
+      state.closed = true;
+      options.memory.unlisten(state.listen);
+      record(state, session.close(close, at));
+    },
+  };
+}
+
+interface State {
+  readonly options: DialogueOptions;
+  readonly outlet: Outlet;
+  readonly session: Session;
+  readonly greeter: Greeter | undefined;
+  /** Another connection learned something of this server. */
+  readonly listen: Listen;
+  /** When either side was last heard. */
+  heard: Micros;
+  /** Server octets that the session was fed with and the client given, and the end of the last whole reply. */
+  told: number;
+  replied: number;
+  closed: boolean;
+}
+
+function open(options: DialogueOptions, outlet: Outlet): State {
+  const { opened, connected, implicitTls } = options;
+  const greeter = implicitTls ? undefined : createGreeter(greeterOptions(options));
+  const state: State = {
+    options,
+    outlet,
+    session: createSession({ started: opened, connected, implicitTls }),
+    greeter,
+    listen: (knowledge, at) => {
+      if (greeter !== undefined) apply(state, greeter.know(knowledge, at), at);
+    },
+    heard: connected,
+    told: 0,
+    replied: 0,
+    closed: false,
+  };
+  return state;
+}
+
+function apply(state: State, actions: readonly GreeterAction[], at: Micros): void {
+  const { options, outlet, greeter } = state;
+  if (state.closed) return;
+  const bytes = joined(actions);
+  if (bytes.length > 0) tellServer(state, bytes, at);
+  for (const action of actions) {
+    if (action.kind === 'repair' || action.kind === 'learned') {
+      options.sink.write(options.connection, action.event);
+    }
+    if (action.kind === 'learned') options.memory.learn(action.knowledge, at, state.listen);
+    if (action.kind === 'refuse') outlet.refuse(at);
+  }
+  if (greeter?.done !== false) options.memory.unlisten(state.listen);
+}
+
+function tellServer(state: State, bytes: Uint8Array, at: Micros): void {
+  state.told += bytes.length;
+  record(state, state.session.feed('server', bytes, at));
+  state.outlet.toClient(bytes);
+}
+
+function record(state: State, events: readonly SmtpEvent[]): void {
+  const { sink, connection } = state.options;
+  for (const event of events) {
+    if (event.kind === 'reply') state.replied = event.span.end;
+    else if (isRecorded(event)) sink.write(connection, event);
+  }
+}
+
+/** A peer that trickles is heard, and not ended: RFC 5321 §4.5.3.2 bounds silence, not slowness. */
+function expires({ session, heard, options }: State): Micros {
+  const waiting = session.waiting();
+  return Math.max(waiting.since, heard) + timeoutMs(waiting, options.timeouts) * 1000;
+}
+
+function patienceEnds({ greeter }: State): Micros {
+  return (greeter?.done === false ? greeter.deadline() : undefined) ?? Infinity;
+}
+
+function greeterOptions(options: DialogueOptions): Parameters<typeof createGreeter>[0] {
+  const known = options.memory.knowledge;
+  return {
+    mode: options.repair,
+    ...(known === undefined ? {} : { known }),
+    patience: options.patienceMs * 1000,
+    hostname: options.hostname,
+    opened: options.opened,
+  };
+}
+
+/** One greeting, one segment: what the greeter lets out at once is written at once. */
+function joined(actions: readonly GreeterAction[]): Uint8Array {
+  const parts: Uint8Array[] = [];
+  for (const action of actions) if (action.kind === 'forward') parts.push(action.bytes);
+  const [first] = parts;
+  return first !== undefined && parts.length === 1 ? first : Buffer.concat(parts);
+}
+
+export type RecordedEvent = Extract<SmtpEvent, { kind: 'phase' | 'session' | 'anomaly' }>;
+
+/** The events that become lines. */
+export function isRecorded(event: SmtpEvent): event is RecordedEvent {
+  return event.kind === 'phase' || event.kind === 'session' || event.kind === 'anomaly';
+}

@@ -1,0 +1,96 @@
+// One direction of a connection: writes, backpressure, and the few octets kept back so that CRLF . CRLF stays whole.
+
+import type { Socket } from 'node:net';
+
+export interface Flow {
+  /**
+   * Forwards octets as they are. `begun` of them, at the end, begin an end of data (0 to 4): they may wait for
+   * the next write. A sender whose octets are not taken is paused until they are.
+   */
+  write(bytes: Uint8Array, begun?: number): void;
+  /** What was kept goes out now. */
+  flush(): void;
+  /** What was kept goes out, then FIN. */
+  end(): void;
+  /** The receiver does not take what it is sent. */
+  blocked(): boolean;
+}
+
+/** Both sockets must live as long as the flow; errors are the caller's to hear. */
+export function createFlow(from: Socket, to: Socket): Flow {
+  let kept: Uint8Array = NOTHING;
+  let release: NodeJS.Timeout | undefined;
+  let paused = false;
+
+  to.on('drain', () => {
+    if (!paused) return;
+    paused = false;
+    from.resume();
+  });
+
+  const send = (bytes: Uint8Array): void => {
+    if (bytes.length > 0 && to.writable) to.write(bytes);
+  };
+
+  /** Several pieces in one write, if the socket can take them now. */
+  const sendAll = (first: Uint8Array, second: Uint8Array): void => {
+    if (first.length === 0) {
+      send(second);
+    } else {
+      to.cork();
+      send(first);
+      send(second);
+      to.uncork();
+    }
+    // A write that the kernel took whole leaves nothing behind, even where `write` said false.
+    if (paused || !to.writableNeedDrain || to.writableLength === 0) return;
+    paused = true;
+    from.pause();
+  };
+
+  const flush = (): void => {
+    clearTimeout(release);
+    const bytes = kept;
+    kept = NOTHING;
+    sendAll(NOTHING, bytes);
+  };
+
+  return {
+    write(bytes, begun = 0) {
+      clearTimeout(release);
+      const keep = howMany(begun, kept.length, bytes.length);
+      const before = kept;
+      if (keep <= bytes.length) {
+        kept = keep === 0 ? NOTHING : bytes.slice(bytes.length - keep);
+        sendAll(before, keep === 0 ? bytes : bytes.subarray(0, bytes.length - keep));
+      } else {
+        const whole = Buffer.concat([before, bytes]);
+        kept = whole.subarray(whole.length - keep);
+        sendAll(NOTHING, whole.subarray(0, whole.length - keep));
+      }
+      if (keep > 0 && begun < DOT) release = setTimeout(flush, RELEASE_MS);
+    },
+    flush,
+    end() {
+      flush();
+      if (to.writable) to.end();
+    },
+    blocked: () => paused,
+  };
+}
+
+/**
+ * `CRLF .` and `CRLF . CR` wait for what must follow; nobody can act on them. `CR` and `CRLF` are kept only where
+ * the read buffer, not the client, cut the stream: the rest is on its way, and the wait is short.
+ */
+function howMany(begun: number, kept: number, length: number): number {
+  if (begun < DOT && length < READ) return 0;
+  return Math.min(begun, kept + length);
+}
+
+const NOTHING: Uint8Array = new Uint8Array(0);
+/** From this many octets on, the beginning of an end of data includes its dot. */
+const DOT = 3;
+/** What libuv reads at once. */
+const READ = 65_536;
+const RELEASE_MS = 5;

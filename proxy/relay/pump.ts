@@ -1,0 +1,204 @@
+// Two sockets, one connection: octets, FIN and RST go from side to side, and nothing stays behind.
+
+import type { Socket } from 'node:net';
+import type { Close, Direction, Micros } from '../../inspect/events';
+import { now } from '../clock';
+import { errno } from '../fault';
+import { createDeadline, type Deadline } from './deadline';
+import type { Dialogue, Outlet } from './dialogue';
+import { dismiss, linger, reset } from './farewell';
+import { createFlow, type Flow } from './flow';
+
+export interface PumpOptions {
+  readonly client: Socket;
+  readonly upstream: Socket;
+  /** Opens the dialogue that tells the inspector what passes. */
+  readonly dialogue: (outlet: Outlet) => Dialogue;
+  /** The name in what ehlowire itself says to a client. */
+  readonly hostname: string;
+  /** Both sockets are closed, and nothing of the connection is left. */
+  readonly onClosed: () => void;
+}
+
+export interface Pump {
+  /** Ends the connection now, with a 421 where the client can read one. */
+  end(): void;
+}
+
+/** Both sockets are open, with nobody listening for their data yet. Errors of either never leave here. */
+export function createPump(options: PumpOptions): Pump {
+  const { client, upstream } = options;
+  const down = createFlow(upstream, client);
+  const pump: State = {
+    ...options,
+    up: createFlow(client, upstream),
+    down,
+    dialogue: options.dialogue({
+      toClient: (bytes) => down.write(bytes),
+      refuse: (at) => finish(pump, { by: 'server', how: 'fin' }, at),
+    }),
+    deadline: createDeadline((at) => onDeadline(pump, at)),
+    endedFirst: undefined,
+    over: false,
+    open: 2,
+  };
+  watch(pump, client, 'client');
+  watch(pump, upstream, 'server');
+  pump.deadline.arm(pump.dialogue.due());
+  client.resume();
+  // Its FIN may have come while the upstream was being reached; 'end' is not said twice.
+  if (client.readableEnded) onEnd(pump, 'client');
+  return {
+    end() {
+      if (pump.over) [client, upstream].forEach((socket) => socket.destroy());
+      else shut(pump, { by: 'shim', how: 'fin' }, now(), '421 4.3.2', 'service shutting down');
+    },
+  };
+}
+
+interface State extends Omit<PumpOptions, 'dialogue'> {
+  readonly up: Flow;
+  readonly down: Flow;
+  readonly dialogue: Dialogue;
+  readonly deadline: Deadline;
+  /** The side whose FIN came first. */
+  endedFirst: Direction | undefined;
+  /** The record is closed; what is left is to see the sockets off. */
+  over: boolean;
+  /** Sockets that are not yet closed. */
+  open: number;
+}
+
+function watch(pump: State, socket: Socket, side: Direction): void {
+  socket.on('data', side === 'client' ? (bytes) => onClient(pump, bytes) : (bytes) => onServer(pump, bytes));
+  socket.on('end', () => onEnd(pump, side));
+  socket.on('error', (error) => onError(pump, side, error));
+  socket.on('close', () => onClose(pump, side));
+}
+
+function onClient(pump: State, bytes: Uint8Array): void {
+  if (pump.over) return;
+  const at = now();
+  pump.dialogue.fromClient(bytes, at);
+  if (pump.over) return;
+  pump.up.write(bytes, pump.dialogue.begun());
+  if (pump.endedFirst === 'server') endClient(pump);
+  rearm(pump);
+}
+
+function onServer(pump: State, bytes: Uint8Array): void {
+  if (pump.over) return;
+  const at = now();
+  pump.dialogue.fromServer(bytes, at);
+  rearm(pump);
+}
+
+function rearm(pump: State): void {
+  if (!pump.over) pump.deadline.arm(pump.dialogue.due());
+}
+
+/**
+ * The end of what one side sends. libuv takes an RST that follows data at once for a FIN (POLLHUP after a short
+ * read); a write of nothing sends nothing, and fails where it was one.
+ */
+function onEnd(pump: State, side: Direction): void {
+  const socket = side === 'client' ? pump.client : pump.upstream;
+  if (pump.over) return;
+  if (!socket.writable || socket.writableLength > 0) onFin(pump, side);
+  else socket.write(NOTHING, (error) => (error ? undefined : onFin(pump, side)));
+}
+
+/** FIN of one side is passed on; the other may go on sending (RFC 9293 §3.6). The second FIN is the end. */
+function onFin(pump: State, side: Direction): void {
+  if (pump.over) return;
+  const at = now();
+  if (side === 'server') pump.dialogue.serverEnd(at);
+  if (pump.over) return;
+  if (pump.endedFirst === undefined) {
+    pump.endedFirst = side;
+    if (side === 'client') pump.up.end();
+    else endClient(pump);
+    rearm(pump);
+  } else {
+    finish(pump, { by: pump.endedFirst, how: 'fin' }, at);
+  }
+}
+
+/** A refusal that is held for the client's next command keeps the client's side open. */
+function endClient(pump: State): void {
+  if (!pump.dialogue.holdsAnswer()) pump.down.end();
+}
+
+function onError(pump: State, side: Direction, error: Error): void {
+  if (pump.over) return;
+  const at = now();
+  if (LOST.has(errno(error))) {
+    shut(pump, { by: side, how: 'timeout' }, at, '421 4.4.2', 'connection to the server lost');
+    return;
+  }
+  close(pump, { by: side, how: 'rst' }, at);
+  reset(side === 'client' ? pump.upstream : pump.client);
+}
+
+function onClose(pump: State, side: Direction): void {
+  pump.open -= 1;
+  // Closed without a word before: the kernel or node gave the socket up.
+  if (!pump.over) onError(pump, side, new Error('closed'));
+  if (pump.open === 0) pump.onClosed();
+}
+
+/** The timer fired: too long a silence, a patience at its end, or too early. Returns the next deadline. */
+function onDeadline(pump: State, at: Micros): Micros {
+  if (pump.over) return Infinity;
+  if (at >= pump.dialogue.expires()) {
+    const line = pump.dialogue.waiting().on === 'client' ? 'timeout exceeded' : 'server timeout';
+    shut(pump, { by: 'shim', how: 'timeout' }, at, '421 4.4.2', line);
+    return Infinity;
+  }
+  pump.dialogue.idle(at);
+  if (pump.over) return Infinity;
+  if (pump.endedFirst === 'server') endClient(pump);
+  return pump.dialogue.due();
+}
+
+/** We end it: a line for the client where it can be read as a reply, and FIN to both. */
+function shut(pump: State, how: Close, at: Micros, code: string, text: string): void {
+  if (pump.over) return;
+  const line = pump.dialogue.atReplyBoundary() ? `${code} ${pump.hostname} ${text}\r\n` : '';
+  close(pump, how, at);
+  dismiss(pump.client, line);
+  dismiss(pump.upstream, '');
+}
+
+/** The peers ended it: what is on its way still arrives. */
+function finish(pump: State, how: Close, at: Micros): void {
+  if (pump.over) return;
+  close(pump, how, at);
+  pump.up.end();
+  pump.down.end();
+  pump.client.resume();
+  pump.upstream.resume();
+  linger([pump.client, pump.upstream], DELIVER_MS);
+}
+
+/** The one place where a record ends. */
+function close(pump: State, how: Close, at: Micros): void {
+  pump.over = true;
+  pump.deadline.stop();
+  pump.up.flush();
+  pump.dialogue.close(how, at);
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** The peer went away without a word: keepalive or retransmissions were not answered. */
+const LOST: ReadonlySet<string> = new Set([
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EHOSTDOWN',
+  'ENETDOWN',
+]);
+
+/** Both sides have sent FIN; a slow reader gets this long for what is still queued. */
+const DELIVER_MS = 30_000;

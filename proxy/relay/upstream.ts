@@ -1,0 +1,69 @@
+// The way to the mail server: its name, its addresses, and a connection within its time.
+
+import { lookup } from 'node:dns/promises';
+import { connect, type Socket } from 'node:net';
+import type { Address } from '../address';
+import { formatAddress } from '../address';
+import { connectFault, createFault, isFault, type Fault } from '../fault';
+import type { Endpoint } from '../sinks/record';
+
+export interface Upstream {
+  readonly address: Address;
+  /** Where it was found at the start: the name for records of connections that never reached it. */
+  readonly endpoint: Endpoint;
+}
+
+/** Looks the name up once, so that a typo is found at the start and not by the first client. */
+export async function resolveUpstream(address: Address): Promise<Upstream | Fault> {
+  try {
+    const found = await lookup(hostOf(address));
+    return { address, endpoint: { address: found.address, port: address.port } };
+  } catch (error) {
+    return connectFault(address.host, error);
+  }
+}
+
+/**
+ * Connects; the name is looked up again, and where it has several addresses they are tried one after the
+ * other (RFC 8305). `done` is called once, unless the returned function is called before: it gives up.
+ */
+export function connectUpstream(
+  address: Address,
+  timeoutMs: number,
+  done: (result: Socket | Fault) => void,
+): () => void {
+  const socket = connect({
+    host: hostOf(address),
+    port: address.port,
+    allowHalfOpen: true,
+    autoSelectFamily: true,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_MS,
+  });
+  const finish = (result: Socket | Fault | undefined): void => {
+    clearTimeout(timer);
+    socket.off('connect', onConnect);
+    socket.off('error', onError);
+    if (result === undefined || isFault(result)) {
+      // An attempt that is given up may still fail.
+      socket.on('error', () => undefined);
+      socket.destroy();
+    }
+    if (result !== undefined) done(result);
+  };
+  const onConnect = (): void => finish(socket);
+  const onError = (error: Error): void => finish(connectFault(formatAddress(address), error));
+  const timer = setTimeout(() => finish(createFault('timed-out', formatAddress(address))), timeoutMs);
+  socket.once('connect', onConnect);
+  socket.once('error', onError);
+  return () => finish(undefined);
+}
+
+/** An empty host means this machine. */
+function hostOf({ host }: Address): string {
+  return host === '' ? 'localhost' : host;
+}
+
+/** A peer that vanished is found out within this and the kernel's probes (about 12 minutes on Linux). */
+export const KEEP_ALIVE_MS = 60_000;

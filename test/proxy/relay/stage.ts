@@ -1,0 +1,101 @@
+// A server, the relay before it and a sink that remembers, for one scene.
+
+import type { Close } from '../../../inspect/events';
+import { parseNetwork, type Network } from '../../../proxy/address';
+import type { Config, ListenerConfig, TimeoutsMs } from '../../../proxy/config';
+import { startRelay, type Relay } from '../../../proxy/relay/relay';
+import type { Connection, Fields, Recorded, Sink } from '../../../proxy/sinks/record';
+import { eventually, firstOf, playServer, type Peer, type Played } from './peers';
+
+export interface Remembered extends Sink {
+  readonly lines: { readonly connection: Connection | undefined; readonly event: Recorded }[];
+  readonly notes: { readonly what: string; readonly fields: Fields }[];
+  of<K extends Recorded['kind']>(kind: K): Extract<Recorded, { kind: K }>[];
+}
+
+export function rememberingSink(): Remembered {
+  const lines: Remembered['lines'] = [];
+  const notes: Remembered['notes'] = [];
+  return {
+    lines,
+    notes,
+    of: (kind) => lines.map(({ event }) => event).filter((event) => event.kind === kind) as never,
+    write: (connection, event) => void lines.push({ connection, event }),
+    note: (_level, what, fields = {}) => void notes.push({ what, fields }),
+    reopen: () => undefined,
+    close: () => Promise.resolve(),
+  };
+}
+
+export interface Wishes {
+  readonly listeners?: readonly Partial<ListenerConfig>[];
+  readonly timeouts?: Partial<TimeoutsMs>;
+  readonly trusted?: readonly string[];
+  readonly relay?: Partial<Config['relay']>;
+  readonly greeting?: Partial<Config['greeting']>;
+}
+
+export function configOf(upstreamPort: number, wishes: Wishes = {}): Config {
+  const { listeners = [{}], timeouts = {}, trusted = [], relay = {}, greeting = {} } = wishes;
+  const hour = 3_600_000;
+  const names = ['connect', 'proxyHeader', 'greeting', 'hello', 'mail', 'rcpt', 'data', 'block', 'message'];
+  const all = Object.fromEntries([...names, 'command', 'opaque'].map((name) => [name, hour]));
+  return {
+    log: { file: undefined, format: 'auto', level: 'info' },
+    greeting: { repair: 'learn', patienceMs: hour, hostname: 'shim.example', ...greeting },
+    relay: {
+      listeners: listeners.map((listener) => ({
+        listen: { host: '127.0.0.1', port: 0 },
+        upstream: { host: '127.0.0.1', port: upstreamPort },
+        repair: 'learn',
+        proxyIn: false,
+        proxyOut: undefined,
+        ...listener,
+      })),
+      trustedProxies: trusted.map((text) => parseNetwork(text) as Network),
+      maxConnections: 100,
+      maxConnectionsPerClient: 100,
+      drainMs: hour,
+      timeoutsMs: { ...(all as unknown as TimeoutsMs), ...timeouts },
+      ...relay,
+    },
+  };
+}
+
+export interface Stage {
+  readonly server: Played;
+  readonly relay: Relay;
+  readonly sink: Remembered;
+  readonly port: number;
+}
+
+/** Server, relay, the scene, and everything away again. */
+export async function onStage(
+  play: (peer: Peer) => void,
+  wishes: Wishes,
+  scene: (stage: Stage) => Promise<void>,
+): Promise<void> {
+  const server = await playServer(play);
+  const sink = rememberingSink();
+  const relay = await startRelay(configOf(server.port, wishes), sink);
+  try {
+    await scene({ server, relay, sink, port: relay.addresses[0]?.port ?? 0 });
+  } finally {
+    await relay.stop();
+    await server.close();
+  }
+}
+
+/** The close of a scene's one session line. */
+export async function closeOf({ of }: Remembered): Promise<Close> {
+  await eventually('a session line', () => of('session').length > 0);
+  const sessions = of('session');
+  if (sessions.length !== 1) throw new Error(`${sessions.length} session lines`);
+  return firstOf(sessions).close;
+}
+
+/** The server's side of a scene's first connection. */
+export async function upstreamOf({ server }: Stage): Promise<Peer> {
+  await eventually('the upstream was reached', () => server.peers.length > 0);
+  return firstOf(server.peers);
+}
