@@ -1,0 +1,77 @@
+// Suites of the lab: they run where the runner made a namespace, and say why where they do not.
+
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { suite as uvuSuite } from 'uvu';
+import { hasPeer } from './peers';
+
+/** What a lab test may need beside this repository. */
+export type Need = keyof typeof FOUND_BY;
+
+const FOUND_BY = {
+  postfix: () => inPath('postconf') && inPath('smtp-sink'),
+  exim: () => hasPeer('exim', 'usr/sbin/exim4'),
+  opensmtpd: () => hasPeer('opensmtpd', 'usr/sbin/smtpd'),
+  haraka: () => hasPeer('haraka', 'node_modules/Haraka/bin/haraka'),
+  swaks: () => inPath('swaks'),
+  curl: () => inPath('curl'),
+  python3: () => inPath('python3'),
+  msmtp: () => inPath('msmtp'),
+  openssl: () => inPath('openssl'),
+  'smtp-source': () => inPath('smtp-source'),
+  'posttls-finger': () => inPath('posttls-finger'),
+};
+
+/** Why a lab test cannot run here, or undefined where it can. */
+export function missing(needs: readonly Need[]): string | undefined {
+  if (process.env['EHLOWIRE_LAB'] !== 'namespace') {
+    return process.env['EHLOWIRE_LAB_WITHOUT'] ?? 'no namespace: run it by `npm run lab`';
+  }
+  const absent = needs.filter((need) => !FOUND_BY[need]());
+  return absent.length > 0 ? `not installed: ${absent.join(', ')} (see .ci/run)` : undefined;
+}
+
+export interface LabSuite {
+  /** A test, or a skipped one where a need is missing. */
+  test(name: string, needs: readonly Need[], body: () => Promise<void>): void;
+  /** Once before the first test, if there is one that is not skipped. */
+  before(body: () => Promise<void>): void;
+  /** Once behind the last test, also after a failed one. */
+  after(body: () => Promise<void>): void;
+  run(): void;
+}
+
+export function labSuite(name: string): LabSuite {
+  const suite = uvuSuite(name);
+  let count = 0;
+  const hooks: (() => void)[] = [];
+  return {
+    test: (testName, needs, body) => {
+      const reason = missing(needs);
+      if (reason !== undefined) return skip(suite, `${name}: ${testName}`, reason);
+      count += 1;
+      suite(testName, body);
+    },
+    before: (body) => void hooks.push(() => suite.before(body)),
+    after: (body) => void hooks.push(() => suite.after(body)),
+    run: () => {
+      if (count > 0) hooks.forEach((add) => add());
+      suite.run();
+    },
+  };
+}
+
+/** Skips a test of any suite with a reason, which the runner repeats in its closing list. */
+export function skip(suite: { skip(name: string): void }, name: string, reason: string): void {
+  suite.skip(name);
+  console.log(`${SKIPPED}${name}${BECAUSE}${reason}`);
+}
+
+/** A skipped test's line on standard output: `~ skipped NAME -- REASON`. */
+export const SKIPPED = '~ skipped ';
+export const BECAUSE = ' -- ';
+
+function inPath(program: string): boolean {
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  return folders.some((folder) => existsSync(join(folder, program)));
+}
