@@ -51,7 +51,7 @@ export function createPump(options: PumpOptions): Pump {
   return {
     end() {
       if (pump.over) [client, upstream].forEach((socket) => socket.destroy());
-      else shut(pump, { by: 'shim', how: 'fin' }, now(), '421 4.3.2', 'service shutting down');
+      else shut(pump, { by: 'shim', how: 'fin' }, now(), '421 4.3.2', 'service shutting down', HURRY_MS);
     },
   };
 }
@@ -162,12 +162,12 @@ function onDeadline(pump: State, at: Micros): Micros {
 }
 
 /** We end it: a line for the client where it can be read as a reply, and FIN to both. */
-function shut(pump: State, how: Close, at: Micros, code: string, text: string): void {
+function shut(pump: State, how: Close, at: Micros, code: string, text: string, lingerMs?: number): void {
   if (pump.over) return;
   const line = pump.dialogue.atReplyBoundary() ? `${code} ${pump.hostname} ${text}\r\n` : '';
   close(pump, how, at);
-  dismiss(pump.client, line);
-  dismiss(pump.upstream, '');
+  dismiss(pump.client, line, lingerMs);
+  dismiss(pump.upstream, '', lingerMs);
 }
 
 /** The peers ended it: what is on its way still arrives. */
@@ -202,3 +202,6 @@ const LOST: ReadonlySet<string> = new Set([
 
 /** Both sides have sent FIN; a slow reader gets this long for what is still queued. */
 const DELIVER_MS = 30_000;
+
+/** When ehlowire itself is to end, its last words get this long. */
+const HURRY_MS = 1_000;
