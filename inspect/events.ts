@@ -111,6 +111,8 @@ export type Anomaly =
   | 'line-too-long'
   | 'unknown-command'
   | 'bad-syntax'
+  /** A verb or an EHLO keyword overwritten with X: a middlebox hides what it does not know (Cisco). */
+  | 'masked'
   /** HTTP spoken at an SMTP port: a confused or abused browser. */
   | 'http'
   /** A PROXY protocol header where none was agreed. */
@@ -311,6 +313,61 @@ export interface LossEvent {
   readonly count: number;
   /** How many of each event, where that is known. */
   readonly of?: Readonly<Record<string, number>>;
+}
+
+/** What evidence says of the path or of a peer (DESIGN's list). */
+export type VerdictName =
+  | 'ehlo-dropped'
+  | 'ehlo-held'
+  | 'ehlo-altered'
+  | 'path-terminated'
+  | 'segment-dropped'
+  | 'greeting-truncated'
+  | 'greeting-malformed'
+  | 'greeting-lost'
+  | 'greeting-slow'
+  | 'starttls-stripped'
+  | 'reset-injected'
+  | 'early-talker'
+  | 'client-silent'
+  | 'client-gone';
+
+/** `proved`: no other reading of the segments is left. `suspected`: the likeliest of several. */
+export type Certainty = 'proved' | 'suspected';
+
+/** What a verdict rests on. */
+export type Proof = 'sequence' | 'timestamp' | 'content' | 'header' | 'probe' | 'two-point';
+
+/** One segment as evidence: header facts, and a note on what it shows. Never content. */
+export interface Evidence {
+  readonly at: Micros;
+  readonly from: Direction;
+  /** Relative to the side's first octet, which is 0; a probe answer may show -1. */
+  readonly seq: number;
+  /** Relative to the other side's first octet; absent without the ACK flag. */
+  readonly ack?: number;
+  readonly length: number;
+  /** `SYN ACK`, as tcpdump and Wireshark name them. */
+  readonly flags: string;
+  readonly ttl: number;
+  readonly tsval?: number;
+  readonly note: string;
+}
+
+/** Evidence crossed the bar. */
+export interface VerdictEvent {
+  readonly kind: 'verdict';
+  readonly at: Micros;
+  readonly verdict: VerdictName;
+  readonly certainty: Certainty;
+  readonly proof: Proof;
+  /** Octets that were sent and did not arrive. */
+  readonly missingBytes?: number;
+  /** For how long the path, or a server, kept something back. */
+  readonly held?: Micros;
+  /** One plain sentence for a ticket. */
+  readonly summary: string;
+  readonly evidence: readonly Evidence[];
 }
 
 export type SmtpEvent =

@@ -42,7 +42,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
 };
 
 /** Why a command line looks wrong; the names are those of `Anomaly`. */
-export type CommandOddity = 'unknown-command' | 'bad-syntax' | 'http' | 'proxy-header';
+export type CommandOddity = 'unknown-command' | 'bad-syntax' | 'masked' | 'http' | 'proxy-header';
 
 export interface Command {
   /** Upper case, a key of `VERBS`, or `?`. */
@@ -112,7 +112,13 @@ function bdat(rule: Verb, argument: string): Command {
   return { verb: 'BDAT', rule, argument, chunk: { size: Number(match[1]), last: match[2] !== undefined } };
 }
 
+/** A word that a middlebox wrote over, octet for octet: `XXXX`, or `XXXXXXXA` where one octet was left. */
+export function isMasked(text: string): boolean {
+  return /^X{4,}[A-Z]?(?:[ \t]|$)/.test(text);
+}
+
 function oddityOf(text: string): CommandOddity {
+  if (isMasked(text)) return 'masked';
   if (/^(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|PATCH|TRACE) \S+ HTTP\//.test(text)) return 'http';
   if (text.startsWith('PROXY ') || text.startsWith('\0\r\nQUIT\n')) return 'proxy-header';
   return 'unknown-command';

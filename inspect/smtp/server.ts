@@ -4,7 +4,7 @@ import type { Micros, ReplyCode, ReplyEvent } from '../events';
 import { GREETING, LINE_BY_RFC, QUOTE, REPLY_TEXTS } from '../limits';
 import { escapeText } from '../text';
 import { beginBody, decide, dropInjected } from './client';
-import { parseReplyLine, type ReplyLine } from './grammar';
+import { isMasked, parseReplyLine, type ReplyLine } from './grammar';
 import type { Line } from './lines';
 import { endPending, fragment, type Pending, report, type State } from './state';
 import { beginTls, readTls } from './tls-stream';
@@ -128,7 +128,7 @@ function remark(state: State, line: Line, parsed: ReplyLine | undefined): void {
 function settle(state: State, reply: ReplyCode, event: ReplyEvent): void {
   const [head] = state.pending;
   state.out.push(head ? { ...event, answers: head.phase } : event);
-  remarkReply(state, head, reply, event.at);
+  remarkReply(state, head, event);
   if (!head) return;
   const { content } = head;
   if (content && content.ended === undefined && state.lossy) {
@@ -149,7 +149,12 @@ function settle(state: State, reply: ReplyCode, event: ReplyEvent): void {
   CONSEQUENCES[head.verb ?? '']?.(state, reply, event);
 }
 
-function remarkReply(state: State, head: Pending | undefined, reply: ReplyCode, at: Micros): void {
+function remarkReply(state: State, head: Pending | undefined, reply: ReplyEvent): void {
+  const { at } = reply;
+  if (head?.phase === 'hello') {
+    const masked = reply.texts.slice(1).filter(isMasked);
+    if (masked.length > 0) report(state, 'masked', 'server', at, masked.join(', ').slice(0, QUOTE));
+  }
   const said = `${reply.code} ${reply.text ?? ''}`.trim();
   if (reply.code === SERVICE_CLOSING && head?.phase !== 'greeting') {
     report(state, 'service-closing', 'server', at, said);

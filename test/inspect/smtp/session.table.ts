@@ -558,6 +558,27 @@ export const ROWS: readonly Row[] = [
     messages: 1,
   },
   {
+    name: 'a middlebox masked the verb, and then the keywords (Cisco inspect esmtp)',
+    turns: [
+      GREETING,
+      ['C', 'XXXX vm\r\n'],
+      ['S', '500 what\r\n'],
+      ['C', 'EHLO vm\r\n'],
+      ['S', '250-mx\r\n250-XXXXXXXXXX\r\n250 XXXXXXXA\r\n'],
+    ],
+    want: [
+      ...GREETED,
+      'command ?',
+      'anomaly masked client',
+      'reply 500 other',
+      'phase other 500',
+      'command EHLO vm',
+      'reply 250 hello',
+      'anomaly masked server',
+      'phase hello 250',
+    ],
+  },
+  {
     name: 'HTTP at an SMTP port',
     turns: [GREETING, ['C', 'GET / HTTP/1.1\r\n'], ['S', '500 no\r\n']],
     want: [...GREETED, 'command ?', 'anomaly http client', 'reply 500 other', 'phase other 500'],
