@@ -14,6 +14,11 @@ interface State {
   closed: boolean;
 }
 
+interface Target {
+  readonly dest: string | number;
+  readonly name: string;
+}
+
 /** `dest`: the name of a file that may be appended to, or a descriptor; `name`: how to call it to a person. */
 export function createFileOutput(
   dest: string | number,
@@ -28,7 +33,7 @@ export function createFileOutput(
   let last: unknown;
   destination.on('error', (error: unknown) => {
     // pino emits the first error twice.
-    if (!state.closed && error !== last) fail(error, name, state, events);
+    if (!state.closed && error !== last) fail(error, { dest, name }, state, events);
     last = error;
     arm();
   });
@@ -79,8 +84,10 @@ function watch(destination: Destination, state: State, events: OutputEvents): vo
   });
 }
 
-function fail(error: unknown, name: string, state: State, events: OutputEvents): void {
-  if (errno(error) === 'EPIPE') {
+function fail(error: unknown, { dest, name }: Target, state: State, events: OutputEvents): void {
+  const code = errno(error);
+  // EIO of a terminal: it was closed.
+  if (code === 'EPIPE' || (code === 'EIO' && typeof dest === 'number')) {
     state.closed = true;
     events.closed(createFault('log-closed', name, { cause: error }));
   } else if (state.reopening) {

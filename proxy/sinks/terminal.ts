@@ -25,8 +25,8 @@ interface Line {
 /** `03:02:07.412  198.51.100.7     #7      greeting   20.004 s  220  …`; times are UTC, as in every other log. */
 export function createTerminalRenderer({ color }: { readonly color: boolean }): Renderer {
   const colors = createColors(color);
-  // Grows to the longest address met: IPv6 has its columns too, from its first line on.
-  let width = 'client'.length;
+  // Any IPv4 address; grows to the longest one met, so that IPv6 has its columns too.
+  let width = '255.255.255.255'.length;
   const render = ({ at, connection, what, paint, duration, code, text }: Line): string => {
     const client = connection?.client.address ?? '-';
     width = Math.max(width, Math.min(client.length, ADDRESS_WIDTH));

@@ -2,20 +2,20 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, createReadStream, mkdtempSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, createReadStream, openSync, readFileSync } from 'node:fs';
 import { renameSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { isFault } from '../../../proxy/fault';
 import type { Sink } from '../../../proxy/sinks/record';
 import { openSink } from '../../../proxy/sinks/sink';
+import { buildLauncher } from '../launch';
 import * as records from './records';
 
 /** As in writer.ts: some 13 MB, of which 8 may wait. */
 const LINES = 30_000;
 
-const dir = mkdtempSync(join(tmpdir(), 'ehlowire-sink-'));
+const { dir } = buildLauncher(['test/proxy/sinks']);
 test.after(() => rmSync(dir, { recursive: true }));
 
 interface Writer {
@@ -34,7 +34,7 @@ function start(mode: string, stdout: 'socket' | 'fifo'): Writer {
     // For reading too, so that the opening does not wait for somebody.
     fd = openSync(fifo, constants.O_RDWR);
   }
-  const args = ['-r', 'ts-node/register/transpile-only', join(__dirname, 'writer.ts'), mode];
+  const args = [join(dir, 'dist/test/proxy/sinks/writer.js'), mode];
   const child = spawn(process.execPath, args, { stdio: ['pipe', fd ?? 'pipe', 'pipe'] });
   let heard = '';
   child.stderr?.on('data', (data: Buffer) => (heard += data.toString()));

@@ -6,7 +6,7 @@ import { createTerminalRenderer } from '../../../proxy/sinks/terminal';
 import { clip, formatBytes, formatDuration, printable } from '../../../proxy/sinks/wording';
 import * as records from './records';
 
-const HEAD = '03:02:01.000  198.51.100.7  #7      ';
+const HEAD = '03:02:01.000  198.51.100.7     #7      ';
 
 const ROWS: readonly { event: Recorded; want: string }[] = [
   { event: records.GREETING, want: `greeting    20.004 s  220  mx.demo ESMTP  (unfinished)` },
@@ -65,7 +65,7 @@ test('a note', () => {
   });
   assert.is(
     line,
-    '03:02:01.000  -               listening                  listen: *:25  upstream: 10.0.0.5:25\n',
+    '03:02:01.000  -                        listening                  listen: *:25  upstream: 10.0.0.5:25\n',
   );
 });
 
@@ -73,7 +73,7 @@ test('a name that is longer than its column does not move the text', () => {
   const line = createTerminalRenderer({ color: false }).note(records.AT, 'warn', 'upstream-unresolved', {
     on: 'x',
   });
-  assert.is(line, '03:02:01.000  -               upstream-unresolved        on: x\n');
+  assert.is(line, '03:02:01.000  -                        upstream-unresolved        on: x\n');
 });
 
 const HOSTILE = ['a\r\nb', '\u001b[2J', '\u009b31m', '\u2028', '\u202e', '\u0000', '\u0007', '\ud800'];

@@ -1,0 +1,136 @@
+// `ehlowire relay`: from the command line to the last connection.
+
+import { isatty } from 'node:tty';
+import { loadConfig, type Config } from '../config';
+import { PROXY_PROTOCOLS } from '../config/formats';
+import { parseAddress } from '../address';
+import { createFault, formatFault, isFault, type Fault } from '../fault';
+import { startRelay, type Relay } from '../relay/relay';
+import type { Sink } from '../sinks/record';
+import { openSink } from '../sinks/sink';
+import { toOverrides, type CommonFlags } from './flags';
+import type { Outcome } from './outcome';
+
+export interface RelayFlags extends CommonFlags {
+  readonly listen?: readonly string[];
+  readonly upstream?: readonly string[];
+  readonly repair?: string;
+  readonly proxyProtocol?: readonly string[];
+}
+
+/** Relays until a signal ends it. */
+export async function runRelay(flags: RelayFlags): Promise<Outcome> {
+  const faults = pairFaults(flags);
+  if (faults.length > 0) return faults;
+  const config = loadConfig(toOverrides(flags, ownFlags(flags)));
+  if (!('relay' in config)) return config;
+  if (config.relay.listeners.length === 0) {
+    const mend = 'give --listen ADDR:PORT and --upstream HOST:PORT, or relay.listeners in a --config file';
+    return createFault('bad-flag', 'nothing to relay', { mend });
+  }
+  const end = createEnd();
+  const sink = openSink(config.log, { failing: complain, closed: end.because });
+  return isFault(sink) ? sink : serve(config, sink, end);
+}
+
+/** Why the relay should come to an end: the first reason drains, the second one stops. */
+interface End {
+  /** A fault that makes going on pointless. */
+  readonly because: (fault: Fault) => void;
+  readonly signal: (name: NodeJS.Signals) => void;
+  /** Called for every reason; those that came before it are not lost. */
+  listen(onReason: (reason: Fault | NodeJS.Signals) => void): void;
+}
+
+function createEnd(): End {
+  const early: (Fault | NodeJS.Signals)[] = [];
+  let take = (reason: Fault | NodeJS.Signals): void => void early.push(reason);
+  return {
+    because: (fault) => take(fault),
+    signal: (name) => take(name),
+    listen(onReason) {
+      take = onReason;
+      early.splice(0).forEach(onReason);
+    },
+  };
+}
+
+async function serve(config: Config, sink: Sink, end: End): Promise<Outcome> {
+  const hup = (): void => {
+    sink.reopen();
+    sink.note('info', 'log-reopened');
+  };
+  // A terminal that hangs up takes the relay along: nobody would see what it says.
+  const onHup = config.log.file === undefined && isatty(1) ? end.signal : hup;
+  process.on('SIGTERM', end.signal).on('SIGINT', end.signal).on('SIGHUP', onHup);
+  try {
+    const relay = await startRelay(config, sink);
+    const outcome = await untilEnded(relay, config, sink, end);
+    sink.note('info', 'stopped');
+    return outcome;
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    return error;
+  } finally {
+    await sink.close();
+    process.off('SIGTERM', end.signal).off('SIGINT', end.signal).off('SIGHUP', onHup);
+  }
+}
+
+/** The relay without a log goes on only as long as its connections: somebody relies on the record. */
+function untilEnded(relay: Relay, config: Config, sink: Sink, end: End): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    let outcome: Outcome = 0;
+    let reasons = 0;
+    end.listen((reason) => {
+      if (isFault(reason)) outcome = reason;
+      reasons += 1;
+      const because = isFault(reason) ? reason.code : reason;
+      const connections = relay.counters.active;
+      if (reasons === 1) {
+        sink.note('info', 'draining', { because, connections, at_most_ms: config.relay.drainMs });
+        relay.drain().then(() => resolve(outcome), reject);
+      } else if (reasons === 2) {
+        sink.note('warn', 'ending', { because, connections });
+        relay.stop().then(() => resolve(outcome), reject);
+      }
+    });
+  });
+}
+
+function complain(fault: Fault): void {
+  process.stderr.write(`ehlowire: ${formatFault(fault)}\n`);
+}
+
+/** What is wrong with the flags before they become configuration, in the words of the command line. */
+function pairFaults({ listen = [], upstream = [], proxyProtocol = [] }: RelayFlags): Fault[] {
+  const faults: Fault[] = [];
+  if (listen.length !== upstream.length) {
+    const on = `${listen.length} --listen and ${upstream.length} --upstream`;
+    faults.push(createFault('bad-flag', on, { mend: 'they go in pairs: one --upstream for each --listen' }));
+  }
+  for (const [flag, texts] of Object.entries({ '--listen': listen, '--upstream': upstream })) {
+    for (const address of texts.map(parseAddress)) {
+      if (isFault(address)) faults.push({ ...address, on: `${flag} ${address.on}` });
+    }
+  }
+  const words: readonly string[] = PROXY_PROTOCOLS;
+  for (const word of proxyProtocol.flatMap((text) => text.split(','))) {
+    const mend = `must be ${words.join(', ')}`;
+    if (!words.includes(word)) faults.push(createFault('bad-flag', `--proxy-protocol ${word}`, { mend }));
+  }
+  if (proxyProtocol.length > 0 && listen.length === 0) {
+    const mend = 'it goes with --listen; in a --config file write "proxyProtocol" to the listener';
+    faults.push(createFault('bad-flag', '--proxy-protocol', { mend }));
+  }
+  return faults;
+}
+
+function ownFlags({ listen = [], upstream = [], repair, proxyProtocol }: RelayFlags) {
+  const protocol = proxyProtocol === undefined ? {} : { proxyProtocol: proxyProtocol.join(',') };
+  const listeners = listen.map((text, index) => ({ listen: text, upstream: upstream[index], ...protocol }));
+  return [
+    ...(listeners.length === 0 ? [] : [{ flag: '--listen', key: 'relay.listeners', value: listeners }]),
+    ...(repair === undefined ? [] : [{ flag: '--repair', key: 'greeting.repair', value: repair }]),
+  ];
+}

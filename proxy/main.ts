@@ -1,0 +1,163 @@
+// The command line: what can be asked for, and how an outcome becomes lines and an exit code.
+
+import { Command, CommanderError } from 'commander';
+import type { CheckFlags } from './commands/check';
+import type { Outcome } from './commands/outcome';
+import type { RelayFlags } from './commands/relay';
+import { createFault, exitCode, formatFault, isFault, type Fault } from './fault';
+import { readVersion } from './version';
+
+const RELAY_HELP = `
+Examples:
+  ehlowire relay --listen :2525 --upstream 10.0.0.5:25
+      forward port 2525 to the mail server; a greeting that never ends is completed after 20 s,
+      and at once from the next connection on
+  ehlowire relay --listen :25 --upstream 10.0.0.5:25 --repair now --log /var/log/ehlowire.log
+      the server is known to be broken: do not wait (never in front of postscreen)
+  ehlowire relay --listen :25 --upstream 10.0.0.5:25 --proxy-protocol out-v2
+      tell the server who the client is (postfix: smtpd_upstream_proxy_protocol=haproxy)
+
+Signals: TERM or INT lets the open connections end, a second one ends them; HUP reopens the log.
+A port below 1024 needs root, or: setcap cap_net_bind_service=+ep "$(readlink -f "$(which node)")"
+All configuration keys, with their EHLOWIRE_* variables: CONFIG.md`;
+
+const CHECK_HELP = `
+Examples:
+  ehlowire check mx.example:25
+  ehlowire check 10.0.0.5:25 --fail-on proved       exit 3 where the greeting is provably broken
+  ehlowire check 10.0.0.5:25 --json --set greeting.patience=5s
+
+It waits as long as a patient client does (greeting.patience, 20 s) for a greeting that is not finished, then
+sends EHLO and QUIT. It never sends mail.
+Exit codes: 0 fine, 1 no connection or no SMTP, 2 wrong usage, 3 found what --fail-on asks for`;
+
+const PROGRAM_HELP = `
+Start here:
+  ehlowire demo                     see it work, on this machine alone
+  ehlowire check mx.example:25      judge a server's greeting
+  ehlowire relay --help             put it in front of a server
+
+Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration, 3 found what --fail-on asks for`;
+
+/** Runs one command line (without node and script) to its end and returns the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  let outcome: Outcome = 0;
+  const program = buildProgram((result) => (outcome = result));
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.code.startsWith('commander.help') || error.code === 'commander.version') {
+      return error.exitCode === 0 ? 0 : WRONG_USAGE;
+    }
+    outcome = usageFault(error);
+  }
+  return report(outcome);
+}
+
+/** Prints what went wrong, one line each, and tells the exit code. */
+function report(outcome: Outcome): number {
+  if (typeof outcome === 'number') return outcome;
+  const faults = isFault(outcome) ? [outcome] : outcome;
+  for (const fault of faults) process.stderr.write(`ehlowire: ${formatFault(fault)}\n`);
+  return Math.max(0, ...faults.map(exitCode));
+}
+
+function buildProgram(settle: (outcome: Outcome) => void): Command {
+  const program = prepare(new Command('ehlowire'))
+    .description('A bump in the wire for SMTP: repairs greetings that stall clients, and times every phase.')
+    .version(readVersion(), '-V, --version', 'the version')
+    .addHelpText('after', PROGRAM_HELP);
+  program.addCommand(relayCommand(settle));
+  program.addCommand(checkCommand(settle));
+  program.addCommand(demoCommand(settle));
+  return program;
+}
+
+function relayCommand(settle: (outcome: Outcome) => void): Command {
+  return prepare(new Command('relay'))
+    .description('Relay SMTP connections to a mail server: repair its greeting, log every phase.')
+    .option(
+      '--listen <addr:port>',
+      'where clients connect; :PORT for all addresses; with --upstream, repeatable',
+      collect,
+    )
+    .option('--upstream <host:port>', 'the mail server; one for each --listen', collect)
+    .option('--repair <when>', 'complete an unfinished greeting: learn, now or never (default: learn)')
+    .option('--proxy-protocol <how>', 'PROXY headers: in, out-v1 or out-v2; repeatable', collect)
+    .option('--log <file>', 'write the event log there instead of to standard output')
+    .option('--json', 'JSON lines also on a terminal')
+    .option('--config <file>', 'configuration, JSON')
+    .option('--set <key=value>', 'one configuration value; repeatable', collect)
+    .addHelpText('after', RELAY_HELP)
+    .action(async (flags: RelayFlags) => {
+      const { runRelay } = await import('./commands/relay');
+      settle(await runRelay(flags));
+    });
+}
+
+function checkCommand(settle: (outcome: Outcome) => void): Command {
+  return prepare(new Command('check'))
+    .description("Read one server's greeting and EHLO reply, and judge them.")
+    .argument('<host:port>', 'the mail server')
+    .option('--name <name>', "the name to say EHLO with (default: this machine's)")
+    .option('--fail-on <certainty>', 'exit 3 where the greeting is defective: proved, or suspected too')
+    .option('--json', 'one JSON object instead of text')
+    .option('--config <file>', 'configuration, JSON')
+    .option('--set <key=value>', 'one configuration value; repeatable', collect)
+    .addHelpText('after', CHECK_HELP)
+    .action(async (target: string, flags: CheckFlags) => {
+      const { runCheck } = await import('./commands/check');
+      settle(await runCheck(target, flags));
+    });
+}
+
+function demoCommand(settle: (outcome: Outcome) => void): Command {
+  return prepare(new Command('demo'))
+    .description('A broken mail server, the relay and a client, on this machine alone: see it work.')
+    .action(async () => {
+      const { runDemo } = await import('./commands/demo');
+      settle(await runDemo());
+    });
+}
+
+/** Errors become faults, not commander's own lines and exits; each knows whose help to point to. */
+function prepare(command: Command): Command {
+  return command
+    .helpOption('-h, --help', 'this text')
+    .helpCommand(false)
+    .allowExcessArguments(false)
+    .configureHelp({ helpWidth: 100 })
+    .configureOutput({ outputError: () => undefined })
+    .exitOverride((error) => {
+      throw Object.assign(error, { command: command.name() });
+    });
+}
+
+function usageFault(error: CommanderError): Fault {
+  const { command } = error as CommanderError & { command?: string };
+  const on = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+  const help =
+    command === undefined || command === 'ehlowire' ? 'ehlowire --help' : `ehlowire ${command} --help`;
+  return createFault('bad-flag', on, { mend: `see ${help}`, cause: error });
+}
+
+function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
+}
+
+/** Ends the process when what was printed is out, or cannot get out. */
+function leave(code: number): void {
+  process.exitCode = code;
+  const exit = (): void => process.exit(code);
+  setTimeout(exit, LEAVE_MS);
+  process.stdout.write('', () => process.stderr.write('', exit));
+}
+
+const WRONG_USAGE = 2;
+const LEAVE_MS = 2_000;
+
+// A reader that has seen enough (`| head`) is no failure.
+process.stdout.on('error', () => undefined);
+process.stderr.on('error', () => undefined);
+void main(process.argv.slice(2)).then(leave);

@@ -1,0 +1,99 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { once } from 'node:events';
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
+import { buildLauncher } from '../launch';
+import { startServer } from './servers';
+
+const { dir, launch } = buildLauncher();
+test.after(() => rmSync(dir, { recursive: true }));
+
+test('relay: a log to be moved away, a signal to end, and a line for each', async () => {
+  const upstream = await startServer({ greeting: [[0, '220 mx.demo ESMTP\r\n']] });
+  const file = join(dir, 'relay.log');
+  const relay = launch([
+    'relay',
+    '--listen',
+    '127.0.0.1:0',
+    '--upstream',
+    `127.0.0.1:${upstream.port}`,
+    '--log',
+    file,
+  ]);
+  const events = (path: string) =>
+    existsSync(path)
+      ? readFileSync(path, 'utf8')
+          .split('\n')
+          .filter(Boolean)
+          .map((line) => JSON.parse(line) as Record<string, unknown>)
+      : [];
+  const until = async (path: string, event: string): Promise<Record<string, unknown>> => {
+    for (;;) {
+      const found = events(path).find((line) => line['event'] === event);
+      if (found !== undefined) return found;
+      if (relay.child.exitCode !== null) throw new Error(`it ended: ${relay.heard.err}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  const listening = await until(file, 'listening');
+  const port = Number(String(listening['listen']).split(':').at(-1));
+  const client = createConnection(port, '127.0.0.1');
+  await once(client, 'data');
+  client.end('QUIT\r\n');
+  await until(file, 'session');
+  renameSync(file, `${file}.1`);
+  relay.child.kill('SIGHUP');
+  await until(file, 'log-reopened');
+  relay.child.kill('SIGTERM');
+  const { code, err } = await relay.ended;
+  upstream.stop();
+  assert.is(err, '');
+  assert.is(code, 0);
+  assert.equal(
+    events(file).map((line) => line['event']),
+    ['log-opened', 'log-reopened', 'draining', 'stopped'],
+  );
+  const phases = events(`${file}.1`).filter((line) => line['event'] === 'phase');
+  assert.equal(
+    phases.map((line) => line['phase']),
+    ['connect', 'greeting', 'quit', 'close'],
+  );
+});
+
+test('relay: a second signal ends the connections that the first one waits for', async () => {
+  const upstream = await startServer({ greeting: [[0, '220 mx.demo ESMTP\r\n']] });
+  const relay = launch(['relay', '--listen', '127.0.0.1:0', '--upstream', `127.0.0.1:${upstream.port}`]);
+  await relay.printed('"listening"');
+  const port = Number(/"listen":"127\.0\.0\.1:(\d+)"/.exec(relay.heard.out)?.[1]);
+  const client = createConnection(port, '127.0.0.1').on('error', () => undefined);
+  await once(client, 'data');
+  relay.child.kill('SIGTERM');
+  await relay.printed('"draining"');
+  relay.child.kill('SIGTERM');
+  const { code, out } = await relay.ended;
+  client.destroy();
+  upstream.stop();
+  assert.is(code, 0);
+  assert.match(out, '"event":"ending"');
+  assert.match(out, '"event":"session"');
+  assert.match(out, '"event":"stopped"');
+});
+
+test('relay: the reader of its log goes away: it says so and ends, connections first', async () => {
+  const upstream = await startServer({ greeting: [[0, '220 mx.demo ESMTP\r\n']] });
+  const relay = launch(['relay', '--listen', '127.0.0.1:0', '--upstream', `127.0.0.1:${upstream.port}`]);
+  await relay.printed('"listening"');
+  const port = Number(/"listen":"127\.0\.0\.1:(\d+)"/.exec(relay.heard.out)?.[1]);
+  relay.child.stdout?.destroy();
+  const client = createConnection(port, '127.0.0.1').on('error', () => undefined);
+  await once(client, 'data');
+  client.end('QUIT\r\n');
+  const { code, err } = await relay.ended;
+  upstream.stop();
+  assert.is(code, 1);
+  assert.match(err, /^ehlowire: log closed: standard output: .*\n$/);
+});
+
+test.run();
