@@ -7,6 +7,7 @@ import { now } from '../clock';
 import type { Config, ListenerConfig } from '../config';
 import { isFault, type Fault } from '../fault';
 import type { Connection, Endpoint, Sink } from '../sinks/record';
+import type { Complaints } from './complaints';
 import { createDialogue, isRecorded, type Dialogue, type Outlet } from './dialogue';
 import { dismiss, ignoreErrors } from './farewell';
 import { hostnameFor, type Memory } from './memory';
@@ -32,6 +33,7 @@ export interface Route {
   readonly config: Config;
   readonly sink: Sink;
   readonly memory: Memory;
+  readonly complaints: Complaints;
   readonly nextSession: () => string;
   readonly onUnreachable: (fault: Fault) => void;
 }

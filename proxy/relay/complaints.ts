@@ -1,20 +1,19 @@
-// What the operator is told about an upstream that cannot be reached: the first time, and then now and then.
+// What the operator is told of trouble that comes with every connection: the first time, and then now and then.
 
-import { now } from '../clock';
 import type { Micros } from '../../inspect/events';
-import { formatFault, type Fault } from '../fault';
-import type { Sink } from '../sinks/record';
+import { now } from '../clock';
+import type { Fields, Sink } from '../sinks/record';
 
 export interface Complaints {
-  /** One note per upstream and cause in ten seconds; the next one counts those left out. */
-  tell(fault: Fault): void;
+  /** One note of a kind about one thing (`on`) in ten seconds; the next one counts those left out. */
+  tell(what: string, on: string, fields: Fields): void;
 }
 
 export function createComplaints(sink: Sink): Complaints {
   const told = new Map<string, { at: Micros; silent: number }>();
   return {
-    tell(fault) {
-      const key = `${fault.code} ${fault.on}`;
+    tell(what, on, fields) {
+      const key = `${what} ${on}`;
       const at = now();
       const last = told.get(key);
       if (last !== undefined && at - last.at < QUIET) {
@@ -23,11 +22,7 @@ export function createComplaints(sink: Sink): Complaints {
       }
       told.set(key, { at, silent: 0 });
       const since = last === undefined || last.silent === 0 ? {} : { since_last: last.silent };
-      sink.note('warn', `upstream-${fault.code}`, {
-        upstream: fault.on,
-        message: formatFault(fault),
-        ...since,
-      });
+      sink.note('warn', what, { ...fields, ...since });
     },
   };
 }

@@ -59,7 +59,10 @@ export async function openListener(
     return listenFault(formatAddress(listen), failure);
   }
   // EMFILE and its like: the connection is lost, the listener is not.
-  server.on('error', (error) => route.sink.note('error', 'accept-failed', { code: errno(error) }));
+  server.on('error', (error) => {
+    const on = formatAddress(listen);
+    route.complaints.tell('accept-failed', on, { listen: on, code: errno(error) });
+  });
   return {
     address: { address: address.address, port: address.port },
     close: () => void server.close(),

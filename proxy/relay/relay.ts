@@ -2,7 +2,7 @@
 
 import type { Config, ListenerConfig } from '../config';
 import { formatAddress } from '../address';
-import { isFault, type Fault } from '../fault';
+import { formatFault, isFault, type Fault } from '../fault';
 import type { Endpoint, Sink } from '../sinks/record';
 import { createCap } from './caps';
 import { createComplaints } from './complaints';
@@ -69,13 +69,13 @@ async function resolveRoutes(config: Config, sink: Sink, gate: Gate): Promise<Ro
   const nextSession = createNames();
   const onUnreachable = (fault: Fault): void => {
     gate.counters.unreachable += 1;
-    complaints.tell(fault);
+    complaints.tell(`upstream-${fault.code}`, fault.on, { upstream: fault.on, message: formatFault(fault) });
   };
   const routes: Route[] = [];
   for (const listener of config.relay.listeners) {
     const upstream = await resolveUpstream(listener.upstream);
     if (isFault(upstream)) throw upstream;
-    routes.push({ listener, upstream, config, sink, memory, nextSession, onUnreachable });
+    routes.push({ listener, upstream, config, sink, memory, complaints, nextSession, onUnreachable });
   }
   return routes;
 }

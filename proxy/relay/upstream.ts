@@ -37,6 +37,7 @@ export function connectUpstream(
     port: address.port,
     allowHalfOpen: true,
     autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: ATTEMPT_MS,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: KEEP_ALIVE_MS,
@@ -67,3 +68,6 @@ function hostOf({ host }: Address): string {
 
 /** A peer that vanished is found out within this and the kernel's probes (about 12 minutes on Linux). */
 export const KEEP_ALIVE_MS = 60_000;
+
+/** Before the next address is tried: time for one SYN to be lost (RFC 6298 §2.1). */
+const ATTEMPT_MS = 1_500;
