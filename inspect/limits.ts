@@ -72,3 +72,12 @@ export const SILENCE: Readonly<Record<Phase | 'block' | 'command', Micros>> = {
   command: 300e6,
   close: 300e6,
 };
+
+/** Octets held beyond a hole, per direction: the dialogue is small, and a bulk hole costs only its message. */
+export const AHEAD_OCTETS = 262_144;
+
+/** Pieces held beyond a hole: at 1448 octets each this is the window above. */
+export const AHEAD_PIECES = 256;
+
+/** Octets kept behind, to compare a retransmission with: several commands, or one segment (MSS 1460). */
+export const RECENT_OCTETS = 2_048;

@@ -56,7 +56,7 @@ export function repairGreetingSameLength(bytes: Uint8Array): GreetingRepair {
   for (const [i, line] of parts.lines.entries()) {
     const last = i === lastLine && parts.tail.length === 0;
     const defect = line.code === 220 && line.lead === 0 ? inPlace(line.separator, last, parts) : undefined;
-    if (defect && line.terminator !== 'cr') {
+    if (defect) {
       mended[offset + 3] = last ? SPACE : HYPHEN;
       repaired.add(defect);
     }

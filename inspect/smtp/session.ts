@@ -17,6 +17,8 @@ export interface SessionOptions {
   readonly implicitTls?: boolean;
   /** A one-sided view (a capture): the server is never heard, and a client that goes on was agreed to. */
   readonly serverUnheard?: boolean;
+  /** The beginning was missed: no greeting is expected, and replies that match nothing are no surprise. */
+  readonly midStream?: boolean;
 }
 
 /** Whom the dialogue waits for, and in which phase: what a path chooses its timeout by (RFC 5321 §4.5.3.2). */
@@ -47,8 +49,8 @@ export interface Session {
 
 /** A session at its very beginning, at the greeting (RFC 5321 §3.1). */
 export function createSession(options: SessionOptions): Session {
-  const { started, connected, implicitTls = false, serverUnheard = false } = options;
-  const state = createState({ started, implicitTls, serverUnheard });
+  const { started, connected, implicitTls = false, serverUnheard = false, midStream = false } = options;
+  const state = createState({ started, implicitTls, serverUnheard, midStream });
   if (connected !== undefined) {
     state.out.push(state.timeline.end('connect', started, connected, {}));
     state.sides.client.lastAt = state.sides.server.lastAt = connected;

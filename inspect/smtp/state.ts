@@ -114,16 +114,17 @@ export interface StateOptions {
   readonly started: Micros;
   readonly implicitTls: boolean;
   readonly serverUnheard: boolean;
+  readonly midStream: boolean;
 }
 
-export function createState({ started, implicitTls, serverUnheard }: StateOptions): State {
+export function createState({ started, implicitTls, serverUnheard, midStream }: StateOptions): State {
   const side = (cap: number): Side => ({
     position: 0,
     framer: createFramer(cap),
     lastAt: started,
     opaque: implicitTls ? { start: 0, started } : undefined,
   });
-  const expectsGreeting = !implicitTls && !serverUnheard;
+  const expectsGreeting = !implicitTls && !serverUnheard && !midStream;
   return {
     out: [],
     started,
@@ -138,7 +139,7 @@ export function createState({ started, implicitTls, serverUnheard }: StateOption
     tls: createTls(),
     tlsBegan: implicitTls ? started : undefined,
     serverUnheard,
-    lossy: false,
+    lossy: midStream,
     authTried: false,
     lmtp: false,
     recipients: 0,

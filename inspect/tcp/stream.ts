@@ -1,0 +1,223 @@
+// One direction of a connection: segments in any order become octets in order, each once, holes known.
+
+import type { Micros, Span } from '../events';
+import { AHEAD_OCTETS, AHEAD_PIECES, RECENT_OCTETS } from '../limits';
+import { type Seq, advance, distance } from './seq';
+import { FLAG, lengthInSequence, type Segment } from './segment';
+
+/** What a segment did to its stream. Offsets count the side's octets from the first behind the SYN. */
+export type StreamNews =
+  /** In order, for the first time. */
+  | { readonly kind: 'octets'; readonly bytes: Uint8Array }
+  /** In order, and cut by the capture: so many octets were on the wire and are not in the file. */
+  | { readonly kind: 'cut'; readonly length: number }
+  /** Sent before. `same` is unknown where the first copy is no longer kept. */
+  | { readonly kind: 'repeat'; readonly span: Span; readonly same: boolean | undefined }
+  /** Beyond the next octet: what lies between is missing or late. */
+  | { readonly kind: 'ahead'; readonly span: Span }
+  /** The hole before `span` was closed: its octets came, `waited` after they were first missed. */
+  | { readonly kind: 'filled'; readonly span: Span; readonly waited: Micros }
+  /** A keep-alive: the octet before the next one again, or nothing there (RFC 9293 §3.8.4). */
+  | { readonly kind: 'keepalive' };
+
+export interface Stream {
+  /** Offset of the next octet in order. */
+  readonly next: number;
+  /** How far the side has sent, as far as any of its segments shows: SND.NXT, seen from outside. */
+  readonly sent: number;
+  /** When `sent` first lay beyond `next`; absent while nothing is missing. */
+  readonly missingSince: Micros | undefined;
+  take(segment: Segment): StreamNews[];
+  /** The offset that an acknowledgement number of the other side means; `undefined` before the first segment. */
+  offsetOf(seq: Seq): number | undefined;
+  /** The sequence number of an offset. */
+  seqOf(offset: number): Seq | undefined;
+  /** The other side has acknowledged up to this offset: it was sent, and it arrived there. */
+  confirm(offset: number, at: Micros): void;
+  /** Goes on behind the hole: its length, and the octets that were waiting there. */
+  giveUp(): { readonly length: number; readonly news: StreamNews[] } | undefined;
+}
+
+export function createStream(): Stream {
+  const state: State = {
+    origin: undefined,
+    next: 0,
+    sent: 0,
+    missingSince: undefined,
+    ahead: [],
+    aheadOctets: 0,
+    recent: new Uint8Array(0),
+  };
+  return {
+    get next() {
+      return state.next;
+    },
+    get sent() {
+      return state.sent;
+    },
+    get missingSince() {
+      return state.missingSince;
+    },
+    take: (segment) => take(state, segment),
+    offsetOf: (seq) => offsetOf(state, seq),
+    seqOf: (offset) => (state.origin === undefined ? undefined : advance(state.origin, offset % WRAP)),
+    confirm: (offset, at) => void announce(state, offset, at, false),
+    giveUp: () => giveUp(state),
+  };
+}
+
+interface Piece {
+  readonly start: number;
+  readonly bytes: Uint8Array;
+  /** Octets on the wire: more than `bytes` where the capture was cut. */
+  readonly length: number;
+}
+
+interface State {
+  /** Sequence number of offset 0. */
+  origin: Seq | undefined;
+  next: number;
+  sent: number;
+  missingSince: Micros | undefined;
+  /** Pieces beyond a hole, by their start. */
+  ahead: Piece[];
+  aheadOctets: number;
+  /** The last octets in order, up to `next`: what a repetition is compared with. */
+  recent: Uint8Array;
+}
+
+function take(state: State, segment: Segment): StreamNews[] {
+  const { seq, flags, length, payload, at } = segment;
+  if (flags & FLAG.rst) return announce(state, offsetOf(state, seq) ?? 0, at, true);
+  // SYN counts one: the stream begins behind it. Mid-stream: it begins with what is seen first.
+  if (flags & FLAG.syn) {
+    if (state.origin === undefined || state.next === 0) state.origin = advance(seq, 1);
+    return [];
+  }
+  state.origin ??= seq;
+  const start = offsetOf(state, seq) ?? 0;
+  if (length <= 1 && start === state.next - 1 && !(flags & FLAG.fin)) return [{ kind: 'keepalive' }];
+  const news = length > 0 ? place(state, { start, bytes: payload, length }, at) : [];
+  // FIN counts one in sequence, and is no octet.
+  const end = start + lengthInSequence(segment) - (flags & FLAG.fin ? 1 : 0);
+  return [...news, ...announce(state, end, at, false)];
+}
+
+/** A sequence number far off is not this stream's: a forged RST must not move `sent`. */
+function announce(state: State, end: number, at: Micros, fromReset: boolean): StreamNews[] {
+  const plausible = end - state.next < (fromReset ? PLAUSIBLE_RESET : PLAUSIBLE);
+  if (end > state.sent && plausible) state.sent = end;
+  if (state.sent > state.next) state.missingSince ??= at;
+  else state.missingSince = undefined;
+  return [];
+}
+
+function place(state: State, piece: Piece, at: Micros): StreamNews[] {
+  const end = piece.start + piece.length;
+  const news: StreamNews[] = [];
+  if (piece.start < state.next) {
+    const seen = Math.min(end, state.next);
+    news.push({
+      kind: 'repeat',
+      span: { start: piece.start, end: seen },
+      same: sameAsBefore(state, piece, seen),
+    });
+    if (end <= state.next) return news;
+    return [...news, ...place(state, cutFront(piece, state.next - piece.start), at)];
+  }
+  if (piece.start > state.next) {
+    keepAhead(state, piece);
+    return [...news, { kind: 'ahead', span: { start: piece.start, end } }];
+  }
+  news.push(...deliver(state, piece));
+  const filled = state.ahead.length > 0 && (state.ahead[0]?.start ?? Infinity) <= state.next;
+  if (filled && state.missingSince !== undefined) {
+    news.push({
+      kind: 'filled',
+      span: { start: piece.start, end: state.next },
+      waited: at - state.missingSince,
+    });
+    state.missingSince = undefined;
+  }
+  return [...news, ...deliverAhead(state)];
+}
+
+function deliver(state: State, { bytes, length }: Piece): StreamNews[] {
+  state.next += length;
+  if (bytes.length < length) {
+    state.recent = new Uint8Array(0);
+    const cut: StreamNews = { kind: 'cut', length: length - bytes.length };
+    return bytes.length > 0 ? [{ kind: 'octets', bytes }, cut] : [cut];
+  }
+  const keep = Math.max(0, RECENT_OCTETS - bytes.length);
+  const before = state.recent.subarray(Math.max(0, state.recent.length - keep));
+  const recent = new Uint8Array(before.length + Math.min(bytes.length, RECENT_OCTETS));
+  recent.set(before);
+  recent.set(bytes.subarray(Math.max(0, bytes.length - RECENT_OCTETS)), before.length);
+  state.recent = recent;
+  return [{ kind: 'octets', bytes }];
+}
+
+/** What waited beyond the hole, as far as it is in order now. */
+function deliverAhead(state: State): StreamNews[] {
+  const news: StreamNews[] = [];
+  for (let piece = state.ahead[0]; piece && piece.start <= state.next; piece = state.ahead[0]) {
+    state.ahead.shift();
+    state.aheadOctets -= piece.bytes.length;
+    if (piece.start + piece.length <= state.next) continue;
+    news.push(...deliver(state, cutFront(piece, state.next - piece.start)));
+  }
+  return news;
+}
+
+/** Keeps a piece beyond the hole, sorted. At the cap the farthest goes: it will be a hole of its own. */
+function keepAhead(state: State, piece: Piece): void {
+  const at = state.ahead.findIndex(({ start }) => start > piece.start);
+  const twin = state.ahead.some(({ start, length }) => start === piece.start && length >= piece.length);
+  if (twin) return;
+  // The capture's buffer is not ours to keep.
+  const own = { ...piece, bytes: piece.bytes.slice() };
+  state.ahead.splice(at < 0 ? state.ahead.length : at, 0, own);
+  state.aheadOctets += own.bytes.length;
+  while (state.ahead.length > AHEAD_PIECES || state.aheadOctets > AHEAD_OCTETS) {
+    state.aheadOctets -= state.ahead.pop()?.bytes.length ?? 0;
+  }
+}
+
+function giveUp(state: State): { length: number; news: StreamNews[] } | undefined {
+  const end = state.ahead[0]?.start ?? state.sent;
+  const length = end - state.next;
+  if (length <= 0) return undefined;
+  state.next = end;
+  state.recent = new Uint8Array(0);
+  const news = deliverAhead(state);
+  if (state.sent <= state.next) state.missingSince = undefined;
+  return { length, news };
+}
+
+/** Whether the octets before offset `seen` are those that came first; unknown where these are not kept. */
+function sameAsBefore(state: State, { start, bytes, length }: Piece, seen: number): boolean | undefined {
+  const kept = state.next - state.recent.length;
+  if (start < kept || bytes.length < Math.min(length, seen - start)) return undefined;
+  for (let offset = start; offset < seen; offset += 1) {
+    if (bytes[offset - start] !== state.recent[offset - kept]) return false;
+  }
+  return true;
+}
+
+function cutFront({ start, bytes, length }: Piece, octets: number): Piece {
+  if (octets === 0) return { start, bytes, length };
+  return { start: start + octets, bytes: bytes.subarray(octets), length: length - octets };
+}
+
+/** Offsets go beyond 2^32; a sequence number means the one nearest to where the stream is. */
+function offsetOf(state: State, seq: Seq): number | undefined {
+  if (state.origin === undefined) return undefined;
+  return state.next + distance(advance(state.origin, state.next % WRAP), seq);
+}
+
+const WRAP = 0x1_0000_0000;
+/** The largest window there is: RFC 7323 §2.3. */
+const PLAUSIBLE = 1 << 30;
+/** A reset inside the window counts (RFC 9293 §3.5.2); the 64 KiB of an unscaled one are enough to go by. */
+const PLAUSIBLE_RESET = 1 << 16;

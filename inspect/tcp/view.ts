@@ -1,0 +1,83 @@
+// What judges look at: one connection's two sides, and what has just happened on it.
+
+import type { Direction, Evidence, Micros, SmtpEvent } from '../events';
+import type { Clock } from './clock';
+import { FLAG, type Segment } from './segment';
+import type { Stream, StreamNews } from './stream';
+
+/** One side of a connection, as its own segments show it. */
+export interface SideView {
+  readonly stream: Stream;
+  /** Its SYN or SYN-ACK; absent where the capture began later. */
+  readonly syn: Segment | undefined;
+  readonly clock: Clock;
+  readonly segments: number;
+  readonly retransmits: number;
+  readonly lastAt: Micros | undefined;
+  /** The highest offset of this side that the other side has acknowledged. */
+  readonly acked: number;
+  readonly finAt: Micros | undefined;
+  readonly rstAt: Micros | undefined;
+}
+
+export interface ConnectionView {
+  readonly client: SideView;
+  readonly server: SideView;
+  readonly started: Micros;
+  /** SYN to SYN-ACK to ACK: the round trip that this point saw; absent without a handshake. */
+  readonly rtt: Micros | undefined;
+}
+
+/** One step: a segment and all that followed from it; a probe of ours; time that passed; the end. */
+export interface Sight {
+  readonly kind: 'segment' | 'probe' | 'idle' | 'end';
+  readonly at: Micros;
+  readonly connection: ConnectionView;
+  /** The segment's sender, or the side that was probed. */
+  readonly from?: Direction;
+  readonly segment?: Segment;
+  /** The side that this is about was probed: a bare ACK of it may be the answer. */
+  readonly probed: boolean;
+  readonly news: readonly StreamNews[];
+  readonly smtp: readonly SmtpEvent[];
+}
+
+/** A segment as evidence. Numbers are relative to each side's first octet. */
+export function evidenceOf(
+  connection: ConnectionView,
+  from: Direction,
+  segment: Segment,
+  note: string,
+): Evidence {
+  const other = from === 'client' ? connection.server : connection.client;
+  const seq = connection[from].stream.offsetOf(segment.seq) ?? 0;
+  const ack = segment.flags & FLAG.ack ? other.stream.offsetOf(segment.ack) : undefined;
+  const [tsval] = segment.options.timestamps ?? [];
+  return {
+    at: segment.at,
+    from,
+    seq,
+    ...(ack !== undefined && { ack }),
+    length: segment.length,
+    flags: flagNames(segment.flags),
+    ttl: segment.ttl,
+    ...(tsval !== undefined && { tsval }),
+    note,
+  };
+}
+
+/** `SYN ACK`, `PSH ACK`, in the order of the header. */
+export function flagNames(flags: number): string {
+  return NAMES.filter(([bit]) => flags & bit)
+    .map(([, name]) => name)
+    .join(' ');
+}
+
+const NAMES: readonly (readonly [bit: number, name: string])[] = [
+  [FLAG.syn, 'SYN'],
+  [FLAG.fin, 'FIN'],
+  [FLAG.rst, 'RST'],
+  [FLAG.psh, 'PSH'],
+  [FLAG.ack, 'ACK'],
+  [FLAG.urg, 'URG'],
+];

@@ -1,0 +1,136 @@
+// Dropped: the sender's sequence number lies beyond what ever arrived (RFC 9293 §3.4: every octet is numbered).
+
+import type { Direction, Evidence, Micros, Proof, VerdictEvent } from '../events';
+import { FLAG, type Segment } from '../tcp/segment';
+import type { StreamNews } from '../tcp/stream';
+import { evidenceOf, type Sight } from '../tcp/view';
+import type { Judge } from './judge';
+import { EVIDENCE, HOLE_PATIENCE, REORDERING } from './thresholds';
+
+/** Watches the octets that one side sends. */
+export function createDroppedJudge(from: Direction): Judge {
+  const state: State = { from, hole: undefined, last: undefined, spoken: false };
+  return {
+    see(sight) {
+      const filled = sight.from === from ? sight.news.find(isFilled) : undefined;
+      const verdicts = filled ? close(state, sight, filled) : look(state, sight);
+      for (const event of sight.smtp) {
+        if ((event.kind === 'command' || event.kind === 'reply') && event.from === from) state.spoken = true;
+      }
+      if (sight.from === from && sight.segment) state.last = sight.segment;
+      return verdicts;
+    },
+    deadline: () => (state.hole && !state.hole.told ? state.hole.since + HOLE_PATIENCE : undefined),
+  };
+}
+
+interface State {
+  readonly from: Direction;
+  hole: Hole | undefined;
+  /** The side's last segment. */
+  last: Segment | undefined;
+  /** A whole command, or a whole reply, of this side has come. */
+  spoken: boolean;
+}
+
+interface Hole {
+  /** Offset of the first octet that is missing. */
+  readonly start: number;
+  readonly since: Micros;
+  readonly proof: Proof;
+  readonly evidence: Evidence[];
+  /** Nothing whole of this side had come before: the missing octets are its first words. */
+  readonly first: boolean;
+  told: boolean;
+}
+
+type Filled = Extract<StreamNews, { kind: 'filled' }>;
+
+/** Opens a hole where the side has sent beyond what came, collects what shows it, and speaks when it is ripe. */
+function look(state: State, sight: Sight): VerdictEvent[] {
+  const { stream } = sight.connection[state.from];
+  if (stream.sent <= stream.next) {
+    // Given up: the other side had the octets, and it was the capture that missed them.
+    state.hole = undefined;
+    return [];
+  }
+  if (sight.from === state.from && sight.segment) collect(state, sight, sight.segment);
+  const { hole } = state;
+  if (!hole || hole.told || !isRipe(hole, sight)) return [];
+  hole.told = true;
+  return [tell(state, hole, sight.at, stream.sent - hole.start)];
+}
+
+function collect(state: State, sight: Sight, segment: Segment): void {
+  const { connection, at } = sight;
+  const bare = segment.length === 0 && !(segment.flags & (FLAG.fin | FLAG.rst));
+  state.hole ??= {
+    start: connection[state.from].stream.next,
+    since: at,
+    proof: bare && sight.probed ? 'probe' : 'sequence',
+    evidence: state.last
+      ? [evidenceOf(connection, state.from, state.last, 'the last segment before the hole')]
+      : [],
+    first: !state.spoken,
+    told: false,
+  };
+  if (state.hole.evidence.length < EVIDENCE) {
+    state.hole.evidence.push(evidenceOf(connection, state.from, segment, noteOf(segment, sight)));
+  }
+}
+
+/** The octets came after all: they were overtaken, or they were lost and sent again. */
+function close(state: State, sight: Sight, { span, waited }: Filled): VerdictEvent[] {
+  const { hole } = state;
+  state.hole = undefined;
+  if (!hole || !sight.segment || waited < REORDERING) return [];
+  const note = `the missing octets, ${milliseconds(waited)} ms after they were first missed`;
+  hole.evidence.push(evidenceOf(sight.connection, state.from, sight.segment, note));
+  return [tell(state, hole, sight.at, span.end - span.start, waited)];
+}
+
+function isRipe({ since }: Hole, { kind, at }: Sight): boolean {
+  return at - since >= HOLE_PATIENCE || kind === 'end';
+}
+
+function tell(state: State, hole: Hole, at: Micros, missing: number, late?: Micros): VerdictEvent {
+  const { from } = state;
+  const verdict = !hole.first ? 'segment-dropped' : from === 'client' ? 'ehlo-dropped' : 'greeting-lost';
+  const octets = `${missing} octet${missing === 1 ? '' : 's'}`;
+  const how =
+    late === undefined
+      ? `and never arrived here: its own sequence numbers show that ${octets} are missing`
+      : `and lost before this point: ${octets} came only ${milliseconds(late)} ms later, sent again`;
+  return {
+    kind: 'verdict',
+    at,
+    verdict,
+    certainty: 'proved',
+    proof: hole.proof,
+    missingBytes: missing,
+    ...(late !== undefined && { held: late }),
+    summary: `${SUBJECT[verdict]} was sent by the ${from} ${how}.`,
+    evidence: [...hole.evidence],
+  };
+}
+
+function noteOf({ flags, length }: Segment, { probed }: Sight): string {
+  if (flags & FLAG.rst) return 'RST, numbered beyond what arrived';
+  if (flags & FLAG.fin) return 'FIN, numbered beyond what arrived';
+  if (length > 0) return 'later octets; those before them are missing';
+  return `${probed ? 'answer to a probe' : 'bare ACK'}: SEQ is what its sender sends next (SND.NXT), beyond what arrived`;
+}
+
+function isFilled(news: StreamNews): news is Filled {
+  return news.kind === 'filled';
+}
+
+function milliseconds(micros: Micros): number {
+  return Math.round(micros / 1000);
+}
+
+const SUBJECT = {
+  'ehlo-dropped': 'The first command (EHLO)',
+  'greeting-lost': 'The greeting',
+  'segment-dropped': 'A segment',
+} as const;

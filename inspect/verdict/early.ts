@@ -1,0 +1,30 @@
+// Early talker: octets before the greeting was complete (RFC 5321 §3.1). Spam software does it, and broken repairs.
+
+import { evidenceOf } from '../tcp/view';
+import type { Judge } from './judge';
+
+export function createEarlyJudge(): Judge {
+  return {
+    see({ smtp, connection, from, segment }) {
+      const early = smtp.find((event) => event.kind === 'anomaly' && event.anomaly === 'early-talker');
+      // Where the capture has nothing of the server's, nobody can say what the client had heard.
+      if (early?.kind !== 'anomaly' || connection.server.stream.sent === 0) return [];
+      return [
+        {
+          kind: 'verdict',
+          at: early.at,
+          verdict: 'early-talker',
+          certainty: 'proved',
+          proof: 'sequence',
+          summary:
+            'The client spoke before the greeting was complete; postscreen and others refuse such clients.',
+          evidence:
+            from && segment
+              ? [evidenceOf(connection, from, segment, 'octets before the greeting’s last line')]
+              : [],
+        },
+      ];
+    },
+    deadline: () => undefined,
+  };
+}

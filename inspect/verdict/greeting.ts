@@ -1,0 +1,169 @@
+// The greeting: never ended, malformed, slow, or sent and not received. What the server did, and what the path did.
+
+import type {
+  Evidence,
+  GreetingDefect,
+  Micros,
+  PhaseEvent,
+  Proof,
+  VerdictEvent,
+  VerdictName,
+} from '../events';
+import type { Segment } from '../tcp/segment';
+import { evidenceOf, type Sight } from '../tcp/view';
+import type { Judge } from './judge';
+import { GREETING_SLOW } from './thresholds';
+
+export function createGreetingJudge(): Judge {
+  const state: State = {
+    octetsAt: undefined,
+    last: undefined,
+    after: undefined,
+    repeats: 0,
+    over: false,
+    lost: false,
+  };
+  return {
+    see(sight) {
+      follow(state, sight);
+      const lost = judgeLost(state, sight);
+      if (state.over) return lost;
+      const ended = sight.smtp.find((event) => event.kind === 'phase' && event.phase === 'greeting');
+      if (ended?.kind === 'phase') {
+        state.over = true;
+        return [...lost, ...judgeEnded(state, sight, ended)];
+      }
+      const silent = silenceOf(state, sight.at);
+      // At the end the session's own line comes later: an unfinished greeting is judged here.
+      if (
+        state.octetsAt === undefined ||
+        (silent < GREETING_SLOW && !(sight.kind === 'end' && serverLeft(sight)))
+      )
+        return lost;
+      state.over = true;
+      return [...lost, truncated(state, sight, `and then nothing for ${seconds(silent)} s`)];
+    },
+    deadline: () => (state.over || state.octetsAt === undefined ? undefined : state.octetsAt + GREETING_SLOW),
+  };
+}
+
+interface State {
+  /** When the server's last octets came, while the greeting lasts. */
+  octetsAt: Micros | undefined;
+  /** The segment that carried them. */
+  last: Segment | undefined;
+  /** A later segment of the server's without octets: its number is what the server will send next. */
+  after: Segment | undefined;
+  /** How often the server has sent the greeting again. */
+  repeats: number;
+  over: boolean;
+  lost: boolean;
+}
+
+function follow(state: State, { from, segment, news }: Sight): void {
+  if (from !== 'server' || !segment) return;
+  if (news.some(({ kind }) => kind === 'repeat')) state.repeats += 1;
+  if (state.over) return;
+  if (news.some(({ kind }) => kind === 'octets')) {
+    state.octetsAt = segment.at;
+    state.last = segment;
+    state.after = undefined;
+  } else if (state.last && segment.length === 0) {
+    state.after = segment;
+  }
+}
+
+function judgeEnded(state: State, sight: Sight, phase: PhaseEvent): VerdictEvent[] {
+  const defects = phase.greeting?.defects ?? [];
+  const painful = defects.filter((defect) => PAINFUL.has(defect));
+  const verdicts: VerdictEvent[] = [];
+  if (defects.includes('unfinished') && phase.reply === undefined && sight.kind !== 'end') {
+    verdicts.push(truncated(state, sight, 'and then answered a command as if it had ended'));
+  }
+  if (painful.length > 0) {
+    const summary = `The server's greeting is malformed (${painful.join(', ')}): clients stall on it or refuse it.`;
+    verdicts.push(speak(state, sight, 'greeting-malformed', 'content', summary));
+  }
+  if (phase.reply && phase.duration >= GREETING_SLOW) {
+    const summary = `The server took ${seconds(phase.duration)} s for its greeting; impatient clients give up after 30 s.`;
+    verdicts.push({ ...speak(state, sight, 'greeting-slow', 'timestamp', summary), held: phase.duration });
+  }
+  return verdicts;
+}
+
+/** Proved where the server's own number shows that it sent no more than came here: not lost, never said. */
+function truncated(state: State, sight: Sight, what: string): VerdictEvent {
+  const { stream } = sight.connection.server;
+  const proved = stream.sent === stream.next && (state.after !== undefined || sight.smtp.length > 0);
+  const shown = state.after
+    ? [evidenceOf(sight.connection, 'server', state.after, 'its SEQ shows that it sent no more')]
+    : [];
+  const verdict = speak(
+    state,
+    sight,
+    'greeting-truncated',
+    'sequence',
+    `The server began a greeting of several lines (220-) ${what}: it never sent the last line.`,
+  );
+  return {
+    ...verdict,
+    certainty: proved ? 'proved' : 'suspected',
+    held: silenceOf(state, sight.at),
+    evidence: [...verdict.evidence, ...shown],
+  };
+}
+
+/** The server sends its greeting again and again, and the client, alive, acknowledges nothing of it. */
+function judgeLost(state: State, sight: Sight): VerdictEvent[] {
+  const { connection, from, segment } = sight;
+  const { client, server } = connection;
+  if (state.lost || state.repeats === 0 || server.acked > 0 || from !== 'client' || !segment) return [];
+  if (client.stream.offsetOf(segment.seq) === undefined || server.stream.offsetOf(segment.ack) !== 0)
+    return [];
+  state.lost = true;
+  const summary =
+    `The greeting passed here ${state.repeats + 1} times and never reached the client, which is alive and ` +
+    'still acknowledges the octet before it: it is lost beyond this point.';
+  const proof: Proof = sight.probed ? 'probe' : 'sequence';
+  const verdict = speak(state, sight, 'greeting-lost', proof, summary);
+  const shown = evidenceOf(connection, 'client', segment, 'ACK of the octet before the greeting');
+  return [{ ...verdict, evidence: [...verdict.evidence, shown] }];
+}
+
+function speak(
+  state: State,
+  sight: Sight,
+  verdict: VerdictName,
+  proof: Proof,
+  summary: string,
+): VerdictEvent {
+  const evidence: Evidence[] = state.last
+    ? [evidenceOf(sight.connection, 'server', state.last, 'the greeting')]
+    : [];
+  return { kind: 'verdict', at: sight.at, verdict, certainty: 'proved', proof, summary, evidence };
+}
+
+function serverLeft({ connection: { client, server } }: Sight): boolean {
+  return server.finAt !== undefined && (client.finAt === undefined || server.finAt < client.finAt);
+}
+
+function silenceOf({ octetsAt }: State, at: Micros): Micros {
+  return octetsAt === undefined ? 0 : at - octetsAt;
+}
+
+function seconds(micros: Micros): number {
+  return Math.round(micros / 100_000) / 10;
+}
+
+/** The defects that stall, confuse or turn away a real client. */
+const PAINFUL: ReadonlySet<GreetingDefect> = new Set([
+  'no-terminator',
+  'no-separator',
+  'tab-separator',
+  'empty-text',
+  'masked',
+  'bare-cr',
+  'leading-blank',
+  'leading-junk',
+  'wrong-code',
+]);

@@ -1,0 +1,11 @@
+// What a judge is: it sees one connection step by step and speaks when the evidence crosses the bar.
+
+import type { Micros, VerdictEvent } from '../events';
+import type { Sight } from '../tcp/view';
+
+export interface Judge {
+  /** One step of the connection; what it proves or makes likely. A verdict said before may come again with more. */
+  see(sight: Sight): VerdictEvent[];
+  /** When the judge wants to be asked again though nothing happens; `undefined`: it waits for segments. */
+  deadline(): Micros | undefined;
+}

@@ -1,0 +1,27 @@
+// The bench: all judges of one connection.
+
+import { createAlteredJudge } from './altered';
+import { createDroppedJudge } from './dropped';
+import { createEarlyJudge } from './early';
+import { createGreetingJudge } from './greeting';
+import { createHeldJudge } from './held';
+import type { Judge } from './judge';
+import { createResetJudge } from './reset';
+import { createSilenceJudge } from './silence';
+import { createTerminatedJudge } from './terminated';
+
+export function createJudges(): readonly Judge[] {
+  return [
+    createDroppedJudge('client'),
+    createDroppedJudge('server'),
+    createHeldJudge(),
+    createAlteredJudge(),
+    createTerminatedJudge('client'),
+    createTerminatedJudge('server'),
+    createResetJudge('client'),
+    createResetJudge('server'),
+    createGreetingJudge(),
+    createSilenceJudge(),
+    createEarlyJudge(),
+  ];
+}

@@ -1,0 +1,101 @@
+// Silence: a client that is alive and never spoke, and one that answers nothing. Both clear the firewall, or nearly.
+
+import type { Evidence, Micros, VerdictEvent } from '../events';
+import { FLAG, type Segment } from '../tcp/segment';
+import { evidenceOf, type Sight } from '../tcp/view';
+import type { Judge } from './judge';
+import { CLIENT_SILENT, EVIDENCE, PROBE_ANSWER } from './thresholds';
+
+export function createSilenceJudge(): Judge {
+  const state: State = { greetedAt: undefined, repeats: [], probes: [], answer: undefined, over: false };
+  return {
+    see(sight) {
+      if (state.over) return [];
+      follow(state, sight);
+      const verdict = spoke(sight) ? undefined : (judgeSilent(state, sight) ?? judgeGone(state, sight));
+      state.over = verdict !== undefined || spoke(sight);
+      return verdict ? [verdict] : [];
+    },
+    deadline() {
+      if (state.over || state.greetedAt === undefined) return undefined;
+      const lastProbe = state.probes[state.probes.length - 1];
+      return Math.max(state.greetedAt + CLIENT_SILENT, (lastProbe ?? 0) + PROBE_ANSWER);
+    },
+  };
+}
+
+interface State {
+  /** When the server first said something. */
+  greetedAt: Micros | undefined;
+  /** The server's greeting again and again: nobody acknowledged it. */
+  readonly repeats: Evidence[];
+  /** When the client was probed. */
+  readonly probes: Micros[];
+  /** The client's last sign of life behind the greeting. */
+  answer: Segment | undefined;
+  over: boolean;
+}
+
+function follow(state: State, { kind, from, segment, news, connection, at }: Sight): void {
+  if (kind === 'probe' && from === 'client') state.probes.push(at);
+  if (!segment) return;
+  if (from === 'client' && state.greetedAt !== undefined) state.answer = segment;
+  if (from !== 'server') return;
+  if (news.some((each) => each.kind === 'octets')) state.greetedAt ??= at;
+  if (news.some((each) => each.kind === 'repeat') && state.repeats.length < EVIDENCE) {
+    state.repeats.push(evidenceOf(connection, 'server', segment, 'sent again: not acknowledged'));
+  }
+}
+
+/** It said something, or its numbers show that it did: then another judge speaks. */
+function spoke({ connection: { client } }: Sight): boolean {
+  return client.stream.sent > 0;
+}
+
+/** The client's own number is still that of its first octet, long after it was greeted. */
+function judgeSilent(state: State, { connection, at }: Sight): VerdictEvent | undefined {
+  const { greetedAt, answer, probes } = state;
+  if (greetedAt === undefined || !answer || connection.server.acked === 0) return undefined;
+  if (answer.at - greetedAt < CLIENT_SILENT || connection.client.stream.offsetOf(answer.seq) !== 0)
+    return undefined;
+  const seconds = Math.round((answer.at - greetedAt) / 1e6);
+  const probed = probes.some((probe) => probe <= answer.at && answer.at - probe < PROBE_ANSWER);
+  return {
+    kind: 'verdict',
+    at,
+    verdict: 'client-silent',
+    certainty: 'proved',
+    proof: probed ? 'probe' : 'sequence',
+    missingBytes: 0,
+    summary:
+      `The client has the greeting, is alive, and has sent nothing in ${seconds} s: its next octet is still its ` +
+      'first. Nothing was dropped on the path.',
+    evidence: [evidenceOf(connection, 'client', answer, `${flagsNote(answer)} at its first octet`)],
+  };
+}
+
+/** Neither the greeting nor a probe brought a sign of life. That the path swallows the answers cannot be ruled out. */
+function judgeGone(state: State, { kind, at }: Sight): VerdictEvent | undefined {
+  const { greetedAt, probes, answer, repeats } = state;
+  if (greetedAt === undefined) return undefined;
+  const [probe] = probes.filter((each) => (answer?.at ?? 0) < each);
+  const unanswered = probe !== undefined && at - probe >= PROBE_ANSWER;
+  const unheard = answer === undefined && repeats.length > 0;
+  const long = at - greetedAt >= CLIENT_SILENT;
+  if (!(unanswered || unheard) || !(long || kind === 'end')) return undefined;
+  return {
+    kind: 'verdict',
+    at,
+    verdict: 'client-gone',
+    certainty: 'suspected',
+    proof: unanswered ? 'probe' : 'sequence',
+    summary:
+      `The client answers nothing: ${repeats.length} retransmissions and ${probes.length} probes of its TCP in ` +
+      `${Math.round((at - greetedAt) / 1e6)} s brought no segment. It is gone, or nothing of it comes through.`,
+    evidence: repeats,
+  };
+}
+
+function flagsNote({ flags }: Segment): string {
+  return flags & FLAG.rst ? 'RST' : flags & FLAG.fin ? 'FIN' : 'bare ACK';
+}

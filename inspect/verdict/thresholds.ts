@@ -1,0 +1,33 @@
+// Every bar that evidence must cross, in one place, each with its reason.
+
+import type { Micros } from '../events';
+
+/** Segments overtake one another within a few ms; a retransmission takes an RTO, 200 ms at the least (Linux). */
+export const REORDERING: Micros = 100_000;
+
+/** How long a hole may wait for its octets before the verdict is spoken without them: several RTOs. */
+export const HOLE_PATIENCE: Micros = 2_000_000;
+
+/** A delay of one segment that no queue on a working path gives to 9 octets, and that delayed ACKs do not reach. */
+export const HELD: Micros = 250_000;
+
+/** A greeting later than this makes clients give up: the shortest common time-out is 30 s (nodemailer). */
+export const GREETING_SLOW: Micros = 20_000_000;
+
+/** A client that was greeted and says nothing: legitimate ones speak within the second; DNS can take a few. */
+export const CLIENT_SILENT: Micros = 10_000_000;
+
+/** Hops may change by one or two when a route changes; a machine that answers for another is farther off. */
+export const TTL_JUMP = 3;
+
+/** IP-IDs of one stack go up one by one; three steps in a row show that this one's do. */
+export const IP_ID_STEPS = 3;
+
+/** Segments listed in a verdict: enough to see it, few enough to read it. */
+export const EVIDENCE = 12;
+
+/** Seconds that a timestamp clock may be off what its rate allows: drift, and a tick or two. */
+export const CLOCK_LEAP = 2;
+
+/** A living TCP answers a probe within its round trip; this allows for satellites and for one loss. */
+export const PROBE_ANSWER: Micros = 3_000_000;
