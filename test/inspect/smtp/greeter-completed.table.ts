@@ -88,6 +88,27 @@ export const COMPLETED: readonly Dialogue[] = [
     done: false,
   },
   {
+    name: 'known to stall within its first line, and now it stalls behind a whole one: patience',
+    known: { greeting: 'truncated', policy: 'relay', lines: 0, delay: 0 },
+    steps: [due(server(1, A, `> ${A}`), 21)],
+    done: false,
+  },
+  {
+    name: 'unfinished with a wrong code: ended with it, nothing to watch, nothing to mend in place',
+    steps: [
+      server(1, '250-mx.example.com\r\n', '> 250-mx.example.com\r\n'),
+      idle(21, '> 250 mx.example.com ESMTP\r\n', 'repair unfinished', 'learned truncated relay'),
+    ],
+  },
+  {
+    name: 'no terminator on the second line: nothing in place would do',
+    steps: [
+      server(1, `${A}220 rea`, `> ${A}`),
+      idle(21, '> 220 rea\r\n', 'repair no-terminator', 'learned truncated relay'),
+    ],
+    done: false,
+  },
+  {
     name: 'bare CR at the end is held, it may be half a CRLF, and ended after patience',
     steps: [
       server(1, '220 mx.example.com\r'),

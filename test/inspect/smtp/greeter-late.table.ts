@@ -87,7 +87,21 @@ export const LATE: readonly Dialogue[] = [
   ]),
   late('any refusal that nobody asked for ends the connection', [
     server(3, '450-no\r\n450 no\r\n', UNLEARNED),
-    EHLO.kind === 'client' ? client(4, EHLO.text, '> 450-no\r\n450 no\r\n', 'refuse') : EHLO,
+    client(4, 'EHLO me\r\n', '> 450-no\r\n450 no\r\n', 'refuse'),
+  ]),
+  late('an un-learning is told once, however late the refusal is given', [
+    server(3, '521 no\r\n', UNLEARNED),
+    client(40, 'EHLO me\r\n', '> 521 no\r\n', 'refuse'),
+  ]),
+  late('what a server says behind a refusal is dropped', [
+    server(3, '521 no\r\n', UNLEARNED),
+    server(4, '250 ok\r\n'),
+    client(5, 'EHLO me\r\n', '> 521 no\r\n', 'refuse'),
+  ]),
+  late('a refusal without end passes as it is at the cap', [
+    EHLO,
+    server(3, '521-no\r\n'.repeat(1_024)),
+    server(3, '521-no\r\n', `> ${'521-no\r\n'.repeat(1_025)}`),
   ]),
   late('a refusal that nobody asks for', [server(3, '521 no\r\n', UNLEARNED), end(3)], false),
   late('half a refusal and the end: it is held, too', [
@@ -158,6 +172,21 @@ export const LATE: readonly Dialogue[] = [
       server(26, '220 ready\r\n', UNLEARNED),
       server(26, '250 ok\r\n', '> 250 ok\r\n'),
     ],
+  },
+  {
+    name: 'rule 4: half a command is none yet',
+    known: TRUNCATED,
+    steps: [
+      client(0.5, 'EH'),
+      DONE,
+      server(2, '521 no\r\n', UNLEARNED),
+      client(3, 'LO me\r\n', '> 521 no\r\n', 'refuse'),
+    ],
+  },
+  {
+    name: 'rule 4: an answer to nothing proves nothing',
+    mode: 'now',
+    steps: [DONE, server(2, '250 ok\r\n', '> 250 ok\r\n')],
   },
   {
     name: 'rule 4: an early talker’s command is pending when we complete',

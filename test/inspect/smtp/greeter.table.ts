@@ -163,6 +163,13 @@ const MENDED: readonly Dialogue[] = [
     ],
   },
   {
+    name: 'inner junk is dropped, and told once',
+    steps: [
+      server(1, `${A}junk\r\n`, `> ${A}`, 'repair inner-junk'),
+      server(1.1, `\r\n${Z}`, `> ${Z}`, 'learned malformed relay'),
+    ],
+  },
+  {
     name: 'junk that stays alone passes as it is in the end, and teaches nothing',
     steps: [
       server(1, 'SSH-2.0-x\r\n'),
