@@ -81,3 +81,15 @@ export const AHEAD_PIECES = 256;
 
 /** Octets kept behind, to compare a retransmission with: several commands, or one segment (MSS 1460). */
 export const RECENT_OCTETS = 2_048;
+
+/** Connections followed at a time: some 20 KiB each. */
+export const CONNECTIONS = 65_536;
+
+/** A connection that closed is kept this long for stragglers: the last ACK, a late retransmission. */
+export const LINGER: Micros = 1_000_000;
+
+/** A connection without a segment for this long is forgotten: RFC 5321 §4.5.3.2.6 waits 10 minutes at most. */
+export const FORGET_AFTER: Micros = 900_000_000;
+
+/** How often connections that wait are looked at. */
+export const SWEEP: Micros = 50_000;

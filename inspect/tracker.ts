@@ -1,0 +1,209 @@
+// All connections of one vantage point: frames in, each connection's events out, nothing kept beyond its time.
+
+import type { Direction, Micros } from './events';
+import { createInspector, type Inspector, type InspectorEvent } from './inspector';
+import { CONNECTIONS, FORGET_AFTER, LINGER, SWEEP } from './limits';
+import { parsePacket } from './tcp/packet';
+import { FLAG, type Segment } from './tcp/segment';
+
+export interface Peer {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** One connection, from its first segment on. */
+export interface Tracked {
+  /** Counts up from 1 in order of appearance: the same in every pass over the same file. */
+  readonly id: number;
+  readonly client: Peer;
+  readonly server: Peer;
+  readonly inspector: Inspector;
+}
+
+export interface TrackerNews {
+  readonly connection: Tracked;
+  /** The segment that caused the events; absent where time did. */
+  readonly segment?: { readonly from: Direction; readonly segment: Segment };
+  readonly events: readonly InspectorEvent[];
+  /** The connection's last news. */
+  readonly ended: boolean;
+}
+
+export interface TrackerOptions {
+  /** Server ports whose connections are followed. */
+  readonly ports: readonly number[];
+  /** Those among them that speak TLS from the first octet on. */
+  readonly implicitTlsPorts: readonly number[];
+  /** Connections kept at a time; beyond it the one that was silent longest is ended. */
+  readonly capacity?: number;
+}
+
+/** What was not followed, and why: totals. */
+export interface TrackerCounts {
+  readonly frames: number;
+  readonly segments: number;
+  readonly fragments: number;
+  readonly malformed: number;
+  /** Not TCP over IP, or not one of the ports. */
+  readonly others: number;
+  readonly connections: number;
+}
+
+export interface Tracker {
+  /** One captured frame of a LINKTYPE_. The octets may be reused by the caller afterwards. */
+  frame(linkType: number, octets: Uint8Array, at: Micros): TrackerNews[];
+  segment(segment: Segment): TrackerNews[];
+  /** Time passed without a frame: live captures call it a few times a second. */
+  idle(at: Micros): TrackerNews[];
+  /** The capture ends. */
+  end(at: Micros): TrackerNews[];
+  /** The connection of these two, whichever is the client. */
+  find(a: Peer, b: Peer): Tracked | undefined;
+  readonly counts: TrackerCounts;
+}
+
+export function createTracker(options: TrackerOptions): Tracker {
+  const state: State = {
+    options,
+    open: new Map(),
+    waiting: new Set(),
+    counts: { frames: 0, segments: 0, fragments: 0, malformed: 0, others: 0, connections: 0 },
+    now: 0,
+    sweepAt: 0,
+  };
+  return {
+    frame(linkType, octets, at) {
+      state.counts.frames += 1;
+      const packet = parsePacket(linkType, octets, at);
+      if (packet.kind === 'segment') return segment(state, packet.segment);
+      state.counts[COUNTED[packet.kind]] += 1;
+      return idle(state, at);
+    },
+    segment: (each) => segment(state, each),
+    idle: (at) => idle(state, at),
+    end: (at) => [...state.open.values()].map((entry) => finish(state, entry, Math.max(at, state.now))),
+    find: (a, b) => state.open.get(keyOf(a.address, a.port, b.address, b.port))?.tracked,
+    counts: state.counts,
+  };
+}
+
+interface Entry {
+  readonly key: string;
+  readonly tracked: Tracked;
+  lastAt: Micros;
+}
+
+interface State {
+  readonly options: TrackerOptions;
+  /** In order of last use: the first is the one that was silent longest. */
+  readonly open: Map<string, Entry>;
+  /** Those that want to be asked again when time passes. */
+  readonly waiting: Set<Entry>;
+  readonly counts: { -readonly [K in keyof TrackerCounts]: number };
+  now: Micros;
+  sweepAt: Micros;
+}
+
+function segment(state: State, each: Segment): TrackerNews[] {
+  const { options, counts } = state;
+  const { source, sourcePort, destination, destinationPort } = each;
+  const toServer = options.ports.includes(destinationPort);
+  if (!toServer && !options.ports.includes(sourcePort)) {
+    counts.others += 1;
+    return [];
+  }
+  counts.segments += 1;
+  const before = idle(state, each.at);
+  const key = keyOf(source, sourcePort, destination, destinationPort);
+  const known = state.open.get(key);
+  const stale = known && isNewConnection(known, each) ? finish(state, known, each.at) : undefined;
+  const entry = (stale ? undefined : known) ?? open(state, key, each, toServer);
+  touch(state, entry, each.at);
+  const { client } = entry.tracked;
+  const from = client.address === source && client.port === sourcePort ? 'client' : 'server';
+  const events = entry.tracked.inspector.segment(from, each);
+  wait(state, entry);
+  return [
+    ...before,
+    ...(stale ? [stale] : []),
+    { connection: entry.tracked, segment: { from, segment: each }, events, ended: false },
+  ];
+}
+
+/** A fresh SYN where a connection was: the port is used again (RFC 9293 §3.6.1). */
+function isNewConnection({ tracked: { inspector } }: Entry, { flags, seq }: Segment): boolean {
+  if (!(flags & FLAG.syn) || flags & FLAG.ack) return false;
+  const { syn } = inspector.view.client;
+  return syn === undefined || syn.seq !== seq;
+}
+
+function open(state: State, key: string, first: Segment, toServer: boolean): Entry {
+  const { source, sourcePort, destination, destinationPort, flags } = first;
+  const a = { address: source, port: sourcePort };
+  const b = { address: destination, port: destinationPort };
+  // Both ports may be a server's: then the handshake tells, and without it the destination is as good a guess.
+  const fromClient = flags & FLAG.syn ? !(flags & FLAG.ack) : toServer;
+  const [client, server] = fromClient ? [a, b] : [b, a];
+  state.counts.connections += 1;
+  const implicitTls = state.options.implicitTlsPorts.includes(server.port);
+  const inspector = createInspector(first, { implicitTls });
+  const entry = {
+    key,
+    tracked: { id: state.counts.connections, client, server, inspector },
+    lastAt: first.at,
+  };
+  state.open.set(key, entry);
+  return entry;
+}
+
+function touch(state: State, entry: Entry, at: Micros): void {
+  entry.lastAt = at;
+  state.open.delete(entry.key);
+  state.open.set(entry.key, entry);
+}
+
+function wait(state: State, entry: Entry): void {
+  const { inspector } = entry.tracked;
+  if (inspector.deadline() === undefined && inspector.closedAt === undefined) state.waiting.delete(entry);
+  else state.waiting.add(entry);
+}
+
+/** Asks those whose time has come, ends those that are closed or forgotten. Costs nothing most of the time. */
+function idle(state: State, at: Micros): TrackerNews[] {
+  state.now = Math.max(state.now, at);
+  if (at < state.sweepAt && state.open.size <= (state.options.capacity ?? CONNECTIONS)) return [];
+  state.sweepAt = at + SWEEP;
+  const news: TrackerNews[] = [];
+  for (const entry of state.waiting) {
+    const { inspector } = entry.tracked;
+    if (inspector.closedAt !== undefined && at - inspector.closedAt >= LINGER) {
+      news.push(finish(state, entry, at));
+      continue;
+    }
+    const due = inspector.deadline();
+    if (due === undefined || due > at) continue;
+    const events = inspector.idle(at);
+    wait(state, entry);
+    if (events.length > 0) news.push({ connection: entry.tracked, events, ended: false });
+  }
+  for (const entry of state.open.values()) {
+    const tooMany = state.open.size > (state.options.capacity ?? CONNECTIONS);
+    if (!tooMany && at - entry.lastAt < FORGET_AFTER) break;
+    news.push(finish(state, entry, at));
+  }
+  return news;
+}
+
+function finish(state: State, entry: Entry, at: Micros): TrackerNews {
+  state.open.delete(entry.key);
+  state.waiting.delete(entry);
+  return { connection: entry.tracked, events: entry.tracked.inspector.end(at), ended: true };
+}
+
+/** The same for both directions. */
+function keyOf(a: string, aPort: number, b: string, bPort: number): string {
+  const [first, second] = [`${a} ${aPort}`, `${b} ${bPort}`];
+  return first < second ? `${first} ${second}` : `${second} ${first}`;
+}
+
+const COUNTED = { fragment: 'fragments', malformed: 'malformed', other: 'others' } as const;
