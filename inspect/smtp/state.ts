@@ -246,9 +246,13 @@ export function openStretch(state: State, from: Direction): Begun | undefined {
 }
 
 function greetingFacts(state: State, at: Micros): Pick<PhaseFacts, 'greeting'> {
-  if (!state.greeting) return {};
-  const { class: name, defects } = judgeGreeting(state.greeting);
+  const { greeting } = state;
   state.greeting = undefined;
-  if (defects.length > 0) report(state, 'greeting-malformed', 'server', at, defects.join(', '));
+  // Nothing at all is no greeting to judge: the phase without a reply says it.
+  if (!greeting || greeting.length === 0) return {};
+  const { class: name, defects } = judgeGreeting(greeting);
+  // A refusal may be worded as well as any greeting.
+  const odd = defects.filter((defect) => defect !== 'refusal');
+  if (odd.length > 0) report(state, 'greeting-malformed', 'server', at, odd.join(', '));
   return { greeting: { class: name, defects } };
 }

@@ -46,8 +46,3 @@ export interface Segment {
 }
 
 export const FLAG = { fin: 0x01, syn: 0x02, rst: 0x04, psh: 0x08, ack: 0x10, urg: 0x20 } as const;
-
-/** The sequence number behind this segment: SYN and FIN count one each (RFC 9293 §3.4). */
-export function lengthInSequence({ length, flags }: Pick<Segment, 'length' | 'flags'>): number {
-  return length + (flags & FLAG.syn ? 1 : 0) + (flags & FLAG.fin ? 1 : 0);
-}

@@ -3,7 +3,7 @@
 import type { Micros, Span } from '../events';
 import { AHEAD_OCTETS, AHEAD_PIECES, RECENT_OCTETS } from '../limits';
 import { type Seq, advance, distance } from './seq';
-import { FLAG, lengthInSequence, type Segment } from './segment';
+import { FLAG, type Segment } from './segment';
 
 /** What a segment did to its stream. Offsets count the side's octets from the first behind the SYN. */
 export type StreamNews =
@@ -44,6 +44,7 @@ export function createStream(): Stream {
     next: 0,
     sent: 0,
     missingSince: undefined,
+    fin: undefined,
     ahead: [],
     aheadOctets: 0,
     recent: new Uint8Array(0),
@@ -79,6 +80,8 @@ interface State {
   next: number;
   sent: number;
   missingSince: Micros | undefined;
+  /** Where the FIN stands: it counts one in sequence and is no octet. */
+  fin: number | undefined;
   /** Pieces beyond a hole, by their start. */
   ahead: Piece[];
   aheadOctets: number;
@@ -98,15 +101,14 @@ function take(state: State, segment: Segment): StreamNews[] {
   const start = offsetOf(state, seq) ?? 0;
   if (length <= 1 && start === state.next - 1 && !(flags & FLAG.fin)) return [{ kind: 'keepalive' }];
   const news = length > 0 ? place(state, { start, bytes: payload, length }, at) : [];
-  // FIN counts one in sequence, and is no octet.
-  const end = start + lengthInSequence(segment) - (flags & FLAG.fin ? 1 : 0);
-  return [...news, ...announce(state, end, at, false)];
+  if (flags & FLAG.fin) state.fin ??= start + length;
+  return [...news, ...announce(state, start + length, at, false)];
 }
 
 /** A sequence number far off is not this stream's: a forged RST must not move `sent`. */
 function announce(state: State, end: number, at: Micros, fromReset: boolean): StreamNews[] {
   const plausible = end - state.next < (fromReset ? PLAUSIBLE_RESET : PLAUSIBLE);
-  if (end > state.sent && plausible) state.sent = end;
+  if (end > state.sent && plausible) state.sent = Math.min(end, state.fin ?? end);
   if (state.sent > state.next) state.missingSince ??= at;
   else state.missingSince = undefined;
   return [];
