@@ -96,12 +96,13 @@ test('no upstream: 421 in one piece, a record, one note for many', async () => {
   const relay = await startRelay(configOf(await freePort()), sink);
   for (let i = 0; i < 3; i++) {
     const client = await call(relay.addresses[0]?.port ?? 0);
-    // An early talker's octets must not turn the 421 into an RST.
-    client.say('EHLO vm\r\n');
+    // An early talker's octets, more than are read at once, must not turn the 421 into an RST.
+    client.say(Buffer.alloc(8_000_000));
     assert.is(await client.ending(), 'fin');
     assert.match(client.text(), /^421 4\.4\.1 shim\.example upstream connection refused\r\n$/);
     assert.is(client.chunks.length, 1);
     client.socket.end();
+    assert.equal(await once(client.socket, 'close'), [false], 'closed without an error');
   }
   await eventually('gone', () => relay.counters.active === 0);
   assert.is(relay.counters.unreachable, 3);
