@@ -152,10 +152,11 @@ function judge(state: State, sight: Sight): VerdictEvent[] {
 
 function end(state: State, at: Micros): InspectorEvent[] {
   state.ended = true;
-  const { view } = state.connection;
+  const sight = { kind: 'end', at, connection: state.connection.view, probed: false, news: [] } as const;
+  // The judges look before the holes are given up, and again at what stood behind them.
+  const verdicts = judge(state, { ...sight, smtp: [] });
   const smtp = state.connection.end().flatMap((item) => feed(state, item, at));
-  // The judges first: the connection's own line lists what they found.
-  const verdicts = judge(state, { kind: 'end', at, connection: view, probed: false, news: [], smtp });
+  if (smtp.length > 0) verdicts.push(...judge(state, { ...sight, smtp }));
   const story = sessionOf(state, at).close(
     state.close ?? { by: 'client', how: 'timeout' },
     state.closedAt ?? at,

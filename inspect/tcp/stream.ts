@@ -25,6 +25,8 @@ export interface Stream {
   readonly next: number;
   /** How far the side has sent, as far as any of its segments shows: SND.NXT, seen from outside. */
   readonly sent: number;
+  /** Where the octets go on behind the hole: `next` where nothing is missing. */
+  readonly holeEnd: number;
   /** When `sent` first lay beyond `next`; absent while nothing is missing. */
   readonly missingSince: Micros | undefined;
   take(segment: Segment): StreamNews[];
@@ -55,6 +57,9 @@ export function createStream(): Stream {
     },
     get sent() {
       return state.sent;
+    },
+    get holeEnd() {
+      return state.ahead[0]?.start ?? state.sent;
     },
     get missingSince() {
       return state.missingSince;
@@ -132,7 +137,7 @@ function place(state: State, piece: Piece, at: Micros): StreamNews[] {
     return [...news, { kind: 'ahead', span: { start: piece.start, end } }];
   }
   news.push(...deliver(state, piece));
-  const filled = state.ahead.length > 0 && (state.ahead[0]?.start ?? Infinity) <= state.next;
+  const filled = state.next >= (state.ahead[0]?.start ?? state.sent);
   if (filled && state.missingSince !== undefined) {
     news.push({
       kind: 'filled',

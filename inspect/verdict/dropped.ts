@@ -58,7 +58,7 @@ function look(state: State, sight: Sight): VerdictEvent[] {
   const { hole } = state;
   if (!hole || hole.told || !isRipe(hole, sight)) return [];
   hole.told = true;
-  return [tell(state, hole, sight.at, stream.sent - hole.start)];
+  return [tell(state, hole, sight.at, stream.holeEnd - hole.start)];
 }
 
 function collect(state: State, sight: Sight, segment: Segment): void {

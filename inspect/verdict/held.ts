@@ -3,6 +3,7 @@
 import type { Micros, VerdictEvent } from '../events';
 import type { Stamp } from '../tcp/clock';
 import type { Segment } from '../tcp/segment';
+import { distance } from '../tcp/seq';
 import { evidenceOf, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
 import { HELD } from './thresholds';
@@ -44,9 +45,10 @@ function decide(state: State, { connection, kind }: Sight): VerdictEvent[] {
   if (clock.rate === undefined && kind !== 'end') return [];
   state.done = true;
   const held = clock.leastExcess(stampOf(hello.before), stampOf(hello.segment));
-  if (held < HELD) return [];
+  // A clock that runs backwards is another machine's: whoever judges that needs no help.
+  if (held < HELD || distance(stampOf(hello.before).value, stampOf(hello.segment).value) < 0) return [];
   const arrived = ms(hello.segment.at - hello.before.at);
-  const ticks = stampOf(hello.segment).value - stampOf(hello.before).value;
+  const ticks = distance(stampOf(hello.before).value, stampOf(hello.segment).value);
   const rate =
     clock.rate === undefined ? 'a clock of unknown rate' : `its clock of ${clock.rate} ticks a second`;
   return [

@@ -7,7 +7,14 @@ import type { Judge } from './judge';
 import { CLIENT_SILENT, EVIDENCE, PROBE_ANSWER } from './thresholds';
 
 export function createSilenceJudge(): Judge {
-  const state: State = { greetedAt: undefined, repeats: [], probes: [], answer: undefined, over: false };
+  const state: State = {
+    greetedAt: undefined,
+    shown: [],
+    repeats: 0,
+    probes: [],
+    answer: undefined,
+    over: false,
+  };
   return {
     see(sight) {
       if (state.over) return [];
@@ -27,8 +34,9 @@ export function createSilenceJudge(): Judge {
 interface State {
   /** When the server first said something. */
   greetedAt: Micros | undefined;
-  /** The server's greeting again and again: nobody acknowledged it. */
-  readonly repeats: Evidence[];
+  /** The greeting, and the same again and again. */
+  readonly shown: Evidence[];
+  repeats: number;
   /** When the client was probed. */
   readonly probes: Micros[];
   /** The client's last sign of life behind the greeting. */
@@ -41,9 +49,13 @@ function follow(state: State, { kind, from, segment, news, connection, at }: Sig
   if (!segment) return;
   if (from === 'client' && state.greetedAt !== undefined) state.answer = segment;
   if (from !== 'server') return;
-  if (news.some((each) => each.kind === 'octets')) state.greetedAt ??= at;
-  if (news.some((each) => each.kind === 'repeat') && state.repeats.length < EVIDENCE) {
-    state.repeats.push(evidenceOf(connection, 'server', segment, 'sent again: not acknowledged'));
+  const repeat = news.some((each) => each.kind === 'repeat');
+  const first = state.greetedAt === undefined && news.some((each) => each.kind === 'octets');
+  if (first) state.greetedAt = at;
+  if (repeat) state.repeats += 1;
+  if ((first || repeat) && state.shown.length < EVIDENCE) {
+    const note = first ? 'the greeting' : 'sent again: not acknowledged';
+    state.shown.push(evidenceOf(connection, 'server', segment, note));
   }
 }
 
@@ -76,11 +88,11 @@ function judgeSilent(state: State, { connection, at }: Sight): VerdictEvent | un
 
 /** Neither the greeting nor a probe brought a sign of life. That the path swallows the answers cannot be ruled out. */
 function judgeGone(state: State, { kind, at }: Sight): VerdictEvent | undefined {
-  const { greetedAt, probes, answer, repeats } = state;
+  const { greetedAt, probes, answer, repeats, shown } = state;
   if (greetedAt === undefined) return undefined;
   const [probe] = probes.filter((each) => (answer?.at ?? 0) < each);
   const unanswered = probe !== undefined && at - probe >= PROBE_ANSWER;
-  const unheard = answer === undefined && repeats.length > 0;
+  const unheard = answer === undefined && repeats > 0;
   const long = at - greetedAt >= CLIENT_SILENT;
   if (!(unanswered || unheard) || !(long || kind === 'end')) return undefined;
   return {
@@ -90,9 +102,9 @@ function judgeGone(state: State, { kind, at }: Sight): VerdictEvent | undefined 
     certainty: 'suspected',
     proof: unanswered ? 'probe' : 'sequence',
     summary:
-      `The client answers nothing: ${repeats.length} retransmissions and ${probes.length} probes of its TCP in ` +
+      `The client answers nothing: ${repeats} retransmissions and ${probes.length} probes of its TCP in ` +
       `${Math.round((at - greetedAt) / 1e6)} s brought no segment. It is gone, or nothing of it comes through.`,
-    evidence: repeats,
+    evidence: [...shown],
   };
 }
 
