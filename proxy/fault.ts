@@ -91,6 +91,27 @@ const CATALOGUE = {
   'bad-config': { exit: 2, what: 'bad configuration', mend: 'see CONFIG.md' },
   'bad-address': { exit: 2, what: 'bad address', mend: 'write HOST:PORT, [IPV6]:PORT or :PORT' },
   'file-unreadable': { exit: 2, what: 'cannot read file', mend: 'check that it exists and may be read' },
+  'capture-empty': { exit: 1, what: 'empty capture', mend: 'it has not one octet: capture again' },
+  'capture-unknown': { exit: 2, what: 'not a capture', mend: 'name a pcap or pcapng file' },
+  'capture-cut': {
+    exit: 1,
+    what: 'capture cut short',
+    mend: 'its last packet is not whole; what came before it was used',
+  },
+  'capture-damaged': { exit: 1, what: 'capture damaged', mend: 'what came before was used' },
+  'link-unknown': {
+    exit: 1,
+    what: 'link type not known',
+    mend: 'those frames were left out: capture on an Ethernet interface, or on "any"',
+  },
+  'capture-forbidden': {
+    exit: 1,
+    what: 'no permission to capture',
+    mend: 'run it as root, or allow it: setcap cap_net_raw=+ep "$(readlink -f "$(which node)")"',
+  },
+  'interface-unknown': { exit: 1, what: 'no such interface', mend: 'see `ip link`' },
+  'capture-failed': { exit: 1, what: 'cannot capture', mend: 'the system refused it' },
+  'library-missing': { exit: 1, what: 'library missing', mend: 'install it' },
   'file-not-json': { exit: 2, what: 'not valid JSON', mend: 'mend the syntax' },
   'port-in-use': {
     exit: 1,

@@ -1,0 +1,39 @@
+// What a source of captured frames gives, and how the formats of capture files hand it over.
+
+import type { Micros } from '../../inspect/events';
+
+/**
+ * One whole frame of a LINKTYPE_ (tcpdump.org/linktypes.html). `octets` lie in a buffer that is used again
+ * afterwards; `wireLength` is more than their number where the capture cut the frame.
+ */
+export type Take = (linkType: number, octets: Uint8Array, at: Micros, wireLength: number) => void;
+
+/** Octets of a file as they were read: both views are of one buffer. */
+export interface Chunk {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+}
+
+/** What follows is no record: nothing behind it can be found. */
+export interface Damage {
+  readonly kind: 'damage';
+  readonly why: string;
+  /** Where in the chunk. */
+  readonly offset: number;
+}
+
+/** One format of capture files, from behind its magic number to its end. */
+export interface Format {
+  /**
+   * Hands over the frames of all whole records between `start` and `end` of the chunk. Answers with the offset
+   * behind the last of them; beyond `end` where so many octets more are of no interest.
+   */
+  read(chunk: Chunk, start: number, end: number, take: Take): number | Damage;
+  /** Frames that the capturing program says it missed. */
+  readonly lost: number;
+  /** Frames that were left out, by their link type, which is not known. */
+  readonly strange: ReadonlyMap<number, number>;
+}
+
+/** Octets that a chunk holds, and so what a record may have: eight times the largest packet. */
+export const CHUNK = 1 << 20;
