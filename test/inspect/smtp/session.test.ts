@@ -17,6 +17,7 @@ import {
   SECOND,
   START,
   tell,
+  TOKENS,
   totals,
   type Turn,
   untiled,
@@ -121,52 +122,6 @@ test('no credential leaves the session, whatever the client does with it', () =>
   }
 });
 
-test('after a gap the session says so and finds back into step', () => {
-  const session = createSession({ started: START, connected: START });
-  const feed = (from: 'client' | 'server', text: string) => session.feed(from, octets(text), START);
-  const told = [
-    feed('server', '220 mx ESMTP\r\n'),
-    feed('client', 'MAIL FROM:<a@x>\r\nRC'),
-    session.gap('client', 13, START),
-    feed('client', '@x>\r\nDATA\r\n'),
-    feed('server', '250 ok\r\n250 ok\r\n354 go\r\n'),
-  ].flatMap((events) => events.map(tell));
-  assert.equal(told.slice(4), [
-    'anomaly gap client',
-    'fragment client 2',
-    'gap client 13',
-    'fragment client 5',
-    'command DATA',
-    'reply 250 mail',
-    'phase mail 250',
-    'reply 250 data',
-    'phase data 250',
-    'reply 354 to nothing',
-  ]);
-});
-
-test('a gap that swallowed the end of data: the reply shows that the message had ended', () => {
-  const session = createSession({ started: START, connected: START });
-  const feed = (from: 'client' | 'server', text: string) => session.feed(from, octets(text), START);
-  feed('server', '220 mx ESMTP\r\n');
-  feed('client', 'DATA\r\n');
-  feed('server', '354 go\r\n');
-  feed('client', 'half');
-  session.gap('client', 100, START);
-  const told = [
-    ...feed('server', '250 ok\r\n'),
-    ...feed('client', 'QUIT\r\n'),
-    ...feed('server', '221 bye\r\n'),
-  ];
-  assert.equal(told.map(tell), [
-    'reply 250 message',
-    'phase message 250 104 B',
-    'command QUIT',
-    'reply 221 quit',
-    'phase quit 221',
-  ]);
-});
-
 test('silence is told once, by the time that RFC 5321 §4.5.3.2 gives the phase', () => {
   const session = createSession({ started: START, connected: START });
   assert.equal(session.idle(START + 299 * SECOND).map(tell), ['phase connect']);
@@ -259,42 +214,6 @@ test('nothing comes after close', () => {
   assert.equal(session.close({ by: 'server', how: 'rst' }, START), []);
 });
 
-const TOKENS = [
-  ...[
-    '220 mx ESMTP\r\n',
-    '220-mx\r\n',
-    '250 ok\r\n',
-    '250-x\r\n',
-    '354 go\r\n',
-    '334 x\r\n',
-    '421 bye\r\n',
-    '550 5.1.1 x\r\n',
-  ],
-  ...[
-    'EHLO a\r\n',
-    'MAIL FROM:<a@b>\r\n',
-    'RCPT TO:<c@d>\r\n',
-    'DATA\r\n',
-    'BDAT 3\r\n',
-    'BDAT 4 LAST\r\n',
-    'STARTTLS\r\n',
-  ],
-  ...[
-    'AUTH LOGIN\r\n',
-    'QUIT\r\n',
-    'RSET\r\n',
-    '.\r\n',
-    '\r\n.\r\n',
-    '\n.\n',
-    '\r',
-    '\n',
-    '.',
-    '\0',
-    'x',
-    '\x16\x03\x01\0\x04',
-  ],
-];
-
 /** Dialogues of likely and unlikely turns, each with places to cut it. */
 const dialogue = fc.array(
   fc.record({
@@ -327,27 +246,5 @@ function cutAt(bytes: Uint8Array, cuts: readonly number[]): Uint8Array[] {
   const ends = [...cuts, bytes.length].sort((a, b) => a - b);
   return ends.map((end, i) => bytes.subarray(ends[i - 1] ?? 0, end)).filter((piece) => piece.length > 0);
 }
-
-test('property: gaps anywhere never throw, and the spans still tile', () => {
-  const move = fc.tuple(
-    fc.constantFrom('client' as const, 'server' as const),
-    fc.oneof(fc.constantFrom(...TOKENS), fc.nat(2000)),
-  );
-  fc.assert(
-    fc.property(fc.array(move, { maxLength: 40 }), (moves) => {
-      const session = createSession({ started: START, connected: START });
-      const total = { client: 0, server: 0 };
-      const events = moves.flatMap(([from, what]) => {
-        total[from] += typeof what === 'number' ? what : what.length;
-        return typeof what === 'number'
-          ? session.gap(from, what, START)
-          : session.feed(from, octets(what), START);
-      });
-      events.push(...session.close({ by: 'server', how: 'rst' }, START));
-      assert.equal(untiled(events, total), []);
-    }),
-    { numRuns: 400 },
-  );
-});
 
 test.run();

@@ -119,3 +119,40 @@ function cutBehind(bytes: Uint8Array, ends: (byte: number) => boolean): Uint8Arr
   });
   return start < bytes.length ? [...cut, bytes.subarray(start)] : cut;
 }
+
+/** Words of dialogues, for properties that put them together at random. */
+export const TOKENS = [
+  ...[
+    '220 mx ESMTP\r\n',
+    '220-mx\r\n',
+    '250 ok\r\n',
+    '250-x\r\n',
+    '354 go\r\n',
+    '334 x\r\n',
+    '421 bye\r\n',
+    '550 5.1.1 x\r\n',
+  ],
+  ...[
+    'EHLO a\r\n',
+    'MAIL FROM:<a@b>\r\n',
+    'RCPT TO:<c@d>\r\n',
+    'DATA\r\n',
+    'BDAT 3\r\n',
+    'BDAT 4 LAST\r\n',
+    'STARTTLS\r\n',
+  ],
+  ...[
+    'AUTH LOGIN\r\n',
+    'QUIT\r\n',
+    'RSET\r\n',
+    '.\r\n',
+    '\r\n.\r\n',
+    '\n.\n',
+    '\r',
+    '\n',
+    '.',
+    '\0',
+    'x',
+    '\x16\x03\x01\0\x04',
+  ],
+];

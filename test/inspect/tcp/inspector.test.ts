@@ -15,10 +15,9 @@ function timeless(events: readonly InspectorEvent[]): unknown[] {
   return events
     .filter(({ kind }) => kind !== 'verdict')
     .map((event) => {
-      const copy: Record<string, unknown> = { ...event };
-      for (const key of TIMES) delete copy[key];
-      if (event.kind === 'session') copy['phases'] = event.phases.map(([phase, , , code]) => [phase, code]);
-      return copy;
+      const kept = Object.entries(event).filter(([key]) => !TIMES.includes(key));
+      const phases = event.kind === 'session' && event.phases.map(([phase, , , code]) => [phase, code]);
+      return { ...Object.fromEntries(kept), ...(phases && { phases }) };
     });
 }
 

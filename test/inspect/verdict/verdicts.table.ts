@@ -1,0 +1,414 @@
+// What was done to a connection, and what the judges are to say of it.
+
+import type { Direction } from '../../../inspect/events';
+import { FLAG, type Segment } from '../../../inspect/tcp/segment';
+import { octets, SECOND, START, type Turn } from '../smtp/transcript';
+import { packetise, type PacketOptions, segment, type Sent } from '../tcp/packetise';
+
+const GREETING: Turn = ['S', '220 mx ESMTP\r\n'];
+const HELLO: readonly Turn[] = [
+  ['C', 'EHLO vm\r\n'],
+  ['S', '250 mx\r\n'],
+];
+const REST: readonly Turn[] = [
+  ['C', 'MAIL FROM:<a@x>\r\n'],
+  ['S', '250 ok\r\n'],
+  ['C', 'QUIT\r\n'],
+  ['S', '221 bye\r\n'],
+];
+export const DIALOGUE = [GREETING, ...HELLO, ...REST];
+
+export interface Row {
+  readonly name: string;
+  readonly sent: readonly Sent[];
+  /** Seconds after the start up to which time passes behind the last segment. */
+  readonly until?: number;
+  /** The client is probed at these seconds after the start. */
+  readonly probes?: readonly number[];
+  /** `verdict certainty proof`, each once, in order. */
+  readonly want: readonly string[];
+  readonly missing?: number;
+  readonly held?: readonly [least: number, most: number];
+}
+
+/** Segments that carry `text`, or of which this is true. */
+function carries(text: string): (sent: Sent) => boolean {
+  return ({ segment: { payload } }) => Buffer.from(payload).toString('latin1').includes(text);
+}
+
+function without(sent: readonly Sent[], drop: (each: Sent) => boolean): Sent[] {
+  return sent.filter((each) => !drop(each));
+}
+
+function change(
+  sent: readonly Sent[],
+  which: (each: Sent) => boolean,
+  to: (each: Segment) => Partial<Segment>,
+): Sent[] {
+  return sent.map((each) =>
+    which(each) ? { ...each, segment: { ...each.segment, ...to(each.segment) } } : each,
+  );
+}
+
+/** Everything from the first that matches on comes later; the stamps of `stamped` ones stay as they were sent. */
+function delay(sent: readonly Sent[], which: (each: Sent) => boolean, by: number): Sent[] {
+  const start = sent.findIndex(which);
+  return sent.map((each, i) => {
+    if (i < start) return each;
+    const { segment: old } = each;
+    const stamps = old.options.timestamps;
+    // What follows was sent after the late one had come: its stamps move along.
+    const moved = i === start || !stamps ? stamps : ([stamps[0] + by / 1000, stamps[1]] as const);
+    return {
+      ...each,
+      segment: { ...old, at: old.at + by, options: { ...old.options, ...(moved && { timestamps: moved }) } },
+    };
+  });
+}
+
+function masked(each: Segment): Partial<Segment> {
+  const payload = each.payload.slice();
+  payload.set(octets('XXXX'));
+  return { payload };
+}
+
+/** A segment that nobody sent in `packetise`. */
+function extra(
+  from: Direction,
+  seconds: number,
+  facts: { seq: number; ack: number; flags?: number; payload?: string; ttl?: number },
+  options: PacketOptions = {},
+): Sent {
+  const { seq, ack, flags = FLAG.ack, payload = '', ttl } = facts;
+  const each = segment(
+    from,
+    { seq, ack, flags, payload: octets(payload), at: START + seconds * SECOND },
+    options,
+  );
+  return { from, segment: ttl === undefined ? each : { ...each, ttl } };
+}
+
+// The client's first octet is 1001, the server's 2001; the greeting has 14 octets, EHLO 9.
+const CLIENT = 1_001;
+const SERVER = 2_001;
+const GREETED = packetise([GREETING], { fin: false });
+const PROBE_ANSWER = extra('client', 5, { seq: CLIENT + 9, ack: SERVER + 14 });
+const HEALTHY = packetise(DIALOGUE);
+
+export const ROWS: readonly Row[] = [
+  { name: 'healthy', sent: HEALTHY, want: [] },
+  { name: 'healthy, no timestamps', sent: packetise(DIALOGUE, { rate: 0 }), want: [] },
+  {
+    name: 'EHLO eaten, and a bare ACK shows where the client is',
+    sent: [...GREETED, PROBE_ANSWER],
+    until: 8,
+    want: ['ehlo-dropped proved sequence'],
+    missing: 9,
+  },
+  {
+    name: 'EHLO eaten, and a probe is answered',
+    sent: [...GREETED, PROBE_ANSWER],
+    probes: [4.9],
+    until: 8,
+    want: ['ehlo-dropped proved probe'],
+    missing: 9,
+  },
+  {
+    name: 'EHLO eaten, and the capture ends with the evidence',
+    sent: [...GREETED, PROBE_ANSWER],
+    want: ['ehlo-dropped proved sequence'],
+    missing: 9,
+  },
+  {
+    name: 'EHLO eaten, and a later HELO comes through',
+    sent: [...GREETED, extra('client', 5, { seq: CLIENT + 9, ack: SERVER + 14, payload: 'HELO vm\r\n' })],
+    until: 8,
+    want: ['ehlo-dropped proved sequence'],
+    missing: 9,
+  },
+  {
+    name: 'EHLO eaten, and the client gives up with FIN',
+    sent: [
+      ...GREETED,
+      extra('client', 30, { seq: CLIENT + 9, ack: SERVER + 14, flags: FLAG.fin | FLAG.ack }),
+    ],
+    until: 33,
+    want: ['ehlo-dropped proved sequence'],
+    missing: 9,
+  },
+  {
+    name: 'EHLO dropped once, then sent again',
+    sent: [
+      ...GREETED,
+      extra('client', 2, { seq: CLIENT + 9, ack: SERVER + 14 }),
+      extra('client', 3, { seq: CLIENT, ack: SERVER + 14, payload: 'EHLO vm\r\n' }),
+      extra('server', 3.1, { seq: SERVER + 14, ack: CLIENT + 9, payload: '250 mx\r\n' }),
+    ],
+    until: 20,
+    want: ['ehlo-dropped proved sequence'],
+    missing: 9,
+    held: [0.9 * SECOND, 1.1 * SECOND],
+  },
+  {
+    name: 'EHLO overtaken by a bare ACK: no verdict',
+    sent: [
+      ...GREETED,
+      extra('client', 2, { seq: CLIENT + 9, ack: SERVER + 14 }),
+      extra('client', 2.02, { seq: CLIENT, ack: SERVER + 14, payload: 'EHLO vm\r\n' }),
+      extra('server', 2.1, { seq: SERVER + 14, ack: CLIENT + 9, payload: '250 mx\r\n' }),
+    ],
+    until: 20,
+    want: [],
+  },
+  {
+    name: 'the capture missed EHLO, and the server had it: no verdict',
+    sent: without(HEALTHY, carries('EHLO')),
+    want: [],
+  },
+  {
+    name: 'a later command is dropped',
+    sent: [
+      ...packetise([GREETING, ...HELLO], { fin: false }),
+      extra('client', 6, { seq: CLIENT + 9 + 17, ack: SERVER + 22 }),
+    ],
+    until: 9,
+    want: ['segment-dropped proved sequence'],
+    missing: 17,
+  },
+  {
+    name: 'the greeting is lost before this point',
+    sent: without(packetise([GREETING], { fin: false }), carries('220'))
+      .slice(0, 3)
+      .concat([extra('server', 2, { seq: SERVER + 14, ack: CLIENT })]),
+    until: 5,
+    want: ['greeting-lost proved sequence'],
+    missing: 14,
+  },
+  {
+    name: 'EHLO held for 800 ms',
+    sent: delay(HEALTHY, carries('EHLO'), 800_000),
+    want: ['ehlo-held proved timestamp'],
+    held: [0.79 * SECOND, 0.81 * SECOND],
+  },
+  ...[100, 250].map((rate) => ({
+    name: `EHLO held, a clock of ${rate} ticks`,
+    sent: delayAt(rate),
+    want: ['ehlo-held proved timestamp'],
+    held: [0.75 * SECOND, 0.81 * SECOND] as const,
+  })),
+  {
+    name: 'EHLO held, and the connection ends before its clock is known',
+    sent: delay(quick(packetise([GREETING, ...HELLO], { fin: false })), carries('EHLO'), 800_000),
+    want: ['ehlo-held suspected timestamp'],
+  },
+  { name: 'a slow client is not held', sent: slow(HEALTHY, carries('EHLO'), 5), want: [] },
+  {
+    name: 'EHLO masked in place',
+    sent: change(HEALTHY, carries('EHLO'), masked),
+    want: ['ehlo-altered proved content'],
+  },
+  {
+    name: 'a keyword of the EHLO reply masked',
+    sent: packetise([GREETING, ['C', 'EHLO vm\r\n'], ['S', '250-mx\r\n250 XXXXXXXA\r\n']]),
+    want: ['ehlo-altered proved content'],
+  },
+  {
+    name: 'a retransmission that differs',
+    sent: twice(HEALTHY, 'EHLO', 'EHLO vx\r\n'),
+    want: ['ehlo-altered proved content'],
+  },
+  { name: 'a retransmission that does not differ', sent: twice(HEALTHY, 'EHLO', 'EHLO vm\r\n'), want: [] },
+  {
+    name: 'another machine behind the handshake: TTL and clock',
+    sent: change(
+      HEALTHY,
+      ({ from, segment: { length } }) => from === 'client' && length > 0,
+      ({ options }) => ({
+        ttl: 64,
+        options: { ...options, timestamps: [5, 0] as const },
+      }),
+    ),
+    want: ['path-terminated proved header'],
+  },
+  {
+    name: 'TTL alone: suspected, at the end',
+    sent: change(
+      HEALTHY,
+      ({ from, segment: { length } }) => from === 'client' && length > 0,
+      () => ({ ttl: 64 }),
+    ),
+    want: ['path-terminated suspected header'],
+  },
+  {
+    name: 'a RST that the client did not send: it goes on',
+    sent: [
+      ...packetise([GREETING, ...HELLO], { fin: false }),
+      extra('client', 5, { seq: CLIENT + 9, ack: SERVER + 22, flags: FLAG.rst | FLAG.ack, ttl: 64 }),
+      extra('client', 6, { seq: CLIENT + 9, ack: SERVER + 22, payload: 'QUIT\r\n' }),
+    ],
+    want: ['reset-injected proved sequence'],
+  },
+  {
+    name: 'a RST of other hops',
+    sent: [
+      ...packetise([GREETING, ...HELLO], { fin: false }),
+      extra('client', 5, { seq: CLIENT + 9, ack: SERVER + 22, flags: FLAG.rst, ttl: 64 }),
+    ],
+    want: ['reset-injected suspected header'],
+  },
+  {
+    name: "the client's own RST",
+    sent: [
+      ...packetise([GREETING, ...HELLO], { fin: false }),
+      extra('client', 5, { seq: CLIENT + 9, ack: SERVER + 22, flags: FLAG.rst }),
+    ],
+    want: [],
+  },
+  {
+    name: 'the incident: 220- and nothing more; a keep-alive shows that nothing was lost',
+    sent: [
+      ...packetise([['S', '220-mx\r\n']], { fin: false }),
+      extra('client', 10, { seq: CLIENT - 1, ack: SERVER + 8 }),
+      extra('server', 10.1, { seq: SERVER + 8, ack: CLIENT }),
+    ],
+    until: 25,
+    want: ['greeting-truncated proved sequence'],
+  },
+  {
+    name: '220- and nothing more, and nothing else either',
+    sent: packetise([['S', '220-mx\r\n']], { fin: false }),
+    until: 25,
+    want: ['greeting-truncated suspected sequence'],
+  },
+  {
+    name: 'postscreen: a teaser, and the rest after 6 s',
+    sent: slow(packetise([['S', '220-mx\r\n'], ['S', '220 mx ESMTP\r\n'], ...HELLO]), carries('220 mx'), 6),
+    want: [],
+  },
+  {
+    name: 'a slow greeting',
+    sent: slow(HEALTHY, carries('220'), 25),
+    want: ['greeting-slow proved timestamp'],
+  },
+  {
+    name: 'a malformed greeting',
+    sent: packetise([['S', '220mx ESMTP\r\n'], ...HELLO]),
+    want: ['greeting-malformed proved content'],
+  },
+  {
+    name: 'a masked greeting',
+    sent: packetise([['S', '220 ****2*0*\r\n'], ...HELLO]),
+    want: ['greeting-malformed proved content'],
+  },
+  {
+    name: 'the greeting never reaches the client, which is alive',
+    sent: [
+      ...GREETED.slice(0, 4),
+      extra('server', 1.3, { seq: SERVER, ack: CLIENT, payload: '220 mx ESMTP\r\n' }),
+      extra('server', 1.9, { seq: SERVER, ack: CLIENT, payload: '220 mx ESMTP\r\n' }),
+      extra('client', 5, { seq: CLIENT, ack: SERVER }),
+    ],
+    probes: [4.9],
+    until: 8,
+    want: ['greeting-lost proved probe'],
+  },
+  {
+    name: 'a silent client, probed',
+    sent: [
+      ...GREETED,
+      extra('client', 4.1, { seq: CLIENT, ack: SERVER + 14 }),
+      extra('client', 14, { seq: CLIENT, ack: SERVER + 14 }),
+    ],
+    probes: [4, 13.9],
+    until: 20,
+    want: ['client-silent proved probe'],
+    missing: 0,
+  },
+  {
+    name: 'a silent client that leaves after a minute',
+    sent: [...GREETED, extra('client', 60, { seq: CLIENT, ack: SERVER + 14, flags: FLAG.fin | FLAG.ack })],
+    want: ['client-silent proved sequence'],
+  },
+  {
+    name: 'a health check: connects, reads, leaves',
+    sent: [...GREETED, extra('client', 1.5, { seq: CLIENT, ack: SERVER + 14, flags: FLAG.fin | FLAG.ack })],
+    want: [],
+  },
+  {
+    name: 'a client that is gone, probed',
+    sent: GREETED.slice(0, 5),
+    probes: [4, 11],
+    until: 20,
+    want: ['client-gone suspected probe'],
+  },
+  {
+    name: 'a client that is gone: retransmissions only',
+    sent: [
+      ...GREETED.slice(0, 4),
+      extra('server', 1.3, { seq: SERVER, ack: CLIENT, payload: '220 mx ESMTP\r\n' }),
+      extra('server', 1.9, { seq: SERVER, ack: CLIENT, payload: '220 mx ESMTP\r\n' }),
+    ],
+    until: 20,
+    want: ['client-gone suspected sequence'],
+  },
+  {
+    name: 'an early talker',
+    sent: packetise([
+      ['S', '220-mx\r\n'],
+      ['C', 'EHLO vm\r\n'],
+      ['S', '220 mx\r\n250 ok\r\n'],
+    ]),
+    want: ['early-talker proved sequence'],
+  },
+];
+
+/** EHLO late by 800 ms, stamped by a clock of this rate. */
+function delayAt(rate: number): Sent[] {
+  return change(
+    delay(HEALTHY, carries('EHLO'), 800_000),
+    () => true,
+    ({ options }) => ({
+      options: {
+        ...options,
+        ...(options.timestamps && {
+          timestamps: [Math.floor((options.timestamps[0] * rate) / 1000), 0] as const,
+        }),
+      },
+    }),
+  );
+}
+
+/** From the first that matches on everything is sent later, stamps and all. */
+function slow(sent: readonly Sent[], which: (each: Sent) => boolean, seconds: number): Sent[] {
+  const start = sent.findIndex(which);
+  return change(
+    sent,
+    (each) => sent.indexOf(each) >= start,
+    ({ at, options }) => ({
+      at: at + seconds * SECOND,
+      options: {
+        ...options,
+        ...(options.timestamps && { timestamps: [options.timestamps[0] + seconds * 1000, 0] as const }),
+      },
+    }),
+  );
+}
+
+/** All within some milliseconds: too short for a clock to show its rate. */
+function quick(sent: readonly Sent[]): Sent[] {
+  return sent.map((each, i) => {
+    const { options } = each.segment;
+    const timestamps = [1_000 + i, 0] as const;
+    return {
+      ...each,
+      segment: { ...each.segment, at: START + i * 1000, options: { ...options, timestamps } },
+    };
+  });
+}
+
+/** The segment that carries `text`, and at once its copy with other octets. */
+export function twice(sent: readonly Sent[], text: string, copy: string): Sent[] {
+  return sent.flatMap((each) =>
+    carries(text)(each) ? [each, { ...each, segment: { ...each.segment, payload: octets(copy) } }] : [each],
+  );
+}
