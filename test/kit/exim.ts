@@ -3,7 +3,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync, chownSync } from 'node:fs';
 import { join } from 'node:path';
 import { selfSigned } from './selfsigned';
-import { makeMaildir, readMaildir } from './maildir';
+import { makeMaildir, openMaildir } from './maildir';
 import { peerPath } from './peers';
 import { freePort, scratch } from './process';
 import { startSandbox } from './sandbox';
@@ -50,7 +50,7 @@ export async function startExim(options: EximOptions = {}): Promise<Server> {
       .map((file) => (existsSync(file) ? readFileSync(file, 'utf8') : ''))
       .join('') + daemon.output();
   const stop = await listening('Exim', daemon, { port, folder, log });
-  return { host: '127.0.0.1', port, delivered: () => readMaildir(maildir), log, stop };
+  return { host: '127.0.0.1', port, ...openMaildir(maildir), log, stop };
 }
 
 interface Places extends EximOptions {

@@ -3,9 +3,9 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { selfSigned } from './selfsigned';
-import { makeMaildir, readMaildir } from './maildir';
+import { makeMaildir, openMaildir } from './maildir';
 import { peerPath } from './peers';
-import { freePort, scratch, start } from './process';
+import { freePort, run, scratch, start } from './process';
 import { listening, type Server } from './server';
 
 export async function startHaraka(): Promise<Server> {
@@ -17,6 +17,9 @@ export async function startHaraka(): Promise<Server> {
   mkdirSync(join(folder, 'plugins'));
   cpSync(key, join(folder, 'config', 'tls_key.pem'));
   cpSync(certificate, join(folder, 'config', 'tls_cert.pem'));
+  // Where they are missing, Haraka computes them with all of a processor's time.
+  const parameters = ['genpkey', '-genparam', '-algorithm', 'DH', '-pkeyopt', 'group:ffdhe2048'];
+  await run('openssl', [...parameters, '-out', join(folder, 'config', 'dhparams.pem')]);
   for (const [name, text] of [
     ['smtp.ini', `listen=127.0.0.1:${port}\nnodes=0\n`],
     ['connection.ini', connectionIni()],
@@ -32,7 +35,7 @@ export async function startHaraka(): Promise<Server> {
   const daemon = start(process.execPath, [haraka, '-c', folder]);
   const log = daemon.output;
   const stop = await listening('Haraka', daemon, { port, folder, log });
-  return { host: '127.0.0.1', port, delivered: () => readMaildir(maildir), log, stop };
+  return { host: '127.0.0.1', port, ...openMaildir(maildir), log, stop };
 }
 
 // A file of ours replaces Haraka's whole one. Lines over 992 octets it would otherwise break in two.

@@ -1,4 +1,5 @@
 // Suites of the lab: they run where the runner made a namespace, and say why where they do not.
+// (Its variables are not named EHLOWIRE_*: ehlowire refuses those that it does not know.)
 
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -24,8 +25,8 @@ const FOUND_BY = {
 
 /** Why a lab test cannot run here, or undefined where it can. */
 export function missing(needs: readonly Need[]): string | undefined {
-  if (process.env['EHLOWIRE_LAB'] !== 'namespace') {
-    return process.env['EHLOWIRE_LAB_WITHOUT'] ?? 'no namespace: run it by `npm run lab`';
+  if (process.env['LAB'] !== 'namespace') {
+    return process.env['LAB_WITHOUT'] ?? 'no namespace: run it by `npm run lab`';
   }
   const absent = needs.filter((need) => !FOUND_BY[need]());
   return absent.length > 0 ? `not installed: ${absent.join(', ')} (see .ci/run)` : undefined;
@@ -52,13 +53,19 @@ export function labSuite(name: string): LabSuite {
       count += 1;
       suite(testName, body);
     },
-    before: (body) => void hooks.push(() => suite.before(body)),
+    before: (body) => void hooks.push(() => suite.before(() => body().catch(giveUp))),
     after: (body) => void hooks.push(() => suite.after(body)),
     run: () => {
       if (count > 0) hooks.forEach((add) => add());
       suite.run();
     },
   };
+}
+
+// uvu swallows what a `before` throws and passes over all tests. Nothing can be tested, so nothing need go on.
+function giveUp(error: unknown): void {
+  console.error(error);
+  process.exit(1);
 }
 
 /** Skips a test of any suite with a reason, which the runner repeats in its closing list. */

@@ -1,34 +1,71 @@
 // What a server of the lab delivered, read from its Maildir.
 
-import { existsSync, mkdirSync, readFileSync, readdirSync, chmodSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { bodyHash, type TestMessage } from './message';
 import { until } from './process';
 
+/** A message as the server stored it: its trace headers on top, lines ended by LF or CRLF as it likes. */
 export interface Delivered {
-  /** As the server stored it: its trace headers on top, lines ended by LF or CRLF as it likes. */
-  readonly octets: Buffer;
+  /** Unlike that of any other message of the server. */
+  readonly name: string;
+  /** The first 8 KiB. */
+  readonly head: Buffer;
+  octets(): Buffer;
   /** As `TestMessage.hash`. */
-  readonly hash: string;
+  hash(): string;
 }
 
 /** Any server of the kit that keeps mail. */
 export interface Mailbox {
   delivered(): readonly Delivered[];
+  /** Removes a message for good: fifty of 50 MiB fill a small disk. */
+  drop(message: Delivered): void;
   log(): string;
 }
 
-/** Reads every message below `new` of a Maildir, oldest first by name. */
-export function readMaildir(folder: string): readonly Delivered[] {
+const HEAD = 8_192;
+
+/** The messages below `new` of a Maildir; each file's head is read once. */
+export function openMaildir(folder: string): Pick<Mailbox, 'delivered' | 'drop'> {
+  const known = new Map<string, Delivered>();
   const fresh = join(folder, 'new');
-  if (!existsSync(fresh)) return [];
-  return readdirSync(fresh)
-    .sort()
-    .map((name) => asDelivered(readFileSync(join(fresh, name))));
+  const read = (name: string): Delivered => {
+    const message = known.get(name) ?? fromFile(name, join(fresh, name));
+    known.set(name, message);
+    return message;
+  };
+  return {
+    delivered: () => (existsSync(fresh) ? readdirSync(fresh).sort().map(read) : []),
+    drop: ({ name }) => {
+      known.delete(name);
+      rmSync(join(fresh, name));
+    },
+  };
 }
 
-export function asDelivered(octets: Buffer): Delivered {
-  return { octets, hash: bodyHash(octets) };
+function fromFile(name: string, path: string): Delivered {
+  const head = Buffer.alloc(HEAD);
+  const file = openSync(path, 'r');
+  const length = readSync(file, head, 0, HEAD, 0);
+  closeSync(file);
+  const octets = (): Buffer => readFileSync(path);
+  return { name, head: head.subarray(0, length), octets, hash: () => bodyHash(octets()) };
+}
+
+/** The same for a message that was kept in memory. */
+export function fromOctets(name: string, octets: Buffer): Delivered {
+  return { name, head: octets.subarray(0, HEAD), octets: () => octets, hash: () => bodyHash(octets) };
 }
 
 /** A Maildir that any user may write to. */
@@ -41,20 +78,31 @@ export function makeMaildir(folder: string): string {
 }
 
 /** Waits for the message to be in the mailbox, found by its Message-Id; throws with the server's log if not. */
-export async function awaitMail(
+export function awaitMail(
   mailbox: Mailbox,
   message: Pick<TestMessage, 'id'>,
-  timeoutMs = 20_000,
+  timeoutMs?: number,
 ): Promise<Delivered> {
   const id = Buffer.from(`<${message.id}>`);
-  return until('mail', () => mailbox.delivered().find((mail) => mail.octets.includes(id)), timeoutMs).catch(
-    (error: Error) => {
-      throw new Error(`${error.message}; the server says:\n${mailbox.log().slice(-4_000)}`);
-    },
-  );
+  return awaitOne(mailbox, (mail) => mail.head.includes(id), timeoutMs);
 }
 
-/** Waits for the mailbox to hold more than `before` messages, for clients that write the message themselves. */
-export async function awaitAnother(mailbox: Mailbox, before: number, timeoutMs = 20_000): Promise<Delivered> {
-  return until('another mail', () => mailbox.delivered()[before], timeoutMs);
+/** Waits for a message that is not among those; for clients that write the message themselves. */
+export function awaitAnother(
+  mailbox: Mailbox,
+  before: readonly Delivered[],
+  timeoutMs?: number,
+): Promise<Delivered> {
+  const names = new Set(before.map(({ name }) => name));
+  return awaitOne(mailbox, ({ name }) => !names.has(name), timeoutMs);
+}
+
+function awaitOne(
+  mailbox: Mailbox,
+  wanted: (mail: Delivered) => boolean,
+  timeoutMs = 30_000,
+): Promise<Delivered> {
+  return until('mail', () => mailbox.delivered().find(wanted), timeoutMs).catch((error: Error) => {
+    throw new Error(`${error.message}; the server says:\n${mailbox.log().slice(-4_000)}`);
+  });
 }

@@ -7,7 +7,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeMaildir, readMaildir } from './maildir';
+import { makeMaildir, openMaildir } from './maildir';
 import { peerPath } from './peers';
 import { freePort, scratch } from './process';
 import { startSandbox } from './sandbox';
@@ -40,5 +40,5 @@ match from any for domain "dest.example" action "inbox"
   });
   const log = daemon.output;
   const stop = await listening('OpenSMTPD', daemon, { port, folder, log });
-  return { host: '127.0.0.1', port, delivered: () => readMaildir(maildir), log, stop };
+  return { host: '127.0.0.1', port, ...openMaildir(maildir), log, stop };
 }

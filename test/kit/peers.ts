@@ -3,9 +3,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The folder of the unpacked packages, one subfolder each; `EHLOWIRE_PEERS` overrides. */
+/** The folder of the unpacked packages, one subfolder each; `LAB_PEERS` overrides. */
 export function peersFolder(): string {
-  return process.env['EHLOWIRE_PEERS'] ?? '/var/cache/ehlowire-lab/peers';
+  return process.env['LAB_PEERS'] ?? '/var/cache/ehlowire-lab/peers';
 }
 
 /** The path of a file of an unpacked package, whether it is there or not. */

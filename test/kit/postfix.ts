@@ -3,7 +3,7 @@
 import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { selfSigned, type SelfSigned } from './selfsigned';
-import { makeMaildir, readMaildir } from './maildir';
+import { makeMaildir, openMaildir } from './maildir';
 import { freePort, run, scratch } from './process';
 import { startSandbox } from './sandbox';
 import { listening, type Server } from './server';
@@ -15,6 +15,8 @@ export interface PostfixOptions {
   readonly greetBanner?: string;
   /** What postscreen does to a client that talks before its turn; default enforce. */
   readonly greetAction?: 'enforce' | 'drop' | 'ignore';
+  /** Further addresses, `host:port`, of smtpd and of postscreen. */
+  readonly alsoAt?: { readonly smtpd?: readonly string[]; readonly postscreen?: readonly string[] };
   /** Further lines of main.cf, `name = value`. */
   readonly settings?: readonly string[];
 }
@@ -37,7 +39,13 @@ export async function startPostfix(options: PostfixOptions = {}): Promise<Postfi
   await makeFolders(folder);
   const configuration = join(folder, 'etc');
   writeFileSync(join(configuration, 'main.cf'), mainCf(folder, options, await selfSigned()));
-  writeFileSync(join(configuration, 'master.cf'), masterCf(`${host}:${port}`, `${host}:${postscreenPort}`));
+  writeFileSync(
+    join(configuration, 'master.cf'),
+    masterCf(
+      [`${host}:${port}`, ...(options.alsoAt?.smtpd ?? [])],
+      [`${host}:${postscreenPort}`, ...(options.alsoAt?.postscreen ?? [])],
+    ),
+  );
   const master = startSandbox({
     folder,
     // Without it a switched-off log service at start would send the first lines to the system's log.
@@ -46,7 +54,7 @@ export async function startPostfix(options: PostfixOptions = {}): Promise<Postfi
   });
   const log = (): string => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '') + master.output();
   const stop = await listening('Postfix', master, { port, folder, log });
-  return { host, port, postscreenPort, configuration, delivered: () => readMaildir(maildir), log, stop };
+  return { host, port, postscreenPort, configuration, ...openMaildir(maildir), log, stop };
 }
 
 // master(8) creates none of them, `postfix check` does and touches the system's own folders as well.
@@ -112,9 +120,12 @@ function mainCf(folder: string, options: PostfixOptions, tls: SelfSigned): strin
   ].join('\n');
 }
 
-function masterCf(smtpd: string, postscreen: string): string {
-  return `${smtpd} inet n - n - - smtpd
-${postscreen} inet n - n - 1 postscreen
+function masterCf(smtpd: readonly string[], postscreen: readonly string[]): string {
+  const services = [
+    ...smtpd.map((address) => `${address} inet n - n - - smtpd`),
+    ...postscreen.map((address) => `${address} inet n - n - 1 postscreen`),
+  ];
+  return `${services.join('\n')}
 smtpd pass - - n - - smtpd
 dnsblog unix - - n - 0 dnsblog
 tlsproxy unix - - n - 0 tlsproxy

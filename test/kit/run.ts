@@ -59,7 +59,7 @@ async function runLab(files: readonly string[], report: Report): Promise<void> {
   if (files.length === 0) return;
   const made = makeNamespace(`ehlowire-${process.pid}`);
   if (typeof made === 'string') {
-    const options = { timeoutMs: LAB_MS, environment: { EHLOWIRE_LAB: '', EHLOWIRE_LAB_WITHOUT: made } };
+    const options = { timeoutMs: LAB_MS, environment: { LAB: '', LAB_WITHOUT: made } };
     for (const path of files) report(path, await runTestFile(path, options));
     return;
   }
@@ -72,7 +72,7 @@ async function runInside(namespace: Namespace, path: string): Promise<Verdict> {
   const options: TestFileOptions = {
     timeoutMs: LAB_MS,
     within: namespace.within,
-    environment: { EHLOWIRE_LAB: 'namespace' },
+    environment: { LAB: 'namespace' },
   };
   const verdict = await runTestFile(path, options);
   const left = namespace.sweep();

@@ -2,7 +2,7 @@
 
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { asDelivered, type Delivered, type Mailbox } from './maildir';
+import { fromOctets, type Delivered, type Mailbox } from './maildir';
 
 /** Strings are latin1: one character, one octet. */
 export type Step =
@@ -50,6 +50,7 @@ export async function startScripted(options: ScriptedOptions): Promise<Scripted>
   const { steps, mail = true, keywords = KEYWORDS, host = '127.0.0.1', port = 0 } = options;
   const talks: Talk[] = [];
   const mails: Delivered[] = [];
+  let kept = 0;
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const talk = createTalk(socket, talks.length);
     talks.push(talk);
@@ -57,7 +58,9 @@ export async function startScripted(options: ScriptedOptions): Promise<Scripted>
     void play(talk, script)
       .then((goOn) => {
         talk.early = Buffer.concat(talk.chunks);
-        return goOn && mail ? serve(talk, keywords, (octets) => mails.push(asDelivered(octets))) : undefined;
+        return goOn && mail
+          ? serve(talk, keywords, (octets) => mails.push(fromOctets(String(kept++), octets)))
+          : undefined;
       })
       .catch((error: unknown) => {
         talk.lines.push(`! ${error instanceof Error ? error.message : String(error)}`);
@@ -72,6 +75,7 @@ export async function startScripted(options: ScriptedOptions): Promise<Scripted>
     host,
     port: (server.address() as AddressInfo).port,
     delivered: () => mails,
+    drop: (mail) => void mails.splice(mails.indexOf(mail), 1),
     log: () => talks.flatMap((talk) => talk.lines.map((line) => `${talk.number} ${line}`)).join('\n'),
     connections: () => talks.map(seen),
     stop: async () => {

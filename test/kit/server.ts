@@ -22,10 +22,14 @@ export async function listening(
     discard(folder);
   };
   try {
-    await until(`${name} to start`, async () => {
-      if (daemon.process.exitCode !== null) throw new Error(`${name} ended:\n${log()}`);
-      return (await isOpen('127.0.0.1', port)) || undefined;
-    });
+    await until(
+      `${name} to start`,
+      async () => {
+        if (daemon.process.exitCode !== null) throw new Error(`${name} ended:\n${log()}`);
+        return (await isOpen('127.0.0.1', port)) || undefined;
+      },
+      30_000,
+    );
   } catch (error) {
     await stop();
     throw error;

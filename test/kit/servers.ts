@@ -1,5 +1,6 @@
 // All real servers of the lab, one table, started together.
 
+import { CLIENTS, type Client } from './clients';
 import { startExim } from './exim';
 import { startHaraka } from './haraka';
 import { missing, type Need } from './lab';
@@ -18,6 +19,29 @@ export interface ServerRow {
   readonly keeps8Bit: boolean;
 }
 
+/** A client and a server that understand one another, with or without STARTTLS. */
+export interface Pairing {
+  readonly name: string;
+  readonly client: Client;
+  readonly server: ServerRow;
+  readonly starttls: boolean;
+  readonly needs: readonly Need[];
+}
+
+/** Every client with every server, as far as both can. */
+export function pairings(): readonly Pairing[] {
+  return SERVERS.flatMap((server) =>
+    CLIENTS.filter((client) => client.bdat !== true || server.chunking).flatMap((client) =>
+      [false, true]
+        .filter((tls) => (tls ? client.tls !== 'plain' && server.starttls : client.tls !== 'only'))
+        .map((starttls) => {
+          const name = `${client.name} to ${server.name}${starttls ? ', STARTTLS' : ''}`;
+          return { name, client, server, starttls, needs: [...client.needs, ...server.needs] };
+        }),
+    ),
+  );
+}
+
 export const SERVERS: readonly ServerRow[] = [
   { name: 'postfix', needs: ['postfix'], starttls: true, chunking: true, keeps8Bit: true },
   { name: 'postscreen', needs: ['postfix'], starttls: true, chunking: true, keeps8Bit: true },
@@ -34,6 +58,7 @@ export interface Target {
 
 export interface Servers {
   named(name: ServerRow['name']): Target;
+  has(name: ServerRow['name']): boolean;
   stop(): Promise<void>;
 }
 
@@ -70,6 +95,7 @@ export async function startServers(options: { readonly greetWait?: number } = {}
     throw failed.reason;
   }
   return {
+    has: (name) => targets.has(name),
     named: (name) => {
       const target = targets.get(name);
       if (target === undefined) throw new Error(`${name} was not started`);

@@ -3,7 +3,7 @@
 import { freePort, scratch, start } from './process';
 import { listening, type Server } from './server';
 
-export type Sink = Omit<Server, 'delivered'>;
+export type Sink = Omit<Server, 'delivered' | 'drop'>;
 
 /** `args` go before the address, as in `['-w', '1']`. */
 export async function startSink(args: readonly string[] = []): Promise<Sink> {

@@ -1,0 +1,73 @@
+// `ehlowire relay` as a user starts it: the launcher, a child process, a log file.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { discard, freePort, scratch, start, until, type Outcome } from './process';
+
+/** A line of the event log: the vocabulary of the design, section 5. */
+export interface LogLine {
+  readonly event: string;
+  readonly [field: string]: unknown;
+}
+
+export interface Relayed {
+  readonly pid: number;
+  /** Where clients connect, in the order of the upstreams. */
+  readonly ports: readonly number[];
+  /** What the log says by now. */
+  events(): readonly LogLine[];
+  /** Standard output and standard error: empty where nothing went wrong. */
+  output(): string;
+  /** SIGTERM: ends when its connections have ended. */
+  stop(): Promise<Outcome>;
+  /** Removes the log. */
+  discard(): void;
+}
+
+/** Starts the relay with a pair of `--listen` and `--upstream` for each upstream, `host:port`. */
+export async function startRelay(
+  upstreams: readonly string[],
+  args: readonly string[] = [],
+): Promise<Relayed> {
+  const folder = scratch('relay');
+  const log = join(folder, 'events');
+  const ports: number[] = [];
+  const pairs: string[] = [];
+  for (const upstream of upstreams) {
+    const port = await freePort();
+    ports.push(port);
+    pairs.push('--listen', `127.0.0.1:${port}`, '--upstream', upstream);
+  }
+  const launcher = join(__dirname, '../../ehlowire');
+  const child = start(launcher, ['relay', ...pairs, '--log', log, ...args]);
+  const events = (): readonly LogLine[] => {
+    const text = existsSync(log) ? readFileSync(log, 'utf8') : '';
+    // The last piece is a line that is being written, or nothing.
+    return text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as LogLine);
+  };
+  try {
+    // Connecting would tell as well, and leave a session in the log.
+    await until(
+      'the relay to listen',
+      () => {
+        if (child.process.exitCode !== null) throw new Error(`the relay ended: ${child.output()}`);
+        return events().filter(({ event }) => event === 'listening').length === upstreams.length || undefined;
+      },
+      30_000,
+    );
+  } catch (error) {
+    await child.stop('SIGKILL');
+    throw error;
+  }
+  return {
+    pid: child.pid,
+    ports,
+    events,
+    output: child.output,
+    stop: () => child.stop(),
+    discard: () => discard(folder),
+  };
+}
