@@ -98,6 +98,8 @@ export interface WireOptions {
 export function openWire(at: number, options: WireOptions = {}): Wire {
   const { client = '198.51.100.7', clientPort = 40_000, server = '203.0.113.5', serverPort = 25 } = options;
   const next = { client: 1_000, server: 900_000 };
+  /** What each side has of the other in order: the acknowledgements behind a loss stand still. */
+  const heard = { client: 900_000, server: 1_000 };
   const ids = { client: 1, server: 1 };
   const frames: { at: number; frame: Uint8Array }[] = [];
   const push = (
@@ -117,14 +119,16 @@ export function openWire(at: number, options: WireOptions = {}): Wire {
       to,
       toPort,
       seq: next[side],
-      ack: flags & 16 ? next[other] : 0,
+      ack: flags & 16 ? heard[side] : 0,
       flags,
       payload,
     };
     const timestamps = [stamp >>> 0, 0] as const;
     if (!lost) frames.push({ at: when, frame: buildFrame({ ...plan, timestamps, ipId: ids[side] }) });
     ids[side] += 1;
+    const before = next[side];
     next[side] += payload.length + (flags & 2 ? 1 : 0) + (flags & 1 ? 1 : 0);
+    if (!lost && heard[other] === before) heard[other] = next[side];
   };
   const none = new Uint8Array(0);
   push('client', at, 2, none, false, at / 1000);

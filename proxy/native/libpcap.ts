@@ -1,0 +1,193 @@
+// libpcap through koffi: live captures. Declarations and typed results; no pointer leaves this file.
+
+import { createRequire } from 'node:module';
+
+/** What libpcap says when it refuses, by its own codes (pcap.h). */
+export type PcapTrouble =
+  | { readonly kind: 'no-koffi' | 'no-libpcap'; readonly text: string }
+  | { readonly kind: 'no-such-device' | 'forbidden' | 'not-up' | 'other'; readonly text: string };
+
+export interface PcapOptions {
+  readonly device: string;
+  /** In the language of pcap-filter(7); the first one that the link type takes is used. */
+  readonly filters: readonly string[];
+  readonly snaplen: number;
+  /** How long the kernel may wait for more frames before it hands over a block. */
+  readonly blockMs: number;
+  /** Octets of the kernel's ring. */
+  readonly ring: number;
+}
+
+/** A frame's facts; its octets are in the handle's `buffer`. */
+export interface PcapFrame {
+  seconds: number;
+  micros: number;
+  captured: number;
+  length: number;
+}
+
+export interface PcapHandle {
+  /** LINKTYPE_ or DLT_: where they differ the reader of frames knows both. */
+  readonly linkType: number;
+  /** Where `next` puts octets; used again by each call. */
+  readonly buffer: Uint8Array;
+  /** Fills `frame` and `buffer`; false where no frame waits, a text where the capture is over. */
+  next(frame: PcapFrame): boolean | string;
+  /** Frames that came, and that found no room in the ring: totals, modulo 2^32. */
+  stats(): { readonly received: number; readonly dropped: number };
+  /** Calls back when frames may be waiting. The answer ends that. */
+  whenReadable(callback: () => void): () => void;
+  close(): void;
+}
+
+type Koffi = typeof import('koffi');
+type Library = ReturnType<typeof declare>;
+
+let library: Library | PcapTrouble | undefined;
+
+/** Opens a device for capture, non-blocking, with the kernel's own time stamps in microseconds. */
+export function openPcap(options: PcapOptions): PcapHandle | PcapTrouble {
+  library ??= load();
+  if ('kind' in library) return library;
+  const lib = library;
+  const error = Buffer.alloc(ERROR_OCTETS);
+  const handle: unknown = lib.create(options.device, error);
+  if (handle === null) return { kind: 'other', text: text(error) };
+  const trouble = activate(lib, handle, options);
+  if (trouble) {
+    lib.close(handle);
+    return trouble;
+  }
+  return wrap(lib, handle, options.snaplen);
+}
+
+function load(): Library | PcapTrouble {
+  let koffi: Koffi;
+  try {
+    koffi = createRequire(__filename)('koffi') as Koffi;
+  } catch (error) {
+    return { kind: 'no-koffi', text: String(error) };
+  }
+  try {
+    return declare(koffi);
+  } catch (error) {
+    return { kind: 'no-libpcap', text: String(error) };
+  }
+}
+
+function declare(koffi: Koffi) {
+  const pcap = koffi.load('libpcap.so.0.8');
+  koffi.opaque('pcap_t');
+  const insns = koffi.struct('bpf_program', { bf_len: 'uint', bf_insns: 'void *' });
+  koffi.struct('pcap_stat', { ps_recv: 'uint', ps_drop: 'uint', ps_ifdrop: 'uint' });
+  return {
+    koffi,
+    insns,
+    create: pcap.func('pcap_t *pcap_create(const char *source, _Out_ uint8_t *errbuf)'),
+    snaplen: pcap.func('int pcap_set_snaplen(pcap_t *p, int snaplen)'),
+    promisc: pcap.func('int pcap_set_promisc(pcap_t *p, int promisc)'),
+    timeout: pcap.func('int pcap_set_timeout(pcap_t *p, int ms)'),
+    ring: pcap.func('int pcap_set_buffer_size(pcap_t *p, int octets)'),
+    activate: pcap.func('int pcap_activate(pcap_t *p)'),
+    nonblock: pcap.func('int pcap_setnonblock(pcap_t *p, int on, _Out_ uint8_t *errbuf)'),
+    compile: pcap.func(
+      'int pcap_compile(pcap_t *p, _Out_ bpf_program *fp, const char *s, int optimize, uint32_t netmask)',
+    ),
+    filter: pcap.func('int pcap_setfilter(pcap_t *p, bpf_program *fp)'),
+    freecode: pcap.func('void pcap_freecode(bpf_program *fp)'),
+    datalink: pcap.func('int pcap_datalink(pcap_t *p)'),
+    fd: pcap.func('int pcap_get_selectable_fd(pcap_t *p)'),
+    next: pcap.func('int pcap_next_ex(pcap_t *p, _Out_ uintptr_t *header, _Out_ uintptr_t *octets)'),
+    stats: pcap.func('int pcap_stats(pcap_t *p, _Out_ pcap_stat *ps)'),
+    error: pcap.func('const char *pcap_geterr(pcap_t *p)'),
+    close: pcap.func('void pcap_close(pcap_t *p)'),
+    // The process itself has it, whatever its C library is called.
+    copy: koffi.load(null).func('void *memcpy(_Out_ uint8_t *to, uintptr_t from, size_t octets)'),
+    long: koffi.sizeof('long'),
+  };
+}
+
+/** Settings, start and filter, in the order that libpcap wants; says what it refused. */
+function activate(lib: Library, handle: unknown, options: PcapOptions): PcapTrouble | undefined {
+  lib.snaplen(handle, options.snaplen);
+  // A mirror port hears what is not for it.
+  lib.promisc(handle, 1);
+  lib.timeout(handle, options.blockMs);
+  lib.ring(handle, options.ring);
+  const status = lib.activate(handle) as number;
+  // Positive ones are warnings.
+  if (status < 0) return { kind: REFUSED[status] ?? 'other', text: String(lib.error(handle)) };
+  const error = Buffer.alloc(ERROR_OCTETS);
+  if (lib.nonblock(handle, 1, error) < 0) return { kind: 'other', text: text(error) };
+  return setFilter(lib, handle, options.filters);
+}
+
+function setFilter(lib: Library, handle: unknown, filters: readonly string[]): PcapTrouble | undefined {
+  const program = {};
+  if (!filters.some((each) => lib.compile(handle, program, each, 1, NETMASK_UNKNOWN) === 0)) {
+    return { kind: 'other', text: String(lib.error(handle)) };
+  }
+  const refused = lib.filter(handle, program) !== 0;
+  const why = refused ? String(lib.error(handle)) : '';
+  lib.freecode(program);
+  return refused ? { kind: 'other', text: why } : undefined;
+}
+
+function wrap(lib: Library, handle: unknown, snaplen: number): PcapHandle {
+  const [headerAt, octetsAt] = [new BigUint64Array(1), new BigUint64Array(1)];
+  const header = new DataView(new ArrayBuffer(2 * lib.long + 8));
+  const headerOctets = new Uint8Array(header.buffer);
+  const buffer = new Uint8Array(snaplen);
+  const long = (at: number): number =>
+    lib.long === 8 ? Number(header.getBigInt64(at, true)) : header.getInt32(at, true);
+  let stop = (): void => undefined;
+  let open = true;
+  return {
+    linkType: lib.datalink(handle) as number,
+    buffer,
+    next(frame) {
+      const got = lib.next(handle, headerAt, octetsAt) as number;
+      if (got === 0) return false;
+      if (got !== 1) return String(lib.error(handle));
+      lib.copy(headerOctets, headerAt[0], headerOctets.length);
+      frame.seconds = long(0);
+      frame.micros = long(lib.long);
+      frame.captured = Math.min(header.getUint32(2 * lib.long, true), snaplen);
+      frame.length = header.getUint32(2 * lib.long + 4, true);
+      lib.copy(buffer, octetsAt[0], frame.captured);
+      return true;
+    },
+    stats() {
+      const stat = {} as { ps_recv?: number; ps_drop?: number };
+      lib.stats(handle, stat);
+      return { received: stat.ps_recv ?? 0, dropped: stat.ps_drop ?? 0 };
+    },
+    whenReadable(callback) {
+      const poll = lib.koffi.node.poll(lib.fd(handle) as number, { readable: true }, callback);
+      stop = () => poll.close();
+      return () => stop();
+    },
+    close() {
+      if (!open) return;
+      open = false;
+      stop();
+      lib.close(handle);
+    },
+  };
+}
+
+function text(error: Buffer): string {
+  return error.toString('utf8', 0, Math.max(0, error.indexOf(0)));
+}
+
+/** PCAP_ERRBUF_SIZE. */
+const ERROR_OCTETS = 256;
+const NETMASK_UNKNOWN = 0xffff_ffff;
+
+/** PCAP_ERROR_… */
+const REFUSED: Readonly<Record<number, 'no-such-device' | 'forbidden' | 'not-up'>> = {
+  [-5]: 'no-such-device',
+  [-8]: 'forbidden',
+  [-9]: 'not-up',
+  [-11]: 'forbidden',
+};

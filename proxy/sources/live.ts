@@ -1,0 +1,142 @@
+// Live capture of an interface: libpcap's ring with the kernel's time stamps, read when it has something.
+
+import type { Micros } from '../../inspect/events';
+import { isKnownLink } from '../../inspect/tcp/link';
+import { now } from '../clock';
+import { createFault, type Fault } from '../fault';
+import { openPcap, type PcapFrame, type PcapHandle, type PcapTrouble } from '../native/libpcap';
+import type { Take } from './frame';
+
+export interface LiveListener {
+  /** One frame; its octets are used again afterwards. */
+  readonly frame: Take;
+  /** Time passed, ten times a second; every frame before `at` has been handed over. */
+  readonly idle: (at: Micros) => void;
+  /** So many frames more found no room in the ring since the last call. */
+  readonly lost: (count: number, at: Micros) => void;
+  /** The capture is over: the interface went away. */
+  readonly failed: (fault: Fault) => void;
+}
+
+export interface LiveSource {
+  start(listener: LiveListener): void;
+  /** Hands over what is left and ends. No call of the listener comes after it. */
+  close(): void;
+}
+
+/**
+ * Opens an interface by name, or `any`. Faults: `interface-unknown`, `capture-forbidden`, `library-missing`,
+ * `link-unknown`, `capture-failed`.
+ */
+export function openLive(name: string, filters: readonly string[]): LiveSource | Fault {
+  const handle = openPcap({ device: name, filters, snaplen: SNAPLEN, blockMs: BLOCK_MS, ring: RING });
+  if ('kind' in handle) return faultOf(name, handle);
+  if (!isKnownLink(handle.linkType)) {
+    handle.close();
+    return createFault('link-unknown', `${name}: link type ${handle.linkType}`);
+  }
+  return createLive(name, handle);
+}
+
+/**
+ * What the kernel lets through: these TCP ports, also behind one or two VLAN tags. `vlan` moves where the words
+ * behind it look, so the plain case comes first (pcap-filter(7)). Link types without tags refuse the first text
+ * and take the second.
+ */
+export function portFilters(ports: readonly number[]): readonly string[] {
+  const plain = `tcp and (${ports.map((port) => `port ${port}`).join(' or ')})`;
+  return [`(${plain}) or (vlan and ((${plain}) or (vlan and ${plain})))`, plain];
+}
+
+function createLive(name: string, handle: PcapHandle): LiveSource {
+  const frame: PcapFrame = { seconds: 0, micros: 0, captured: 0, length: 0 };
+  let listener: LiveListener | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let dropped = 0;
+  /** Takes what waits, up to `most`, so that signals and output have their turn; says whether that was all. */
+  const drain = (most: number): boolean => {
+    for (let count = 0; count < most && listener; count += 1) {
+      const got = handle.next(frame);
+      if (got === false) return true;
+      if (got !== true) {
+        fail(createFault('capture-failed', name, { mend: got }));
+        return true;
+      }
+      const octets = handle.buffer.subarray(0, frame.captured);
+      listener.frame(handle.linkType, octets, frame.seconds * 1e6 + frame.micros, frame.length);
+    }
+    return listener === undefined;
+  };
+  const count = (): void => {
+    const total = handle.stats().dropped;
+    const more = (total - dropped) >>> 0;
+    dropped = total;
+    if (more > 0) listener?.lost(more, now());
+  };
+  const stop = (): void => {
+    clearInterval(timer);
+    listener = undefined;
+    handle.close();
+  };
+  const fail = (fault: Fault): void => {
+    const told = listener;
+    stop();
+    told?.failed(fault);
+  };
+  const tick = (): void => {
+    // What the kernel has stamped before `at` is out of its block by now.
+    const at = now() - BEHIND;
+    if (drain(BATCH)) listener?.idle(at);
+    if (listener) count();
+  };
+  return {
+    start(given) {
+      listener = given;
+      handle.whenReadable(() => void drain(BATCH));
+      timer = setInterval(tick, TICK_MS);
+    },
+    close() {
+      if (!listener) return handle.close();
+      drain(Number.POSITIVE_INFINITY);
+      if (listener) count();
+      stop();
+    },
+  };
+}
+
+function faultOf(name: string, trouble: PcapTrouble): Fault {
+  const { kind, text } = trouble;
+  switch (kind) {
+    case 'no-koffi':
+      return createFault('library-missing', 'koffi', { mend: KOFFI, cause: text });
+    case 'no-libpcap':
+      return createFault('library-missing', 'libpcap', { mend: LIBPCAP, cause: text });
+    case 'no-such-device':
+      return createFault('interface-unknown', name);
+    case 'forbidden':
+      return createFault('capture-forbidden', name);
+    case 'not-up':
+      return createFault('capture-failed', name, { mend: `the interface is down: ip link set ${name} up` });
+    default:
+      return createFault('capture-failed', name, { mend: text });
+  }
+}
+
+const KOFFI = 'live captures need it: npm install koffi (it was left out, or has no build for this machine)';
+const LIBPCAP = 'live captures need it: apt install libpcap0.8';
+
+/**
+ * Frames are taken whole, message bulk too. Cutting them would save copies of 64 KiB (GRO), and lose the
+ * end-of-data dot: it is in a message's last segment, which may be as large as any, and a filter can cut only
+ * tails. What it costs is in bench/README.md.
+ */
+const SNAPLEN = 65_536 + 256;
+
+/** A block that is not full is handed over after this; the frames' times are the kernel's and do not suffer. */
+const BLOCK_MS = 10;
+/** A quarter of a second of a gigabit. */
+const RING = 32 * 1024 * 1024;
+const TICK_MS = 100;
+const BEHIND: Micros = 50_000;
+/** Frames of one turn: some 20 ms of work. */
+const BATCH = 2_000;
