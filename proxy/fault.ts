@@ -161,6 +161,11 @@ const CATALOGUE = {
     what: 'cannot write log',
     mend: 'check that the directory exists and may be written',
   },
+  'evidence-unwritable': {
+    exit: 1,
+    what: 'cannot write evidence',
+    mend: 'check that the folder exists and may be written',
+  },
   'log-closed': {
     exit: 1,
     what: 'log closed',

@@ -1,0 +1,47 @@
+// The cut: what of each recorded frame goes into a file that is sent to other people.
+
+import type { Direction } from '../../inspect/events';
+import type { RecordedFrame } from './recording';
+import type { Visible } from './visible';
+
+/** How many octets of each frame may be written: its headers, and its payload up to the first hidden octet. */
+export function cutFrames(frames: readonly RecordedFrame[], visible: Visible): number[] {
+  const kept = frames.map((frame) => {
+    const start = frame.start;
+    return visible.shown(frame.from, { start, end: start + frame.octets.length - frame.payloadAt });
+  });
+  const unsure = { client: new Set<number>(), server: new Set<number>() };
+  findDisagreement(frames, kept, unsure);
+  return frames.map((frame, i) => {
+    const shown = kept[i] ?? 0;
+    for (let n = 0; n < shown; n += 1) {
+      if (unsure[frame.from].has(frame.start + n)) return frame.payloadAt + n;
+    }
+    return frame.payloadAt + shown;
+  });
+}
+
+/**
+ * The events tell of the copy that was read. Another copy of the same octets may hold anything: where copies
+ * differ, neither is shown, unless all that one has for it is the mask of a middlebox.
+ */
+function findDisagreement(
+  frames: readonly RecordedFrame[],
+  kept: readonly number[],
+  unsure: Record<Direction, Set<number>>,
+): void {
+  const seen = { client: new Map<number, number>(), server: new Map<number, number>() };
+  frames.forEach(({ from, start, octets, payloadAt }, i) => {
+    for (let n = 0; n < (kept[i] ?? 0); n += 1) {
+      const octet = octets[payloadAt + n] ?? 0;
+      if (octet === MASK_WORD || octet === MASK_GREETING) continue;
+      const before = seen[from].get(start + n);
+      if (before === undefined) seen[from].set(start + n, octet);
+      else if (before !== octet) unsure[from].add(start + n);
+    }
+  });
+}
+
+/** `X` over words, `*` over greetings (Cisco). */
+const MASK_WORD = 0x58;
+const MASK_GREETING = 0x2a;

@@ -1,0 +1,212 @@
+// Evidence: for every connection with a verdict a capture that may be sent to others, and a page that explains it.
+
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Micros, VerdictEvent } from '../../inspect/events';
+import type { SegmentSessionEvent } from '../../inspect/inspector';
+import type { Tracked, TrackerNews } from '../../inspect/tracker';
+import { formatTime } from '../clock';
+import { createFault, errno, isFault, type Fault } from '../fault';
+import { readVersion } from '../version';
+import { cutFrames } from './cut';
+import { pageOf } from './page';
+import { pcapngOf } from './pcapng';
+import { createRecording, type Recording } from './recording';
+import { createVisible, type Visible } from './visible';
+import { withoutNames } from './wording';
+
+export interface EvidenceOptions {
+  readonly folder: string;
+  /** Connections that are written at the most; default 1000. */
+  readonly most?: number;
+  /** Octets of frames held for all connections together; default 256 MiB. */
+  readonly memory?: number;
+  /** Record only these (`Tracked.id`): the second pass over a file whose first found them. Default: all. */
+  readonly only?: ReadonlySet<number>;
+}
+
+/** A frame as the tracker was given it, before its octets are used again. */
+export interface Frame {
+  readonly linkType: number;
+  readonly octets: Uint8Array;
+  /** Octets on the wire. */
+  readonly length: number;
+}
+
+export interface EvidenceCounts {
+  /** Connections written: two files each. */
+  readonly written: number;
+  /** Connections with a verdict that were not: over `most`, out of memory, or a folder that takes nothing. */
+  readonly leftOut: number;
+}
+
+export interface EvidenceWriter {
+  /** What the tracker made of a frame, or of time: call it behind each call of the tracker, with the frame if there was one. */
+  take(news: readonly TrackerNews[], frame?: Frame): void;
+  /** The first thing that went wrong with the folder; the analysis goes on without evidence. */
+  readonly fault: Fault | undefined;
+  readonly counts: EvidenceCounts;
+}
+
+/** Makes the folder. Fault: `evidence-unwritable`. */
+export function openEvidence(options: EvidenceOptions): EvidenceWriter | Fault {
+  const { folder, most = MOST, memory = MEMORY, only } = options;
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o750 });
+  } catch (cause) {
+    return unwritable(folder, cause);
+  }
+  const state: State = {
+    folder,
+    most,
+    memory,
+    open: new Map(),
+    held: 0,
+    fault: undefined,
+    counts: { written: 0, leftOut: 0 },
+  };
+  return {
+    take(news, frame) {
+      for (const each of news) {
+        if (only === undefined || only.has(each.connection.id)) follow(state, each, each.segment && frame);
+      }
+    },
+    get fault() {
+      return state.fault;
+    },
+    counts: state.counts,
+  };
+}
+
+interface Case {
+  readonly recording: Recording;
+  readonly visible: Visible;
+  readonly verdicts: VerdictEvent[];
+  session: SegmentSessionEvent | undefined;
+}
+
+interface State {
+  readonly folder: string;
+  readonly most: number;
+  readonly memory: number;
+  readonly open: Map<number, Case>;
+  /** Octets in all recordings. */
+  held: number;
+  fault: Fault | undefined;
+  readonly counts: { written: number; leftOut: number };
+}
+
+function follow(state: State, news: TrackerNews, frame: Frame | undefined): void {
+  const { connection, segment, events, ended } = news;
+  const own = state.open.get(connection.id) ?? begin(state, connection);
+  const before = own.recording.size;
+  if (frame && segment && state.held < state.memory) {
+    const { view } = connection.inspector;
+    const start = view[segment.from].stream.offsetOf(segment.segment.seq);
+    own.recording.add({ ...frame, ...segment, start });
+  }
+  for (const event of events) {
+    own.visible.see(event);
+    if (event.kind === 'session') own.session = event as SegmentSessionEvent;
+    if (event.kind !== 'verdict') continue;
+    if (own.verdicts.length < VERDICTS) own.verdicts.push(event);
+    const name = `${event.verdict} (${event.certainty})`;
+    for (const each of event.evidence) own.recording.mark(each, `${name}: ${withoutNames(each.note)}`);
+  }
+  state.held += own.recording.size - before;
+  if (!ended) return;
+  state.open.delete(connection.id);
+  state.held -= own.recording.size;
+  if (own.verdicts.length > 0) finish(state, connection, own);
+}
+
+function begin(state: State, { id, inspector }: Tracked): Case {
+  const own: Case = {
+    recording: createRecording(),
+    visible: createVisible({ midStream: inspector.view.client.syn === undefined }),
+    verdicts: [],
+    session: undefined,
+  };
+  state.open.set(id, own);
+  return own;
+}
+
+function finish(state: State, connection: Tracked, own: Case): void {
+  const { counts, most, folder } = state;
+  if (state.fault || counts.written >= most || own.recording.frames.length === 0) {
+    counts.leftOut += 1;
+    return;
+  }
+  const name = nameOf(connection, own.verdicts);
+  const { capture, page } = filesOf(connection, own, name);
+  const fault =
+    write(join(folder, `${name}.pcapng`), capture) ?? write(join(folder, `${name}.md`), Buffer.from(page));
+  if (isFault(fault)) {
+    state.fault = fault;
+    counts.leftOut += 1;
+  } else counts.written += 1;
+}
+
+function filesOf(connection: Tracked, own: Case, name: string): { capture: Uint8Array; page: string } {
+  const { recording, visible, verdicts, session } = own;
+  const { frames, omitted } = recording;
+  const cut = cutFrames(frames, visible);
+  const version = readVersion();
+  const summary = verdicts.map(
+    (each) => `${each.verdict} (${each.certainty}): ${withoutNames(each.summary)}`,
+  );
+  const capture = pcapngOf(
+    `ehlowire ${version}`,
+    summary.join('\n'),
+    frames.map((frame, i) => ({ ...frame, octets: frame.octets.subarray(0, cut[i]) })),
+  );
+  const { client, server, inspector } = connection;
+  const { started, rtt } = inspector.view;
+  const page = pageOf({
+    file: `${name}.pcapng`,
+    ...{ frames, omitted, client, server, started, rtt, verdicts, version },
+    phases: (session?.phases ?? []).map(([phase, since, took, code]) =>
+      code === undefined ? [phase, since, took] : [phase, since, took, code],
+    ),
+    retransmits: session?.retransmits ?? { client: 0, server: 0 },
+  });
+  return { capture, page };
+}
+
+/** `20260504T030201.000123Z-198.51.100.7-40000-ehlo-dropped`: sorted by time, safe in every shell. */
+function nameOf({ client, inspector }: Tracked, verdicts: readonly VerdictEvent[]): string {
+  const time = compact(inspector.view.started);
+  const address = client.address.replace(/[^0-9a-fA-F.]/g, '-');
+  return `${time}-${address}-${client.port}-${verdicts[0]?.verdict ?? 'connection'}`;
+}
+
+function compact(at: Micros): string {
+  return formatTime(at).replace(/[-:]/g, '');
+}
+
+/** Whole or not at all, and never through somebody's symbolic link. */
+function write(path: string, octets: Uint8Array): Fault | undefined {
+  const half = `${path}.${process.pid}.part`;
+  try {
+    writeFileSync(half, octets, { flag: 'wx', mode: 0o640 });
+    renameSync(half, path);
+    return undefined;
+  } catch (cause) {
+    rmSync(half, { force: true });
+    return unwritable(path, cause);
+  }
+}
+
+function unwritable(path: string, cause: unknown): Fault {
+  const code = errno(cause);
+  const full = code === 'ENOSPC' || code === 'EDQUOT';
+  return createFault('evidence-unwritable', path, {
+    cause,
+    ...(full && { mend: 'the disk is full: make room' }),
+  });
+}
+
+const MOST = 1_000;
+const MEMORY = 256 * 1024 * 1024;
+/** Of one connection; a page shows no more. */
+const VERDICTS = 16;

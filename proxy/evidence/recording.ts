@@ -1,0 +1,134 @@
+// One connection's frames while it is not known yet whether they will be evidence: few, small, in order.
+
+import type { Direction, Evidence, Micros } from '../../inspect/events';
+import { FLAG, type Segment } from '../../inspect/tcp/segment';
+import { flagNames } from '../../inspect/tcp/view';
+
+/** A frame as it was captured, and where its payload lies in it and in its sender's stream. */
+export interface RecordedFrame {
+  readonly linkType: number;
+  readonly at: Micros;
+  readonly from: Direction;
+  /** Its first octets: all headers, and of the payload what fits the cap. */
+  octets: Uint8Array;
+  /** Where the payload begins. */
+  readonly payloadAt: number;
+  /** Octets of the frame on the wire. */
+  readonly length: number;
+  readonly payloadLength: number;
+  /** Offset of the payload's first octet in the sender's stream. */
+  readonly start: number;
+  readonly segment: Pick<Segment, 'seq' | 'ack' | 'flags' | 'ttl' | 'window' | 'checksum'>;
+  /** One comment for each verdict that it is evidence of. */
+  readonly comments: string[];
+}
+
+/** What a source knows of a frame beside its octets. */
+export interface FrameFacts {
+  readonly linkType: number;
+  readonly octets: Uint8Array;
+  readonly length: number;
+  readonly from: Direction;
+  readonly segment: Segment;
+  /** `stream.offsetOf(segment.seq)` of the sender. */
+  readonly start: number | undefined;
+}
+
+export interface Recording {
+  readonly frames: readonly RecordedFrame[];
+  /** Frames that found no room. */
+  readonly omitted: number;
+  /** Octets held. */
+  readonly size: number;
+  add(facts: FrameFacts): void;
+  /** Marks the frame that this is about; tells whether it is still there. */
+  mark(evidence: Evidence, comment: string): boolean;
+}
+
+export function createRecording(): Recording {
+  const head: RecordedFrame[] = [];
+  let tail: RecordedFrame[] = [];
+  let omitted = 0;
+  let size = 0;
+  const syn: Partial<Record<Direction, number>> = {};
+  return {
+    get frames() {
+      return [...head, ...tail];
+    },
+    get omitted() {
+      return omitted;
+    },
+    get size() {
+      return size;
+    },
+    add(facts) {
+      const { from, segment } = facts;
+      if (segment.flags & FLAG.syn) {
+        // Another beginning: what the offsets so far meant is no longer sure.
+        if (syn[from] !== undefined && syn[from] !== segment.seq) strip([...head, ...tail], from);
+        syn[from] = segment.seq;
+      }
+      const frame = recorded(facts);
+      size += frame.octets.length;
+      if (head.length < HEAD) return void head.push(frame);
+      tail.push(frame);
+      if (tail.length < 2 * TAIL) return;
+      const old = tail.slice(0, TAIL).filter(({ comments }) => comments.length === 0);
+      omitted += old.length;
+      size -= old.reduce((sum, { octets }) => sum + octets.length, 0);
+      tail = tail.filter((each, i) => i >= TAIL || each.comments.length > 0);
+    },
+    mark(evidence, comment) {
+      const frame = findFrame(tail, evidence) ?? findFrame(head, evidence);
+      if (frame && frame.comments.length < COMMENTS && !frame.comments.includes(comment)) {
+        frame.comments.push(comment);
+      }
+      return frame !== undefined;
+    },
+  };
+}
+
+/** The frame that a piece of evidence is about. */
+export function findFrame<T extends RecordedFrame>(frames: readonly T[], evidence: Evidence): T | undefined {
+  return frames.find(
+    ({ at, from, payloadLength, segment }) =>
+      at === evidence.at &&
+      from === evidence.from &&
+      payloadLength === evidence.length &&
+      flagNames(segment.flags) === evidence.flags,
+  );
+}
+
+function recorded({ linkType, octets, length, from, segment, start }: FrameFacts): RecordedFrame {
+  // The payload is a view of the frame: that is where it lies. If it is not, nothing of it may be kept.
+  const own = segment.payload.buffer === octets.buffer;
+  const payloadAt = own ? segment.payload.byteOffset - octets.byteOffset : 0;
+  const useless = !own || start === undefined || segment.payload.length > PAYLOAD;
+  const kept = useless || segment.flags & (FLAG.rst | FLAG.syn) ? 0 : segment.payload.length;
+  const { seq, ack, flags, ttl, window, checksum, at } = segment;
+  return {
+    linkType,
+    at,
+    from,
+    octets: octets.slice(0, payloadAt + kept),
+    payloadAt,
+    length,
+    payloadLength: segment.length,
+    start: start ?? 0,
+    segment: { seq, ack, flags, ttl, window, checksum },
+    comments: [],
+  };
+}
+
+function strip(frames: readonly RecordedFrame[], from: Direction): void {
+  for (const frame of frames) {
+    if (frame.from === from) frame.octets = frame.octets.slice(0, frame.payloadAt);
+  }
+}
+
+/** Octets of payload of a frame that is kept with any: a pipelined group of 10 RCPTs; bulk is larger. */
+const PAYLOAD = 1_024;
+/** Frames at the beginning and at the end of a connection that are kept; a plain session has some 40. */
+const HEAD = 200;
+const TAIL = 100;
+const COMMENTS = 8;

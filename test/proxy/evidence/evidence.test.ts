@@ -1,0 +1,276 @@
+// Evidence files: what a vendor's engineer opens, and what nobody must find in them.
+
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { openEvidence } from '../../../proxy/evidence/evidence';
+import { isFault } from '../../../proxy/fault';
+import { FLAG } from '../../../inspect/tcp/segment';
+import { advance } from '../../../inspect/tcp/seq';
+import { packetise, type Sent } from '../../inspect/tcp/packetise';
+import type { Turn } from '../../inspect/smtp/transcript';
+import { skip } from '../../kit/lab';
+import { scratch } from '../../kit/process';
+import { record } from './frames';
+
+/** Stands wherever content or a credential is. */
+const HIDDEN = 'S3CR3T';
+
+const DIALOGUE: readonly Turn[] = [
+  ['S', '220 mx.example ESMTP\r\n'],
+  ['C', 'EHLO client.example\r\n'],
+  ['S', '250-mx.example\r\n250-AUTH LOGIN PLAIN\r\n250 CHUNKING\r\n'],
+  ['C', `AUTH PLAIN ${HIDDEN}\r\n`],
+  ['S', `535 5.7.8 no ${HIDDEN}\r\n`],
+  ['C', 'AUTH LOGIN\r\n'],
+  ['S', `334 ${HIDDEN}\r\n`],
+  ['C', `${HIDDEN}\r\n`],
+  ['S', '334 UGFzc3dvcmQ6\r\n'],
+  ['C', `MAIL FROM:<${HIDDEN}>\r\n`],
+  ['S', `235 2.7.0 hello ${HIDDEN}\r\n`],
+  ['C', 'MAIL FROM:<a@client.example> SIZE=1000\r\n'],
+  ['S', '250 2.1.0 ok\r\n'],
+  ['C', 'RCPT TO:<b@mx.example>\r\n'],
+  ['S', '250 2.1.5 ok\r\n'],
+  ['C', 'DATA\r\n'],
+  ['S', '354 go\r\n'],
+  ['C', `Subject: ${HIDDEN}\r\n\r\nEHLO ${HIDDEN}\r\nMAIL FROM:<${HIDDEN}@x>\r\n`],
+  ['C', `RCPT TO:<${HIDDEN}@x>\r\n\r\nHELP ${HIDDEN}\r\n..\r\n${HIDDEN}\r\n.\r\n`],
+  ['S', '250 2.0.0 queued\r\n'],
+  ['C', 'MAIL FROM:<c@client.example>\r\n'],
+  ['S', '250 2.1.0 ok\r\n'],
+  ['C', `BDAT 52 LAST\r\nEHLO ${HIDDEN}\r\nMAIL FROM:<${HIDDEN}@client.ex>\r\nxx`],
+  ['S', '250 2.0.0 queued\r\n'],
+  ['C', `XEXPS GSSAPI\r\nEHLO ${HIDDEN}\r\n`],
+  ['S', `500 what ${HIDDEN}\r\n`],
+  ['C', `VRFY ${HIDDEN}\r\n`],
+  ['S', `252 2.0.0 ${HIDDEN}\r\n`],
+];
+
+/** An EHLO that never arrives, seen by what comes behind it; the server has nothing more to say. */
+const DROPPED = lostBefore(
+  packetise(DIALOGUE),
+  ({ from, segment }) => from === 'client' && segment.length > 0,
+);
+/** The whole dialogue is there, and the QUIT behind it is lost. */
+const LATE = lostBefore(
+  packetise([...DIALOGUE, ['C', 'QUIT\r\n']]),
+  ({ from, segment }) => from === 'client' && segment.length === 6 && segment.payload[0] === 0x51,
+);
+
+/** Lost before this point and on the way to the server: so that one does not acknowledge it. */
+function lostBefore(sent: readonly Sent[], is: (each: Sent) => boolean): Sent[] {
+  const at = sent.findIndex(is);
+  return sent.filter((each, i) => i < at || (i > at && each.from === 'client'));
+}
+
+function without(sent: readonly Sent[], is: (each: Sent) => boolean, count: number): Sent[] {
+  let left = count;
+  return sent.filter((each) => !(is(each) && left-- > 0));
+}
+
+test('the files: named by time and client, the octets that prove it and no other', () => {
+  const folder = scratch('evidence');
+  const { counts, fault } = record(LATE, { folder });
+  assert.equal([counts, fault], [{ written: 1, leftOut: 0 }, undefined]);
+  const base = '20231114T221320.000000Z-198.18.0.1-40000-segment-dropped';
+  assert.equal(readdirSync(folder).sort(), [`${base}.md`, `${base}.pcapng`]);
+  const capture = readFileSync(join(folder, `${base}.pcapng`), 'latin1');
+  for (const shown of [
+    'EHLO client.example\r\n',
+    '250-AUTH LOGIN PLAIN\r\n',
+    'DATA\r\n',
+    '354 go\r\n',
+    'BDAT 52 LAST\r\n',
+    'RCPT TO:<b@mx.example>\r\n',
+    '535 ',
+    '334 ',
+    '235 ',
+  ]) {
+    assert.ok(capture.includes(shown), `shows ${JSON.stringify(shown)}`);
+  }
+  for (const hidden of [HIDDEN, 'PLAIN S', 'GSSAPI', 'Subject'])
+    assert.not.ok(capture.includes(hidden), hidden);
+  const page = readFileSync(join(folder, `${base}.md`), 'utf8');
+  for (const hidden of [HIDDEN, 'a@client', 'b@mx', 'undefined', 'NaN'])
+    assert.not.ok(page.includes(hidden), hidden);
+  assert.match(page, /Octets sent and not arrived: \*\*6\*\*/);
+});
+
+test('in doubt nothing: behind a gap the client’s words may be a message', () => {
+  const folder = scratch('evidence');
+  const lost = without(packetise(DIALOGUE), ({ segment }) => segment.payload[0] === 0x44, 1);
+  const late = without(lost, ({ segment }) => segment.length === 17 && segment.payload[0] === 0x45, 1);
+  record([...late], { folder });
+  for (const file of readdirSync(folder)) {
+    assert.not.ok(readFileSync(join(folder, file), 'latin1').includes(HIDDEN), file);
+  }
+});
+
+/** Loss, duplicates, swaps, and copies that hold other octets than those they repeat. */
+function disturb(sent: readonly Sent[], dice: readonly number[]): Sent[] {
+  const out: Sent[] = [];
+  sent.forEach((each, i) => {
+    const roll = dice[i % dice.length] ?? 0;
+    const { segment } = each;
+    if (segment.length > 0 && roll % 11 === 0) return;
+    if (roll % 7 === 0 && out.length > 0) out.splice(out.length - 1, 0, each);
+    else out.push(each);
+    if (segment.length > 1 && roll % 5 === 0)
+      out.push({ ...each, segment: { ...segment, at: segment.at + 300_000 } });
+    if (segment.length > 8 && roll % 13 === 0) {
+      const payload = Uint8Array.from(Buffer.from(HIDDEN.repeat(30).slice(0, segment.length)));
+      out.push({ ...each, segment: { ...segment, payload, at: segment.at + 1 } });
+    }
+    if (segment.length > 4 && roll % 17 === 0) {
+      const payload = segment.payload.subarray(3);
+      out.push({
+        ...each,
+        segment: { ...segment, seq: advance(segment.seq, 3), payload, length: payload.length },
+      });
+    }
+  });
+  return out;
+}
+
+test('property: whatever is lost, repeated, overtaken or forged, nothing hidden is written', () => {
+  const folder = scratch('evidence');
+  let written = 0;
+  const dice = fc.array(fc.nat(1000), { minLength: 1, maxLength: 40 });
+  fc.assert(
+    fc.property(dice, fc.constantFrom(1460, 60, 11), fc.boolean(), (rolls, mss, whole) => {
+      const all = disturb(packetise(DIALOGUE, { mss }), rolls);
+      const sent = whole ? all : all.slice(6);
+      written += record(sent, { folder }).counts.written;
+      for (const file of readdirSync(folder)) {
+        const text = readFileSync(join(folder, file), 'latin1');
+        // Three octets of it would be a leak: segments may cut the word.
+        assert.not.ok(/S3C|3CR|CR3|R3T/.test(text), `${file} ${JSON.stringify(rolls)}`);
+      }
+    }),
+    { numRuns: 300 },
+  );
+  assert.ok(written > 100, `${written} of 300 had a verdict: the property says something`);
+});
+
+test('a masked command shows its mask, and not what the mask left', () => {
+  const folder = scratch('evidence');
+  const turns: readonly Turn[] = [
+    ['S', '220 mx.example ESMTP\r\n'],
+    ['C', `XXXX ${HIDDEN}\r\n`],
+    ['S', '500 5.5.1 what\r\n'],
+  ];
+  record(packetise(turns), { folder });
+  const files = readdirSync(folder).map((file) => readFileSync(join(folder, file), 'latin1'));
+  assert.is(files.length, 2);
+  assert.ok(files.some((text) => text.includes('XXXX')));
+  assert.not.ok(files.some((text) => text.includes(HIDDEN)));
+});
+
+test('an unfinished greeting is shown: it is the evidence', () => {
+  const folder = scratch('evidence');
+  const sent = packetise([['S', '220-mx.example\r\n']], { fin: false });
+  const last = sent[sent.length - 1]?.segment;
+  const first = sent[1]?.segment;
+  if (!last || !first) throw new Error('no segments');
+  const ack = { ...first, seq: advance(first.seq, 17), ack: last.seq, flags: FLAG.ack, at: last.at + 30e6 };
+  record([...sent, { from: 'server', segment: ack }], { folder });
+  const capture = readdirSync(folder).find((file) => file.endsWith('greeting-truncated.pcapng'));
+  assert.ok(capture, readdirSync(folder).join());
+  assert.ok(readFileSync(join(folder, capture ?? ''), 'latin1').includes('220-mx.example\r\n'));
+});
+
+test('a limit on connections; a second pass records only those asked for', () => {
+  assert.equal(record(LATE, { folder: scratch('evidence'), most: 0 }).counts, { written: 0, leftOut: 1 });
+  assert.equal(record(LATE, { folder: scratch('evidence'), memory: 0 }).counts, { written: 0, leftOut: 1 });
+  const none = record(LATE, { folder: scratch('evidence'), only: new Set([7]) });
+  assert.equal(none.counts, { written: 0, leftOut: 0 });
+  assert.equal(record(LATE, { folder: scratch('evidence'), only: new Set([1]) }).counts.written, 1);
+});
+
+test('a folder that is a file, or goes away, or is full: one fault, and the analysis goes on', () => {
+  const folder = scratch('evidence');
+  writeFileSync(join(folder, 'file'), '');
+  const fault = openEvidence({ folder: join(folder, 'file', 'below') });
+  assert.ok(isFault(fault) && fault.code === 'evidence-unwritable');
+  const base = '20231114T221320.000000Z-198.18.0.1-40000-segment-dropped.pcapng';
+  mkdirSync(join(folder, base));
+  const { fault: met, counts } = record(LATE, { folder });
+  assert.is(met?.code, 'evidence-unwritable');
+  assert.equal(counts, { written: 0, leftOut: 1 });
+  assert.equal(
+    readdirSync(folder).filter((file) => file.includes('part')),
+    [],
+  );
+});
+
+function tshark(file: string, ...args: readonly string[]): string {
+  const all = ['-r', file, ...args];
+  return execFileSync('tshark', all, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+}
+
+function hasTshark(): boolean {
+  try {
+    execFileSync('tshark', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+if (!hasTshark()) skip(test, 'tshark reads the files', 'not installed: tshark');
+else {
+  test('tshark opens it: comments at the frames that the page names, times to the microsecond, lengths of the wire', () => {
+    const folder = scratch('evidence');
+    record(DROPPED, { folder });
+    const base = readdirSync(folder).find((file) => file.endsWith('.pcapng')) ?? '';
+    const file = join(folder, base);
+    assert.ok(existsSync(file));
+    const rows = tshark(
+      file,
+      '-Y',
+      'frame.comment',
+      '-T',
+      'fields',
+      '-e',
+      'frame.number',
+      '-e',
+      'frame.comment',
+    )
+      .trim()
+      .split('\n');
+    assert.ok(rows.length >= 2, rows.join('\n'));
+    assert.match(rows[1] ?? '', /ehlo-dropped \(proved\): (bare ACK: SEQ is what its sender sends next|later octets; those before)/);
+    const page = readFileSync(file.replace(/pcapng$/, 'md'), 'utf8');
+    for (const row of rows) {
+      const [number] = row.split('\t');
+      assert.match(page, new RegExp(`^\\| ${number} \\| .*(?:missing|hole|beyond)`, 'm'));
+    }
+    const times = tshark(
+      file,
+      '-T',
+      'fields',
+      '-e',
+      'frame.time_epoch',
+      '-e',
+      'frame.len',
+      '-e',
+      'frame.cap_len',
+    )
+      .trim()
+      .split('\n')
+      .map((line) => line.split('\t'));
+    assert.is(times.length, DROPPED.length);
+    assert.is(times[1]?.[0], '1700000000.010000000');
+    assert.ok(
+      times.some(([, length, kept]) => Number(length) > Number(kept)),
+      'bodies are cut',
+    );
+    assert.is(tshark(file, '-Y', `frame contains "${HIDDEN}"`), '');
+  });
+}
+
+test.run();
