@@ -20,12 +20,13 @@ export function makeNamespace(name: string): Namespace | string {
     ip('netns', 'add', name);
     ip('-n', name, 'link', 'set', 'lo', 'up');
   } catch (error) {
+    tryTo(() => ip('netns', 'delete', name));
     return `no namespace: ${error instanceof Error ? error.message.split('\n').join(' ').trim() : String(error)}`;
   }
   let there = true;
   const sweep = (): readonly string[] => {
     const left = pids(name).map((pid) => ({ pid, command: commandOf(pid) }));
-    for (const { pid } of left) kill(pid);
+    for (const { pid } of left) tryTo(() => process.kill(pid, 'SIGKILL'));
     return left.map(({ pid, command }) => `${pid} ${command}`);
   };
   const remove = (): void => {
@@ -54,10 +55,11 @@ function commandOf(pid: number): string {
   }
 }
 
-function kill(pid: number): void {
+// What is to be gone may be gone already.
+function tryTo(act: () => void): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    act();
   } catch {
-    // It ended by itself.
+    // Then there is nothing left to do.
   }
 }
