@@ -1,0 +1,37 @@
+// The fault matrix by hand: run.ts [--runs N] [--only PART] [--keep FOLDER] [--width N]
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { scratch } from '../../kit/process';
+import { describe, playAll } from './matrix';
+import { ROWS } from './table';
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      runs: { type: 'string', default: '1' },
+      only: { type: 'string' },
+      /** Recordings stay there. */
+      keep: { type: 'string' },
+      width: { type: 'string', default: '4' },
+    },
+  });
+  const { only } = values;
+  const rows = only === undefined ? ROWS : ROWS.filter(({ name }) => name.includes(only));
+  let failed = false;
+  for (let run = 1; run <= Number(values.runs); run += 1) {
+    const folder = values.keep === undefined ? scratch('faults') : join(values.keep, String(run));
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    const began = performance.now();
+    const onResult = ({ row, ok, seconds }: { row: { name: string }; ok: boolean; seconds: number }): void =>
+      console.error(`${ok ? '✔' : '✘'} ${row.name}  ${seconds.toFixed(1)} s`);
+    const results = await playAll(rows, { folder, width: Number(values.width), onResult });
+    console.log(`\nRun ${run}, ${((performance.now() - began) / 1000).toFixed(0)} s\n\n${describe(results)}`);
+    for (const { row, error } of results) if (error !== undefined) console.log(`\n${row.name}: ${error}`);
+    failed ||= results.some(({ ok }) => !ok);
+  }
+  process.exitCode = failed ? 1 : 0;
+}
+
+void main();
