@@ -1,6 +1,7 @@
 // libpcap through koffi: live captures. Declarations and typed results; no pointer leaves this file.
 
 import { createRequire } from 'node:module';
+import type * as Koffi from 'koffi';
 
 /** What libpcap says when it refuses, by its own codes (pcap.h). */
 export type PcapTrouble =
@@ -40,7 +41,6 @@ export interface PcapHandle {
   close(): void;
 }
 
-type Koffi = typeof import('koffi');
 type Library = ReturnType<typeof declare>;
 
 let library: Library | PcapTrouble | undefined;
@@ -62,9 +62,9 @@ export function openPcap(options: PcapOptions): PcapHandle | PcapTrouble {
 }
 
 function load(): Library | PcapTrouble {
-  let koffi: Koffi;
+  let koffi: typeof Koffi;
   try {
-    koffi = createRequire(__filename)('koffi') as Koffi;
+    koffi = createRequire(__filename)('koffi') as typeof Koffi;
   } catch (error) {
     return { kind: 'no-koffi', text: String(error) };
   }
@@ -75,7 +75,7 @@ function load(): Library | PcapTrouble {
   }
 }
 
-function declare(koffi: Koffi) {
+function declare(koffi: typeof Koffi) {
   const pcap = koffi.load('libpcap.so.0.8');
   koffi.opaque('pcap_t');
   const insns = koffi.struct('bpf_program', { bf_len: 'uint', bf_insns: 'void *' });

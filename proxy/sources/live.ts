@@ -97,7 +97,7 @@ function createLive(name: string, handle: PcapHandle): LiveSource {
     },
     close() {
       if (!listener) return handle.close();
-      drain(Number.POSITIVE_INFINITY);
+      drain(LAST);
       if (listener) count();
       stop();
     },
@@ -140,3 +140,5 @@ const TICK_MS = 100;
 const BEHIND: Micros = 50_000;
 /** Frames of one turn: some 20 ms of work. */
 const BATCH = 2_000;
+/** Of what waits at the end; a busy line would never let us go. */
+const LAST = 100_000;
