@@ -99,14 +99,14 @@ interface State {
 
 function take(state: State, from: Direction, segment: Segment): InspectorEvent[] {
   const { at } = segment;
-  const { news, flow } = state.connection.take(from, segment);
+  const { header, news, flow } = state.connection.take(from, segment);
   const probed = state.probedAt[from] !== undefined;
   state.probedAt[from] = undefined;
   // A keep-alive of the other side's own TCP is as good a probe as ours.
   const keepalive = news.some((each: StreamNews) => each.kind === 'keepalive');
   if (keepalive) state.probedAt[OTHER[from]] = at;
   const smtp = flow.flatMap((item) => feed(state, item, at));
-  const sight = { at, connection: state.connection.view, from, segment, news, smtp } as const;
+  const sight = { at, connection: state.connection.view, from, segment: header, news, smtp } as const;
   const verdicts = judge(state, { kind: 'segment', probed, ...sight });
   if (!keepalive) return [...smtp, ...verdicts];
   const probe: Sight = {

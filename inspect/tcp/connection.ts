@@ -2,7 +2,7 @@
 
 import type { CloseHow, Direction, Micros } from '../events';
 import { type Clock, createClock } from './clock';
-import { FLAG, type Segment } from './segment';
+import { FLAG, headerOf, type Segment } from './segment';
 import { createStream, type Stream, type StreamNews } from './stream';
 import type { ConnectionView, SideView } from './view';
 
@@ -18,7 +18,8 @@ export interface Connection {
   readonly fromStart: boolean;
   /** Both sides sent FIN, or one sent RST. */
   readonly closed: boolean;
-  take(from: Direction, segment: Segment): { news: StreamNews[]; flow: Flow[] };
+  /** `header` is the segment as it may be kept: without its octets. */
+  take(from: Direction, segment: Segment): { header: Segment; news: StreamNews[]; flow: Flow[] };
   /** The end of the capture, or of our patience: holes will not be filled any more. */
   end(): Flow[];
 }
@@ -38,7 +39,8 @@ export function createConnection(started: Micros): Connection {
     take(from, segment) {
       const side = sides[from];
       const other = sides[OTHER[from]];
-      note(view, from, segment);
+      const header = headerOf(segment);
+      note(view, from, header);
       const news = side.stream.take(segment);
       side.retransmits += news.some(({ kind }) => kind === 'repeat') ? 1 : 0;
       const flow: Flow[] = news.flatMap((item) => flowOf(from, item));
@@ -46,7 +48,7 @@ export function createConnection(started: Micros): Connection {
       const end = endOf(from, side, other, segment, closed);
       if (end) flow.push(end);
       closed ||= end !== undefined;
-      return { news, flow };
+      return { header, news, flow };
     },
     end: () => (['client', 'server'] as const).flatMap((from) => giveUpAll(sides[from].stream, from)),
   };
@@ -62,7 +64,7 @@ function createSide(): Side {
     clock: createClock(),
     segments: 0,
     retransmits: 0,
-    lastAt: undefined,
+    last: undefined,
     acked: 0,
     finAt: undefined,
     rstAt: undefined,
@@ -73,7 +75,7 @@ function note(view: Mutable<ConnectionView>, from: Direction, segment: Segment):
   const side = view[from] as Side;
   const { at, flags, options } = segment;
   side.segments += 1;
-  side.lastAt = at;
+  side.last = segment;
   if (flags & FLAG.syn) side.syn ??= segment;
   if (flags & FLAG.fin) side.finAt ??= at;
   if (flags & FLAG.rst) side.rstAt ??= at;

@@ -46,3 +46,13 @@ export interface Segment {
 }
 
 export const FLAG = { fin: 0x01, syn: 0x02, rst: 0x04, psh: 0x08, ack: 0x10, urg: 0x20 } as const;
+
+/**
+ * The segment without its octets: what may be kept. A payload is a view into the capture's buffer, and would
+ * keep all of that alive.
+ */
+export function headerOf(segment: Segment): Segment {
+  return { ...segment, payload: NOTHING };
+}
+
+const NOTHING = new Uint8Array(0);

@@ -13,7 +13,8 @@ export interface SideView {
   readonly clock: Clock;
   readonly segments: number;
   readonly retransmits: number;
-  readonly lastAt: Micros | undefined;
+  /** Its last segment, without octets. */
+  readonly last: Segment | undefined;
   /** The highest offset of this side that the other side has acknowledged. */
   readonly acked: number;
   readonly finAt: Micros | undefined;
@@ -35,6 +36,7 @@ export interface Sight {
   readonly connection: ConnectionView;
   /** The segment's sender, or the side that was probed. */
   readonly from?: Direction;
+  /** Without its octets: judges may keep it. */
   readonly segment?: Segment;
   /** The side that this is about was probed: a bare ACK of it may be the answer. */
   readonly probed: boolean;
