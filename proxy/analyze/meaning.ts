@@ -65,7 +65,7 @@ const MEANINGS: Readonly<Record<VerdictName, Meaning>> = {
     what: 'Somebody else speaks TCP for a peer',
     next: 'a proxy or SYN proxy is on the path; capture on its other side too and compare',
   },
-  'reset-injected': { rank: 1, what: 'A reset that is not the peer's', next: FIREWALL },
+  'reset-injected': { rank: 1, what: "A reset that is not the peer's own", next: FIREWALL },
   'greeting-lost': {
     rank: 1,
     what: 'The greeting lost before this point',

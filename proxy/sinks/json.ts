@@ -1,6 +1,7 @@
 // Events as the records of the event log, schema 1 (DESIGN §5): one flat object each, in a fixed order.
 
-import type { Micros, PhaseEvent, SessionEvent } from '../../inspect/events';
+import type { Evidence, Micros, PhaseEvent, SessionEvent, VerdictEvent } from '../../inspect/events';
+import type { SegmentSessionEvent } from '../../inspect/inspector';
 import { formatTime } from '../clock';
 import { createSerializer } from '../log';
 import type { Connection, Fields, Level, Recorded } from './record';
@@ -46,6 +47,8 @@ function own(event: Recorded): LogRecord {
       return phaseFields(event);
     case 'session':
       return sessionFields(event);
+    case 'verdict':
+      return verdictFields(event);
     case 'repair':
       return { defect: event.defect, before: event.before, after: event.after, held_ms: toMs(event.held) };
     case 'learned':
@@ -87,7 +90,8 @@ function phaseFields(event: PhaseEvent): LogRecord {
   };
 }
 
-function sessionFields(event: SessionEvent): LogRecord {
+function sessionFields(event: SessionEvent | SegmentSessionEvent): LogRecord {
+  const segments = 'retransmits' in event ? event : undefined;
   return {
     started: formatTime(event.started),
     duration_ms: toMs(event.at - event.started),
@@ -103,9 +107,29 @@ function sessionFields(event: SessionEvent): LogRecord {
     messages: event.messages,
     'bytes.client': event.bytes.client,
     'bytes.server': event.bytes.server,
+    'retransmits.client': segments?.retransmits.client,
+    'retransmits.server': segments?.retransmits.server,
+    rtt_ms: segments?.rtt === undefined ? undefined : toMs(segments.rtt),
+    verdicts: segments?.verdicts,
     'close.by': event.close.by,
     'close.how': event.close.how,
   };
+}
+
+function verdictFields(event: VerdictEvent): LogRecord {
+  return {
+    verdict: event.verdict,
+    certainty: event.certainty,
+    proof: event.proof,
+    missing_bytes: event.missingBytes,
+    held_ms: event.held === undefined ? undefined : toMs(event.held),
+    summary: event.summary,
+    evidence: event.evidence.map(evidenceFields),
+  };
+}
+
+function evidenceFields({ at, ...rest }: Evidence): LogRecord {
+  return { time: formatTime(at), ...rest };
 }
 
 /** Milliseconds with three decimals. */

@@ -8,7 +8,9 @@ import type {
   PhaseEvent,
   RepairEvent,
   SessionEvent,
+  VerdictEvent,
 } from '../../inspect/events';
+import type { SegmentSessionEvent } from '../../inspect/inspector';
 
 export interface Endpoint {
   /** IP address, without brackets or zone. */
@@ -27,7 +29,15 @@ export interface Connection {
 
 /** The events that become lines (DESIGN §5); commands, replies and contents do not. */
 export type Recorded =
-  PhaseEvent | SessionEvent | AnomalyEvent | RepairEvent | LearnedEvent | BlockedEvent | LossEvent;
+  | PhaseEvent
+  | SessionEvent
+  | SegmentSessionEvent
+  | VerdictEvent
+  | AnomalyEvent
+  | RepairEvent
+  | LearnedEvent
+  | BlockedEvent
+  | LossEvent;
 
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 

@@ -128,6 +128,7 @@ export function levelOf(event: Recorded): Level {
     case 'learned':
       return event.greeting === 'wellformed' || event.greeting === 'teaser' ? 'info' : 'warn';
     case 'repair':
+    case 'verdict':
     case 'anomaly':
     case 'blocked':
       return 'warn';

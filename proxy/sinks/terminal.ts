@@ -1,7 +1,8 @@
 // Events for a person at a terminal: one line each, in steady columns; what needs a look stands out.
 
 import { createColors } from 'picocolors';
-import type { Close, Micros, PhaseEvent, SessionEvent } from '../../inspect/events';
+import type { Close, Micros, PhaseEvent, SessionEvent, VerdictEvent } from '../../inspect/events';
+import type { SegmentSessionEvent } from '../../inspect/inspector';
 import { formatTime } from '../clock';
 import { clip, formatBytes, formatDuration, plural, printable } from './wording';
 import type { Connection, Fields, Level, Recorded } from './record';
@@ -68,6 +69,8 @@ function describe(event: Recorded, colors: Colors): Described {
       return describePhase(event, colors);
     case 'session':
       return describeSession(event, colors);
+    case 'verdict':
+      return describeVerdict(event, colors);
     case 'repair': {
       const text = `${event.defect}: ${clip(event.before)} ${colors.dim('became')} ${clip(event.after)}`;
       return { what: 'REPAIR', paint: colors.magenta, duration: event.held, text };
@@ -118,16 +121,32 @@ function describePhase(event: PhaseEvent, colors: Colors): Described {
   return { what: event.phase, paint: plain, duration: event.duration, code: reply?.code, text };
 }
 
-function describeSession(event: SessionEvent, colors: Colors): Described {
+function describeSession(event: SessionEvent | SegmentSessionEvent, colors: Colors): Described {
   const parts = [
     event.hello === undefined ? '' : clip(event.hello),
     event.tls?.version ?? '',
     plural(event.messages, 'message'),
     `${formatBytes(event.bytes.client)} from client, ${formatBytes(event.bytes.server)} from server`,
+    ...('retransmits' in event ? describeSegments(event, colors) : []),
     describeClose(event.close),
   ];
   const text = parts.filter((part) => part !== '').join('  ');
   return { what: 'session', paint: colors.bold, duration: event.at - event.started, text };
+}
+
+function describeSegments({ retransmits, rtt, verdicts }: SegmentSessionEvent, colors: Colors): string[] {
+  const { client, server } = retransmits;
+  return [
+    rtt === undefined ? '' : colors.dim(`round trip ${formatDuration(rtt)}`),
+    client + server === 0 ? '' : `${client} + ${server} segments sent again`,
+    verdicts.length === 0 ? '' : colors.red(verdicts.join(', ')),
+  ];
+}
+
+function describeVerdict({ verdict, certainty, proof, summary }: VerdictEvent, colors: Colors): Described {
+  const paint = certainty === 'proved' ? colors.red : colors.yellow;
+  const text = `${paint(verdict)} ${certainty} ${colors.dim(`by ${proof}`)}  ${printable(summary)}`;
+  return { what: 'VERDICT', paint, text };
 }
 
 function describeLoss({ source, count, of = {} }: Extract<Recorded, { kind: 'loss' }>): string {
