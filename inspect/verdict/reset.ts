@@ -2,20 +2,33 @@
 
 import type { Direction, Evidence, VerdictEvent } from '../events';
 import { FLAG, type Segment } from '../tcp/segment';
-import { evidenceOf, type Sight } from '../tcp/view';
+import { distance } from '../tcp/seq';
+import { type ConnectionView, evidenceOf, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
 import { EVIDENCE, TTL_JUMP } from './thresholds';
 
 /** Watches the resets that claim to be one side's. */
 export function createResetJudge(from: Direction): Judge {
-  const state: State = { from, before: undefined, reset: undefined, signs: [], told: 0 };
+  const state: State = {
+    from,
+    before: undefined,
+    asked: undefined,
+    reset: undefined,
+    signs: [],
+    told: 0,
+  };
   return {
     see(sight) {
       const { segment, kind } = sight;
       if (sight.from === from && segment) {
         if (state.reset) goesOn(state, sight, segment);
         else if (segment.flags & FLAG.rst) examine(state, sight, segment);
-        else state.before = segment;
+        else {
+          state.before = segment;
+          state.asked = undefined;
+        }
+      } else if (segment && segment.flags & FLAG.ack && !state.reset) {
+        state.asked = sight.connection[from].stream.offsetOf(segment.ack);
       }
       const count = state.signs.length;
       // Alone a sign may have a reason; at the end it is at least a suspicion.
@@ -31,6 +44,8 @@ interface State {
   readonly from: Direction;
   /** The side's last segment before the reset. */
   before: Segment | undefined;
+  /** What the other side acknowledged in its last segment, as long as this side has not answered it. */
+  asked: number | undefined;
   reset: Segment | undefined;
   readonly signs: Evidence[];
   /** The side went on speaking: it knows of no reset. */
@@ -48,11 +63,13 @@ function examine(state: State, { connection }: Sight, segment: Segment): void {
   }
   const { stream } = connection[from];
   const offset = stream.offsetOf(segment.seq) ?? 0;
-  // A stack resets at its next number, or at the one that the other side acknowledged (RFC 9293 §3.5.2).
+  // A stack resets at its next number, or at the one that the other side acknowledged: the highest, or, where
+  // nothing is left of the connection, that of the very segment that it answers (RFC 9293 §3.10.7.1).
   if (
     offset !== stream.next &&
     offset !== stream.sent &&
     offset !== stream.next + 1 &&
+    offset !== state.asked &&
     offset !== connection[from].acked
   ) {
     const note = `RST at ${offset}; the ${from} was at ${stream.next}`;
@@ -62,9 +79,33 @@ function examine(state: State, { connection }: Sight, segment: Segment): void {
 
 function goesOn(state: State, { connection }: Sight, segment: Segment): void {
   if (segment.flags & (FLAG.rst | FLAG.syn) || state.alive) return;
+  if (mayBeOlder(state, connection, segment)) return;
   state.alive = true;
   const note = `the ${state.from} itself goes on after "its" RST`;
   state.signs.push(evidenceOf(connection, state.from, segment, note));
+}
+
+/**
+ * Sent before the reset and overtaken by it: the path may delay single segments. Its stamp may show that it is not; else
+ * its octets lie before the reset's number, and nothing says when it was sent.
+ */
+function mayBeOlder(
+  { from, before, reset, asked }: State,
+  connection: ConnectionView,
+  segment: Segment,
+): boolean {
+  if (!reset) return false;
+  const { stream, clock } = connection[from];
+  const [then] = before?.options.timestamps ?? [];
+  const [now] = segment.options.timestamps ?? [];
+  if (before && then !== undefined && now !== undefined) {
+    const sentAt = before.at + (distance(then, now) / (clock.rate ?? FASTEST)) * 1e6;
+    if (sentAt > reset.at) return false;
+  }
+  const offset = stream.offsetOf(reset.seq) ?? 0;
+  const end = (stream.offsetOf(segment.seq) ?? 0) + segment.length;
+  // Answering from a closed socket, a stack knows nothing of what it had sent beyond.
+  return end <= offset || offset === asked;
 }
 
 function tell({ from, before, reset, signs, alive }: State, { connection, at }: Sight): VerdictEvent {
@@ -80,3 +121,6 @@ function tell({ from, before, reset, signs, alive }: State, { connection, at }: 
     evidence: [...evidence, ...signs].slice(0, EVIDENCE),
   };
 }
+
+/** Ticks per second of the fastest clock there is, where the connection's own is not known: too early, never too late. */
+const FASTEST = 1_000_000;

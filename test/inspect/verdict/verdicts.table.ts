@@ -94,6 +94,14 @@ const SERVER = 2_001;
 const GREETED = packetise([GREETING], { fin: false });
 const PROBE_ANSWER = extra('client', 5, { seq: CLIENT + 9, ack: SERVER + 14 });
 const HEALTHY = packetise(DIALOGUE);
+/** A copy of EHLO stamped when EHLO was sent, 2 s after the start, that the path kept back until now. */
+const OLD_HELLO = (seconds: number): Sent =>
+  extra(
+    'client',
+    seconds,
+    { seq: CLIENT, ack: SERVER + 14, payload: 'EHLO vm\r\n' },
+    { rate: 2_000 / seconds },
+  );
 
 export const ROWS: readonly Row[] = [
   { name: 'healthy', sent: HEALTHY, want: [] },
@@ -262,6 +270,20 @@ export const ROWS: readonly Row[] = [
       ...packetise([GREETING, ...HELLO], { fin: false }),
       extra('client', 5, { seq: CLIENT + 9, ack: SERVER + 22, flags: FLAG.rst }),
     ],
+    want: [],
+  },
+  {
+    name: "the client's own RST, and an older segment that was held on the path behind it",
+    sent: [
+      ...packetise([GREETING, ...HELLO], { fin: false }),
+      extra('client', 5, { seq: CLIENT + 9, ack: SERVER + 22, flags: FLAG.rst }),
+      OLD_HELLO(5.2),
+    ],
+    want: [],
+  },
+  {
+    name: 'all is closed, an old copy of EHLO comes, and a RST answers it at the number that it acknowledged',
+    sent: [...HEALTHY, OLD_HELLO(20), extra('server', 20.01, { seq: SERVER + 14, ack: 0, flags: FLAG.rst })],
     want: [],
   },
   {
