@@ -35,7 +35,6 @@ export interface Stamp {
 
 export function createClock(): Clock {
   let first: Stamp | undefined;
-  let last: Stamp | undefined;
   let rate: number | undefined;
   let possible: readonly number[] = RATES;
   const learn = (from: Stamp, to: Stamp): void => {
@@ -51,12 +50,9 @@ export function createClock(): Clock {
   return {
     tick(value, at) {
       const stamp = { value, at };
-      if (first && last) {
-        learn(last, stamp);
-        learn(first, stamp);
-      }
+      // Against the first alone: from a segment that the path held, all that come after it seem too fast.
+      if (first) learn(first, stamp);
       first ??= stamp;
-      last = stamp;
     },
     get rate() {
       return rate;

@@ -206,8 +206,14 @@ export const ROWS: readonly Row[] = [
   })),
   {
     name: 'EHLO held, and the connection ends before its clock is known',
-    sent: delay(quick(packetise([GREETING, ...HELLO], { fin: false })), carries('EHLO'), 800_000),
+    sent: delay(quick(packetise([GREETING, ['C', 'EHLO vm\r\n']], { fin: false })), carries('EHLO'), 800_000),
     want: ['ehlo-held suspected timestamp'],
+  },
+  {
+    name: 'EHLO held, and what comes after it shows the clock',
+    sent: delay(quick(packetise([GREETING, ...HELLO], { fin: false })), carries('EHLO'), 800_000),
+    want: ['ehlo-held proved timestamp'],
+    held: [0.75 * SECOND, 0.81 * SECOND],
   },
   { name: 'a slow client is not held', sent: slow(HEALTHY, carries('EHLO'), 5), want: [] },
   {
