@@ -1,6 +1,7 @@
 // The command line: what can be asked for, and how an outcome becomes lines and an exit code.
 
 import { Command, CommanderError } from 'commander';
+import type { AnalyzeFlags } from './analyze/request';
 import type { CheckFlags } from './commands/check';
 import type { Outcome } from './commands/outcome';
 import type { RelayFlags } from './commands/relay';
@@ -31,11 +32,27 @@ It waits as long as a patient client does (greeting.patience, 20 s) for a greeti
 sends EHLO and QUIT. It never sends mail.
 Exit codes: 0 fine, 1 no connection or no SMTP, 2 wrong usage, 3 found what --fail-on asks for`;
 
+const ANALYZE_HELP = `
+Examples:
+  ehlowire analyze incident.pcapng
+      ladders of the connections with a verdict, phase times, verdicts by client network, what it means
+  ehlowire analyze *.pcap --only 198.51.100.0/24 --evidence report/
+      of one network; for every connection with a verdict a capture with comments and a page for a ticket
+  ehlowire analyze incident.pcap --json --fail-on proved
+      JSON lines, one event a line; exit 3 where somebody on the path is proved to have done something
+  ehlowire analyze --live eth0
+      an interface, until Ctrl-C; needs root, or cap_net_raw, and libpcap
+
+pcap and pcapng are read. TCP ports other than 25, 587, 465 (TLS) and 2525: --port.
+Exit codes: 0 fine, 1 a capture is cut or damaged (what is whole was used), 2 wrong usage or no capture,
+3 found what --fail-on asks for`;
+
 const PROGRAM_HELP = `
 Start here:
   ehlowire demo                     see it work, on this machine alone
   ehlowire check mx.example:25      judge a server's greeting
   ehlowire relay --help             put it in front of a server
+  ehlowire analyze FILE             what happened in a capture, and who did it
 
 Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration, 3 found what --fail-on asks for`;
 
@@ -70,6 +87,7 @@ function buildProgram(settle: (outcome: Outcome) => void): Command {
     .addHelpText('after', PROGRAM_HELP);
   program.addCommand(relayCommand(settle));
   program.addCommand(checkCommand(settle));
+  program.addCommand(analyzeCommand(settle));
   program.addCommand(demoCommand(settle));
   return program;
 }
@@ -109,6 +127,27 @@ function checkCommand(settle: (outcome: Outcome) => void): Command {
     .action(async (target: string, flags: CheckFlags) => {
       const { runCheck } = await import('./commands/check');
       settle(await runCheck(target, flags));
+    });
+}
+
+function analyzeCommand(settle: (outcome: Outcome) => void): Command {
+  return prepare(new Command('analyze'))
+    .description('Prove from a capture what happened to SMTP on its way: dropped, held, altered, terminated.')
+    .argument('[file...]', 'captures, pcap or pcapng')
+    .option('--live <interface>', 'capture there instead, until Ctrl-C')
+    .option('--port <number>', 'an SMTP port; repeatable (default: 25, 587, 465, 2525)', collect)
+    .option('--only <client>', 'only this client address or network (CIDR); repeatable', collect)
+    .option('--ladder <which>', 'segments of all, flagged or none (default: the first 5 of each verdict)')
+    .option('--evidence <dir>', 'write a capture and a page for each connection with a verdict there')
+    .option('--fail-on <certainty>', 'exit 3 where the path did something: proved, or suspected too')
+    .option('--log <file>', 'write the events there as JSON lines')
+    .option('--json', 'JSON lines instead of text')
+    .option('--config <file>', 'configuration, JSON')
+    .option('--set <key=value>', 'one configuration value; repeatable', collect)
+    .addHelpText('after', ANALYZE_HELP)
+    .action(async (files: readonly string[], flags: AnalyzeFlags) => {
+      const { runAnalyze } = await import('./commands/analyze');
+      settle(await runAnalyze(files, flags));
     });
 }
 

@@ -72,8 +72,7 @@ export function createSink({ renderer, level, open, trouble, head }: SinkOptions
   begin();
   return {
     write(connection, event) {
-      const of = levelOf(event);
-      if (ORDER[of] >= ORDER[level]) put(event.kind, renderer.event(of, connection, event));
+      if (isWorth(event, level)) put(event.kind, renderer.event(levelOf(event), connection, event));
     },
     note,
     reopen() {
@@ -135,6 +134,11 @@ export function levelOf(event: Recorded): Level {
     case 'loss':
       return 'error';
   }
+}
+
+/** Whether an event matters enough for a log of this level. */
+export function isWorth(event: Recorded, level: Level): boolean {
+  return ORDER[levelOf(event)] >= ORDER[level];
 }
 
 const ORDER: Readonly<Record<Level, number>> = { debug: 0, info: 1, warn: 2, error: 3 };

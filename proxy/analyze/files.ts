@@ -1,0 +1,163 @@
+// Capture files: once for verdicts, lines and counts, and where ladders or evidence are wanted once more for those.
+
+import { statSync } from 'node:fs';
+import type { VerdictName } from '../../inspect/events';
+import type { TrackerNews } from '../../inspect/tracker';
+import type { Outcome } from '../commands/outcome';
+import { isFault } from '../fault';
+import { plural } from '../sinks/wording';
+import { firstTime } from '../sources/file';
+import { createLadders, type Ladders } from './ladder';
+import { runPass, type PassResult } from './passes';
+import { createProgress } from './progress';
+import { conclude, evidenceFor, evidenceRemark, settle, wanted, type Desk } from './report';
+
+export async function analyzeFiles(desk: Desk): Promise<Outcome> {
+  const { request, json, faults, summarizer } = desk;
+  const files = inTimeOrder(request.files);
+  const sizes = files.map(sizeOf);
+  const twice = sizes.every((size) => size !== undefined);
+  const flagged = createFlagged();
+  // What cannot be read twice is followed at once, as a live capture is.
+  const once = twice && request.ladder !== 'all' ? undefined : laddersFor(desk, undefined);
+  const evidence = twice ? undefined : evidenceFor(desk);
+  const total = twice ? sizes.reduce((sum, size) => sum + size, 0) : undefined;
+  const result = await pass(desk, files, total, (news, frame) => {
+    evidence?.take(news, frame);
+    summarizer.see(news);
+    flagged.see(news);
+    json?.printer.write(json.lines.of(news));
+    if (once) desk.text?.write(once.see(news));
+  });
+  faults.push(...result.faults);
+  if (result.used === 0) return faults;
+  if (result.lost > 0) json?.printer.write(json.lines.lost(result.lost, result.lastAt));
+  const remarks = [
+    ...(twice ? await secondPass(desk, files, total, flagged) : evidenceRemark(desk, evidence)),
+    ...(once ? omittedRemark(once.omitted) : []),
+  ];
+  return conclude(desk, { counts: result.counts, lost: result.lost, remarks });
+}
+
+/** Ladders and evidence of the connections that the first pass found. It ends with the last of them. */
+async function secondPass(
+  desk: Desk,
+  files: readonly string[],
+  total: number | undefined,
+  flagged: Flagged,
+): Promise<string[]> {
+  const { request, text } = desk;
+  const draw = text && (request.ladder === 'some' || request.ladder === 'flagged');
+  const shown = request.ladder === 'some' ? flagged.some : flagged.all;
+  const evidence = flagged.all.size > 0 ? evidenceFor(desk, flagged.all) : undefined;
+  const ladders = draw ? laddersFor(desk, shown) : undefined;
+  let left = evidence ? flagged.all : ladders ? shown : new Set<number>();
+  if (left.size === 0) return evidenceRemark(desk, evidence);
+  left = new Set(left);
+  const waiting = left as Set<number>;
+  await pass(
+    desk,
+    files,
+    total,
+    (news, frame) => {
+      evidence?.take(news, frame);
+      if (ladders) text?.write(ladders.see(news));
+      for (const { connection, ended } of news) if (ended) waiting.delete(connection.id);
+    },
+    () => waiting.size > 0,
+  );
+  return [...evidenceRemark(desk, evidence), ...omittedRemark(draw ? flagged.all.size - shown.size : 0)];
+}
+
+function laddersFor(
+  { request, text, color }: Desk,
+  only: ReadonlySet<number> | undefined,
+): Ladders | undefined {
+  if (!text || request.ladder === 'none') return undefined;
+  return createLadders({
+    color,
+    follow: ({ id }) => only === undefined || only.has(id),
+    all: request.ladder === 'all',
+    most: Number.POSITIVE_INFINITY,
+  });
+}
+
+async function pass(
+  desk: Desk,
+  files: readonly string[],
+  total: number | undefined,
+  observe: Parameters<typeof runPass>[1]['observe'],
+  goOn = (): boolean => true,
+): Promise<PassResult> {
+  const progress = createProgress(total);
+  const { request, summarizer } = desk;
+  try {
+    return await runPass(files, {
+      ports: request.ports,
+      observe: (news, frame) => observe(wanted(request, news), frame),
+      async turn(position, counts) {
+        progress.update(position, counts.segments, summarizer.summary.sessions);
+        // Signals and timers have their turn.
+        await new Promise(setImmediate);
+        return (await settle(desk)) && goOn();
+      },
+    });
+  } finally {
+    progress.end();
+  }
+}
+
+interface Flagged {
+  see(news: readonly TrackerNews[]): void;
+  /** Connections with a verdict. */
+  readonly all: ReadonlySet<number>;
+  /** The first few of each verdict. */
+  readonly some: ReadonlySet<number>;
+}
+
+function createFlagged(): Flagged {
+  const all = new Set<number>();
+  const some = new Set<number>();
+  const counts = new Map<VerdictName, number>();
+  return {
+    all,
+    some,
+    see(news) {
+      for (const { connection, events } of news) {
+        for (const event of events) {
+          if (event.kind !== 'verdict') continue;
+          all.add(connection.id);
+          const before = counts.get(event.verdict) ?? 0;
+          counts.set(event.verdict, before + 1);
+          if (before < SOME) some.add(connection.id);
+        }
+      }
+    },
+  };
+}
+
+/** A connection may go on in the next file of a ring of captures, whatever order a shell names them in. */
+function inTimeOrder(files: readonly string[]): readonly string[] {
+  if (files.length < 2) return files;
+  const timed = files.map((file) => {
+    const at = firstTime(file);
+    return { file, at: isFault(at) ? undefined : at };
+  });
+  // The sort is stable: files without a time stay where they are among their like.
+  return timed.sort((a, b) => (a.at ?? 0) - (b.at ?? 0)).map(({ file }) => file);
+}
+
+function sizeOf(file: string): number | undefined {
+  const stats = statSync(file, { throwIfNoEntry: false });
+  // What is not there has no size, and its fault is told when it is opened.
+  return stats === undefined || stats.isDirectory() ? 0 : stats.isFile() ? stats.size : undefined;
+}
+
+function omittedRemark(omitted: number): string[] {
+  if (omitted <= 0) return [];
+  const how = '--ladder flagged shows all, --only CLIENT those of one client or network';
+  return [`${plural(omitted, 'more connection')} with a verdict not shown: ${how}.`, ''];
+}
+
+/** Ladders of each verdict that are shown unasked. */
+const SOME = 5;

@@ -1,0 +1,50 @@
+// Connections' events as lines of the event log, path `capture`.
+
+import type { Micros } from '../../inspect/events';
+import type { InspectorEvent } from '../../inspect/inspector';
+import type { Tracked, TrackerNews } from '../../inspect/tracker';
+import type { Connection, Level, Recorded } from '../sinks/record';
+import { isWorth, levelOf, type Renderer } from '../sinks/sink';
+
+export interface Lines {
+  /** The lines of what happened, one after the other. */
+  of(news: readonly TrackerNews[]): string;
+  /** Frames that were missed, by the capturing program or by us. */
+  lost(count: number, at: Micros): string;
+}
+
+/** `kinds`: the events that become lines; default: all that the log knows. */
+export function createLines(
+  renderer: Renderer,
+  level: Level,
+  kinds: readonly Recorded['kind'][] = KINDS,
+): Lines {
+  const connections = new WeakMap<Tracked, Connection>();
+  let origin = '';
+  const connectionOf = (tracked: Tracked): Connection => {
+    const known = connections.get(tracked);
+    if (known) return known;
+    const { id, client, server, inspector } = tracked;
+    // By when the capture began: the same names each time that the file is read, others for another file.
+    if (origin === '') origin = Math.floor(inspector.view.started / 1000).toString(36);
+    const connection: Connection = { session: `${origin}-${id}`, path: 'capture', client, server };
+    connections.set(tracked, connection);
+    return connection;
+  };
+  const isShown = (event: InspectorEvent): event is Extract<InspectorEvent, Recorded> =>
+    (kinds as readonly string[]).includes(event.kind) && isWorth(event as Recorded, level);
+  return {
+    of(news) {
+      let text = '';
+      for (const { connection, events } of news) {
+        for (const event of events) {
+          if (isShown(event)) text += renderer.event(levelOf(event), connectionOf(connection), event);
+        }
+      }
+      return text;
+    },
+    lost: (count, at) => renderer.event('error', undefined, { kind: 'loss', at, source: 'capture', count }),
+  };
+}
+
+const KINDS: readonly Recorded['kind'][] = ['phase', 'session', 'verdict', 'anomaly'];

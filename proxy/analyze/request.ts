@@ -1,0 +1,75 @@
+// What `ehlowire analyze` was asked for: its flags, judged and typed.
+
+import { isWithin, parseNetwork, type Network } from '../address';
+import type { Certainty } from '../../inspect/events';
+import type { CommonFlags } from '../commands/flags';
+import { createFault, type Fault } from '../fault';
+
+export interface AnalyzeFlags extends CommonFlags {
+  readonly live?: string;
+  readonly port?: readonly string[];
+  readonly ladder?: string;
+  readonly only?: readonly string[];
+  readonly evidence?: string;
+  readonly maillog?: string;
+  readonly failOn?: string;
+}
+
+/** `some`: the first few of each verdict. */
+export type LadderChoice = 'some' | 'flagged' | 'all' | 'none';
+
+export interface Request {
+  readonly files: readonly string[];
+  readonly live: string | undefined;
+  readonly ports: readonly number[];
+  readonly ladder: LadderChoice;
+  /** Whether a client is of interest. */
+  readonly wants: (client: string) => boolean;
+  readonly evidence: string | undefined;
+  readonly maillog: string | undefined;
+  readonly failOn: Certainty | undefined;
+}
+
+/** Every problem is a fault of its own. */
+export function readRequest(files: readonly string[], flags: AnalyzeFlags): Request | readonly Fault[] {
+  const faults: Fault[] = [];
+  const complain = (on: string, mend: string): void =>
+    void faults.push(createFault('bad-flag', on, { mend }));
+  const { live, ladder, failOn } = flags;
+  if (live === undefined && files.length === 0) {
+    complain('nothing to analyze', 'name a capture FILE, or --live IF');
+  }
+  if (live !== undefined && files.length > 0) complain('--live with files', 'one or the other');
+  if (ladder !== undefined && !LADDERS.includes(ladder)) {
+    complain(`--ladder ${ladder}`, 'must be all, flagged or none');
+  }
+  if (failOn !== undefined && failOn !== 'proved' && failOn !== 'suspected') {
+    complain(`--fail-on ${failOn}`, 'must be proved or suspected');
+  }
+  const ports = flags.port?.map((text) => {
+    const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+    if (port < 1 || port > 65_535) complain(`--port ${text}`, 'must be a number from 1 to 65535');
+    return port;
+  });
+  const networks = flags.only?.map((text) => parseNetwork(text) ?? text) ?? [];
+  for (const network of networks) {
+    if (typeof network === 'string')
+      complain(`--only ${network}`, 'must be an IP address or a network (CIDR)');
+  }
+  if (faults.length > 0) return faults;
+  const only = networks.filter((each): each is Network => typeof each !== 'string');
+  return {
+    files,
+    live,
+    ports: ports ?? PORTS,
+    ladder: (ladder as LadderChoice | undefined) ?? 'some',
+    wants: only.length === 0 ? () => true : (client) => isWithin(client, only),
+    evidence: flags.evidence,
+    maillog: flags.maillog,
+    failOn: failOn as Certainty | undefined,
+  };
+}
+
+/** SMTP, submission, submission over TLS, and what many choose beside them. */
+export const PORTS: readonly number[] = [25, 587, 465, 2525];
+const LADDERS: readonly string[] = ['all', 'flagged', 'none'];
