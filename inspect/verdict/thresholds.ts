@@ -31,3 +31,6 @@ export const CLOCK_LEAP = 2;
 
 /** A living TCP answers a probe within its round trip; this allows for satellites and for one loss. */
 export const PROBE_ANSWER: Micros = 3_000_000;
+
+/** Ticks by which an echo may be ahead of the last stamp that was seen, where the capture missed some: 10 s of microseconds. */
+export const ECHO_AHEAD = 10_000_000;

@@ -254,6 +254,25 @@ export const ROWS: readonly Row[] = [
     want: ['path-terminated suspected header'],
   },
   {
+    name: 'a SYN proxy: other hops, and a first SYN that echoes',
+    sent: change(
+      HEALTHY,
+      ({ from, segment: { flags } }) => from === 'client' && (flags & FLAG.syn) !== 0,
+      ({ options }) => ({
+        ttl: 64,
+        options: { ...options, timestamps: [options.timestamps?.[0] ?? 0, 4_522_522] as const },
+      }),
+    ),
+    want: ['path-terminated proved header'],
+  },
+  {
+    name: 'an echo of what the server never stamped: suspected, at the end',
+    sent: change(HEALTHY, carries('EHLO'), ({ options }) => ({
+      options: { ...options, timestamps: [options.timestamps?.[0] ?? 0, 999_999] as const },
+    })),
+    want: ['path-terminated suspected header'],
+  },
+  {
     name: 'a RST that the client did not send: it goes on',
     sent: [
       ...packetise([GREETING, ...HELLO], { fin: false }),
