@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { discard, freePort, scratch, start, until, type Outcome } from './process';
+import { discard, scratch, start, until, type Outcome } from './process';
 
 /** A line of the event log: the vocabulary of the design, section 5. */
 export interface LogLine {
@@ -14,6 +14,8 @@ export interface Relayed {
   readonly pid: number;
   /** Where clients connect, in the order of the upstreams. */
   readonly ports: readonly number[];
+  /** The log's path, for logs too long for `events`. */
+  readonly log: string;
   /** What the log says by now. */
   events(): readonly LogLine[];
   /** Standard output and standard error: empty where nothing went wrong. */
@@ -24,21 +26,19 @@ export interface Relayed {
   discard(): void;
 }
 
-/** Starts the relay with a pair of `--listen` and `--upstream` for each upstream, `host:port`. */
+/**
+ * Starts the relay with a pair of `--listen` and `--upstream` for each upstream, `host:port`. `launcher`: another
+ * one than this tree's.
+ */
 export async function startRelay(
   upstreams: readonly string[],
   args: readonly string[] = [],
+  launcher = join(__dirname, '../../ehlowire'),
 ): Promise<Relayed> {
   const folder = scratch('relay');
   const log = join(folder, 'events');
-  const ports: number[] = [];
-  const pairs: string[] = [];
-  for (const upstream of upstreams) {
-    const port = await freePort();
-    ports.push(port);
-    pairs.push('--listen', `127.0.0.1:${port}`, '--upstream', upstream);
-  }
-  const launcher = join(__dirname, '../../ehlowire');
+  // The kernel picks the ports: one picked before might be somebody else's by now.
+  const pairs = upstreams.flatMap((upstream) => ['--listen', '127.0.0.1:0', '--upstream', upstream]);
   const child = start(launcher, ['relay', ...pairs, '--log', log, ...args]);
   const events = (): readonly LogLine[] => {
     const text = existsSync(log) ? readFileSync(log, 'utf8') : '';
@@ -48,13 +48,15 @@ export async function startRelay(
       .slice(0, -1)
       .map((line) => JSON.parse(line) as LogLine);
   };
+  let ports: readonly number[];
   try {
     // Connecting would tell as well, and leave a session in the log.
-    await until(
+    ports = await until(
       'the relay to listen',
       () => {
         if (child.process.exitCode !== null) throw new Error(`the relay ended: ${child.output()}`);
-        return events().filter(({ event }) => event === 'listening').length === upstreams.length || undefined;
+        const found = events().filter(({ event }) => event === 'listening');
+        return found.length === upstreams.length ? found.map((line) => portOf(line)) : undefined;
       },
       30_000,
     );
@@ -65,9 +67,14 @@ export async function startRelay(
   return {
     pid: child.pid,
     ports,
+    log,
     events,
     output: child.output,
     stop: () => child.stop(),
     discard: () => discard(folder),
   };
+}
+
+function portOf({ listen }: LogLine): number {
+  return Number(String(listen).split(':').at(-1));
 }

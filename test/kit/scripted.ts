@@ -43,6 +43,8 @@ export interface Scripted extends Mailbox {
   readonly host: string;
   readonly port: number;
   connections(): readonly ScriptedConnection[];
+  /** Resets what is open, and goes on listening. */
+  hangUp(): void;
   stop(): Promise<void>;
 }
 
@@ -78,6 +80,7 @@ export async function startScripted(options: ScriptedOptions): Promise<Scripted>
     drop: (mail) => void mails.splice(mails.indexOf(mail), 1),
     log: () => talks.flatMap((talk) => talk.lines.map((line) => `${talk.number} ${line}`)).join('\n'),
     connections: () => talks.map(seen),
+    hangUp: () => talks.forEach(({ socket }) => void socket.resetAndDestroy()),
     stop: async () => {
       for (const talk of talks) talk.socket.destroy();
       await new Promise((resolve) => server.close(resolve));
