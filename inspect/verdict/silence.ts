@@ -9,6 +9,7 @@ import { CLIENT_SILENT, EVIDENCE, PROBE_ANSWER } from './thresholds';
 export function createSilenceJudge(): Judge {
   const state: State = {
     greetedAt: undefined,
+    completeAt: undefined,
     shown: [],
     repeats: 0,
     probes: [],
@@ -26,7 +27,7 @@ export function createSilenceJudge(): Judge {
     deadline() {
       if (state.over || state.greetedAt === undefined) return undefined;
       const lastProbe = state.probes[state.probes.length - 1];
-      return Math.max(state.greetedAt + CLIENT_SILENT, (lastProbe ?? 0) + PROBE_ANSWER);
+      return Math.max((state.completeAt ?? state.greetedAt) + CLIENT_SILENT, (lastProbe ?? 0) + PROBE_ANSWER);
     },
   };
 }
@@ -34,6 +35,8 @@ export function createSilenceJudge(): Judge {
 interface State {
   /** When the server first said something. */
   greetedAt: Micros | undefined;
+  /** When the greeting was complete: before that a client is right to say nothing (RFC 5321 §3.1). */
+  completeAt: Micros | undefined;
   /** The greeting, and the same again and again. */
   readonly shown: Evidence[];
   repeats: number;
@@ -44,8 +47,12 @@ interface State {
   over: boolean;
 }
 
-function follow(state: State, { kind, from, segment, news, connection, at }: Sight): void {
+function follow(state: State, { kind, from, segment, news, smtp, connection, at }: Sight): void {
   if (kind === 'probe' && from === 'client') state.probes.push(at);
+  // An unfinished greeting ends its phase at the end of all, without a code.
+  if (smtp.some((event) => event.kind === 'phase' && event.phase === 'greeting' && event.reply)) {
+    state.completeAt ??= at;
+  }
   if (!segment) return;
   if (from === 'client' && state.greetedAt !== undefined) state.answer = segment;
   if (from !== 'server') return;
@@ -66,11 +73,11 @@ function spoke({ connection: { client } }: Sight): boolean {
 
 /** The client's own number is still that of its first octet, long after it was greeted. */
 function judgeSilent(state: State, { connection, at }: Sight): VerdictEvent | undefined {
-  const { greetedAt, answer, probes } = state;
-  if (greetedAt === undefined || !answer || connection.server.acked === 0) return undefined;
-  if (answer.at - greetedAt < CLIENT_SILENT || connection.client.stream.offsetOf(answer.seq) !== 0)
+  const { completeAt, answer, probes } = state;
+  if (completeAt === undefined || !answer || connection.server.acked === 0) return undefined;
+  if (answer.at - completeAt < CLIENT_SILENT || connection.client.stream.offsetOf(answer.seq) !== 0)
     return undefined;
-  const seconds = Math.round((answer.at - greetedAt) / 1e6);
+  const seconds = Math.round((answer.at - completeAt) / 1e6);
   const probed = probes.some((probe) => probe <= answer.at && answer.at - probe < PROBE_ANSWER);
   return {
     kind: 'verdict',

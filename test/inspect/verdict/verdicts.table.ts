@@ -328,8 +328,22 @@ export const ROWS: readonly Row[] = [
     want: ['greeting-truncated suspected sequence'],
   },
   {
+    name: '220- and nothing more, and a client that waits for the rest: it is not the silent one',
+    sent: [
+      ...packetise([['S', '220-mx\r\n']], { fin: false }),
+      extra('client', 30, { seq: CLIENT, ack: SERVER + 8, flags: FLAG.fin | FLAG.ack }),
+    ],
+    until: 31,
+    want: ['greeting-truncated suspected sequence'],
+  },
+  {
     name: 'postscreen: a teaser, and the rest after 6 s',
     sent: slow(packetise([['S', '220-mx\r\n'], ['S', '220 mx ESMTP\r\n'], ...HELLO]), carries('220 mx'), 6),
+    want: [],
+  },
+  {
+    name: 'a teaser, the rest after 15 s: the client that acknowledges it has not been silent',
+    sent: slow(packetise([['S', '220-mx\r\n'], ['S', '220 mx ESMTP\r\n'], ...HELLO]), carries('220 mx'), 15),
     want: [],
   },
   {
