@@ -31,13 +31,20 @@ export function createStdoutPrinter(): Printer {
     async settle() {
       if (gone()) return false;
       flush();
-      if (out.writableNeedDrain)
-        await Promise.race([once(out, 'drain'), once(out, 'close')]).catch(() => undefined);
+      if (out.writableNeedDrain) await drained(out);
       return !gone();
     },
     fault: undefined,
     close: flush,
   };
+}
+
+/** Until there is room again, or nobody reads any more. */
+async function drained(out: typeof process.stdout): Promise<void> {
+  const abort = new AbortController();
+  const { signal } = abort;
+  await Promise.race([once(out, 'drain', { signal }), once(out, 'close', { signal })]).catch(() => undefined);
+  abort.abort();
 }
 
 /** A file, appended to. Fault: `log-unwritable`. */

@@ -127,3 +127,36 @@ export const LOSS: Recorded = {
   count: 312,
   of: { phase: 300, session: 12 },
 };
+
+export const SEGMENT_SESSION: Recorded = {
+  ...SESSION,
+  retransmits: { client: 2, server: 0 },
+  rtt: 812,
+  verdicts: ['ehlo-dropped'],
+} as Recorded;
+
+export const VERDICT: Recorded = {
+  kind: 'verdict',
+  at: AT,
+  verdict: 'ehlo-dropped',
+  certainty: 'proved',
+  proof: 'probe',
+  missingBytes: 9,
+  held: 802_500,
+  summary: 'The first command (EHLO) was sent and never arrived here.',
+  evidence: [
+    {
+      at: AT - 123,
+      from: 'client',
+      seq: 9,
+      ack: 22,
+      length: 0,
+      flags: 'ACK',
+      ttl: 64,
+      tsval: 4_031_306_899,
+      note: 'answer to a probe',
+    },
+  ],
+};
+
+export const CAPTURE_LOSS: Recorded = { kind: 'loss', at: AT, source: 'capture', count: 17 };

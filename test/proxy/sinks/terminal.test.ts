@@ -25,6 +25,15 @@ const ROWS: readonly { event: Recorded; want: string }[] = [
     want: `session      60.1 ms       client.example  TLSv1.3  1 message  13.0 kB from client, 532 B from server  ended by client, fin`,
   },
   {
+    event: records.SEGMENT_SESSION,
+    want: `session      60.1 ms       client.example  TLSv1.3  1 message  13.0 kB from client, 532 B from server  round trip 0.812 ms  2 + 0 segments sent again  ehlo-dropped  ended by client, fin`,
+  },
+  {
+    event: records.VERDICT,
+    want: `VERDICT                    ehlo-dropped proved by probe  The first command (EHLO) was sent and never arrived here.`,
+  },
+  { event: records.CAPTURE_LOSS, want: `LOSS                       17 segments missed` },
+  {
     event: records.REPAIR,
     want: `REPAIR      20.000 s       unfinished: 220-mx.demo\\r\\n became 220 mx.demo ESMTP\\r\\n`,
   },
@@ -85,6 +94,7 @@ for (const text of HOSTILE) {
     { ...records.TLS, tls: { version: 'TLSv1.3', sni: text } } as Recorded,
     { ...records.SESSION, hello: text } as Recorded,
     { ...records.REPAIR, before: text, after: text } as Recorded,
+    { ...records.VERDICT, summary: text } as Recorded,
     { ...records.LEARNED, because: text } as Recorded,
     { ...records.BLOCKED, rule: text, action: text, detail: text } as Recorded,
     { ...records.LOSS, of: { [text]: 1 } } as Recorded,
