@@ -57,6 +57,13 @@ export interface Config {
     /** The name in a completing line where the server's own greeting has none. */
     readonly hostname: string;
   };
+  readonly evidence: {
+    readonly watch: 'auto' | 'off';
+    /** A capture interface, or `any`. */
+    readonly interface: string;
+    /** 0: no probes. */
+    readonly probeAfterMs: number;
+  };
   readonly relay: {
     readonly listeners: readonly ListenerConfig[];
     readonly trustedProxies: readonly Network[];
@@ -158,6 +165,11 @@ function toConfig(get: (key: string) => unknown): Config {
       repair,
       patienceMs: number('greeting.patience'),
       hostname: (get('greeting.hostname') as string | null) ?? hostname(),
+    },
+    evidence: {
+      watch: get('evidence.watch') as 'auto' | 'off',
+      interface: get('evidence.interface') as string,
+      probeAfterMs: get('evidence.probe') === 'off' ? 0 : number('evidence.probeAfter'),
     },
     relay: {
       listeners: (get('relay.listeners') as RawListener[]).map((raw) => toListener(raw, repair)),

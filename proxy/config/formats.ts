@@ -20,7 +20,8 @@ export interface Problem {
   readonly must: string;
 }
 
-export type FormatName = 'duration' | 'count' | 'limit' | 'host' | 'file' | 'networks' | 'listeners';
+export type FormatName =
+  'duration' | 'count' | 'limit' | 'host' | 'file' | 'interface' | 'networks' | 'listeners';
 
 /** `proxyProtocol` as it is written; the command line takes the same words. */
 export const PROXY_PROTOCOLS = ['in', 'out-v1', 'out-v2'] as const;
@@ -55,6 +56,12 @@ export const FORMATS: Readonly<Record<FormatName, Format>> = {
     takes: 'the name of a file',
     read: (text) => text,
     problem: (value) => check(typeof value === 'string' && value.length > 0 && !value.includes('\0')),
+  },
+  interface: {
+    takes: 'the name of a network interface, or any',
+    read: (text) => text,
+    // IFNAMSIZ of Linux: 15 octets and a NUL.
+    problem: (value) => check(typeof value === 'string' && /^[^\s/]{1,15}$/.test(value)),
   },
   networks: {
     takes: 'a list of addresses or networks, as ["10.0.0.0/8", "2001:db8::1"], in texts with commas',

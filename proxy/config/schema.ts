@@ -16,6 +16,7 @@ const MINUTE = 60 * SECOND;
 
 export const REPAIRS = ['learn', 'now', 'never'] as const;
 export const FORMATS_OF_LOG = ['auto', 'json', 'pretty'] as const;
+export const WATCHES = ['auto', 'off'] as const;
 export const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
 export const SETTINGS: readonly Setting[] = [
@@ -65,6 +66,33 @@ export const SETTINGS: readonly Setting[] = [
     default: null,
     shown: "this machine's name",
     doc: "The name in a completing line where the server's own greeting has none, and in `ehlowire check`'s EHLO.",
+  },
+  {
+    key: 'evidence.watch',
+    format: WATCHES,
+    default: 'auto',
+    doc:
+      "Whether the relay also looks at its connections' segments, to prove what the path did to them. `auto`: " +
+      'where libpcap is there and we may capture (root or CAP_NET_RAW); else a note says what stays unseen.',
+  },
+  {
+    key: 'evidence.interface',
+    format: 'interface',
+    default: 'any',
+    doc: 'The interface to watch. On a machine that bridges, name the one that clients come in by: `any` sees a frame twice there.',
+  },
+  {
+    key: 'evidence.probe',
+    format: WATCHES,
+    default: 'auto',
+    doc: 'Whether the kernel asks watched peers that are silent where they are (TCP keep-alive). Costs one empty segment each way.',
+  },
+  {
+    key: 'evidence.probeAfter',
+    format: 'duration',
+    default: 3 * SECOND,
+    shown: '"3s"',
+    doc: 'After how much silence it asks, in whole seconds, and then every 10 s: the answer proves what was dropped.',
   },
   {
     key: 'relay.listeners',

@@ -1,6 +1,8 @@
 // libc, as far as Node does not offer it: socket options. Declarations and typed results, no pointer leaves here.
 
+import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
+import type * as Koffi from 'koffi';
 
 /** How a kernel probes an idle peer for us (tcp(7)); seconds. */
 export interface KeepAlive {
@@ -37,8 +39,8 @@ let loaded: SetSockOpt | undefined | null = null;
 function setsockopt(): SetSockOpt | undefined {
   if (loaded !== null) return loaded;
   try {
-    // eslint-disable-next-line @typescript-eslint/no-require-imports -- optional: a machine without it relays on
-    const koffi = require('koffi') as typeof import('koffi');
+    // Optional: a machine without it relays on.
+    const koffi = createRequire(__filename)('koffi') as typeof Koffi;
     const libc = koffi.load('libc.so.6');
     loaded = libc.func('int setsockopt(int fd, int level, int name, const int *value, uint32_t length)');
   } catch {

@@ -6,14 +6,17 @@ import { createSession } from '../../inspect/smtp/session';
 import { now } from '../clock';
 import type { Config, ListenerConfig } from '../config';
 import { isFault, type Fault } from '../fault';
+import { setKeepAlive } from '../native/libc';
 import type { Connection, Endpoint, Sink } from '../sinks/record';
 import type { Complaints } from './complaints';
 import { createDialogue, isRecorded, type Dialogue, type Outlet } from './dialogue';
 import { dismiss, ignoreErrors } from './farewell';
+import { localEndpoint, remoteEndpoint } from './endpoint';
 import { hostnameFor, type Memory } from './memory';
 import { formatProxyHeader } from './proxy-header';
 import { createPump, type Pump } from './pump';
 import { connectUpstream, type Upstream } from './upstream';
+import type { Watch, Watched } from './watch';
 
 /** A client that was let in. Its addresses may come from a PROXY header. */
 export interface Caller {
@@ -34,6 +37,7 @@ export interface Route {
   readonly sink: Sink;
   readonly memory: Memory;
   readonly complaints: Complaints;
+  readonly watch: Watch;
   readonly nextSession: () => string;
   readonly onUnreachable: (fault: Fault) => void;
 }
@@ -101,16 +105,42 @@ function join(caller: Caller, route: Route, session: string, upstream: Socket, o
     address: upstream.remoteAddress ?? route.upstream.endpoint.address,
     port: route.listener.upstream.port,
   };
+  const connection = connectionOf(caller, session, server);
+  const watched = observe(caller.socket, upstream, route, connection);
   const header = outgoingHeader(caller, route);
   if (header !== undefined) upstream.write(header);
   return createPump({
     client: caller.socket,
     upstream,
-    dialogue: (outlet) =>
-      openDialogue(caller, route, connectionOf(caller, session, server), connected, outlet),
+    dialogue: (outlet) => openDialogue(caller, route, connection, connected, watched, outlet),
     hostname: nameOf(route),
     onClosed,
   });
+}
+
+/** Has both legs watched, and probed by the kernel while they are silent: the answers are the proof. */
+function observe(
+  client: Socket,
+  upstream: Socket,
+  route: Route,
+  connection: Connection,
+): Watched | undefined {
+  const ends = [
+    remoteEndpoint(client),
+    localEndpoint(client),
+    localEndpoint(upstream),
+    remoteEndpoint(upstream),
+  ];
+  const [caller, called, own, server] = ends;
+  if (!caller || !called || !own || !server) return undefined;
+  const { probeAfterMs } = route.config.evidence;
+  const watched = route.watch.follow(connection, { caller, called }, { caller: own, called: server });
+  if (watched && probeAfterMs > 0) {
+    const probing = { ...PROBING, idle: Math.max(1, Math.round(probeAfterMs / 1000)) };
+    setKeepAlive(client, probing);
+    setKeepAlive(upstream, probing);
+  }
+  return watched;
 }
 
 function openDialogue(
@@ -118,6 +148,7 @@ function openDialogue(
   route: Route,
   connection: Connection,
   connected: Micros,
+  watched: Watched | undefined,
   outlet: Outlet,
 ): Dialogue {
   const { config, listener, memory, sink } = route;
@@ -131,6 +162,7 @@ function openDialogue(
     hostname: hostnameFor(config.greeting.hostname, listener.upstream, connection.server),
     timeouts: config.relay.timeoutsMs,
     memory: memory.server(connection.server),
+    watched,
     sink,
   };
   return createDialogue(options, outlet);
@@ -157,4 +189,7 @@ function connectionOf({ client }: Caller, session: string, server: Endpoint): Co
   return { session, path: 'relay', client, server };
 }
 
-const SUBMISSIONS = 465;
+/** Seconds between probes, and so many unanswered ones that the relay's own timeouts come first. */
+const PROBING = { interval: 10, count: 120 } as const;
+/** RFC 8314 §3.3. */
+export const SUBMISSIONS = 465;

@@ -7,6 +7,7 @@ import type { Repair, TimeoutsMs } from '../config';
 import type { Connection, Sink } from '../sinks/record';
 import { timeoutMs } from './deadline';
 import type { Listen, ServerMemory } from './memory';
+import type { Watched } from './watch';
 
 export interface DialogueOptions {
   readonly connection: Connection;
@@ -19,6 +20,8 @@ export interface DialogueOptions {
   readonly hostname: string;
   readonly timeouts: TimeoutsMs;
   readonly memory: ServerMemory;
+  /** What the segments of both legs tell, where they are watched. */
+  readonly watched: Watched | undefined;
   readonly sink: Sink;
 }
 
@@ -27,6 +30,8 @@ export interface Outlet {
   toClient(bytes: Uint8Array): void;
   /** The server refused behind a greeting that the client takes for accepted: both sides are to be closed. */
   refuse(at: Micros): void;
+  /** `due` may be earlier now than when it was last asked for. */
+  hurry(): void;
 }
 
 export interface Dialogue {
@@ -115,7 +120,9 @@ function open(options: DialogueOptions, outlet: Outlet): State {
     session: createSession({ started: opened, connected, implicitTls }),
     greeter,
     listen: (knowledge, at) => {
-      if (greeter !== undefined) apply(state, greeter.know(knowledge, at), at);
+      if (greeter === undefined) return;
+      apply(state, greeter.know(knowledge, at), at);
+      outlet.hurry();
     },
     heard: connected,
     told: 0,
@@ -147,9 +154,10 @@ function tellServer(state: State, bytes: Uint8Array, at: Micros): void {
 }
 
 function record(state: State, events: readonly SmtpEvent[]): void {
-  const { sink, connection } = state.options;
+  const { sink, connection, watched } = state.options;
   for (const event of events) {
     if (event.kind === 'reply') state.replied = event.span.end;
+    else if (event.kind === 'session' && watched) sink.write(connection, { ...event, ...watched.facts() });
     else if (isRecorded(event)) sink.write(connection, event);
   }
 }

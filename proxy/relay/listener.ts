@@ -11,7 +11,6 @@ import { clientKey, type Cap } from './caps';
 import { localEndpoint, remoteEndpoint } from './endpoint';
 import { dismiss, ignoreErrors } from './farewell';
 import { takeProxyHeader, type Intake } from './proxy-intake';
-import { KEEP_ALIVE_MS } from './upstream';
 
 /** What the listeners of one relay share. */
 export interface Gate {
@@ -202,9 +201,9 @@ const BACKLOG = 4_096;
 const REFUSED_MS = 1_000;
 const REFUSING = 256;
 
+// Without keep-alive: libuv's would end a connection after ten seconds of outage. Who vanished is found out by
+// the timeouts, and `call.ts` has the kernel probe where that proves something.
 const SOCKETS = {
   allowHalfOpen: true,
   noDelay: true,
-  keepAlive: true,
-  keepAliveInitialDelay: KEEP_ALIVE_MS,
 } as const;

@@ -36,6 +36,7 @@ export function createPump(options: PumpOptions): Pump {
     dialogue: options.dialogue({
       toClient: (bytes) => down.write(bytes),
       refuse: (at) => finish(pump, { by: 'server', how: 'fin' }, at),
+      hurry: () => rearm(pump),
     }),
     deadline: createDeadline((at) => onDeadline(pump, at)),
     endedFirst: undefined,

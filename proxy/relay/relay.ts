@@ -6,10 +6,11 @@ import { formatFault, isFault, type Fault } from '../fault';
 import type { Endpoint, Sink } from '../sinks/record';
 import { createCap } from './caps';
 import { createComplaints } from './complaints';
-import type { Route } from './call';
+import { SUBMISSIONS, type Route } from './call';
 import { openListener, type Counters, type Gate, type Listener } from './listener';
 import { createMemory } from './memory';
 import { resolveUpstream } from './upstream';
+import { createWatch, type Watch, type WatchOptions } from './watch';
 
 export interface Relay {
   /** Where it listens, in the order of the configuration; ports are the real ones. */
@@ -35,8 +36,10 @@ export async function startRelay(config: Config, sink: Sink): Promise<Relay> {
     perClient: createCap(relay.maxConnectionsPerClient),
     counters: { accepted: 0, blocked: 0, unreachable: 0 },
   };
-  const routes = await resolveRoutes(config, sink, gate);
+  const watch = createWatch(sink);
+  const routes = await resolveRoutes(config, sink, gate, watch);
   const listeners = await openAll(routes, gate);
+  if (config.evidence.watch === 'auto') watch.open(watchOptions(config, listeners));
   listeners.forEach(({ address }, index) => {
     const { host, port } = routes[index]?.listener.upstream ?? { host: '', port: 0 };
     const listen = formatAddress({ host: address.address, port: address.port });
@@ -44,8 +47,8 @@ export async function startRelay(config: Config, sink: Sink): Promise<Relay> {
   });
   return {
     addresses: listeners.map(({ address }) => address),
-    drain: () => drain(listeners, relay.drainMs),
-    stop: () => drain(listeners, 0),
+    drain: () => drain(listeners, relay.drainMs).finally(watch.close),
+    stop: () => drain(listeners, 0).finally(watch.close),
     counters: {
       get accepted() {
         return gate.counters.accepted;
@@ -63,7 +66,7 @@ export async function startRelay(config: Config, sink: Sink): Promise<Relay> {
   };
 }
 
-async function resolveRoutes(config: Config, sink: Sink, gate: Gate): Promise<Route[]> {
+async function resolveRoutes(config: Config, sink: Sink, gate: Gate, watch: Watch): Promise<Route[]> {
   const memory = createMemory();
   const complaints = createComplaints(sink);
   const nextSession = createNames();
@@ -75,9 +78,20 @@ async function resolveRoutes(config: Config, sink: Sink, gate: Gate): Promise<Ro
   for (const listener of config.relay.listeners) {
     const upstream = await resolveUpstream(listener.upstream);
     if (isFault(upstream)) throw upstream;
-    routes.push({ listener, upstream, config, sink, memory, complaints, nextSession, onUnreachable });
+    routes.push({ listener, upstream, config, sink, memory, complaints, watch, nextSession, onUnreachable });
   }
   return routes;
+}
+
+/** The ports as they are: a listener on port 0 has been given one. */
+function watchOptions({ evidence, relay }: Config, listeners: readonly Listener[]): WatchOptions {
+  const upstreams = relay.listeners.map(({ upstream }) => upstream.port);
+  const ports = [...new Set([...listeners.map(({ address }) => address.port), ...upstreams])];
+  return {
+    interface: evidence.interface,
+    ports,
+    implicitTlsPorts: ports.filter((port) => port === SUBMISSIONS),
+  };
 }
 
 async function openAll(routes: readonly Route[], gate: Gate): Promise<Listener[]> {

@@ -39,8 +39,6 @@ export function connectUpstream(
     autoSelectFamily: true,
     autoSelectFamilyAttemptTimeout: ATTEMPT_MS,
     noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: KEEP_ALIVE_MS,
   });
   const finish = (result: Socket | Fault | undefined): void => {
     clearTimeout(timer);
@@ -65,9 +63,6 @@ export function connectUpstream(
 function hostOf({ host }: Address): string {
   return host === '' ? 'localhost' : host;
 }
-
-/** A peer that vanished is found out within this and the kernel's probes (about 12 minutes on Linux). */
-export const KEEP_ALIVE_MS = 60_000;
 
 /** Before the next address is tried: time for one SYN to be lost (RFC 6298 §2.1). */
 const ATTEMPT_MS = 1_500;

@@ -43,6 +43,7 @@ export function configOf(upstreamPort: number, wishes: Wishes = {}): Config {
   return {
     log: { file: undefined, format: 'auto', level: 'info' },
     greeting: { repair: 'learn', patienceMs: hour, hostname: 'shim.example', ...greeting },
+    evidence: { watch: 'off', interface: 'any', probeAfterMs: 0 },
     relay: {
       listeners: listeners.map((listener) => ({
         listen: { host: '127.0.0.1', port: 0 },

@@ -1,0 +1,162 @@
+// The relay's second pair of eyes: the segments of its own connections, judged as on the wire.
+
+import type { Direction, Micros, VerdictName } from '../../inspect/events';
+import type { InspectorEvent } from '../../inspect/inspector';
+import {
+  createTracker,
+  type Peer,
+  type Tracked,
+  type Tracker,
+  type TrackerNews,
+} from '../../inspect/tracker';
+import { formatFault, isFault } from '../fault';
+import type { Connection, Sink } from '../sinks/record';
+import { openLive, portFilters, type LiveListener, type LiveSource } from '../sources/live';
+
+/** One of a connection's two legs: who called whom, as their packets say it. */
+export interface Leg {
+  readonly caller: Peer;
+  readonly called: Peer;
+}
+
+/** What only segments tell of a relayed connection. */
+export interface SegmentFacts {
+  readonly retransmits: Readonly<Record<Direction, number>>;
+  readonly rtt?: Micros;
+  readonly verdicts: readonly VerdictName[];
+}
+
+export interface Watched {
+  facts(): SegmentFacts;
+}
+
+export interface Watch {
+  /**
+   * Opens the capture; where the machine or our rights do not allow it, says so once, and the relay goes on
+   * without: it repairs and records as before, and proves nothing about the path.
+   */
+  open(options: WatchOptions): void;
+  /** From here on verdicts on these legs belong to this connection. `undefined` where nothing is watched. */
+  follow(connection: Connection, client: Leg, server: Leg): Watched | undefined;
+  close(): void;
+}
+
+export interface WatchOptions {
+  /** An interface, or `any`. */
+  readonly interface: string;
+  /** Ports of the listeners and of the upstreams. */
+  readonly ports: readonly number[];
+  readonly implicitTlsPorts: readonly number[];
+}
+
+export function createWatch(sink: Sink): Watch {
+  let source: LiveSource | undefined;
+  let state: State | undefined;
+  return {
+    open(options) {
+      const opened = openLive(options.interface, portFilters(options.ports));
+      if (isFault(opened)) {
+        sink.note('warn', 'evidence-off', { message: formatFault(opened), unseen: UNSEEN });
+        return;
+      }
+      source = opened;
+      state = { tracker: createTracker(options), sink, legs: new Map() };
+      opened.start(listenerOf(state));
+    },
+    follow: (connection, client, server) => state && follow(state, connection, client, server),
+    close: () => source?.close(),
+  };
+}
+
+function listenerOf(state: State): LiveListener {
+  const { tracker, sink } = state;
+  const take = (news: readonly TrackerNews[]): void => news.forEach((each) => tell(state, each));
+  return {
+    frame: (linkType, octets, at) => take(tracker.frame(linkType, octets, at)),
+    idle: (at) => take(tracker.idle(at)),
+    lost: (count, at) => sink.write(undefined, { kind: 'loss', at, source: 'capture', count }),
+    failed: (fault) => sink.note('error', 'evidence-off', { message: formatFault(fault), unseen: UNSEEN }),
+  };
+}
+
+interface State {
+  readonly tracker: Tracker;
+  readonly sink: Sink;
+  /** By leg: whose it is. An entry goes when the tracker has told the leg's end. */
+  readonly legs: Map<string, Followed>;
+}
+
+interface Followed {
+  readonly connection: Connection;
+  readonly side: Direction;
+  readonly verdicts: Set<VerdictName>;
+}
+
+function follow(state: State, connection: Connection, client: Leg, server: Leg): Watched {
+  const verdicts = new Set<VerdictName>();
+  state.legs.set(keyOf(client), { connection, side: 'client', verdicts });
+  state.legs.set(keyOf(server), { connection, side: 'server', verdicts });
+  return {
+    facts() {
+      const [front, back] = [client, server].map(({ caller, called }) => state.tracker.find(caller, called));
+      const rtt = front?.inspector.view.rtt;
+      return {
+        // Each leg's far end: what we send again ourselves says nothing of a peer.
+        retransmits: { client: retransmits(front, 'client'), server: retransmits(back, 'server') },
+        ...(rtt !== undefined && { rtt }),
+        verdicts: [...verdicts],
+      };
+    },
+  };
+}
+
+function retransmits(tracked: Tracked | undefined, side: Direction): number {
+  return tracked?.inspector.view[side].retransmits ?? 0;
+}
+
+function tell({ legs, sink }: State, { connection: { client, server }, events, ended }: TrackerNews): void {
+  const key = keyOf({ caller: client, called: server });
+  const followed = legs.get(key);
+  if (ended) legs.delete(key);
+  if (!followed) return;
+  for (const event of events) {
+    if (!isVerdict(event) || !CONCERNS[followed.side].has(event.verdict)) continue;
+    followed.verdicts.add(event.verdict);
+    sink.write(followed.connection, event);
+  }
+}
+
+function isVerdict(event: InspectorEvent): event is Extract<InspectorEvent, { kind: 'verdict' }> {
+  return event.kind === 'verdict';
+}
+
+function keyOf({ caller, called }: Leg): string {
+  return `${caller.address} ${caller.port} ${called.address} ${called.port}`;
+}
+
+/** On each leg one end is ours: a verdict counts where the peer or its path is meant. */
+const CONCERNS: Readonly<Record<Direction, ReadonlySet<VerdictName>>> = {
+  client: new Set<VerdictName>([
+    'ehlo-dropped',
+    'ehlo-held',
+    'ehlo-altered',
+    'path-terminated',
+    'segment-dropped',
+    'greeting-lost',
+    'reset-injected',
+    'early-talker',
+    'client-silent',
+    'client-gone',
+  ]),
+  server: new Set<VerdictName>([
+    'path-terminated',
+    'segment-dropped',
+    'greeting-truncated',
+    'greeting-malformed',
+    'greeting-lost',
+    'greeting-slow',
+    'reset-injected',
+  ]),
+};
+
+const UNSEEN = 'dropped, held, altered or terminated segments';
