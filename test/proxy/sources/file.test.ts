@@ -1,0 +1,120 @@
+// Capture files: what is whole is handed over, and one fault says why there is no more.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { formatFault, isFault } from '../../../proxy/fault';
+import { firstTime, openCapture } from '../../../proxy/sources/file';
+import { AT, big, little, MICROS, PLAIN, ROWS, text, type Frame } from './file.table';
+import { pcapFile } from './frames';
+
+const dir = mkdtempSync(join(tmpdir(), 'ehlowire-captures-'));
+test.after(() => rmSync(dir, { recursive: true }));
+
+interface Got {
+  readonly frames: readonly Frame[];
+  /** The fault's code, of the opening or of the reading. */
+  readonly fault: string | undefined;
+  readonly text: string;
+  readonly lost: number;
+}
+
+function readAll(octets: Uint8Array, name = 'x'): Got {
+  const file = join(dir, name);
+  writeFileSync(file, octets);
+  return readFile(file);
+}
+
+function readFile(file: string): Got {
+  const source = openCapture(file);
+  if (isFault(source)) return { frames: [], fault: source.code, text: formatFault(source), lost: 0 };
+  const frames: Frame[] = [];
+  for (;;) {
+    const got = source.read((linkType, bytes, at, wire) =>
+      frames.push({ linkType, octets: Buffer.from(bytes).toString('latin1'), at, wire }),
+    );
+    if (got === 'more') continue;
+    if (!isFault(got)) assert.is(source.position, source.size);
+    const { lost } = source;
+    source.close();
+    const fault = isFault(got) ? got : undefined;
+    return { frames, fault: fault?.code, text: fault ? formatFault(fault) : '', lost };
+  }
+}
+
+for (const { name, octets, frames, fault, lost = 0 } of ROWS) {
+  test(name, () => {
+    const got = readAll(octets);
+    assert.equal(got.frames, frames);
+    assert.is(got.fault, fault, got.text);
+    assert.is(got.lost, lost);
+  });
+}
+
+const FILES: readonly (readonly [name: string, file: string, says: RegExp])[] = [
+  ['none', join(dir, 'none'), /^cannot read file: .*none: there is no such file$/],
+  ['a folder', dir, /^cannot read file: .*: it is a directory: name the files in it$/],
+];
+for (const [name, file, says] of FILES) {
+  test(`no file: ${name}`, () => assert.match(readFile(file).text, says));
+}
+
+test('what to unpack a compressed capture with', () => {
+  const got = readAll(Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0]));
+  assert.match(got.text, /^not a capture: .*: it is compressed: unpack it first, as with `gunzip`$/);
+});
+
+test('more than the buffer holds: every frame once, across its edges', () => {
+  const frames = Array.from({ length: 3_000 }, (_, i) => ({
+    at: AT + i,
+    frame: text(String(i).repeat(200)),
+  }));
+  const got = readAll(pcapFile(frames));
+  assert.equal(
+    got.frames.map(({ at, octets }) => [at, octets.length]),
+    frames.map((each) => [each.at, each.frame.length]),
+  );
+  assert.is(got.frames[2_999]?.octets, '2999'.repeat(200));
+});
+
+test('the time of the first frame', () => {
+  const file = join(dir, 'first');
+  writeFileSync(file, PLAIN);
+  assert.is(firstTime(file), AT);
+  writeFileSync(file, pcapFile([]));
+  assert.is(firstTime(file), undefined);
+});
+
+test('any octets behind a header: no throw, no endless loop, no frame that was not there', () => {
+  const heads = [
+    pcapFile([]),
+    Buffer.concat([little.section(), little.describe(1)]),
+    Buffer.concat([big.section(), big.describe(1), big.packet(0, MICROS, text('x'))]),
+  ];
+  fc.assert(
+    fc.property(fc.constantFrom(...heads), fc.uint8Array({ maxLength: 600 }), (head, tail) => {
+      const got = readAll(Buffer.concat([head, tail]), 'fuzz');
+      const octets = got.frames.reduce((sum, each) => sum + each.octets.length, 0);
+      assert.ok(octets <= tail.length + 1);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('any cut of a capture: a prefix of its frames', () => {
+  const whole = Buffer.concat([
+    little.section(),
+    little.describe(1),
+    ...['a', 'bcd', 'efghij'].map((each, i) => little.packet(0, MICROS + BigInt(i), text(each))),
+  ]);
+  const all = readAll(whole).frames;
+  for (let cut = 28; cut < whole.length; cut += 1) {
+    const got = readAll(whole.subarray(0, cut), 'cut').frames;
+    assert.equal(got, all.slice(0, got.length));
+  }
+});
+
+test.run();
