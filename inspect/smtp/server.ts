@@ -90,7 +90,8 @@ function giveUpGreeting(state: State, line: Line): void {
   state.openReply = undefined;
   // The line is there already, and is none of the greeting's.
   state.greeting = greeting?.subarray(0, Math.max(0, greeting.length - (line.span.end - line.span.start)));
-  endPending(state, line.at, undefined);
+  // It ended, for the client, when the client went on.
+  endPending(state, state.pending[1]?.arrived ?? line.at, undefined);
 }
 
 /** Adds a line to the reply that is open, or opens one. */
