@@ -1,0 +1,178 @@
+// The incident: a real Postfix that greets with a lone 220-. Every client delivers, and only the first one waits.
+
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { CLIENTS, clientNamed, type Client, type Result } from '../kit/clients';
+import { startRelay, type LogLine, type Relayed } from '../kit/ehlowire';
+import { labSuite } from '../kit/lab';
+import { awaitMail } from '../kit/maildir';
+import { makeMessage, writeMessage } from '../kit/message';
+import { startPostfix, type Postfix } from '../kit/postfix';
+import { scratch, until } from '../kit/process';
+import { LATE, startFront, type Front } from './front';
+
+const PATIENCE_MS = 2_000;
+/** Beyond the patience, and short enough that twice of it bothers no client. */
+const LATE_MS = 4_000;
+const STALL_MS = 6_000;
+
+/** Those that can be asked for STARTTLS, which a shifted reply hides. */
+const TELLING = ['swaks', 'curl', 'smtplib', 'msmtp', 'openssl', 'nodemailer'].map(clientNamed);
+
+const lab = labSuite('lone 220-');
+let postfix: Postfix;
+const fronts: Front[] = [];
+const relays: Relayed[] = [];
+
+lab.before(async () => {
+  postfix = await startPostfix();
+});
+
+lab.after(async () => {
+  await Promise.all(relays.map((relay) => relay.stop()));
+  await Promise.all(fronts.map((front) => front.stop()));
+  await postfix.stop();
+  relays.forEach((relay) => relay.discard());
+});
+
+interface Stage {
+  readonly relay: Relayed;
+  /** Ports of the servers. */
+  readonly servers: readonly number[];
+}
+
+/** A front and a listener of the relay for each client: all are the first one of a server not met yet. */
+async function stage(clients: readonly Client[], args: readonly string[], lateMs?: number): Promise<Stage> {
+  const options = { behind: postfix, ...(lateMs === undefined ? {} : { lateMs }) };
+  const own = await Promise.all(clients.map(() => startFront(options)));
+  fronts.push(...own);
+  const relay = await startRelay(
+    own.map(({ port }) => `127.0.0.1:${port}`),
+    args,
+  );
+  relays.push(relay);
+  return { relay, servers: own.map(({ port }) => port) };
+}
+
+async function deliver(client: Client, port: number, timeoutMs = 60_000): Promise<Result> {
+  const message = makeMessage({ octets: 1024 });
+  const path = writeMessage(join(scratch('message'), 'message.eml'), message);
+  const starttls = client.tls !== 'plain';
+  const result = await client.deliver({ host: '127.0.0.1', port, path, starttls, timeoutMs });
+  if (result.ok && client.sends === 'file')
+    assert.is((await awaitMail(postfix, message)).hash(), message.hash);
+  return result;
+}
+
+/** The sessions of one listener that have ended, the first one first, each with all of its lines. */
+async function sessions({ relay, servers }: Stage, index: number, count: number): Promise<LogLine[][]> {
+  const port = servers[index];
+  return until(`${count} sessions at ${port}`, () => {
+    const lines = relay.events().filter((line) => line['server.port'] === port);
+    const ended = lines.filter(({ event }) => event === 'session').map(({ session }) => session);
+    if (ended.length < count) return undefined;
+    return ended.map((id) => lines.filter(({ session }) => session === id));
+  });
+}
+
+function heldMs(lines: readonly LogLine[]): number[] {
+  return lines.filter(({ event }) => event === 'repair').map((line) => Number(line['held_ms']));
+}
+
+function learned(lines: readonly LogLine[]): unknown[] {
+  return lines.filter(({ event }) => event === 'learned').map((line) => line['greeting']);
+}
+
+const EVERY = CLIENTS.flatMap(({ needs }) => needs);
+
+lab.test(
+  'learn: the first connection waits the patience, the next one does not',
+  ['postfix', ...EVERY],
+  async () => {
+    const scene = await stage(CLIENTS, ['--set', `greeting.patience=${PATIENCE_MS}ms`]);
+    await Promise.all(
+      CLIENTS.map(async (client, i) => {
+        const port = scene.relay.ports[i] ?? 0;
+        for (const which of ['first', 'second']) {
+          const { ok, output } = await deliver(client, port);
+          assert.ok(ok, `${client.name}, ${which}: ${output}`);
+        }
+        const [first = [], second = []] = await sessions(scene, i, 2);
+        assert.equal(learned(first), ['truncated'], client.name);
+        assert.is(heldMs(first).length, 1, client.name);
+        assert.ok((heldMs(first)[0] ?? 0) >= PATIENCE_MS, `${client.name} held ${heldMs(first)[0]} ms`);
+        assert.equal(learned(second), [], client.name);
+        assert.is(heldMs(second).length, 1, client.name);
+        assert.ok(
+          (heldMs(second)[0] ?? PATIENCE_MS) < PATIENCE_MS,
+          `${client.name} held ${heldMs(second)[0]} ms`,
+        );
+      }),
+    );
+  },
+);
+
+lab.test('now: not even the first connection waits', ['postfix', ...EVERY], async () => {
+  // The default patience, which would show.
+  const scene = await stage(CLIENTS, ['--repair', 'now']);
+  await Promise.all(
+    CLIENTS.map(async (client, i) => {
+      const { ok, output } = await deliver(client, scene.relay.ports[i] ?? 0);
+      assert.ok(ok, `${client.name}: ${output}`);
+      const [first = []] = await sessions(scene, i, 1);
+      const held = heldMs(first);
+      assert.ok(held.length === 1 && (held[0] ?? 20_000) < 20_000, `${client.name} held ${held.join()} ms`);
+    }),
+  );
+});
+
+lab.test('never: all of them stall', ['postfix', ...EVERY], async () => {
+  const scene = await stage(CLIENTS, ['--repair', 'never', '--set', `greeting.patience=${PATIENCE_MS}ms`]);
+  const results = await Promise.all(
+    CLIENTS.map((client, i) => deliver(client, scene.relay.ports[i] ?? 0, STALL_MS)),
+  );
+  const through = CLIENTS.filter((_, i) => results[i]?.ok);
+  assert.equal(
+    through.map(({ name }) => name),
+    [],
+  );
+  assert.equal(heldMs(scene.relay.events()), []);
+  assert.ok(learned(scene.relay.events()).includes('truncated'), 'it is known all the same');
+});
+
+lab.test(
+  'a last line that comes late is swallowed, and the server un-learned',
+  ['postfix', ...EVERY],
+  async () => {
+    const scene = await stage(TELLING, ['--set', `greeting.patience=${PATIENCE_MS}ms`], LATE_MS);
+    await Promise.all(
+      TELLING.map(async (client, i) => {
+        const port = scene.relay.ports[i] ?? 0;
+        // STARTTLS is asked for by name in the EHLO reply: a reply shifted by one has none.
+        const { ok, output } = await deliver(client, port);
+        assert.ok(ok, `${client.name}: ${output}`);
+        assert.not.match(output, LATE.trim());
+        const [first = []] = await sessions(scene, i, 1);
+        assert.equal(learned(first), ['truncated', 'teaser'], client.name);
+        assert.is(heldMs(first).length, 1, client.name);
+        assert.ok(phases(first).includes('tls'), client.name);
+
+        const next = await deliver(client, port);
+        assert.ok(next.ok, `${client.name}: ${next.output}`);
+        const [, second = []] = await sessions(scene, i, 2);
+        assert.equal(heldMs(second), [], `${client.name}: its own last line came`);
+        assert.equal(oddities(second), [], client.name);
+      }),
+    );
+  },
+);
+
+function phases(lines: readonly LogLine[]): unknown[] {
+  return lines.filter(({ event }) => event === 'phase').map((line) => line['phase']);
+}
+
+function oddities(lines: readonly LogLine[]): unknown[] {
+  return lines.filter(({ event }) => event === 'anomaly').map((line) => line['anomaly']);
+}
+
+lab.run();
