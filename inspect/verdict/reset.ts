@@ -96,12 +96,15 @@ function mayBeOlder(
 ): boolean {
   if (!reset) return false;
   const { stream, clock } = connection[from];
-  const [then] = before?.options.timestamps ?? [];
-  const [now] = segment.options.timestamps ?? [];
-  if (before && then !== undefined && now !== undefined) {
-    const sentAt = before.at + (distance(then, now) / (clock.rate ?? FASTEST)) * 1e6;
-    if (sentAt > reset.at) return false;
-  }
+  // Either of the two may itself have come late: the one that makes it earlier counts.
+  const sentAt = [connection[from].syn, before].map((reference) => {
+    const [then] = reference?.options.timestamps ?? [];
+    const [now] = segment.options.timestamps ?? [];
+    if (!reference || then === undefined || now === undefined) return undefined;
+    return reference.at + (distance(then, now) / (clock.rate ?? FASTEST)) * 1e6;
+  });
+  const known = sentAt.filter((each) => each !== undefined);
+  if (known.length > 0 && Math.min(...known) > reset.at) return false;
   const offset = stream.offsetOf(reset.seq) ?? 0;
   const end = (stream.offsetOf(segment.seq) ?? 0) + segment.length;
   // Answering from a closed socket, a stack knows nothing of what it had sent beyond.
