@@ -94,13 +94,13 @@ const SERVER = 2_001;
 const GREETED = packetise([GREETING], { fin: false });
 const PROBE_ANSWER = extra('client', 5, { seq: CLIENT + 9, ack: SERVER + 14 });
 const HEALTHY = packetise(DIALOGUE);
-/** A copy of EHLO stamped when EHLO was sent, 2 s after the start, that the path kept back until now. */
-const OLD_HELLO = (seconds: number): Sent =>
+/** A copy of EHLO stamped when EHLO was sent, 2 s after the start, or a bit later; the path kept it back until now. */
+const OLD_HELLO = (seconds: number, later = 0): Sent =>
   extra(
     'client',
     seconds,
     { seq: CLIENT, ack: SERVER + 14, payload: 'EHLO vm\r\n' },
-    { rate: 2_000 / seconds },
+    { rate: (1_000 * (2 + later)) / seconds },
   );
 
 export const ROWS: readonly Row[] = [
@@ -211,9 +211,20 @@ export const ROWS: readonly Row[] = [
   },
   {
     name: 'EHLO held, and what comes after it shows the clock',
-    sent: delay(quick(packetise([GREETING, ...HELLO], { fin: false })), carries('EHLO'), 800_000),
+    sent: delay(quick(HEALTHY), carries('EHLO'), 800_000),
     want: ['ehlo-held proved timestamp'],
     held: [0.75 * SECOND, 0.81 * SECOND],
+  },
+  {
+    name: 'a SYN that waited 60 ms, for ARP say, makes no clock, and holds nothing',
+    sent: change(
+      slow(quick(HEALTHY), carries('EHLO'), 0.5),
+      ({ segment: { seq } }) => seq === CLIENT - 1,
+      ({ options }) => ({
+        options: { ...options, timestamps: [(options.timestamps?.[0] ?? 0) - 60, 0] as const },
+      }),
+    ),
+    want: [],
   },
   { name: 'a slow client is not held', sent: slow(HEALTHY, carries('EHLO'), 5), want: [] },
   {
@@ -301,8 +312,9 @@ export const ROWS: readonly Row[] = [
     name: "the client's own RST, and an older segment that was held on the path behind it",
     sent: [
       ...packetise([GREETING, ...HELLO], { fin: false }),
+      OLD_HELLO(4.8),
       extra('client', 5, { seq: CLIENT + 9, ack: SERVER + 22, flags: FLAG.rst }),
-      OLD_HELLO(5.2),
+      OLD_HELLO(5.2, 0.4),
     ],
     want: [],
   },
