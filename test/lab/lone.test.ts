@@ -3,13 +3,14 @@
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { CLIENTS, clientNamed, type Client, type Result } from '../kit/clients';
-import { startRelay, type LogLine, type Relayed } from '../kit/ehlowire';
+import { startRelay, type Relayed } from '../kit/ehlowire';
 import { labSuite } from '../kit/lab';
 import { awaitMail } from '../kit/maildir';
 import { makeMessage, writeMessage } from '../kit/message';
 import { startPostfix, type Postfix } from '../kit/postfix';
-import { scratch, until } from '../kit/process';
+import { scratch } from '../kit/process';
 import { LATE, startFront, type Front } from './front';
+import { fieldsOf, linesOf, storiesOf, type Story } from './record';
 
 const PATIENCE_MS = 2_000;
 /** Beyond the patience, and short enough that twice of it bothers no client. */
@@ -64,24 +65,8 @@ async function deliver(client: Client, port: number, timeoutMs = 60_000): Promis
   return result;
 }
 
-/** The sessions of one listener that have ended, the first one first, each with all of its lines. */
-async function sessions({ relay, servers }: Stage, index: number, count: number): Promise<LogLine[][]> {
-  const port = servers[index];
-  return until(`${count} sessions at ${port}`, () => {
-    const lines = relay.events().filter((line) => line['server.port'] === port);
-    const ended = lines.filter(({ event }) => event === 'session').map(({ session }) => session);
-    if (ended.length < count) return undefined;
-    return ended.map((id) => lines.filter(({ session }) => session === id));
-  });
-}
-
-function heldMs(lines: readonly LogLine[]): number[] {
-  return lines.filter(({ event }) => event === 'repair').map((line) => Number(line['held_ms']));
-}
-
-function learned(lines: readonly LogLine[]): unknown[] {
-  return lines.filter(({ event }) => event === 'learned').map((line) => line['greeting']);
-}
+const heldMs = (story: Story): number[] => fieldsOf(story, 'repair', 'held_ms').map(Number);
+const learned = (story: Story): unknown[] => fieldsOf(story, 'learned', 'greeting');
 
 const EVERY = CLIENTS.flatMap(({ needs }) => needs);
 
@@ -97,7 +82,7 @@ lab.test(
           const { ok, output } = await deliver(client, port);
           assert.ok(ok, `${client.name}, ${which}: ${output}`);
         }
-        const [first = [], second = []] = await sessions(scene, i, 2);
+        const [first = [], second = []] = await storiesOf(scene.relay, scene.servers[i], 2);
         assert.equal(learned(first), ['truncated'], client.name);
         assert.is(heldMs(first).length, 1, client.name);
         assert.ok((heldMs(first)[0] ?? 0) >= PATIENCE_MS, `${client.name} held ${heldMs(first)[0]} ms`);
@@ -119,7 +104,7 @@ lab.test('now: not even the first connection waits', ['postfix', ...EVERY], asyn
     CLIENTS.map(async (client, i) => {
       const { ok, output } = await deliver(client, scene.relay.ports[i] ?? 0);
       assert.ok(ok, `${client.name}: ${output}`);
-      const [first = []] = await sessions(scene, i, 1);
+      const [first = []] = await storiesOf(scene.relay, scene.servers[i], 1);
       const held = heldMs(first);
       assert.ok(held.length === 1 && (held[0] ?? 20_000) < 20_000, `${client.name} held ${held.join()} ms`);
     }),
@@ -152,27 +137,19 @@ lab.test(
         const { ok, output } = await deliver(client, port);
         assert.ok(ok, `${client.name}: ${output}`);
         assert.not.match(output, LATE.trim());
-        const [first = []] = await sessions(scene, i, 1);
+        const [first = []] = await storiesOf(scene.relay, scene.servers[i], 1);
         assert.equal(learned(first), ['truncated', 'teaser'], client.name);
         assert.is(heldMs(first).length, 1, client.name);
-        assert.ok(phases(first).includes('tls'), client.name);
+        assert.ok(fieldsOf(first, 'phase', 'phase').includes('tls'), client.name);
 
         const next = await deliver(client, port);
         assert.ok(next.ok, `${client.name}: ${next.output}`);
-        const [, second = []] = await sessions(scene, i, 2);
+        const [, second = []] = await storiesOf(scene.relay, scene.servers[i], 2);
         assert.equal(heldMs(second), [], `${client.name}: its own last line came`);
-        assert.equal(oddities(second), [], client.name);
+        assert.equal(linesOf(second, 'anomaly'), [], client.name);
       }),
     );
   },
 );
-
-function phases(lines: readonly LogLine[]): unknown[] {
-  return lines.filter(({ event }) => event === 'phase').map((line) => line['phase']);
-}
-
-function oddities(lines: readonly LogLine[]): unknown[] {
-  return lines.filter(({ event }) => event === 'anomaly').map((line) => line['anomaly']);
-}
 
 lab.run();
