@@ -152,15 +152,15 @@ function judge(state: State, sight: Sight): VerdictEvent[] {
 
 function end(state: State, at: Micros): InspectorEvent[] {
   state.ended = true;
-  const sight = { kind: 'end', at, connection: state.connection.view, probed: false, news: [] } as const;
+  const { view } = state.connection;
+  const sight = { kind: 'end', at, connection: view, probed: false, news: [] } as const;
   // The judges look before the holes are given up, and again at what stood behind them.
   const verdicts = judge(state, { ...sight, smtp: [] });
-  const smtp = state.connection.end().flatMap((item) => feed(state, item, at));
+  // Where nobody saw it end, its last segment is the last that is known of it.
+  const ended = state.closedAt ?? Math.max(view.started, ...SIDES.map((side) => view[side].last?.at ?? 0));
+  const smtp = state.connection.end().flatMap((item) => feed(state, item, ended));
   if (smtp.length > 0) verdicts.push(...judge(state, { ...sight, smtp }));
-  const story = sessionOf(state, at).close(
-    state.close ?? { by: 'client', how: 'timeout' },
-    state.closedAt ?? at,
-  );
+  const story = sessionOf(state, ended).close(state.close ?? { by: 'client', how: 'timeout' }, ended);
   return [...smtp, ...verdicts, ...story.map((event) => withSegmentFacts(state, event))];
 }
 
@@ -180,4 +180,5 @@ function earliest(times: readonly (Micros | undefined)[]): Micros | undefined {
   return known.length > 0 ? Math.min(...known) : undefined;
 }
 
+const SIDES = ['client', 'server'] as const;
 const OTHER = { client: 'server', server: 'client' } as const;

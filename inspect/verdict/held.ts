@@ -6,19 +6,19 @@ import type { Segment } from '../tcp/segment';
 import { distance } from '../tcp/seq';
 import { evidenceOf, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
-import { HELD } from './thresholds';
+import { HELD, JITTER } from './thresholds';
 
 /** Watches the client's first command. */
 export function createHeldJudge(): Judge {
-  const state: State = { before: undefined, hello: undefined, done: false };
+  const state: State = { before: undefined, hello: undefined, others: [], done: false };
   return {
     see(sight) {
       if (state.done) return [];
       const stamped = sight.from === 'client' && sight.segment?.options.timestamps !== undefined;
-      if (stamped && sight.segment && !state.hello) remember(state, sight, sight.segment);
+      if (stamped && sight.segment) remember(state, sight, sight.segment);
       return state.hello ? decide(state, sight) : [];
     },
-    deadline: () => undefined,
+    deadline: () => (state.done || !state.hello ? undefined : state.hello.segment.at + SETTLED),
   };
 }
 
@@ -27,28 +27,37 @@ interface State {
   before: Segment | undefined;
   /** Its first octets. */
   hello: { readonly segment: Segment; readonly before: Segment } | undefined;
+  /** Its other stamped segments: how late those are by nature. */
+  readonly others: Stamp[];
   done: boolean;
 }
 
 function remember(state: State, { news }: Sight, segment: Segment): void {
-  const first = news.some(({ kind }) => kind === 'octets' || kind === 'ahead');
-  if (!first) state.before = segment;
+  const first = !state.hello && news.some(({ kind }) => kind === 'octets' || kind === 'ahead');
+  if (!first && state.others.length < OTHERS) state.others.push(stampOf(segment));
+  if (!first) state.before = state.hello ? state.before : segment;
   else if (state.before) state.hello = { segment, before: state.before };
   else state.done = true;
 }
 
-/** Speaks when the clock's rate is known; without it, at the end, and then only of what any rate allows. */
-function decide(state: State, { connection, kind }: Sight): VerdictEvent[] {
+/**
+ * Speaks when the clock's rate and the path's unrest are known; without a rate at the end, and then only of what
+ * any rate allows.
+ */
+function decide(state: State, { connection, kind, at }: Sight): VerdictEvent[] {
   const { hello } = state;
   if (!hello) return [];
   const { clock } = connection.client;
-  if (clock.rate === undefined && kind !== 'end') return [];
+  const settled = kind === 'end' || state.others.length >= ENOUGH || at - hello.segment.at >= SETTLED;
+  if (!settled || (clock.rate === undefined && kind !== 'end')) return [];
   state.done = true;
   const held = clock.leastExcess(stampOf(hello.before), stampOf(hello.segment));
-  // A clock that runs backwards is another machine's: whoever judges that needs no help.
-  if (held < HELD || distance(stampOf(hello.before).value, stampOf(hello.segment).value) < 0) return [];
-  const arrived = ms(hello.segment.at - hello.before.at);
+  // Late, and far later than this path makes segments by nature.
+  if (held < HELD || held < JITTER * spreadOf(state.others, clock.rate)) return [];
   const ticks = distance(stampOf(hello.before).value, stampOf(hello.segment).value);
+  // A clock that runs backwards is another machine's: whoever judges that needs no help.
+  if (ticks < 0) return [];
+  const arrived = ms(hello.segment.at - hello.before.at);
   const rate =
     clock.rate === undefined ? 'a clock of unknown rate' : `its clock of ${clock.rate} ticks a second`;
   return [
@@ -74,6 +83,19 @@ function decide(state: State, { connection, kind }: Sight): VerdictEvent[] {
     },
   ];
 }
+
+/** The path's own unrest: from the segment that came soonest after its stamp to the one that came latest. */
+function spreadOf(stamps: readonly Stamp[], rate: number | undefined): Micros {
+  const [first] = stamps;
+  if (!first || rate === undefined) return 0;
+  const late = stamps.map(({ value, at }) => at - first.at - (distance(first.value, value) / rate) * 1e6);
+  return Math.max(...late) - Math.min(...late);
+}
+
+/** So many other segments show the path's unrest, or so much time; more than these are not kept. */
+const ENOUGH = 8;
+const SETTLED: Micros = 2_000_000;
+const OTHERS = 32;
 
 function stampOf({ options, at }: Segment): Stamp {
   return { value: options.timestamps?.[0] ?? 0, at };

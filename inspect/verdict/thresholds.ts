@@ -8,8 +8,8 @@ export const REORDERING: Micros = 100_000;
 /** How long a hole may wait for its octets before the verdict is spoken without them: several RTOs. */
 export const HOLE_PATIENCE: Micros = 2_000_000;
 
-/** A delay of one segment that no queue on a working path gives to 9 octets, and that delayed ACKs do not reach. */
-export const HELD: Micros = 250_000;
+/** A delay that no queue on a working path gives to 9 octets, and that a radio link does not take to wake up. */
+export const HELD: Micros = 400_000;
 
 /** A greeting later than this makes clients give up: the shortest common time-out is 30 s (nodemailer). */
 export const GREETING_SLOW: Micros = 20_000_000;
@@ -34,3 +34,6 @@ export const PROBE_ANSWER: Micros = 3_000_000;
 
 /** Ticks by which an echo may be ahead of the last stamp that was seen, where the capture missed some: 10 s of microseconds. */
 export const ECHO_AHEAD = 10_000_000;
+
+/** A path that makes every segment late by a third of this delay has not held this one (radio, a full queue). */
+export const JITTER = 3;
