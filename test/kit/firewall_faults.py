@@ -5,8 +5,9 @@ its settings as keyword arguments, all strings. Connections are told apart by th
 
 import random
 import socket
+import time
 
-from firewall_frames import ACK, FIN, RST, SYN
+from firewall_frames import ACK, RST
 
 HELLO = (b'EHLO', b'HELO')
 
@@ -202,9 +203,9 @@ def black_hole(over='1400'):
     return fault
 
 
-def drop_bulk(nth='3', times='1'):
-    """Swallows the client's nth large segment, so many copies of it."""
-    due, seen, target = countdown(times), set(), []
+def drop_bulk(nth='3', times='1', ms='0'):
+    """Swallows the client's nth large segment: so many copies of it, or with `ms` all of that long."""
+    due, seen, target, until = countdown(times), set(), [], []
 
     def fault(frame, to_server):
         if not to_server or len(frame.payload) < 1000:
@@ -213,7 +214,9 @@ def drop_bulk(nth='3', times='1'):
             seen.add(frame.seq)
             if len(seen) == int(nth):
                 target.append(frame.seq)
-        return [] if frame.seq in target and due() else on(frame, to_server)
+                until.append(time.monotonic() + int(ms) / 1000)
+        drop = frame.seq in target and (time.monotonic() < until[0] if int(ms) else due())
+        return [] if drop else on(frame, to_server)
 
     return fault
 

@@ -11,6 +11,13 @@ import time
 
 PATIENCE = 30
 
+GONE = '''
+table inet gone {
+  chain heard { type filter hook input priority 0; policy drop; }
+  chain said { type filter hook output priority 0; policy drop; }
+}
+'''
+
 host, *steps = sys.argv[1:]
 connection = socket.create_connection((host, 25), timeout=PATIENCE)
 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -40,10 +47,6 @@ for step in steps:
         lines.close()
         connection.close()
     elif name == 'vanish':
-        rules = (
-            'table inet gone { chain i { type filter hook input priority 0; policy drop; }'
-            ' chain o { type filter hook output priority 0; policy drop; } }'
-        )
-        subprocess.run(['nft', rules], check=True)
+        subprocess.run(['nft', '-f', '-'], input=GONE, text=True, check=True)
     else:
         sys.exit(f'no such step: {step}')

@@ -1,8 +1,7 @@
-// What the inspector says of a recording, and how that compares with what a row expects.
+// What ehlowire says of a row, read from its event log, and how that compares with what the row expects.
 
-import type { Certainty, Micros, VerdictEvent, VerdictName } from '../../../inspect/events';
-import { createTracker, type TrackerNews } from '../../../inspect/tracker';
-import { readRecording } from './pcap';
+import type { Certainty, VerdictName } from '../../../inspect/events';
+import type { LogLine } from '../../kit/ehlowire';
 
 export interface Expected {
   readonly verdict: VerdictName;
@@ -18,59 +17,45 @@ export interface Found {
   readonly proof: string;
   readonly missing?: number;
   readonly heldMs?: number;
-  /** Milliseconds from the greeting's first octet, or from the SYN where there was none. */
+  /** Milliseconds from the greeting's end, or, where it had none, from the connection's beginning. */
   readonly afterMs: number;
   readonly summary: string;
 }
 
 export interface Evaluation {
   readonly connections: number;
-  /** One for each name: the last word of each judge. */
+  /** One for each name: the last word. */
   readonly verdicts: readonly Found[];
 }
 
-/** Time goes on between the frames as it does for a live capture: four times a second. */
-const TICK: Micros = 250_000;
-/** And after the last one for as long as no recording of the lab is quiet. */
-const PORTS = [25];
-
-/** Reads a recording as `analyze` does: frames in order, time between them, an end. */
-export function evaluate(file: string): Evaluation {
-  const { linkType, frames } = readRecording(file);
-  const tracker = createTracker({ ports: PORTS, implicitTlsPorts: [] });
-  const news: TrackerNews[] = [];
-  let now = frames[0]?.at ?? 0;
-  for (const { at, octets } of frames) {
-    for (now += TICK; now < at; now += TICK) news.push(...tracker.idle(now));
-    now = at;
-    news.push(...tracker.frame(linkType, octets, at));
-  }
-  news.push(...tracker.end(now));
-  const greetedAt = new Map<number, Micros>();
+/** The event log of `analyze --json`, or of a relay (DESIGN §5). */
+export function evaluate(lines: readonly LogLine[]): Evaluation {
+  const greetedAt = new Map<unknown, number>();
   const verdicts = new Map<string, Found>();
-  for (const { connection, events, segment } of news) {
-    const { id, inspector } = connection;
-    if (segment?.from === 'server' && segment.segment.length > 0 && !greetedAt.has(id)) {
-      greetedAt.set(id, segment.segment.at);
+  for (const line of lines) {
+    const at = Date.parse(String(line['time']));
+    if (line.event === 'phase' && (line['phase'] === 'connect' || line['phase'] === 'greeting')) {
+      greetedAt.set(line['session'], at);
     }
-    for (const event of events) {
-      if (event.kind !== 'verdict') continue;
-      verdicts.set(`${id} ${event.verdict}`, foundOf(event, greetedAt.get(id) ?? inspector.view.started));
-    }
+    if (line.event !== 'verdict') continue;
+    verdicts.set(
+      `${line['session']} ${line['verdict']}`,
+      foundOf(line, at - (greetedAt.get(line['session']) ?? at)),
+    );
   }
-  return { connections: tracker.counts.connections, verdicts: [...verdicts.values()] };
+  const sessions = new Set(lines.map((line) => line['session']).filter((session) => session !== undefined));
+  return { connections: sessions.size, verdicts: [...verdicts.values()] };
 }
 
-function foundOf(event: VerdictEvent, since: Micros): Found {
-  const { verdict, certainty, proof, missingBytes, held, summary, at } = event;
+function foundOf(line: LogLine, afterMs: number): Found {
   return {
-    verdict,
-    certainty,
-    proof,
-    ...(missingBytes !== undefined && { missing: missingBytes }),
-    ...(held !== undefined && { heldMs: Math.round(held / 1000) }),
-    afterMs: Math.round((at - since) / 1000),
-    summary,
+    verdict: line['verdict'] as VerdictName,
+    certainty: line['certainty'] as Certainty,
+    proof: String(line['proof']),
+    ...(line['missing_bytes'] !== undefined && { missing: Number(line['missing_bytes']) }),
+    ...(line['held_ms'] !== undefined && { heldMs: Math.round(Number(line['held_ms'])) }),
+    afterMs,
+    summary: String(line['summary']),
   };
 }
 

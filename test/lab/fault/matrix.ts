@@ -3,15 +3,28 @@
 import { join } from 'node:path';
 import type { Child } from '../../kit/process';
 import { awaitWord, forgetStale, makeTopology, type Topology } from '../../kit/topology';
-import { compare, evaluate, expectedText, foundText, type Comparison, type Evaluation } from './evaluate';
-import { play, type Played } from './play';
+import {
+  compare,
+  evaluate,
+  expectedText,
+  foundText,
+  type Comparison,
+  type Evaluation,
+  type Expected,
+} from './evaluate';
+import { play, type Vantage } from './play';
 import type { Row } from './row';
 
-export interface Result {
+/** One playing: a row, seen from one place. */
+export interface Task {
   readonly row: Row;
+  readonly vantage: Vantage;
+  readonly expected: readonly Expected[];
+}
+
+export interface Result extends Task {
   readonly ok: boolean;
   readonly seconds: number;
-  readonly played: Played | undefined;
   readonly evaluation: Evaluation;
   readonly comparison: Comparison;
   /** The row could not be played. */
@@ -28,18 +41,32 @@ export interface MatrixOptions {
 
 const NAME = 'ehlf';
 
-/** Plays all rows, in any order; results in the rows' order. Throws where no topology can be made. */
-export async function playAll(rows: readonly Row[], options: MatrixOptions): Promise<readonly Result[]> {
+/** What there is to play of these rows. */
+export function tasksOf(rows: readonly Row[]): readonly Task[] {
+  return rows.flatMap((row): Task[] => [
+    { row, vantage: 'inside', expected: row.inside },
+    ...(row.live ? [{ row, vantage: 'live', expected: row.live } as const] : []),
+  ]);
+}
+
+export function nameOf({ row, vantage }: Task): string {
+  return `${row.kind === 'control' ? '(control) ' : ''}${row.name}${vantage === 'live' ? ' [live]' : ''}`;
+}
+
+/** Plays all tasks, in any order; results in their order. Throws where no topology can be made. */
+export async function playAll(tasks: readonly Task[], options: MatrixOptions): Promise<readonly Result[]> {
   const { width = 4, folder, onResult } = options;
   forgetStale(NAME);
   // The long ones first, so that none of them is alone at the end.
-  const queue = rows.map((row, nth) => ({ row, nth })).sort((a, b) => patience(b.row) - patience(a.row));
+  const queue = tasks
+    .map((task, nth) => ({ task, nth }))
+    .sort((a, b) => patience(b.task.row) - patience(a.task.row));
   const results: Result[] = [];
   const worker = async (index: number): Promise<void> => {
     const stage = await raise(`${NAME}${process.pid}-${index}`, folder);
     try {
       for (let next = queue.shift(); next; next = queue.shift()) {
-        const result = await playRow(stage.topology, next.row, next.nth, folder);
+        const result = await playTask(stage.topology, next.task, { nth: next.nth, folder });
         results[next.nth] = result;
         onResult?.(result);
       }
@@ -47,7 +74,7 @@ export async function playAll(rows: readonly Row[], options: MatrixOptions): Pro
       await stage.fall();
     }
   };
-  await Promise.all(Array.from({ length: Math.min(width, rows.length) }, (_, i) => worker(i)));
+  await Promise.all(Array.from({ length: Math.min(width, tasks.length) }, (_, i) => worker(i)));
   return results;
 }
 
@@ -76,25 +103,25 @@ async function raise(name: string, folder: string): Promise<Stage> {
   return { topology, fall };
 }
 
-async function playRow(topology: Topology, row: Row, nth: number, folder: string): Promise<Result> {
+async function playTask(
+  topology: Topology,
+  task: Task,
+  place: { readonly nth: number; readonly folder: string },
+): Promise<Result> {
   const began = performance.now();
-  const done = (rest: Pick<Result, 'played' | 'evaluation' | 'error'>): Result => {
-    const comparison = compare(row.inside, rest.evaluation.verdicts);
+  const done = (rest: Pick<Result, 'evaluation' | 'error'>): Result => {
+    const comparison = compare(task.expected, rest.evaluation.verdicts);
     const ok = rest.error === undefined && comparison.wrong.length + comparison.missed.length === 0;
-    return { row, ok, seconds: (performance.now() - began) / 1000, comparison, ...rest };
+    return { ...task, ok, seconds: (performance.now() - began) / 1000, comparison, ...rest };
   };
   try {
-    const played = await play(topology, row, nth, folder);
-    const evaluation = evaluate(played.inside);
-    const seen = evaluation.connections === 1;
-    return done({
-      played,
-      evaluation,
-      ...(!seen && { error: `${evaluation.connections} connections:\n${played.client}${played.firewall}` }),
-    });
+    const { events, said } = await play(topology, task.row, task.vantage, place);
+    const evaluation = evaluate(events);
+    const { connections } = evaluation;
+    return done({ evaluation, ...(connections !== 1 && { error: `${connections} connections:\n${said}` }) });
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
-    return done({ played: undefined, evaluation: { connections: 0, verdicts: [] }, error: text });
+    return done({ evaluation: { connections: 0, verdicts: [] }, error: text });
   }
 }
 
@@ -106,14 +133,18 @@ function patience({ client }: Row): number {
 
 /** The table, and below it precision and recall over all verdicts. */
 export function describe(results: readonly Result[]): string {
-  const lines = results.map(({ row, ok, evaluation: { verdicts }, error }) => [
-    ok ? '✔' : '✘',
-    `${row.kind === 'control' ? '(control) ' : ''}${row.name}`,
-    row.inside.map(expectedText).join(', ') || '-',
-    error?.split('\n')[0] ?? (verdicts.map(foundText).join(', ') || '-'),
-    verdicts.map(({ afterMs }) => `${(afterMs / 1000).toFixed(1)} s`).join(', '),
-  ]);
-  const table = [['', 'fault', 'expected inside', 'got', 'after greeting'], ...lines];
+  const lines = results.map((result) => {
+    const { ok, expected, evaluation, error } = result;
+    const { verdicts } = evaluation;
+    return [
+      ok ? '✔' : '✘',
+      nameOf(result),
+      expected.map(expectedText).join(', ') || '-',
+      error?.split('\n')[0] ?? (verdicts.map(foundText).join(', ') || '-'),
+      verdicts.map(({ afterMs }) => `${(afterMs / 1000).toFixed(1)} s`).join(', '),
+    ];
+  });
+  const table = [['', 'fault', 'expected', 'got', 'after greeting'], ...lines];
   const widths = [0, 1, 2, 3, 4].map((i) => Math.max(...table.map((cells) => cells[i]?.length ?? 0)));
   const text = table.map((cells) =>
     cells

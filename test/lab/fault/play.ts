@@ -1,44 +1,80 @@
-// Plays one row in a topology: the firewall and two recordings start, the client does its part, all ends.
+// Plays one row in a topology: the firewall and the watchers start, the client does its part, all ends.
 
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RECIPIENT, SENDER, makeMessage, writeMessage } from '../../kit/message';
-import type { Child } from '../../kit/process';
+import type { LogLine } from '../../kit/ehlowire';
+import { run, until, type Child } from '../../kit/process';
 import { writeStuffed } from '../../kit/stuffing';
 import { ADDRESS, awaitWord, type Topology } from '../../kit/topology';
 import { SERVERS } from './mta';
-import { startRecording } from './recording';
+import { startRecording, type Recording } from './recording';
 import type { Client, Firewall, Row } from './row';
 
+/** Where ehlowire stands: it reads a recording of the shim afterwards, or it is the relay on the shim. */
+export type Vantage = 'inside' | 'live';
+
 export interface Played {
-  /** Recording at the shim, inside of the firewall. */
-  readonly inside: string;
-  /** Recording at the client, outside of it. */
-  readonly outside: string;
-  /** What the client said on its outputs. */
-  readonly client: string;
-  readonly firewall: string;
+  readonly events: readonly LogLine[];
+  /** What all others said on their outputs. */
+  readonly said: string;
 }
 
-/** A topology with the servers running in it. `nth` is the client's address; no row before had it. */
-export async function play(topology: Topology, row: Row, nth: number, folder: string): Promise<Played> {
+/** A topology with the servers running in it. `nth` is the client's address; nothing before had it. */
+export async function play(
+  topology: Topology,
+  row: Row,
+  vantage: Vantage,
+  { nth, folder }: { readonly nth: number; readonly folder: string },
+): Promise<Played> {
   const { v4 } = topology.moveClient(nth);
-  const files = { inside: join(folder, `${nth}-inside.pcap`), outside: join(folder, `${nth}-outside.pcap`) };
+  const name = join(folder, `${nth}-${vantage}`);
   const firewall = await startFirewall(topology, row.firewall);
   try {
-    const recordings = await Promise.all([
-      startRecording(topology, { place: 'shim', device: 'wan' }, files.inside, filterOf(row, v4)),
-      startRecording(topology, { place: 'cli', device: 'eth0' }, files.outside, filterOf(row, v4)),
+    const watchers = await Promise.all([
+      startRecording(topology, { place: 'shim', device: 'wan' }, `${name}.pcap`, filterOf(row, v4)),
+      startRecording(topology, { place: 'cli', device: 'eth0' }, `${name}.outside.pcap`, filterOf(row, v4)),
+      ...(vantage === 'live' ? [await startRelay(topology, SERVERS[row.server], `${name}.events`)] : []),
     ]);
-    const host = row.translated ? ADDRESS.public : SERVERS[row.server];
+    const host = vantage === 'live' ? ADDRESS.shim : row.translated ? ADDRESS.public : SERVERS[row.server];
     const outcome = await topology.run('cli', CLIENT_MS, ...commandOf(row.client, host, nth, folder));
     // What is under way arrives; a lost FIN is sent again.
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-    await Promise.all(recordings.map((each) => each.stop()));
-    return { ...files, client: outcome.output, firewall: firewall.said() };
+    await Promise.all(watchers.map((each) => each.stop()));
+    const said = `${outcome.output}${firewall.said()}`;
+    if (vantage === 'live') return { events: parseLines(readFileSync(`${name}.events`, 'utf8')), said };
+    const analysis = await run(LAUNCHER, ['analyze', '--json', `${name}.pcap`]);
+    return { events: parseLines(analysis.output), said };
   } finally {
     await firewall.stop();
     await topology.run('cli', CLIENT_MS, 'nft', 'flush', 'ruleset');
   }
+}
+
+const LAUNCHER = join(__dirname, '../../../ehlowire');
+
+async function startRelay(topology: Topology, server: string, log: string): Promise<Recording> {
+  const args = ['--listen', `${ADDRESS.shim}:25`, '--upstream', `${server}:25`, '--log', log];
+  const relay = topology.start('shim', LAUNCHER, 'relay', ...args);
+  await until(
+    'the relay to listen',
+    () => {
+      if (relay.process.exitCode !== null) throw new Error(`the relay ended: ${relay.output()}`);
+      return (existsSync(log) && readFileSync(log, 'utf8').includes('"listening"')) || undefined;
+    },
+    30_000,
+  );
+  const stop = async (): Promise<void> => {
+    await relay.stop();
+  };
+  return { file: log, stop };
+}
+
+function parseLines(text: string): readonly LogLine[] {
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as LogLine);
 }
 
 const CLIENT_MS = 60_000;

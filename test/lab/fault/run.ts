@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { scratch } from '../../kit/process';
-import { describe, playAll } from './matrix';
+import { describe, nameOf, playAll, tasksOf, type Result } from './matrix';
 import { ROWS } from './table';
 
 async function main(): Promise<void> {
@@ -18,17 +18,19 @@ async function main(): Promise<void> {
     },
   });
   const { only } = values;
-  const rows = only === undefined ? ROWS : ROWS.filter(({ name }) => name.includes(only));
+  const tasks = tasksOf(ROWS).filter((task) => only === undefined || nameOf(task).includes(only));
   let failed = false;
   for (let run = 1; run <= Number(values.runs); run += 1) {
     const folder = values.keep === undefined ? scratch('faults') : join(values.keep, String(run));
     mkdirSync(folder, { recursive: true, mode: 0o755 });
     const began = performance.now();
-    const onResult = ({ row, ok, seconds }: { row: { name: string }; ok: boolean; seconds: number }): void =>
-      console.error(`${ok ? '✔' : '✘'} ${row.name}  ${seconds.toFixed(1)} s`);
-    const results = await playAll(rows, { folder, width: Number(values.width), onResult });
+    const onResult = (result: Result): void =>
+      console.error(`${result.ok ? '✔' : '✘'} ${nameOf(result)}  ${result.seconds.toFixed(1)} s`);
+    const results = await playAll(tasks, { folder, width: Number(values.width), onResult });
     console.log(`\nRun ${run}, ${((performance.now() - began) / 1000).toFixed(0)} s\n\n${describe(results)}`);
-    for (const { row, error } of results) if (error !== undefined) console.log(`\n${row.name}: ${error}`);
+    for (const result of results) {
+      if (result.error !== undefined) console.log(`\n${nameOf(result)}: ${result.error}`);
+    }
     failed ||= results.some(({ ok }) => !ok);
   }
   process.exitCode = failed ? 1 : 0;

@@ -87,13 +87,13 @@ const EHLO_FAULTS: readonly Row[] = [
   row('fault', 'EHLO dropped five times', [wire('drop-ehlo:times=5'), 'postfix', swaks()], [], {
     live: [proved('ehlo-dropped', { missing: HELLO })],
     twoPoint: [proved('ehlo-dropped', { missing: HELLO })],
-    because: 'the sixth copy comes after 6 s; without a probe meanwhile nothing tells it from a slow client',
+    because: 'the sixth copy comes after 3 s; without a probe meanwhile nothing tells it from a slow client',
   }),
   row(
     'fault',
     'EHLO dropped five times, probed by the server',
     [wire('drop-ehlo:times=5'), 'probing', swaks()],
-    [proved('ehlo-dropped', { missing: HELLO, held: [3_000, 7_000] })],
+    [proved('ehlo-dropped', { missing: HELLO, held: [1_000, 4_000] })],
   ),
   row(
     'fault',
@@ -139,7 +139,7 @@ const PATH_FAULTS: readonly Row[] = [
     'greeting dropped always',
     [wire('drop-greeting'), 'postfix', script('wait:6', 'close')],
     [proved('greeting-lost')],
-    { twoPoint: [proved('greeting-lost')] },
+    { live: [proved('greeting-lost')], twoPoint: [proved('greeting-lost')] },
   ),
   row('fault', 'greeting dropped twice', [wire('drop-greeting:times=2'), 'postfix', swaks()], [], {
     twoPoint: [proved('greeting-lost')],
@@ -211,9 +211,9 @@ const PATH_FAULTS: readonly Row[] = [
   }),
   row(
     'fault',
-    'one segment of DATA dropped three times',
-    [wire('drop-bulk:times=3'), 'postfix', smtplib(60_000)],
-    [proved('segment-dropped', { held: [200, 2_000] })],
+    'one segment of DATA dropped for 600 ms',
+    [wire('drop-bulk:ms=600'), 'postfix', smtplib(60_000)],
+    [proved('segment-dropped', { held: [500, 2_000] })],
   ),
 ];
 
@@ -270,7 +270,8 @@ const CONTROLS: readonly Row[] = [
     'control',
     'greeting never ended by the server',
     [wire(), 'truncated', script('wait:24', 'close')],
-    [proved('greeting-truncated')],
+    [suspected('greeting-truncated')],
+    { because: 'until a keep-alive shows the server’s number, its last line may be lost before this point' },
   ),
   row('control', 'loss of 2 %, reordering', [wire('rough-road'), 'postfix', smtplib(200_000)], [], {
     twoPoint: [],
