@@ -47,8 +47,7 @@ function untilStopped(desk: Desk, source: LiveSource, listener: Listener): Promi
   return new Promise((resolve) => {
     const stop = (): void => {
       process.off('SIGINT', stop).off('SIGTERM', stop);
-      source.close();
-      resolve();
+      void source.close().then(resolve);
     };
     process.on('SIGINT', stop).on('SIGTERM', stop);
     source.start({

@@ -20,8 +20,8 @@ export interface LiveListener {
 
 export interface LiveSource {
   start(listener: LiveListener): void;
-  /** Hands over what is left and ends. No call of the listener comes after it. */
-  close(): void;
+  /** Hands over what the kernel still holds, which takes some 30 ms, and ends; no call of the listener after it. */
+  close(): Promise<void>;
 }
 
 /**
@@ -95,8 +95,10 @@ function createLive(name: string, handle: PcapHandle): LiveSource {
       handle.whenReadable(() => void drain(BATCH));
       timer = setInterval(tick, TICK_MS);
     },
-    close() {
+    async close() {
       if (!listener) return handle.close();
+      // The last block is not full, and the kernel keeps it for a while.
+      await new Promise((resolve) => setTimeout(resolve, 3 * BLOCK_MS));
       drain(LAST);
       if (listener) count();
       stop();
