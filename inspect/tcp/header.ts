@@ -1,8 +1,7 @@
 // The TCP header and its options (RFC 9293 §3.1, RFC 7323, RFC 2018).
 
 import type { Micros } from '../events';
-import type { Packet } from './packet';
-import type { TcpOptions } from './segment';
+import type { Packet, TcpOptions } from './segment';
 
 /** What the IP layer hands over. */
 export interface IpPayload {

@@ -3,17 +3,7 @@
 import type { Micros } from '../events';
 import { parseTcp } from './header';
 import { parseLink } from './link';
-import type { Segment } from './segment';
-
-/** What a frame is to us. */
-export type Packet =
-  | { readonly kind: 'segment'; readonly segment: Segment }
-  /** A piece of a fragmented datagram: recognised, not put together. */
-  | { readonly kind: 'fragment' }
-  /** Not TCP over IP. */
-  | { readonly kind: 'other' }
-  /** A header that contradicts itself, or that the capture cut. */
-  | { readonly kind: 'malformed'; readonly why: string };
+import type { Packet } from './segment';
 
 /** Link types that are read, by their LINKTYPE_ number (tcpdump.org/linktypes.html). */
 export function parsePacket(linkType: number, frame: Uint8Array, at: Micros): Packet {

@@ -45,6 +45,16 @@ export interface Segment {
   readonly checksum: 'good' | 'bad' | 'unchecked';
 }
 
+/** What a frame is to us. */
+export type Packet =
+  | { readonly kind: 'segment'; readonly segment: Segment }
+  /** A piece of a fragmented datagram: recognised, not put together. */
+  | { readonly kind: 'fragment' }
+  /** Not TCP over IP. */
+  | { readonly kind: 'other' }
+  /** A header that contradicts itself, or that the capture cut. */
+  | { readonly kind: 'malformed'; readonly why: string };
+
 export const FLAG = { fin: 0x01, syn: 0x02, rst: 0x04, psh: 0x08, ack: 0x10, urg: 0x20 } as const;
 
 /**

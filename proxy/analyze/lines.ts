@@ -3,8 +3,8 @@
 import type { Micros } from '../../inspect/events';
 import type { InspectorEvent } from '../../inspect/inspector';
 import type { Tracked, TrackerNews } from '../../inspect/tracker';
-import type { Connection, Level, Recorded } from '../sinks/record';
-import { isWorth, levelOf, type Renderer } from '../sinks/sink';
+import type { Connection, Level, Recorded, Renderer } from '../sinks/record';
+import { isWorth, levelOf } from '../sinks/sink';
 
 export interface Lines {
   /** The lines of what happened, one after the other. */
@@ -27,7 +27,7 @@ export function createLines(
     const { id, client, server, inspector } = tracked;
     // By when the capture began: the same names each time that the file is read, others for another file.
     if (origin === '') origin = Math.floor(inspector.view.started / 1000).toString(36);
-    const connection: Connection = { session: `${origin}-${id}`, path: 'capture', client, server };
+    const connection: Connection = { session: nameOf(id), path: 'capture', client, server };
     connections.set(tracked, connection);
     return connection;
   };

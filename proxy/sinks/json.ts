@@ -4,8 +4,7 @@ import type { Evidence, Micros, PhaseEvent, SessionEvent, VerdictEvent } from '.
 import type { SegmentSessionEvent } from '../../inspect/inspector';
 import { formatTime } from '../clock';
 import { createSerializer } from '../log';
-import type { Connection, Fields, Level, Recorded } from './record';
-import type { Renderer } from './sink';
+import type { Connection, Fields, Level, Recorded, Renderer } from './record';
 
 /** The version of the vocabulary; told at the head of every log file. */
 export const SCHEMA = 1;

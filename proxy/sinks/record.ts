@@ -57,3 +57,9 @@ export interface Sink {
   /** Everything written or, where the destination takes nothing any more, given up. */
   close(): Promise<void>;
 }
+
+/** Pure: one event or note as one line, its end included. */
+export interface Renderer {
+  event(level: Level, connection: Connection | undefined, event: Recorded): string;
+  note(at: Micros, level: Level, what: string, fields?: Fields): string;
+}

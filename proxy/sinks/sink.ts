@@ -9,14 +9,8 @@ import { readVersion } from '../version';
 import { createJsonRenderer, SCHEMA } from './json';
 import { openOutput } from './open';
 import type { Output, OutputEvents } from './output';
-import type { Connection, Fields, Level, Recorded, Sink } from './record';
+import type { Connection, Fields, Level, Recorded, Renderer, Sink } from './record';
 import { createTerminalRenderer } from './terminal';
-
-/** Pure: one event or note as one line, its end included. */
-export interface Renderer {
-  event(level: Level, connection: Connection | undefined, event: Recorded): string;
-  note(at: Micros, level: Level, what: string, fields?: Fields): string;
-}
 
 /** What the owner of a sink has to know of its destination. */
 export interface SinkTrouble {

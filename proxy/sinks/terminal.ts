@@ -5,8 +5,7 @@ import type { Close, Micros, PhaseEvent, SessionEvent, VerdictEvent } from '../.
 import type { SegmentSessionEvent } from '../../inspect/inspector';
 import { formatTime } from '../clock';
 import { clip, formatBytes, formatDuration, plural, printable } from './wording';
-import type { Connection, Fields, Level, Recorded } from './record';
-import type { Renderer } from './sink';
+import type { Connection, Fields, Level, Recorded, Renderer } from './record';
 
 type Paint = (text: string) => string;
 type Colors = ReturnType<typeof createColors>;
