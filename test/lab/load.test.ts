@@ -5,7 +5,14 @@ import { labSuite } from '../kit/lab';
 import { runLoad, type LoadPlan } from './load';
 import { lossesOf, renderLoad } from './load-judge';
 
-const PLAN: LoadPlan = { held: 200, sessions: 2_000, besides: 500, rounds: 2, say: () => undefined };
+const PLAN: LoadPlan = {
+  held: 200,
+  sessions: 2_000,
+  besides: 500,
+  rounds: 2,
+  restMs: 0,
+  say: () => undefined,
+};
 
 const lab = labSuite('load');
 

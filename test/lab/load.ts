@@ -19,6 +19,8 @@ export interface LoadPlan {
   /** Of these, beside peers that do not read. */
   readonly besides: number;
   readonly rounds: number;
+  /** Milliseconds of rest behind each round, before the memory that is left is read. */
+  readonly restMs: number;
   /** Tells how far it is. */
   readonly say: (line: string) => void;
 }
@@ -110,7 +112,7 @@ async function runRound({ plan, relay, sink }: Scene): Promise<Round> {
   plan.say(`${plan.sessions} sessions in a row`);
   const { code, seconds } = await source(port, plan.sessions);
   const record = await untilRecorded(log, plan.held + plan.sessions);
-  const after = await settled(pid);
+  const after = await settled(pid, plan.restMs);
   const rss = { held: rssHeld, peak: rssOf(pid, 'VmHWM'), after };
   return { held, heldAccepted, code, seconds, sunk: sink.messages() - sunkBefore, record, rss };
 }
@@ -200,12 +202,12 @@ function rssOf(pid: number, field: 'VmRSS' | 'VmHWM'): number {
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]);
 }
 
-/** The least within some seconds of rest: what is garbage goes when there is time for it. */
-async function settled(pid: number): Promise<number> {
-  let least = Infinity;
-  for (let i = 0; i < 10; i += 1) {
-    least = Math.min(least, rssOf(pid, 'VmRSS'));
+/** The least while it rests: what is garbage goes when there is time for it. */
+async function settled(pid: number, restMs: number): Promise<number> {
+  let least = rssOf(pid, 'VmRSS');
+  for (let rested = 0; rested < restMs; rested += 500) {
     await sleep(500);
+    least = Math.min(least, rssOf(pid, 'VmRSS'));
   }
   return least;
 }

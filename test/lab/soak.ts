@@ -12,6 +12,7 @@ const PLAN: LoadPlan = {
   sessions: 50_000,
   besides: 5_000,
   rounds: 2,
+  restMs: 5_000,
   say: (line) => console.error(pc.dim(line)),
 };
 
