@@ -7,6 +7,7 @@ import { formatTime } from '../clock';
 import { createFault, type Fault } from '../fault';
 import { formatDuration, plural, printable } from '../sinks/wording';
 import { parseMessage } from './entry';
+import type { Level } from '../sinks/record';
 import { createLineReader } from './lines';
 import { timeOf, type Alignment, type MaillogMatch } from './match';
 import { createLogSessions, type LogSession } from './session';
@@ -44,11 +45,14 @@ export async function readMaillog(file: string, from: Micros, to: Micros): Promi
   return { sessions: sessions.end(), lines, understood, omitted: sessions.omitted };
 }
 
+/** Fields that are undefined become no field. */
+export type MaillogRecord = Readonly<Record<string, unknown>> & { readonly level: Level };
+
 /** One `maillog` record a match, in the style of the event log (schema 1); undefined fields become none. */
 export function maillogRecords(
   { offset, matches }: Alignment,
   sessionName: (id: number) => string,
-): Record<string, unknown>[] {
+): MaillogRecord[] {
   const shift = offset?.micros ?? 0;
   return matches.map((match) => {
     const story = match.kind === 'matched' || match.kind === 'packets-only' ? match.story : undefined;
