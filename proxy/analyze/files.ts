@@ -8,6 +8,7 @@ import { isFault } from '../fault';
 import { plural } from '../sinks/wording';
 import { firstTime } from '../sources/file';
 import { createLadders, type Ladders } from './ladder';
+import { openMaillogDesk } from './maillog';
 import { runPass, type PassResult } from './passes';
 import { createProgress } from './progress';
 import { conclude, evidenceFor, evidenceRemark, settle, wanted, type Desk } from './report';
@@ -21,9 +22,11 @@ export async function analyzeFiles(desk: Desk): Promise<Outcome> {
   // What cannot be read twice is followed at once, as a live capture is.
   const once = twice && request.ladder !== 'all' ? undefined : laddersFor(desk, undefined);
   const evidence = twice ? undefined : evidenceFor(desk);
+  const maillog = openMaillogDesk(desk);
   const total = twice ? sizes.reduce((sum, size) => sum + size, 0) : undefined;
   const result = await pass(desk, files, total, (news, frame) => {
     evidence?.take(news, frame);
+    maillog?.take(news);
     summarizer.see(news);
     flagged.see(news);
     json?.printer.write(json.lines.of(news));
@@ -35,6 +38,7 @@ export async function analyzeFiles(desk: Desk): Promise<Outcome> {
   const remarks = [
     ...(twice ? await secondPass(desk, files, total, flagged) : evidenceRemark(desk, evidence)),
     ...(once ? omittedRemark(once.omitted) : []),
+    ...((await maillog?.conclude()) ?? []),
   ];
   return conclude(desk, { counts: result.counts, lost: result.lost, remarks });
 }

@@ -11,6 +11,8 @@ export interface Lines {
   of(news: readonly TrackerNews[]): string;
   /** Frames that were missed, by the capturing program or by us. */
   lost(count: number, at: Micros): string;
+  /** The name that a connection's lines carry (`Tracked.id`). */
+  nameOf(id: number): string;
 }
 
 /** `kinds`: the events that become lines; default: all that the log knows. */
@@ -21,6 +23,7 @@ export function createLines(
 ): Lines {
   const connections = new WeakMap<Tracked, Connection>();
   let origin = '';
+  const nameOf = (id: number): string => `${origin}-${id}`;
   const connectionOf = (tracked: Tracked): Connection => {
     const known = connections.get(tracked);
     if (known) return known;
@@ -44,6 +47,7 @@ export function createLines(
       return text;
     },
     lost: (count, at) => renderer.event('error', undefined, { kind: 'loss', at, source: 'capture', count }),
+    nameOf,
   };
 }
 

@@ -8,6 +8,7 @@ import { createTerminalRenderer } from '../sinks/terminal';
 import { openLive, portFilters, type LiveSource } from '../sources/live';
 import { createLadders, type Ladders } from './ladder';
 import { createLines, type Lines } from './lines';
+import { openMaillogDesk } from './maillog';
 import { IMPLICIT_TLS, type SeenFrame } from './passes';
 import { conclude, evidenceFor, evidenceRemark, settle, wanted, type Desk } from './report';
 
@@ -17,12 +18,14 @@ export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
   const source = openLive(name, portFilters(request.ports));
   if (isFault(source)) return source;
   const evidence = evidenceFor(desk);
+  const maillog = openMaillogDesk(desk);
   const tracker = createTracker({ ports: request.ports, implicitTlsPorts: IMPLICIT_TLS });
   const show = createShow(desk);
   const observe = (all: readonly TrackerNews[], frame?: SeenFrame): void => {
     const news = wanted(request, all);
     if (news.length === 0) return;
     evidence?.take(news, frame);
+    maillog?.take(news);
     desk.summarizer.see(news);
     show.news(news);
   };
@@ -38,7 +41,8 @@ export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
     failed: (fault) => void faults.push(fault),
   });
   observe(tracker.end(now()));
-  return conclude(desk, { counts: tracker.counts, lost, remarks: evidenceRemark(desk, evidence) });
+  const remarks = [...evidenceRemark(desk, evidence), ...((await maillog?.conclude()) ?? [])];
+  return conclude(desk, { counts: tracker.counts, lost, remarks });
 }
 
 type Listener = Parameters<LiveSource['start']>[0];
