@@ -5,6 +5,7 @@ import type {
   BlockedEvent,
   LearnedEvent,
   LossEvent,
+  Micros,
   PhaseEvent,
   RepairEvent,
   SessionEvent,

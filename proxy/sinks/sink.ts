@@ -9,7 +9,7 @@ import { readVersion } from '../version';
 import { createJsonRenderer, SCHEMA } from './json';
 import { openOutput } from './open';
 import type { Output, OutputEvents } from './output';
-import type { Connection, Fields, Level, Recorded, Renderer, Sink } from './record';
+import type { Fields, Level, Recorded, Renderer, Sink } from './record';
 import { createTerminalRenderer } from './terminal';
 
 /** What the owner of a sink has to know of its destination. */
