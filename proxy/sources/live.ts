@@ -128,9 +128,10 @@ const KOFFI = 'live captures need it: npm install koffi (it was left out, or has
 const LIBPCAP = 'live captures need it: apt install libpcap0.8';
 
 /**
- * Frames are taken whole, message bulk too. Cutting them would save copies of 64 KiB (GRO), and lose the
- * end-of-data dot: it is in a message's last segment, which may be as large as any, and a filter can cut only
- * tails. What it costs is in bench/README.md.
+ * Frames are taken whole, message bulk too. Cutting them would save copies, and lose the end-of-data dot: it is in a
+ * message's last segment, which may have 64 KiB (GRO), and a filter can cut only tails. The ring is one of blocks
+ * (TPACKET_V3), in which a frame takes the room that it has; immediate mode would be one of equal slots, each of
+ * SNAPLEN, and hold a few hundred frames.
  */
 const SNAPLEN = 65_536 + 256;
 
