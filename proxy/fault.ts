@@ -169,7 +169,7 @@ const CATALOGUE = {
   'log-closed': {
     exit: 1,
     what: 'log closed',
-    mend: 'the reader of standard output went away: use --log FILE',
+    mend: 'the reader of standard output went away, and nothing is recorded any more: use --log FILE',
   },
 } as const satisfies Readonly<Record<string, Entry>>;
 

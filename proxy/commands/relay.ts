@@ -28,34 +28,13 @@ export async function runRelay(flags: RelayFlags): Promise<Outcome> {
     const mend = 'give --listen ADDR:PORT and --upstream HOST:PORT, or relay.listeners in a --config file';
     return createFault('bad-flag', 'nothing to relay', { mend });
   }
+  // Mail goes on without a log: whoever read it is gone, and no client should suffer for that.
+  const sink = openSink(config.log, { failing: complain, closed: complain });
+  return isFault(sink) ? sink : serve(config, sink);
+}
+
+async function serve(config: Config, sink: Sink): Promise<Outcome> {
   const end = createEnd();
-  const sink = openSink(config.log, { failing: complain, closed: end.because });
-  return isFault(sink) ? sink : serve(config, sink, end);
-}
-
-/** Why the relay should come to an end: the first reason drains, the second one stops. */
-interface End {
-  /** A fault that makes going on pointless. */
-  readonly because: (fault: Fault) => void;
-  readonly signal: (name: NodeJS.Signals) => void;
-  /** Called for every reason; those that came before it are not lost. */
-  listen(onReason: (reason: Fault | NodeJS.Signals) => void): void;
-}
-
-function createEnd(): End {
-  const early: (Fault | NodeJS.Signals)[] = [];
-  let take = (reason: Fault | NodeJS.Signals): void => void early.push(reason);
-  return {
-    because: (fault) => take(fault),
-    signal: (name) => take(name),
-    listen(onReason) {
-      take = onReason;
-      early.splice(0).forEach(onReason);
-    },
-  };
-}
-
-async function serve(config: Config, sink: Sink, end: End): Promise<Outcome> {
   const hup = (): void => {
     sink.reopen();
     sink.note('info', 'log-reopened');
@@ -65,9 +44,9 @@ async function serve(config: Config, sink: Sink, end: End): Promise<Outcome> {
   process.on('SIGTERM', end.signal).on('SIGINT', end.signal).on('SIGHUP', onHup);
   try {
     const relay = await startRelay(config, sink);
-    const outcome = await untilEnded(relay, config, sink, end);
+    await untilEnded(relay, config, sink, end);
     sink.note('info', 'stopped');
-    return outcome;
+    return 0;
   } catch (error) {
     if (!isFault(error)) throw error;
     return error;
@@ -77,22 +56,37 @@ async function serve(config: Config, sink: Sink, end: End): Promise<Outcome> {
   }
 }
 
-/** The relay without a log goes on only as long as its connections: somebody relies on the record. */
-function untilEnded(relay: Relay, config: Config, sink: Sink, end: End): Promise<Outcome> {
+/** Signals that ask for the end: the first drains, the second stops. */
+interface End {
+  readonly signal: (name: NodeJS.Signals) => void;
+  /** Called for every signal; those that came before it are not lost. */
+  listen(onSignal: (name: NodeJS.Signals) => void): void;
+}
+
+function createEnd(): End {
+  const early: NodeJS.Signals[] = [];
+  let take = (name: NodeJS.Signals): void => void early.push(name);
+  return {
+    signal: (name) => take(name),
+    listen(onSignal) {
+      take = onSignal;
+      early.splice(0).forEach(onSignal);
+    },
+  };
+}
+
+function untilEnded(relay: Relay, config: Config, sink: Sink, end: End): Promise<void> {
   return new Promise((resolve, reject) => {
-    let outcome: Outcome = 0;
-    let reasons = 0;
-    end.listen((reason) => {
-      if (isFault(reason)) outcome = reason;
-      reasons += 1;
-      const because = isFault(reason) ? reason.code : reason;
+    let signals = 0;
+    end.listen((because) => {
+      signals += 1;
       const connections = relay.counters.active;
-      if (reasons === 1) {
+      if (signals === 1) {
         sink.note('info', 'draining', { because, connections, at_most_ms: config.relay.drainMs });
-        relay.drain().then(() => resolve(outcome), reject);
-      } else if (reasons === 2) {
+        relay.drain().then(resolve, reject);
+      } else if (signals === 2) {
         sink.note('warn', 'ending', { because, connections });
-        relay.stop().then(() => resolve(outcome), reject);
+        relay.stop().then(resolve, reject);
       }
     });
   });
