@@ -15,6 +15,7 @@ interface Row {
   /** A part of each trouble, in order. */
   readonly trouble?: readonly string[];
   readonly timeoutMs?: number;
+  readonly graceMs?: number;
 }
 
 const rows: readonly Row[] = [
@@ -39,6 +40,7 @@ const rows: readonly Row[] = [
     source: `${pass} setInterval(() => {}, 1000); test.run();`,
     want: [1, 1, 0],
     trouble: ['open handle'],
+    graceMs: 200,
   },
   {
     name: 'a test without end',
@@ -57,11 +59,11 @@ const rows: readonly Row[] = [
 ];
 
 const verdicts = suite('a test file');
-for (const { name, source, want, trouble = [], timeoutMs = 60_000 } of rows) {
+for (const { name, source, want, trouble = [], timeoutMs = 60_000, graceMs = 20_000 } of rows) {
   verdicts(name, async () => {
     const path = join(scratch('runner'), 'x.test.ts');
     writeFileSync(path, `${uvu}\n${source}\n`);
-    const got = await runTestFile(path, { timeoutMs, graceMs: 200 });
+    const got = await runTestFile(path, { timeoutMs, graceMs });
     assert.equal([got.passed, got.failed, got.skipped], want, got.output);
     assert.is(got.trouble.length, trouble.length, got.trouble.join('\n'));
     trouble.forEach((part, i) => assert.match(got.trouble[i] ?? '', part));
