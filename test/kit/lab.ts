@@ -19,6 +19,9 @@ const FOUND_BY = {
   python3: () => inPath('python3'),
   msmtp: () => inPath('msmtp'),
   openssl: () => inPath('openssl'),
+  tcpdump: () => inPath('tcpdump'),
+  nftables: () => inPath('nft'),
+  ethtool: () => inPath('ethtool'),
   'smtp-source': () => inPath('smtp-source'),
   'posttls-finger': () => inPath('posttls-finger'),
 };

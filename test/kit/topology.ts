@@ -12,7 +12,7 @@ export type Place = 'cli' | 'fw' | 'shim' | 'mta';
 export const ADDRESS = {
   /** What clients may know the server by, where the firewall translates it. */
   public: '198.18.0.250',
-  shim: '198.19.0.3',
+  shim: ['198.19.0.20', '198.19.0.21', '198.19.0.22', '198.19.0.23'],
   /** Several servers, all on port 25. */
   mta: ['198.19.0.4', '198.19.0.5', '198.19.0.6', '198.19.0.7', '198.19.0.8', '198.19.0.9'],
   mta6: 'fd00:19::4',
@@ -162,7 +162,7 @@ function bridge(namespace: string): void {
     'link set wan up',
     'link set lan up',
     'link set br0 up',
-    `address add ${ADDRESS.shim}/24 dev br0`,
+    ...ADDRESS.shim.map((address) => `address add ${address}/24 dev br0`),
     'route add 198.18.0.0/24 dev br0',
   ]);
   const bridgeNf = ['iptables', 'ip6tables', 'arptables'].map((each) => [

@@ -1,6 +1,7 @@
 // The fault matrix, played: rows side by side in topologies of their own, judged, and printed as a table.
 
 import { join } from 'node:path';
+import type { LogLine } from '../../kit/ehlowire';
 import type { Child } from '../../kit/process';
 import { awaitWord, forgetStale, makeTopology, type Topology } from '../../kit/topology';
 import {
@@ -12,7 +13,8 @@ import {
   type Evaluation,
   type Expected,
 } from './evaluate';
-import { play, type Vantage } from './play';
+import { play, type Played, type Vantage } from './play';
+import { analyze, startRelay, type RunningRelay } from './product';
 import type { Row } from './row';
 
 /** One playing: a row, seen from one place. */
@@ -24,10 +26,9 @@ export interface Task {
 
 export interface Result extends Task {
   readonly ok: boolean;
-  readonly seconds: number;
   readonly evaluation: Evaluation;
   readonly comparison: Comparison;
-  /** The row could not be played. */
+  /** The row could not be played, or was not seen. */
   readonly error?: string;
 }
 
@@ -36,7 +37,8 @@ export interface MatrixOptions {
   readonly width?: number;
   /** Recordings and the servers' folders go there, and stay there. */
   readonly folder: string;
-  readonly onResult?: (result: Result) => void;
+  /** A task was played; its judgement comes at the end. */
+  readonly onPlayed?: (task: Task, seconds: number) => void;
 }
 
 const NAME = 'ehlf';
@@ -55,35 +57,44 @@ export function nameOf({ row, vantage }: Task): string {
 
 /** Plays all tasks, in any order; results in their order. Throws where no topology can be made. */
 export async function playAll(tasks: readonly Task[], options: MatrixOptions): Promise<readonly Result[]> {
-  const { width = 4, folder, onResult } = options;
+  const { width = 4, folder, onPlayed } = options;
   forgetStale(NAME);
   // The long ones first, so that none of them is alone at the end.
   const queue = tasks
     .map((task, nth) => ({ task, nth }))
     .sort((a, b) => patience(b.task.row) - patience(a.task.row));
-  const results: Result[] = [];
+  const played = new Map<Task, Played | string>();
+  const live: LogLine[] = [];
   const worker = async (index: number): Promise<void> => {
     const stage = await raise(`${NAME}${process.pid}-${index}`, folder);
     try {
       for (let next = queue.shift(); next; next = queue.shift()) {
-        const result = await playTask(stage.topology, next.task, { nth: next.nth, folder });
-        results[next.nth] = result;
-        onResult?.(result);
+        const { task, nth } = next;
+        const began = performance.now();
+        played.set(task, await playTask(stage.topology, task, nth, folder));
+        onPlayed?.(task, (performance.now() - began) / 1000);
       }
     } finally {
       await stage.fall();
+      live.push(...stage.relay.events());
     }
   };
   await Promise.all(Array.from({ length: Math.min(width, tasks.length) }, (_, i) => worker(i)));
-  return results;
+  const recordings = tasks.flatMap((task) => {
+    const each = played.get(task);
+    return task.vantage === 'inside' && typeof each === 'object' ? [each.recording] : [];
+  });
+  const offline = recordings.length > 0 ? await analyze(recordings) : [];
+  return tasks.map((task) => judge(task, played.get(task), task.vantage === 'live' ? live : offline));
 }
 
 interface Stage {
   readonly topology: Topology;
+  readonly relay: RunningRelay;
   fall(): Promise<void>;
 }
 
-/** A topology with its mail servers. */
+/** A topology with its mail servers and a relay. */
 async function raise(name: string, folder: string): Promise<Stage> {
   const topology = makeTopology(name);
   if (typeof topology === 'string') throw new Error(topology);
@@ -95,34 +106,41 @@ async function raise(name: string, folder: string): Promise<Stage> {
     topology.remove();
   };
   try {
-    await awaitWord(servers, 'ready');
+    await awaitWord(servers, 'ready', 60_000);
+    const relay = await startRelay(topology, join(folder, `${name}.events`));
+    return { topology, relay, fall: () => relay.stop().then(fall) };
   } catch (error) {
     await fall();
     throw error;
   }
-  return { topology, fall };
 }
 
+/** What went wrong as a string: the other rows go on. */
 async function playTask(
   topology: Topology,
-  task: Task,
-  place: { readonly nth: number; readonly folder: string },
-): Promise<Result> {
-  const began = performance.now();
-  const done = (rest: Pick<Result, 'evaluation' | 'error'>): Result => {
-    const comparison = compare(task.expected, rest.evaluation.verdicts);
-    const ok = rest.error === undefined && comparison.wrong.length + comparison.missed.length === 0;
-    return { ...task, ok, seconds: (performance.now() - began) / 1000, comparison, ...rest };
-  };
+  { row, vantage }: Task,
+  nth: number,
+  folder: string,
+): Promise<Played | string> {
   try {
-    const { events, said } = await play(topology, task.row, task.vantage, place);
-    const evaluation = evaluate(events);
-    const { connections } = evaluation;
-    return done({ evaluation, ...(connections !== 1 && { error: `${connections} connections:\n${said}` }) });
+    return await play(topology, row, vantage, { nth, folder });
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    return done({ evaluation: { connections: 0, verdicts: [] }, error: text });
+    return error instanceof Error ? error.message : String(error);
   }
+}
+
+function judge(task: Task, played: Played | string | undefined, log: readonly LogLine[]): Result {
+  const seen = typeof played === 'object';
+  const evaluation = seen ? evaluate(log, played.client) : { connections: 0, verdicts: [] };
+  const comparison = compare(task.expected, evaluation.verdicts);
+  const { connections } = evaluation;
+  const error = !seen
+    ? (played ?? 'never played')
+    : connections === 1
+      ? undefined
+      : `${connections} connections:\n${played.said}`;
+  const ok = error === undefined && comparison.wrong.length + comparison.missed.length === 0;
+  return { ...task, ok, evaluation, comparison, ...(error !== undefined && { error }) };
 }
 
 /** Roughly how long a row lasts, in seconds: what its client waits. */

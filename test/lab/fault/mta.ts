@@ -22,6 +22,16 @@ export const SERVERS = {
   leisurely: ADDRESS.mta[5],
 } as const;
 
+/** Where the relay on the shim listens for those that it stands before. */
+export const RELAYED = {
+  postfix: ADDRESS.shim[0],
+  postscreen: ADDRESS.shim[1],
+  slow: ADDRESS.shim[2],
+  leisurely: ADDRESS.shim[3],
+} as const;
+
+export type Relayed = keyof typeof RELAYED;
+
 const GREETING = '220 mx.dest.example ESMTP\r\n';
 
 async function main(): Promise<void> {

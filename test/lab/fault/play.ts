@@ -1,89 +1,65 @@
 // Plays one row in a topology: the firewall and the watchers start, the client does its part, all ends.
 
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RECIPIENT, SENDER, makeMessage, writeMessage } from '../../kit/message';
-import type { LogLine } from '../../kit/ehlowire';
-import { run, until, type Child } from '../../kit/process';
+import type { Child } from '../../kit/process';
 import { writeStuffed } from '../../kit/stuffing';
 import { ADDRESS, awaitWord, type Topology } from '../../kit/topology';
-import { SERVERS } from './mta';
-import { startRecording, type Recording } from './recording';
+import { RELAYED, SERVERS } from './mta';
+import { startRecording } from './recording';
 import type { Client, Firewall, Row } from './row';
 
 /** Where ehlowire stands: it reads a recording of the shim afterwards, or it is the relay on the shim. */
 export type Vantage = 'inside' | 'live';
 
 export interface Played {
-  readonly events: readonly LogLine[];
-  /** What all others said on their outputs. */
+  /** The client's address: what tells this playing's events from all others. */
+  readonly client: string;
+  /** Recorded at the shim. */
+  readonly recording: string;
+  /** What the client and the firewall said on their outputs. */
   readonly said: string;
 }
 
-/** A topology with the servers running in it. `nth` is the client's address; nothing before had it. */
+/** A topology with the servers and the relay running in it. `nth` is the client's address; nothing before had it. */
 export async function play(
   topology: Topology,
   row: Row,
   vantage: Vantage,
   { nth, folder }: { readonly nth: number; readonly folder: string },
 ): Promise<Played> {
-  const { v4 } = topology.moveClient(nth);
-  const name = join(folder, `${nth}-${vantage}`);
+  const { v4, v6 } = topology.moveClient(nth);
+  const client = row.server === 'postfix6' ? v6 : v4;
+  const recording = join(folder, `${nth}-${vantage}.pcap`);
+  const outside = join(folder, `${nth}-${vantage}.outside.pcap`);
+  const filter = `tcp port 25 and host ${client}`;
   const firewall = await startFirewall(topology, row.firewall);
   try {
-    const watchers = await Promise.all([
-      startRecording(topology, { place: 'shim', device: 'wan' }, `${name}.pcap`, filterOf(row, v4)),
-      startRecording(topology, { place: 'cli', device: 'eth0' }, `${name}.outside.pcap`, filterOf(row, v4)),
-      ...(vantage === 'live' ? [await startRelay(topology, SERVERS[row.server], `${name}.events`)] : []),
+    const recordings = await Promise.all([
+      startRecording(topology, { place: 'shim', device: 'wan' }, recording, filter),
+      startRecording(topology, { place: 'cli', device: 'eth0' }, outside, filter),
     ]);
-    const host = vantage === 'live' ? ADDRESS.shim : row.translated ? ADDRESS.public : SERVERS[row.server];
+    const host = hostOf(row, vantage);
     const outcome = await topology.run('cli', CLIENT_MS, ...commandOf(row.client, host, nth, folder));
     // What is under way arrives; a lost FIN is sent again.
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-    await Promise.all(watchers.map((each) => each.stop()));
-    const said = `${outcome.output}${firewall.said()}`;
-    if (vantage === 'live') return { events: parseLines(readFileSync(`${name}.events`, 'utf8')), said };
-    const analysis = await run(LAUNCHER, ['analyze', '--json', `${name}.pcap`]);
-    return { events: parseLines(analysis.output), said };
+    await Promise.all(recordings.map((each) => each.stop()));
+    return { client, recording, said: `${outcome.output}${firewall.said()}` };
   } finally {
     await firewall.stop();
     await topology.run('cli', CLIENT_MS, 'nft', 'flush', 'ruleset');
   }
 }
 
-const LAUNCHER = join(__dirname, '../../../ehlowire');
-
-async function startRelay(topology: Topology, server: string, log: string): Promise<Recording> {
-  const args = ['--listen', `${ADDRESS.shim}:25`, '--upstream', `${server}:25`, '--log', log];
-  const relay = topology.start('shim', LAUNCHER, 'relay', ...args);
-  await until(
-    'the relay to listen',
-    () => {
-      if (relay.process.exitCode !== null) throw new Error(`the relay ended: ${relay.output()}`);
-      return (existsSync(log) && readFileSync(log, 'utf8').includes('"listening"')) || undefined;
-    },
-    30_000,
-  );
-  const stop = async (): Promise<void> => {
-    await relay.stop();
-  };
-  return { file: log, stop };
-}
-
-function parseLines(text: string): readonly LogLine[] {
-  return text
-    .split('\n')
-    .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as LogLine);
+function hostOf({ server, translated, name }: Row, vantage: Vantage): string {
+  if (vantage === 'inside') return translated ? ADDRESS.public : SERVERS[server];
+  const relayed = Object.entries(RELAYED).find(([each]) => each === server);
+  if (!relayed) throw new Error(`${name}: no relay stands before ${server}`);
+  return relayed[1];
 }
 
 const CLIENT_MS = 60_000;
 const SETTLE_MS = 700;
-
-/** Only this row's client: a server may still be answering the one before. */
-function filterOf({ server }: Row, v4: string): string {
-  return server === 'postfix6' ? 'tcp port 25 and ip6' : `tcp port 25 and host ${v4}`;
-}
 
 type Command = readonly [string, ...(readonly string[])];
 

@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { scratch } from '../../kit/process';
-import { describe, nameOf, playAll, tasksOf, type Result } from './matrix';
+import { describe, nameOf, playAll, tasksOf, type Task } from './matrix';
 import { ROWS } from './table';
 
 async function main(): Promise<void> {
@@ -24,9 +24,9 @@ async function main(): Promise<void> {
     const folder = values.keep === undefined ? scratch('faults') : join(values.keep, String(run));
     mkdirSync(folder, { recursive: true, mode: 0o755 });
     const began = performance.now();
-    const onResult = (result: Result): void =>
-      console.error(`${result.ok ? '✔' : '✘'} ${nameOf(result)}  ${result.seconds.toFixed(1)} s`);
-    const results = await playAll(tasks, { folder, width: Number(values.width), onResult });
+    const onPlayed = (task: Task, seconds: number): void =>
+      console.error(`played in ${seconds.toFixed(1)} s: ${nameOf(task)}`);
+    const results = await playAll(tasks, { folder, width: Number(values.width), onPlayed });
     console.log(`\nRun ${run}, ${((performance.now() - began) / 1000).toFixed(0)} s\n\n${describe(results)}`);
     for (const result of results) {
       if (result.error !== undefined) console.log(`\n${nameOf(result)}: ${result.error}`);

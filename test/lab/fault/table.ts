@@ -154,7 +154,7 @@ const PATH_FAULTS: readonly Row[] = [
     'fault',
     'handshake by a SYN proxy',
     [{ kind: 'synproxy' }, 'postfix', swaks()],
-    [suspected('path-terminated')],
+    [proved('path-terminated')],
   ),
   row(
     'fault',

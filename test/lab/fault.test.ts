@@ -1,0 +1,27 @@
+// The fault matrix: every fault that the lab's firewall does is named, every healthy connection is left alone.
+
+import * as assert from 'uvu/assert';
+import { labSuite, type Need } from '../kit/lab';
+import { scratch } from '../kit/process';
+import { describe, nameOf, playAll, tasksOf, type Result } from './fault/matrix';
+import { ROWS } from './fault/table';
+
+const lab = labSuite('faults');
+const NEEDS: readonly Need[] = ['postfix', 'swaks', 'python3', 'tcpdump', 'nftables', 'ethtool'];
+const tasks = tasksOf(ROWS);
+let results: readonly Result[] = [];
+
+// All rows at once, since most of each is silence; the tests then look at one result each.
+lab.before(async () => {
+  results = await playAll(tasks, { folder: scratch('faults') });
+  console.log(`\n${describe(results)}\n`);
+});
+
+tasks.forEach((task, i) => {
+  lab.test(nameOf(task), NEEDS, async () => {
+    const { ok, error, comparison } = results[i] ?? {};
+    assert.ok(ok, error ?? JSON.stringify(comparison, undefined, 2));
+  });
+});
+
+lab.run();

@@ -1,0 +1,49 @@
+// ehlowire itself in the lab, as a user starts it: the relay on the shim, and `analyze` over the recordings.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LogLine } from '../../kit/ehlowire';
+import { run, until } from '../../kit/process';
+import type { Topology } from '../../kit/topology';
+import { RELAYED, SERVERS, type Relayed } from './mta';
+
+const LAUNCHER = join(__dirname, '../../../ehlowire');
+
+export interface RunningRelay {
+  events(): readonly LogLine[];
+  stop(): Promise<void>;
+}
+
+/** One relay before all servers that are relayed; it watches its segments as by default. */
+export async function startRelay(topology: Topology, log: string): Promise<RunningRelay> {
+  const servers = Object.keys(RELAYED) as readonly Relayed[];
+  const pairs = servers.flatMap((server) => [
+    ...['--listen', `${RELAYED[server]}:25`],
+    ...['--upstream', `${SERVERS[server]}:25`],
+  ]);
+  const relay = topology.start('shim', LAUNCHER, 'relay', ...pairs, '--log', log);
+  const events = (): readonly LogLine[] => (existsSync(log) ? parseLines(readFileSync(log, 'utf8')) : []);
+  await until(
+    'the relay to listen',
+    () => {
+      if (relay.process.exitCode !== null) throw new Error(`the relay ended: ${relay.output()}`);
+      return events().filter(({ event }) => event === 'listening').length === servers.length || undefined;
+    },
+    60_000,
+  );
+  return { events, stop: async () => void (await relay.stop()) };
+}
+
+/** All events of all recordings, in one go; throws with what it said where it did not like one. */
+export async function analyze(recordings: readonly string[]): Promise<readonly LogLine[]> {
+  const { code, output } = await run(LAUNCHER, ['analyze', '--json', ...recordings]);
+  if (code !== 0) throw new Error(`analyze: ${output.slice(-2_000)}`);
+  return parseLines(output);
+}
+
+function parseLines(text: string): readonly LogLine[] {
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith('{') && line.endsWith('}'))
+    .map((line) => JSON.parse(line) as LogLine);
+}
