@@ -79,7 +79,7 @@ export function createInspector(first: Segment, options: InspectorOptions = {}):
         ...judge(state, { kind: 'idle', at, connection: view, probed: false, news: [], smtp }),
       ];
     },
-    deadline: () => earliest(state.judges.map((each) => each.deadline())),
+    deadline: () => earliest(state.judges),
     end: (at) => (state.ended ? [] : end(state, at)),
   };
 }
@@ -145,8 +145,13 @@ function sessionOf(state: State, at: Micros): Session {
 }
 
 function judge(state: State, sight: Sight): VerdictEvent[] {
-  const spoken = state.judges.flatMap((each) => each.see(sight));
-  for (const { verdict } of spoken) state.verdicts.add(verdict);
+  const spoken: VerdictEvent[] = [];
+  for (const each of state.judges) {
+    for (const verdict of each.see(sight)) {
+      state.verdicts.add(verdict.verdict);
+      spoken.push(verdict);
+    }
+  }
   return spoken;
 }
 
@@ -175,9 +180,13 @@ function withSegmentFacts(state: State, event: SmtpEvent): SmtpEvent | SegmentSe
   };
 }
 
-function earliest(times: readonly (Micros | undefined)[]): Micros | undefined {
-  const known = times.filter((time) => time !== undefined);
-  return known.length > 0 ? Math.min(...known) : undefined;
+function earliest(judges: readonly Judge[]): Micros | undefined {
+  let first: Micros | undefined;
+  for (const each of judges) {
+    const due = each.deadline();
+    if (due !== undefined && (first === undefined || due < first)) first = due;
+  }
+  return first;
 }
 
 const SIDES = ['client', 'server'] as const;

@@ -51,6 +51,15 @@ export function parseTcp(ip: IpPayload): Packet {
 
 /** Reads options up to the first that makes no sense; nothing behind that one can be trusted. */
 function parseOptions(bytes: Uint8Array): TcpOptions {
+  // What nearly every segment has: NOP NOP timestamps (RFC 7323 appendix A).
+  if (bytes.length === 12 && be32(bytes, 0) === ALIGNED_TIMESTAMPS) {
+    return {
+      timestamps: [be32(bytes, 4), be32(bytes, 8)],
+      sackPermitted: false,
+      sack: NO_SACK,
+      kinds: STAMPED,
+    };
+  }
   const kinds: number[] = [];
   const found: { mss?: number; windowScale?: number; timestamps?: readonly [number, number] } = {};
   const sack: (readonly [number, number])[] = [];
@@ -105,4 +114,7 @@ const WINDOW_SCALE = 3;
 const SACK_PERMITTED = 4;
 const SACK = 5;
 const TIMESTAMPS = 8;
-const NO_OPTIONS: TcpOptions = { sackPermitted: false, sack: [], kinds: [] };
+const ALIGNED_TIMESTAMPS = 0x0101_080a;
+const STAMPED: readonly number[] = [TIMESTAMPS];
+const NO_SACK: TcpOptions['sack'] = [];
+const NO_OPTIONS: TcpOptions = { sackPermitted: false, sack: NO_SACK, kinds: [] };

@@ -49,7 +49,8 @@ export function createStream(): Stream {
     fin: undefined,
     ahead: [],
     aheadOctets: 0,
-    recent: new Uint8Array(0),
+    recent: new Uint8Array(RECENT_OCTETS),
+    recentFrom: 0,
   };
   return {
     get next() {
@@ -90,8 +91,10 @@ interface State {
   /** Pieces beyond a hole, by their start. */
   ahead: Piece[];
   aheadOctets: number;
-  /** The last octets in order, up to `next`: what a repetition is compared with. */
-  recent: Uint8Array;
+  /** A ring of the last octets in order: what a repetition is compared with. Offset n stands at n mod its size. */
+  readonly recent: Uint8Array;
+  /** The ring holds octets from this offset on, as far as it goes back. */
+  recentFrom: number;
 }
 
 function take(state: State, segment: Segment): StreamNews[] {
@@ -150,19 +153,21 @@ function place(state: State, piece: Piece, at: Micros): StreamNews[] {
 }
 
 function deliver(state: State, { bytes, length }: Piece): StreamNews[] {
+  keepRecent(state, bytes);
   state.next += length;
-  if (bytes.length < length) {
-    state.recent = new Uint8Array(0);
-    const cut: StreamNews = { kind: 'cut', length: length - bytes.length };
-    return bytes.length > 0 ? [{ kind: 'octets', bytes }, cut] : [cut];
-  }
-  const keep = Math.max(0, RECENT_OCTETS - bytes.length);
-  const before = state.recent.subarray(Math.max(0, state.recent.length - keep));
-  const recent = new Uint8Array(before.length + Math.min(bytes.length, RECENT_OCTETS));
-  recent.set(before);
-  recent.set(bytes.subarray(Math.max(0, bytes.length - RECENT_OCTETS)), before.length);
-  state.recent = recent;
-  return [{ kind: 'octets', bytes }];
+  if (bytes.length === length) return [{ kind: 'octets', bytes }];
+  state.recentFrom = state.next;
+  const cut: StreamNews = { kind: 'cut', length: length - bytes.length };
+  return bytes.length > 0 ? [{ kind: 'octets', bytes }, cut] : [cut];
+}
+
+/** Writes the octets from `next` on into the ring; of many only the last. */
+function keepRecent({ recent, next }: State, bytes: Uint8Array): void {
+  const kept = bytes.subarray(Math.max(0, bytes.length - recent.length));
+  const at = (next + bytes.length - kept.length) % recent.length;
+  const head = kept.subarray(0, recent.length - at);
+  recent.set(head, at);
+  recent.set(kept.subarray(head.length), 0);
 }
 
 /** What waited beyond the hole, as far as it is in order now. */
@@ -196,7 +201,7 @@ function giveUp(state: State): { length: number; news: StreamNews[] } | undefine
   const length = end - state.next;
   if (length <= 0) return undefined;
   state.next = end;
-  state.recent = new Uint8Array(0);
+  state.recentFrom = end;
   const news = deliverAhead(state);
   if (state.sent <= state.next) state.missingSince = undefined;
   return { length, news };
@@ -204,10 +209,11 @@ function giveUp(state: State): { length: number; news: StreamNews[] } | undefine
 
 /** Whether the octets before offset `seen` are those that came first; unknown where these are not kept. */
 function sameAsBefore(state: State, { start, bytes, length }: Piece, seen: number): boolean | undefined {
-  const kept = state.next - state.recent.length;
-  if (start < kept || bytes.length < Math.min(length, seen - start)) return undefined;
+  const { recent, recentFrom, next } = state;
+  if (start < Math.max(recentFrom, next - recent.length)) return undefined;
+  if (bytes.length < Math.min(length, seen - start)) return undefined;
   for (let offset = start; offset < seen; offset += 1) {
-    if (bytes[offset - start] !== state.recent[offset - kept]) return false;
+    if (bytes[offset - start] !== recent[offset % recent.length]) return false;
   }
   return true;
 }

@@ -34,6 +34,8 @@ interface State {
 
 function remember(state: State, { news }: Sight, segment: Segment): void {
   const first = !state.hello && news.some(({ kind }) => kind === 'octets' || kind === 'ahead');
+  // Who holds the first command holds its retransmissions too: their lateness is not the path's nature.
+  if (segment.length > 0 && segment.seq === state.hello?.segment.seq) return;
   if (!first && state.others.length < OTHERS) state.others.push(stampOf(segment));
   if (!first) state.before = state.hello ? state.before : segment;
   else if (state.before) state.hello = { segment, before: state.before };

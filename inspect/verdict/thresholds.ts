@@ -37,3 +37,15 @@ export const ECHO_AHEAD = 10_000_000;
 
 /** A path that makes every segment late by a third of this delay has not held this one (radio, a full queue). */
 export const JITTER = 3;
+
+/** Segments of a connection that are compared between two points: some ten times a plain dialogue. */
+export const TRACE_PASSAGES = 400;
+
+/** Octets of a segment whose content is compared; longer ones are bulk, of which only the numbers are. */
+export const TRACE_PAYLOAD = 1_024;
+
+/** How long a segment may take between two points before it counts as not come: several RTOs, as for holes. */
+export const PASSING: Micros = 2_000_000;
+
+/** Handshakes of two points that may be one connection's begin this close together, by the corrected clock. */
+export const HANDSHAKES_APART: Micros = 3_000_000;
