@@ -205,6 +205,14 @@ export const ROWS: readonly Row[] = [
     held: [0.75 * SECOND, 0.81 * SECOND] as const,
   })),
   {
+    name: 'EHLO held for 800 ms, and its retransmission as well',
+    sent: [...delay(HEALTHY, carries('EHLO'), 800_000), OLD_HELLO(3, 0.2)].sort(
+      (a, b) => a.segment.at - b.segment.at,
+    ),
+    want: ['ehlo-held proved timestamp'],
+    held: [0.79 * SECOND, 0.81 * SECOND],
+  },
+  {
     name: 'EHLO held, and the connection ends before its clock is known',
     sent: delay(quick(packetise([GREETING, ['C', 'EHLO vm\r\n']], { fin: false })), carries('EHLO'), 800_000),
     want: ['ehlo-held suspected timestamp'],
