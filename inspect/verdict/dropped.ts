@@ -20,7 +20,7 @@ export function createDroppedJudge(from: Direction): Judge {
       if (sight.from === from && sight.segment) state.last = sight.segment;
       return verdicts;
     },
-    deadline: () => (state.hole && !state.hole.told ? state.hole.since + HOLE_PATIENCE : undefined),
+    deadline: () => (state.hole && !state.hole.told ? state.hole.since + patienceOf(state.hole) : undefined),
   };
 }
 
@@ -89,8 +89,13 @@ function close(state: State, sight: Sight, { span, waited }: Filled): VerdictEve
   return [tell(state, hole, sight.at, span.end - span.start, waited)];
 }
 
-function isRipe({ since }: Hole, { kind, at }: Sight): boolean {
-  return at - since >= HOLE_PATIENCE || kind === 'end';
+function isRipe(hole: Hole, { kind, at }: Sight): boolean {
+  return at - hole.since >= patienceOf(hole) || kind === 'end';
+}
+
+/** A probe asks after seconds of silence: what its sender had sent by then is late already, and only overtaking is left. */
+function patienceOf({ proof }: Hole): Micros {
+  return proof === 'probe' ? REORDERING : HOLE_PATIENCE;
 }
 
 function tell(state: State, hole: Hole, at: Micros, missing: number, late?: Micros): VerdictEvent {
