@@ -9,6 +9,8 @@ export interface Expected {
   readonly missing?: number;
   /** Milliseconds, from and to. */
   readonly held?: readonly [number, number];
+  /** Said at the latest so many milliseconds after the greeting. */
+  readonly within?: number;
 }
 
 export interface Found {
@@ -79,18 +81,20 @@ export function compare(expected: readonly Expected[], found: readonly Found[]):
   return { right: expected.length - missed.length, wrong: open.map(foundText), missed };
 }
 
-function fits({ verdict, certainty, missing, held }: Expected, found: Found): boolean {
+function fits({ verdict, certainty, missing, held, within }: Expected, found: Found): boolean {
   if (found.verdict !== verdict || found.certainty !== certainty) return false;
   if (missing !== undefined && found.missing !== missing) return false;
+  if (within !== undefined && found.afterMs > within) return false;
   return (
     held === undefined || (found.heldMs !== undefined && found.heldMs >= held[0] && found.heldMs <= held[1])
   );
 }
 
-export function expectedText({ verdict, certainty, missing, held }: Expected): string {
+export function expectedText({ verdict, certainty, missing, held, within }: Expected): string {
   const facts = [
     ...(missing === undefined ? [] : [`${missing} B`]),
     ...(held === undefined ? [] : [`${held[0]}-${held[1]} ms`]),
+    ...(within === undefined ? [] : [`within ${within / 1000} s`]),
   ];
   return [verdict, certainty, ...facts].join(' ');
 }
