@@ -91,6 +91,8 @@ interface Entry {
   readonly key: string;
   readonly tracked: Tracked;
   lastAt: Micros;
+  /** When it is to be asked again though nothing came: `Infinity` for never. */
+  due: Micros;
 }
 
 interface State {
@@ -122,12 +124,14 @@ function segment(state: State, each: Segment): TrackerNews[] {
   const { client } = entry.tracked;
   const from = client.address === source && client.port === sourcePort ? 'client' : 'server';
   const events = entry.tracked.inspector.segment(from, each);
-  wait(state, entry);
-  return [
-    ...before,
-    ...(stale ? [stale] : []),
-    { connection: entry.tracked, segment: { from, segment: each }, events, ended: false },
-  ];
+  wait(state, entry, each.at);
+  const news: TrackerNews = {
+    connection: entry.tracked,
+    segment: { from, segment: each },
+    events,
+    ended: false,
+  };
+  return before.length === 0 && !stale ? [news] : [...before, ...(stale ? [stale] : []), news];
 }
 
 /** A fresh SYN where a connection was: the port is used again (RFC 9293 §3.6.1). */
@@ -151,6 +155,7 @@ function open(state: State, key: string, first: Segment, toServer: boolean): Ent
     key,
     tracked: { id: state.counts.connections, client, server, inspector },
     lastAt: first.at,
+    due: Infinity,
   };
   state.open.set(key, entry);
   return entry;
@@ -162,34 +167,38 @@ function touch(state: State, entry: Entry, at: Micros): void {
   state.open.set(entry.key, entry);
 }
 
-function wait(state: State, entry: Entry): void {
+/** A judge that is still waiting when its time has passed is asked once a second, not at every sweep. */
+function wait(state: State, entry: Entry, at: Micros): void {
   const { inspector } = entry.tracked;
-  if (inspector.deadline() === undefined && inspector.closedAt === undefined) state.waiting.delete(entry);
+  const { closedAt } = inspector;
+  const due = inspector.deadline() ?? Infinity;
+  const asked = due > at ? due : at + AGAIN;
+  entry.due = closedAt === undefined ? asked : Math.min(asked, closedAt + LINGER);
+  if (entry.due === Infinity) state.waiting.delete(entry);
   else state.waiting.add(entry);
 }
 
 /** Asks those whose time has come, ends those that are closed or forgotten. Costs nothing most of the time. */
 function idle(state: State, at: Micros): TrackerNews[] {
   state.now = Math.max(state.now, at);
-  if (at < state.sweepAt && state.open.size <= (state.options.capacity ?? CONNECTIONS)) return [];
+  const capacity = state.options.capacity ?? CONNECTIONS;
+  if (at < state.sweepAt && state.open.size <= capacity) return NO_NEWS;
   state.sweepAt = at + SWEEP;
   const news: TrackerNews[] = [];
   for (const entry of state.waiting) {
+    if (entry.due > at) continue;
     const { inspector } = entry.tracked;
     if (inspector.closedAt !== undefined && at - inspector.closedAt >= LINGER) {
       news.push(finish(state, entry, at));
       continue;
     }
-    const due = inspector.deadline();
-    if (due === undefined || due > at) continue;
     const events = inspector.idle(at);
-    wait(state, entry);
+    wait(state, entry, at);
     if (events.length > 0) news.push({ connection: entry.tracked, events, ended: false });
   }
   for (const entry of state.open.values()) {
-    const tooMany = state.open.size > (state.options.capacity ?? CONNECTIONS);
-    if (!tooMany && at - entry.lastAt < FORGET_AFTER) break;
-    news.push(finish(state, entry, at));
+    if (state.open.size <= capacity && at - entry.lastAt < FORGET_AFTER) break;
+    news.push(finish(state, entry, Math.min(at, entry.lastAt + FORGET_AFTER)));
   }
   return news;
 }
@@ -206,4 +215,7 @@ function keyOf(a: string, aPort: number, b: string, bPort: number): string {
   return first < second ? `${first} ${second}` : `${second} ${first}`;
 }
 
+const NO_NEWS: TrackerNews[] = [];
+/** Microseconds. */
+const AGAIN: Micros = 1_000_000;
 const COUNTED = { fragment: 'fragments', malformed: 'malformed', other: 'others' } as const;
