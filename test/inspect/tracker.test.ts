@@ -1,0 +1,119 @@
+// Many connections at one point: told apart, ended in time, bounded.
+
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createTracker, type TrackerNews, type TrackerOptions } from '../../inspect/tracker';
+import { FLAG, type Segment } from '../../inspect/tcp/segment';
+import { SECOND, START, type Turn } from './smtp/transcript';
+import { packetise } from './tcp/packetise';
+
+const OPTIONS: TrackerOptions = { ports: [25], implicitTlsPorts: [] };
+const DIALOGUE: readonly Turn[] = [
+  ['S', '220 mx ESMTP\r\n'],
+  ['C', 'QUIT\r\n'],
+  ['S', '221 bye\r\n'],
+];
+
+/** The dialogue from this client port, `later` seconds after the start. */
+function from(port: number, later = 0, fin = true): Segment[] {
+  return packetise(DIALOGUE, { fin }).map(({ segment }) => ({
+    ...segment,
+    at: segment.at + later * SECOND,
+    sourcePort: segment.sourcePort === 25 ? 25 : port,
+    destinationPort: segment.destinationPort === 25 ? 25 : port,
+  }));
+}
+
+function told(news: readonly TrackerNews[]): string[] {
+  return news.flatMap(({ connection, events }) =>
+    events.flatMap((event) =>
+      event.kind === 'session' ? [`${connection.client.port} ${event.close.how}`] : [],
+    ),
+  );
+}
+
+test('two connections at once are told apart, in order of appearance', () => {
+  const tracker = createTracker(OPTIONS);
+  const [one, two] = [from(1001), from(1002)];
+  const news = one.flatMap((segment, i) =>
+    [segment, two[i] as Segment].flatMap((each) => tracker.segment(each)),
+  );
+  const all = [...news, ...tracker.end(START + 60 * SECOND)];
+  assert.equal(told(all), ['1001 fin', '1002 fin']);
+  assert.equal([...new Set(all.map(({ connection }) => connection.id))], [1, 2]);
+  assert.is(tracker.counts.connections, 2);
+});
+
+test('a closed connection is ended a second later, by the time alone', () => {
+  const tracker = createTracker(OPTIONS);
+  for (const segment of from(1001)) tracker.segment(segment);
+  assert.equal(told(tracker.idle(START + 4.5 * SECOND)), []);
+  assert.equal(told(tracker.idle(START + 5.2 * SECOND)), ['1001 fin']);
+  assert.equal(told(tracker.end(START + 60 * SECOND)), []);
+});
+
+test('a fresh SYN on the same ports begins a new connection', () => {
+  const tracker = createTracker(OPTIONS);
+  const again = from(1001, 30, false).map((segment) => ({ ...segment, seq: segment.seq + 50_000 }));
+  const news = [...from(1001, 0, false), ...again].flatMap((segment) => tracker.segment(segment));
+  assert.equal(told(news), ['1001 timeout']);
+  assert.is(tracker.counts.connections, 2);
+});
+
+test('a retransmitted SYN does not', () => {
+  const tracker = createTracker(OPTIONS);
+  const [syn, ...rest] = from(1001) as [Segment, ...Segment[]];
+  for (const segment of [syn, syn, ...rest]) tracker.segment(segment);
+  assert.is(tracker.counts.connections, 1);
+});
+
+test('a connection without a segment for long is forgotten', () => {
+  const tracker = createTracker(OPTIONS);
+  for (const segment of from(1001, 0, false)) tracker.segment(segment);
+  assert.equal(told(tracker.idle(START + 800 * SECOND)), []);
+  assert.equal(told(tracker.idle(START + 1_000 * SECOND)), ['1001 timeout']);
+});
+
+test('at capacity the one that was silent longest goes', () => {
+  const tracker = createTracker({ ...OPTIONS, capacity: 2 });
+  const news = [1001, 1002, 1003].flatMap((port, i) =>
+    from(port, i, false).flatMap((segment) => tracker.segment(segment)),
+  );
+  assert.equal(told([...news, ...tracker.idle(START + 6 * SECOND)]), ['1001 timeout']);
+});
+
+test('other ports and other traffic are counted and left alone', () => {
+  const tracker = createTracker({ ...OPTIONS, ports: [587] });
+  for (const segment of from(1001)) assert.equal(tracker.segment(segment), []);
+  assert.equal(tracker.frame(1, new Uint8Array(60), START), []);
+  assert.is(tracker.counts.others, from(1001).length + 1);
+});
+
+test('mid-stream the port tells who the server is, with a SYN the handshake does', () => {
+  const tracker = createTracker({ ports: [25, 587], implicitTlsPorts: [] });
+  const odd = from(587).filter(({ flags }) => flags & FLAG.syn);
+  for (const segment of odd) tracker.segment(segment);
+  const [syn] = odd as [Segment];
+  const found = tracker.find({ address: syn.source, port: 587 }, { address: syn.destination, port: 25 });
+  assert.equal([found?.client.port, found?.server.port], [587, 25]);
+});
+
+test('a silent connection is asked again once a second, and the machine is left alone meanwhile', () => {
+  const tracker = createTracker(OPTIONS);
+  for (const { segment } of packetise([['S', '220 mx ESMTP\r\n']], { fin: false })) tracker.segment(segment);
+  const found = tracker.find({ address: '198.18.0.1', port: 40_000 }, { address: '198.18.0.2', port: 25 });
+  assert.ok(found);
+  let asked = 0;
+  if (found) {
+    const { inspector } = found;
+    const idle = inspector.idle.bind(inspector);
+    inspector.idle = (at) => {
+      asked += 1;
+      return idle(at);
+    };
+  }
+  for (let ms = 20_000; ms < 30_000; ms += 10) tracker.idle(START + ms * 1000);
+  assert.ok(asked > 0 && asked <= 11, `${asked} times in 10 s`);
+});
+
+test.run();
