@@ -40,6 +40,8 @@ Examples:
       of one network; for every connection with a verdict a capture with comments and a page for a ticket
   ehlowire analyze incident.pcap --json --fail-on proved
       JSON lines, one event a line; exit 3 where somebody on the path is proved to have done something
+  ehlowire analyze --wan outside.pcap --dmz inside.pcap
+      what one side of a firewall saw and the other did not
   ehlowire analyze --live eth0
       an interface, until Ctrl-C; needs root, or cap_net_raw, and libpcap
 
@@ -135,6 +137,9 @@ function analyzeCommand(settle: (outcome: Outcome) => void): Command {
     .description('Prove from a capture what happened to SMTP on its way: dropped, held, altered, terminated.')
     .argument('[file...]', 'captures, pcap or pcapng')
     .option('--live <interface>', 'capture there instead, until Ctrl-C')
+    .option('--wan <file>', 'with --dmz: a capture taken outside of the firewall')
+    .option('--dmz <file>', 'with --wan: one taken inside at the same time; both are lined up')
+    .option('--together', 'both captures ran all the time: their ends, too, are evidence')
     .option('--port <number>', 'an SMTP port; repeatable (default: 25, 587, 465, 2525)', collect)
     .option('--only <client>', 'only this client address or network (CIDR); repeatable', collect)
     .option('--ladder <which>', 'segments of all, flagged or none (default: the first 5 of each verdict)')

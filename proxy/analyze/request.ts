@@ -7,6 +7,9 @@ import { createFault, type Fault } from '../fault';
 
 export interface AnalyzeFlags extends CommonFlags {
   readonly live?: string;
+  readonly wan?: string;
+  readonly dmz?: string;
+  readonly together?: boolean;
   readonly port?: readonly string[];
   readonly ladder?: string;
   readonly only?: readonly string[];
@@ -21,6 +24,8 @@ export type LadderChoice = 'some' | 'flagged' | 'all' | 'none';
 export interface Request {
   readonly files: readonly string[];
   readonly live: string | undefined;
+  /** Captures of both sides of a firewall. */
+  readonly points: { readonly wan: string; readonly dmz: string; readonly together: boolean } | undefined;
   readonly ports: readonly number[];
   readonly ladder: LadderChoice;
   /** Whether a client is of interest. */
@@ -35,10 +40,25 @@ export function readRequest(files: readonly string[], flags: AnalyzeFlags): Requ
   const faults: Fault[] = [];
   const complain = (on: string, mend: string): void =>
     void faults.push(createFault('bad-flag', on, { mend }));
-  const { live, ladder, failOn } = flags;
-  if (live === undefined && files.length === 0) {
-    complain('nothing to analyze', 'name a capture FILE, or --live IF');
+  const { live, ladder, failOn, wan, dmz, together = false } = flags;
+  const points = wan !== undefined && dmz !== undefined ? { wan, dmz, together } : undefined;
+  const onePoint = (wan ?? dmz) === undefined;
+  if (live === undefined && files.length === 0 && onePoint) {
+    complain('nothing to analyze', 'name a capture FILE, --live IF, or --wan FILE --dmz FILE');
   }
+  if (!onePoint && !points) {
+    complain(`--${wan === undefined ? 'dmz' : 'wan'} alone`, 'name both: --wan FILE --dmz FILE');
+  }
+  if (!onePoint && (live !== undefined || files.length > 0)) {
+    complain('--wan and --dmz with other captures', 'one or the other');
+  }
+  if (!onePoint && (flags.evidence ?? flags.maillog) !== undefined) {
+    complain(
+      '--evidence or --maillog with --wan and --dmz',
+      'they go with one capture: analyze that by itself',
+    );
+  }
+  if (onePoint && together) complain('--together', 'goes with --wan and --dmz');
   if (live !== undefined && files.length > 0) complain('--live with files', 'one or the other');
   if (ladder !== undefined && !LADDERS.includes(ladder)) {
     complain(`--ladder ${ladder}`, 'must be all, flagged or none');
@@ -61,6 +81,7 @@ export function readRequest(files: readonly string[], flags: AnalyzeFlags): Requ
   return {
     files,
     live,
+    points,
     ports: ports ?? PORTS,
     ladder: (ladder as LadderChoice | undefined) ?? 'some',
     wants: only.length === 0 ? () => true : (client) => isWithin(client, only),

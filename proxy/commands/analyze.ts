@@ -6,6 +6,7 @@ import { openDesk } from '../analyze/report';
 import { readRequest, type AnalyzeFlags } from '../analyze/request';
 import { loadConfig } from '../config';
 import { isFault } from '../fault';
+import { analyzeTwoPoints } from '../two-point/two-point';
 import { toOverrides } from './flags';
 import type { Outcome } from './outcome';
 
@@ -17,5 +18,9 @@ export async function runAnalyze(files: readonly string[], flags: AnalyzeFlags):
   if (!('relay' in config)) return config;
   const desk = openDesk(request, config);
   if (isFault(desk)) return desk;
+  if (request.points) {
+    const { text, json, color } = desk;
+    return analyzeTwoPoints({ ...request, ...request.points }, { text, json: json?.printer, color });
+  }
   return request.live === undefined ? analyzeFiles(desk) : analyzeLive(desk, request.live);
 }

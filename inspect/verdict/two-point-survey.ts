@@ -1,0 +1,48 @@
+// Two captures of one firewall: their connections matched, their clocks compared, every pair judged.
+
+import type { Direction, Micros } from '../events';
+import { type Coverage, judgePair, type PairJudgement, type Points } from './two-point';
+import { alignPair } from './two-point-align';
+import { handshakeSigns } from './two-point-handshake';
+import { matchTraces, median, type Matching, type Pair } from './two-point-match';
+import type { Trace } from './two-point-trace';
+
+export interface Survey extends Matching {
+  readonly points: Points;
+  readonly judgements: readonly PairJudgement[];
+}
+
+export interface PointCapture {
+  readonly traces: readonly Trace[];
+  readonly coverage: Coverage;
+}
+
+/** `together`: both captures ran all the time, on somebody's word; without it their ends prove nothing. */
+export function surveyTwoPoints(wan: PointCapture, dmz: PointCapture, together = false): Survey {
+  const matching = matchTraces(wan.traces, dmz.traces);
+  const { pairs, offset } = matching;
+  const micros = offset?.micros ?? 0;
+  // Times are cut to microseconds at best, and a machine may stamp in bursts.
+  const slack = (offset?.spread ?? 0) + STAMPING;
+  const points: Points = {
+    ...{ wan: wan.coverage, dmz: dmz.coverage, offset: micros, slack, together },
+    usual: usualDelays(pairs, micros, slack),
+  };
+  return { ...matching, points, judgements: pairs.map((pair) => judgePair(pair, points)) };
+}
+
+/** The median of what came through in one piece; a pair that is terminated has no delays of its segments. */
+function usualDelays(pairs: readonly Pair[], offset: Micros, slack: Micros): Record<Direction, Micros> {
+  const delays: Record<Direction, Micros[]> = { client: [], server: [] };
+  for (const { wan, dmz } of pairs.slice(0, SAMPLE)) {
+    if (handshakeSigns(wan, dmz, offset, slack).length > 0) continue;
+    for (const fate of alignPair(wan, dmz, offset, slack).fates) {
+      if (fate.kind === 'passed' && fate.sure) delays[fate.sent.passage.from].push(fate.delay);
+    }
+  }
+  return { client: Math.max(0, median(delays.client)), server: Math.max(0, median(delays.server)) };
+}
+
+const STAMPING: Micros = 1_000;
+/** Pairs that the usual delay is taken from. */
+const SAMPLE = 1_000;

@@ -1,0 +1,106 @@
+// A connection as one capture point saw it: its dialogue segments, bounded, for a comparison with another point.
+
+import type { Direction, Micros } from '../events';
+import type { InspectorEvent } from '../inspector';
+import type { ConnectionView } from '../tcp/view';
+import { FLAG, type Segment } from '../tcp/segment';
+import { advance, distance, type Seq } from '../tcp/seq';
+import { TRACE_PAYLOAD, TRACE_PASSAGES } from './thresholds';
+
+/** One segment that passed a point. Bare ACKs have no passage of their own. */
+export interface Passage {
+  readonly at: Micros;
+  readonly from: Direction;
+  readonly seq: Seq;
+  readonly ack: Seq;
+  readonly flags: number;
+  readonly length: number;
+  /** Kept of small whole segments only: dialogue. */
+  readonly payload: Uint8Array | undefined;
+  readonly ttl: number;
+  readonly ipId: number | undefined;
+  readonly window: number;
+  /** Option kinds in order, padding left out. */
+  readonly kinds: readonly number[];
+  readonly mss: number | undefined;
+  readonly windowScale: number | undefined;
+  readonly tsval: number | undefined;
+}
+
+/** What one side acknowledged for the first time, and when. */
+export interface Acknowledgement {
+  readonly at: Micros;
+  readonly ack: Seq;
+}
+
+export interface Trace {
+  readonly id: number;
+  readonly client: { readonly address: string; readonly port: number };
+  readonly server: { readonly address: string; readonly port: number };
+  readonly started: Micros;
+  /** Sequence number of each side's first octet, where its SYN was seen. */
+  readonly base: Readonly<Partial<Record<Direction, Seq>>>;
+  readonly passages: readonly Passage[];
+  /** By who acknowledges. */
+  readonly acks: Readonly<Record<Direction, readonly Acknowledgement[]>>;
+  /** What passed later than this was not kept; absent where all was. */
+  readonly until: Micros | undefined;
+  /** EHLO and HELO commands that passed. */
+  readonly hellos: number;
+  /** Keywords of the last EHLO reply in the clear (RFC 5321 §4.1.1.1), upper case; absent without one. */
+  readonly keywords: readonly string[] | undefined;
+}
+
+export interface Tracer {
+  segment(from: Direction, segment: Segment): void;
+  event(event: InspectorEvent): void;
+  trace(view: ConnectionView): Trace;
+}
+
+export function createTracer(identity: Pick<Trace, 'id' | 'client' | 'server'>, started: Micros): Tracer {
+  const passages: Passage[] = [];
+  const acks: Record<Direction, Acknowledgement[]> = { client: [], server: [] };
+  let until: Micros | undefined;
+  let hellos = 0;
+  let keywords: readonly string[] | undefined;
+  return {
+    segment(from, segment) {
+      noteAck(acks[from], segment);
+      if (segment.length === 0 && !(segment.flags & (FLAG.syn | FLAG.fin | FLAG.rst))) return;
+      if (passages.length < TRACE_PASSAGES) passages.push(passageOf(from, segment));
+      else until ??= passages[passages.length - 1]?.at;
+    },
+    event(event) {
+      if (event.kind === 'command' && (event.verb === 'EHLO' || event.verb === 'HELO')) hellos += 1;
+      if (event.kind !== 'reply' || event.answers !== 'hello' || event.code !== 250) return;
+      keywords = event.texts.slice(1).map((text) => text.split(' ', 1)[0]?.toUpperCase() ?? '');
+    },
+    trace({ client, server }) {
+      const base = {
+        ...(client.syn && { client: advance(client.syn.seq, 1) }),
+        ...(server.syn && { server: advance(server.syn.seq, 1) }),
+      };
+      return { ...identity, started, base, passages, acks, until, hellos, keywords };
+    },
+  };
+}
+
+function noteAck(list: Acknowledgement[], { flags, ack, at }: Segment): void {
+  if (!(flags & FLAG.ack) || flags & FLAG.rst) return;
+  const last = list[list.length - 1];
+  if (last && distance(last.ack, ack) <= 0) return;
+  if (list.length < TRACE_PASSAGES) list.push({ at, ack });
+}
+
+function passageOf(from: Direction, segment: Segment): Passage {
+  const { at, seq, ack, flags, length, payload, ttl, ipId, window, options } = segment;
+  const whole = payload.length === length && length > 0 && length <= TRACE_PAYLOAD;
+  return {
+    ...{ at, from, seq, ack, flags, length, ttl, ipId, window },
+    payload: whole ? payload.slice() : undefined,
+    kinds: options.kinds,
+    mss: options.mss,
+    windowScale: options.windowScale,
+    tsval: options.timestamps?.[0],
+  };
+}

@@ -1,0 +1,104 @@
+// One connection side by side: what passed outside, what passed inside, and what became of each segment between.
+
+import { createColors } from 'picocolors';
+import type { Micros } from '../../inspect/events';
+import { FLAG } from '../../inspect/tcp/segment';
+import { flagNames } from '../../inspect/tcp/view';
+import type { PairJudgement, Points } from '../../inspect/verdict/two-point';
+import type { Fate, Item } from '../../inspect/verdict/two-point-align';
+import { verdictText } from '../analyze/ladder';
+import { formatTime } from '../clock';
+import { formatDuration, printable } from '../sinks/wording';
+
+export function ladderText(judgement: PairJudgement, points: Points, color: boolean): string {
+  const { pair, aligned, verdicts, terminated, signs } = judgement;
+  const { wan, dmz } = pair;
+  const colors = createColors(color);
+  const outside = peers(wan);
+  const inside = peers(dmz);
+  const shown = terminated ? [] : aligned.fates.slice(0, ROWS);
+  return [
+    colors.bold(`${formatTime(wan.started).replace('T', ' ')}  outside ${outside}`),
+    colors.bold(`${' '.repeat(29)}inside  ${inside}`) + colors.dim(`  (the same by its ${pair.by})`),
+    ...(terminated
+      ? signs.map(({ note }) => `  ${note}`)
+      : [colors.dim(`${' '.repeat(14)}${'outside'.padEnd(CELL)}${' '.repeat(9)}inside`)]),
+    ...shown.map((fate) => rowText(fate, wan.started, points, colors)),
+    ...(aligned.fates.length > shown.length && !terminated
+      ? [colors.dim(`  … ${aligned.fates.length - shown.length} segments more`)]
+      : []),
+    ...verdicts.map((verdict) => verdictText(verdict, colors)),
+    '',
+    '',
+  ].join('\n');
+}
+
+type Colors = ReturnType<typeof createColors>;
+
+function peers({ client, server }: PairJudgement['pair']['wan']): string {
+  return printable(`${client.address} port ${client.port} -> ${server.address} port ${server.port}`);
+}
+
+function rowText(fate: Fate, started: Micros, points: Points, colors: Colors): string {
+  const items = 'sent' in fate ? [fate.sent, ...('came' in fate ? [fate.came] : [])] : [fate.came];
+  const at = Math.min(...items.map((item) => item.at));
+  const [outside, inside] = (['wan', 'dmz'] as const).map((point) =>
+    items.find((item) => item.point === point),
+  );
+  const from = items[0]?.passage.from ?? 'client';
+  const odd = fate.kind !== 'passed' && fate.kind !== 'recut';
+  const arrow = arrowOf(fate, from);
+  const text = [
+    odd ? '>' : ' ',
+    formatDuration(at - started).padStart(11),
+    cell(outside, fate, 'wan'),
+    arrow,
+    cell(inside, fate, 'dmz'),
+    wordsOf(fate, points),
+  ]
+    .join(' ')
+    .trimEnd();
+  return odd ? colors.yellow(text) : text;
+}
+
+function arrowOf(fate: Fate, from: 'client' | 'server'): string {
+  const stopped = fate.kind === 'dropped' || fate.kind === 'missed';
+  if (from === 'client') return stopped ? '--X    ' : fate.kind === 'appeared' ? '    -->' : '------>';
+  return stopped ? '    X--' : fate.kind === 'appeared' ? '<--    ' : '<------';
+}
+
+function cell(item: Item | undefined, fate: Fate, point: Item['point']): string {
+  const other = fate.kind === 'recut' && fate.sent.point !== point;
+  const text = item ? segmentText(item) : other ? '(in other pieces)' : '';
+  return text.padEnd(CELL);
+}
+
+function segmentText({ passage, start }: Item): string {
+  const { flags, length } = passage;
+  const place = flags & (FLAG.syn | FLAG.rst) ? '' : `${start}${length > 0 ? ` +${length}` : ''}`;
+  return `${flagNames(flags)} ${place}`.trim();
+}
+
+function wordsOf(fate: Fate, points: Points): string {
+  switch (fate.kind) {
+    case 'dropped':
+      return 'dropped between the points';
+    case 'missed':
+      return 'the other capture missed it: its receiver has it';
+    case 'changed':
+      return 'came changed';
+    case 'appeared':
+      return fate.came.passage.flags & FLAG.rst ? 'RST of nobody' : 'not seen where it should come from';
+    case 'recut':
+      return '';
+    case 'passed': {
+      const late = fate.delay - points.usual[fate.sent.passage.from];
+      return late >= LATE ? `${formatDuration(fate.delay)} under way` : '';
+    }
+  }
+}
+
+const CELL = 22;
+const ROWS = 80;
+/** A delay worth a word in a ladder. */
+const LATE: Micros = 100_000;

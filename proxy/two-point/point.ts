@@ -1,0 +1,94 @@
+// One capture point read into traces: all connections of a file, each bounded.
+
+import type { Micros } from '../../inspect/events';
+import { createTracer, type Trace, type Tracer } from '../../inspect/verdict/two-point-trace';
+import type { PointCapture } from '../../inspect/verdict/two-point-survey';
+import type { TrackerNews } from '../../inspect/tracker';
+import { createProgress } from '../analyze/progress';
+import { runPass } from '../analyze/passes';
+import { isFault, type Fault } from '../fault';
+import { firstTime } from '../sources/file';
+import { statSync } from 'node:fs';
+
+export interface PointFile extends PointCapture {
+  readonly file: string;
+  /** Connections beyond the cap. */
+  readonly omitted: number;
+  /** Frames that the capturing program missed. */
+  readonly lost: number;
+  readonly segments: number;
+  readonly faults: readonly Fault[];
+  /** Nothing of it could be read. */
+  readonly empty: boolean;
+}
+
+/** Reads a capture file. `wants`: whether a client is of interest. */
+export async function readPoint(file: string, ports: readonly number[], most = MOST): Promise<PointFile> {
+  const collector = createCollector(most);
+  const size = statSync(file, { throwIfNoEntry: false });
+  const progress = createProgress(size?.isFile() ? size.size : undefined);
+  const first = firstTime(file);
+  try {
+    const result = await runPass([file], {
+      ports,
+      observe: (news) => collector.take(news),
+      async turn(position, counts) {
+        progress.update(position, counts.segments, counts.connections);
+        await new Promise(setImmediate);
+        return true;
+      },
+    });
+    const from = isFault(first) || first === undefined ? 0 : first;
+    return {
+      file,
+      traces: collector.traces,
+      coverage: { from, to: result.lastAt },
+      omitted: collector.omitted,
+      lost: result.lost,
+      segments: result.counts.segments,
+      faults: result.faults,
+      empty: result.used === 0,
+    };
+  } finally {
+    progress.end();
+  }
+}
+
+interface Collector {
+  take(news: readonly TrackerNews[]): void;
+  readonly traces: readonly Trace[];
+  readonly omitted: number;
+}
+
+export function createCollector(most = MOST): Collector {
+  const open = new Map<number, Tracer>();
+  const traces: Trace[] = [];
+  let omitted = 0;
+  const begin = ({ connection }: TrackerNews): Tracer => {
+    const { id, client, server, inspector } = connection;
+    const started: Micros = inspector.view.started;
+    const tracer = createTracer({ id, client, server }, started);
+    open.set(id, tracer);
+    return tracer;
+  };
+  return {
+    take(news) {
+      for (const each of news) {
+        const tracer = open.get(each.connection.id) ?? begin(each);
+        if (each.segment) tracer.segment(each.segment.from, each.segment.segment);
+        for (const event of each.events) tracer.event(event);
+        if (!each.ended) continue;
+        open.delete(each.connection.id);
+        if (traces.length < most) traces.push(tracer.trace(each.connection.inspector.view));
+        else omitted += 1;
+      }
+    },
+    traces,
+    get omitted() {
+      return omitted;
+    },
+  };
+}
+
+/** Some 10 KiB each for a plain dialogue. */
+const MOST = 50_000;

@@ -1,0 +1,101 @@
+// The summary of two points: clocks, matches, what the firewall does to all, what it did to some.
+
+import type { VerdictName } from '../../inspect/events';
+import type { Survey } from '../../inspect/verdict/two-point-survey';
+import { formatTime } from '../clock';
+import { formatDuration, plural } from '../sinks/wording';
+import type { PointFile } from './point';
+
+export function surveyText(survey: Survey, wan: PointFile, dmz: PointFile): string[] {
+  const { pairs, wanOnly, dmzOnly, judgements } = survey;
+  const flagged = judgements.filter(({ verdicts }) => verdicts.length > 0).length;
+  return [
+    pointText('outside', wan),
+    pointText('inside', dmz),
+    `  clocks   ${clockText(survey)}`,
+    `  matched  ${plural(pairs.length, 'connection')}${waysText(survey)}; only outside ${wanOnly.length}, only inside ${dmzOnly.length}`,
+    ...firewallText(survey),
+    `  usually  ${formatDuration(survey.points.usual.client)} inward, ${formatDuration(survey.points.usual.server)} outward (median)`,
+    edgeText(survey),
+    '',
+    ...verdictLines(survey),
+    `${plural(flagged, 'connection')} of ${pairs.length} with a verdict.`,
+    '',
+  ];
+}
+
+function pointText(name: string, { file, traces, segments, omitted, lost, coverage }: PointFile): string {
+  const rest = [
+    omitted > 0 ? `${omitted} left out: too many` : '',
+    lost > 0 ? `${plural(lost, 'frame')} missed by the capturing program` : '',
+  ].filter((text) => text !== '');
+  const span = `${formatTime(coverage.from)} to ${formatTime(coverage.to)}`;
+  return `  ${name.padEnd(7)}  ${file}: ${plural(traces.length, 'connection')}, ${plural(segments, 'segment')}, ${span}${rest.map((text) => `; ${text}`).join('')}`;
+}
+
+function clockText({ offset }: Survey): string {
+  if (!offset) return 'no handshake is at both points: taken as equal';
+  const { micros, spread, from } = offset;
+  const how =
+    micros === 0
+      ? 'equal'
+      : `inside is ${formatDuration(Math.abs(micros))} ${micros > 0 ? 'ahead' : 'behind'}`;
+  return `${how} (from ${plural(from, 'handshake')}, spread ${formatDuration(spread)})`;
+}
+
+function waysText({ pairs }: Survey): string {
+  const counts = new Map<string, number>();
+  for (const { by } of pairs) counts.set(by, (counts.get(by) ?? 0) + 1);
+  return counts.size === 0 ? '' : ` (${[...counts].map(([by, count]) => `${count} by ${by}`).join(', ')})`;
+}
+
+/** What it does to every connection: no trouble, but good to know when numbers are compared by hand. */
+function firewallText({ judgements }: Survey): string[] {
+  const has = (test: (each: Survey['judgements'][number]) => boolean): number =>
+    judgements.filter(test).length;
+  const dnat = has(
+    ({ pair: { wan, dmz } }) =>
+      wan.server.address !== dmz.server.address || wan.server.port !== dmz.server.port,
+  );
+  const snat = has(
+    ({ pair: { wan, dmz } }) =>
+      wan.client.address !== dmz.client.address || wan.client.port !== dmz.client.port,
+  );
+  const random = has(
+    ({ aligned: { shift }, terminated }) => !terminated && (Boolean(shift.client) || Boolean(shift.server)),
+  );
+  const parts = [
+    dnat > 0 ? `translates the server's address (${dnat})` : '',
+    snat > 0 ? `translates the client's address (${snat})` : '',
+    random > 0 ? `changes sequence numbers (${random})` : '',
+  ].filter((text) => text !== '');
+  return parts.length === 0 ? [] : [`  between  ${parts.join(', ')}`];
+}
+
+function edgeText({ points }: Survey): string {
+  return points.together
+    ? '  edges    both captures ran all the time, as --together says'
+    : '  edges    a segment counts as dropped for certain only where the other capture has frames before it and 2 s behind it';
+}
+
+function verdictLines({ judgements }: Survey): string[] {
+  const counts = new Map<VerdictName, { sessions: number; proved: number; clients: Set<string> }>();
+  for (const { verdicts, pair } of judgements) {
+    for (const name of new Set(verdicts.map(({ verdict }) => verdict))) {
+      const count = counts.get(name) ?? { sessions: 0, proved: 0, clients: new Set() };
+      count.sessions += 1;
+      if (verdicts.some((each) => each.verdict === name && each.certainty === 'proved')) count.proved += 1;
+      if (count.clients.size < CLIENTS) count.clients.add(pair.wan.client.address);
+      counts.set(name, count);
+    }
+  }
+  if (counts.size === 0) return [];
+  const rows = [...counts].map(
+    ([name, { sessions, proved, clients }]) =>
+      `  ${name.padEnd(18)} ${plural(sessions, 'connection')}, proved in ${proved}; ${plural(clients.size, 'client')}`,
+  );
+  return ['Between the two points:', ...rows, ''];
+}
+
+/** Addresses that are told apart; more are `1000`. */
+const CLIENTS = 1_000;

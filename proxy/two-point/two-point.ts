@@ -1,0 +1,118 @@
+// `analyze --wan FILE --dmz FILE`: two captures of one firewall, lined up, judged and told.
+
+import type { Certainty } from '../../inspect/events';
+import { surveyTwoPoints, type Survey } from '../../inspect/verdict/two-point-survey';
+import type { PairJudgement } from '../../inspect/verdict/two-point';
+import { formatTime } from '../clock';
+import type { Outcome } from '../commands/outcome';
+import { formatFault } from '../fault';
+import type { Printer } from '../analyze/printer';
+import { createSerializer } from '../log';
+import { createJsonRenderer } from '../sinks/json';
+import { levelOf } from '../sinks/sink';
+import { ladderText } from './ladder';
+import { readPoint, type PointFile } from './point';
+import { surveyText } from './text';
+
+export interface TwoPointRequest {
+  readonly wan: string;
+  readonly dmz: string;
+  readonly ports: readonly number[];
+  readonly together: boolean;
+  /** `some`: the first few of each verdict. */
+  readonly ladder: 'some' | 'flagged' | 'all' | 'none';
+  readonly wants: (client: string) => boolean;
+  readonly failOn: Certainty | undefined;
+}
+
+export interface TwoPointOutputs {
+  readonly text: Printer | undefined;
+  readonly json: Printer | undefined;
+  readonly color: boolean;
+}
+
+export async function analyzeTwoPoints(request: TwoPointRequest, outputs: TwoPointOutputs): Promise<Outcome> {
+  const wan = await readPoint(request.wan, request.ports);
+  const dmz = await readPoint(request.dmz, request.ports);
+  const faults = [...wan.faults, ...dmz.faults];
+  if (wan.empty || dmz.empty) return faults;
+  const wanted = { ...wan, traces: wan.traces.filter(({ client }) => request.wants(client.address)) };
+  const survey = surveyTwoPoints(wanted, dmz, request.together);
+  tellJson(survey, outputs.json);
+  tellText(request, survey, wan, dmz, outputs);
+  outputs.text?.close();
+  outputs.json?.close();
+  if (outputs.json?.fault) faults.push(outputs.json.fault);
+  if (!isFound(request, survey)) return faults.length > 0 ? faults : 0;
+  for (const fault of faults) process.stderr.write(`ehlowire: ${formatFault(fault)}\n`);
+  return FOUND;
+}
+
+function tellText(
+  { ladder }: TwoPointRequest,
+  survey: Survey,
+  wan: PointFile,
+  dmz: PointFile,
+  { text, color }: TwoPointOutputs,
+): void {
+  if (!text) return;
+  const told = new Map<string, number>();
+  let left = 0;
+  for (const judgement of survey.judgements) {
+    if (!isShown(judgement, ladder, told)) left += judgement.verdicts.length > 0 && ladder !== 'none' ? 1 : 0;
+    else text.write(ladderText(judgement, survey.points, color));
+  }
+  if (left > 0) text.write(`${left} more with a verdict not shown: --ladder flagged shows all.\n\n`);
+  text.write(surveyText(survey, wan, dmz).join('\n'));
+}
+
+function isShown(
+  { verdicts }: PairJudgement,
+  ladder: TwoPointRequest['ladder'],
+  told: Map<string, number>,
+): boolean {
+  if (ladder === 'none' || ladder === 'all') return ladder === 'all';
+  if (verdicts.length === 0) return false;
+  if (ladder === 'flagged') return true;
+  const fresh = verdicts.some(({ verdict }) => (told.get(verdict) ?? 0) < SOME);
+  for (const { verdict } of verdicts) told.set(verdict, (told.get(verdict) ?? 0) + 1);
+  return fresh;
+}
+
+/** Verdicts as everywhere else, and one `two-point` line that says how the two were lined up. */
+function tellJson(survey: Survey, json: Printer | undefined): void {
+  if (!json) return;
+  const renderer = createJsonRenderer();
+  const { pairs, offset, wanOnly, dmzOnly, points } = survey;
+  for (const { pair, verdicts } of survey.judgements) {
+    const { id, client, server } = pair.wan;
+    const session = `${Math.floor(points.wan.from / 1000).toString(36)}-${id}`;
+    const connection = { session, path: 'capture', client, server } as const;
+    for (const verdict of verdicts) json.write(renderer.event(levelOf(verdict), connection, verdict));
+  }
+  const record = {
+    time: formatTime(points.wan.from),
+    event: 'two-point',
+    path: 'capture',
+    matched: pairs.length,
+    wan_only: wanOnly.length,
+    dmz_only: dmzOnly.length,
+    clock_offset_ms: offset && offset.micros / 1000,
+    clock_spread_ms: offset && offset.spread / 1000,
+    clock_from: offset?.from,
+    usual_inward_ms: points.usual.client / 1000,
+    usual_outward_ms: points.usual.server / 1000,
+    together: points.together,
+  };
+  json.write(createSerializer()('info', record));
+}
+
+function isFound({ failOn }: TwoPointRequest, { judgements }: Survey): boolean {
+  if (failOn === undefined) return false;
+  return judgements.some(({ verdicts }) =>
+    verdicts.some(({ certainty }) => certainty === 'proved' || failOn === 'suspected'),
+  );
+}
+
+const SOME = 5;
+const FOUND = 3;
