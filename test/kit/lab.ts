@@ -77,6 +77,9 @@ export function skip(suite: { skip(name: string): void }, name: string, reason: 
   console.log(`${SKIPPED}${name}${BECAUSE}${reason}`);
 }
 
+/** How a line begins that the runner repeats though all tests passed: a table that is itself a result. */
+export const SHOWN = '│ ';
+
 /** A skipped test's line on standard output: `~ skipped NAME -- REASON`. */
 export const SKIPPED = '~ skipped ';
 export const BECAUSE = ' -- ';

@@ -1,7 +1,7 @@
 // The fault matrix: every fault that the lab's firewall does is named, every healthy connection is left alone.
 
 import * as assert from 'uvu/assert';
-import { labSuite, type Need } from '../kit/lab';
+import { labSuite, SHOWN, type Need } from '../kit/lab';
 import { scratch } from '../kit/process';
 import { describe, nameOf, playAll, tasksOf, type Result } from './fault/matrix';
 import { ROWS } from './fault/table';
@@ -14,7 +14,7 @@ let results: readonly Result[] = [];
 // All rows at once, since most of each is silence; the tests then look at one result each.
 lab.before(async () => {
   results = await playAll(tasks, { folder: scratch('faults') });
-  console.log(`\n${describe(results)}\n`);
+  for (const line of describe(results).split('\n')) console.log(`${SHOWN}${line}`);
 });
 
 tasks.forEach((task, i) => {
