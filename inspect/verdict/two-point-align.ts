@@ -142,7 +142,7 @@ function fatesOf(
     if (twin) fates.push(passedOrChanged(item, twin, sent));
     else {
       const other = spare.find((each) => !used.has(each) && sameStart(item, each, slack));
-      const pieces = other && differs(item, other) ? [] : piecesOf(item, came, slack);
+      const pieces = other && differs(item, other) ? [] : piecesOf(item, spare, slack);
       if (pieces.length > 0) {
         for (const piece of pieces) used.add(piece);
         fates.push({ kind: 'recut', sent: item });
@@ -231,7 +231,7 @@ function sameStart(item: Item, other: Item, slack: Micros): boolean {
   );
 }
 
-/** What came soon after and holds all of its octets; empty where it does not. */
+/** What came soon after, as no copy of another, and holds all of its octets; empty where there is no such. */
 function piecesOf({ at, start, end, passage }: Item, came: readonly Item[], slack: Micros): Item[] {
   if (passage.length === 0) return [];
   const near = came

@@ -7,7 +7,7 @@ import { EVIDENCE, HELD, PASSING } from './thresholds';
 import { type Aligned, alignPair, type Fate, type Item, type Point } from './two-point-align';
 import { handshakeSigns, type HandshakeSign } from './two-point-handshake';
 import type { Pair } from './two-point-match';
-import type { Passage } from './two-point-trace';
+import type { Passage, Trace } from './two-point-trace';
 
 /** When a capture saw its first and last frame of whatever kind, by its own clock: what is known of when it ran. */
 export interface Coverage {
@@ -91,9 +91,9 @@ function tellDropped(state: Case, from: Direction, start: number): VerdictEvent[
   const came = copies.find((fate) => fate.kind === 'passed' || fate.kind === 'recut');
   const [first] = lost;
   const [receiver, trace] = from === 'client' ? (['dmz', pair.dmz] as const) : (['wan', pair.wan] as const);
-  // Beyond what was kept of a long connection nothing can be missed.
+  // Behind what was kept of a long connection, or behind a reset, nothing can be missed.
   const shift = receiver === 'dmz' ? points.offset : 0;
-  const kept = lost.filter(({ at }) => trace.until === undefined || at + shift <= trace.until);
+  const kept = lost.filter(({ at }) => at + shift <= endOf(trace));
   if (!first || kept.length === 0) return [];
   const covered = kept.some(({ at }) => isCovered(receiver, at, points));
   const name = nameOfLoss(state, from, start);
@@ -114,6 +114,11 @@ function tellDropped(state: Case, from: Direction, start: number): VerdictEvent[
       evidence: dropEvidence(state, copies, receiver, first.at),
     }),
   ];
+}
+
+/** Until when a point has this connection, by its own clock. */
+function endOf({ until = Infinity, passages }: Trace): Micros {
+  return Math.min(until, passages.find(({ flags }) => flags & FLAG.rst)?.at ?? Infinity);
 }
 
 function nameOfLoss({ pair }: Case, from: Direction, start: number): keyof typeof SUBJECT {
