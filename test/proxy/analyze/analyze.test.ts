@@ -141,7 +141,7 @@ const ENDS: readonly {
     name: 'no file',
     args: [],
     code: 2,
-    err: /^ehlowire: wrong usage: nothing to analyze: name a capture FILE, or --live IF\n$/,
+    err: /^ehlowire: wrong usage: nothing to analyze: name a capture FILE, --live IF, or --wan FILE --dmz FILE\n$/,
   },
   {
     name: 'files and --live',
