@@ -120,8 +120,13 @@ export function scratch(name: string): string {
 }
 
 export function discard(folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
+  remove(folder);
   folders.delete(folder);
+}
+
+// A daemon that was killed just now may still have written a file.
+function remove(folder: string): void {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
 }
 
 /** A TCP port of 127.0.0.1 that nobody listens on at the moment. */
@@ -173,6 +178,6 @@ function watchExit(): void {
   process.once('SIGTERM', () => process.exit(143));
   process.on('exit', () => {
     for (const kill of live.values()) kill();
-    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+    for (const folder of folders) remove(folder);
   });
 }

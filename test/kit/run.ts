@@ -63,7 +63,8 @@ async function runLab(files: readonly string[], report: Report, shaky: string[])
     for (const path of files) report(path, await runTestFile(path, options));
     return;
   }
-  process.on('exit', () => made.remove());
+  // Before the folders are removed that its processes write to.
+  process.prependListener('exit', () => made.remove());
   for (const path of files) report(path, await runTwiceAtMost(made, path, shaky));
   made.remove();
 }

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { BECAUSE, SKIPPED } from './lab';
-import { start } from './process';
+import { discard, scratch, start } from './process';
 
 export interface Verdict {
   readonly passed: number;
@@ -29,7 +29,11 @@ export async function runTestFile(path: string, options: TestFileOptions): Promi
   const { timeoutMs, graceMs = 5_000, within = [], environment = {} } = options;
   const node = [process.execPath, '-r', 'ts-node/register/transpile-only', path];
   const [command = process.execPath, ...args] = [...within, ...node];
-  const child = start(command, args, { env: { ...process.env, FORCE_COLOR: '0', ...environment } });
+  // Its folders lie in one that is removed here, as a process that is killed removes nothing.
+  const folder = scratch('test');
+  const child = start(command, args, {
+    env: { ...process.env, FORCE_COLOR: '0', TMPDIR: folder, ...environment },
+  });
   let trouble: string | undefined;
   const giveUp = (why: string): void => {
     trouble ??= why;
@@ -46,6 +50,7 @@ export async function runTestFile(path: string, options: TestFileOptions): Promi
   const outcome = await child.ended;
   clearTimeout(limit);
   clearTimeout(grace);
+  discard(folder);
   return judge(path, outcome, trouble);
 }
 
