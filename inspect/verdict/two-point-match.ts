@@ -57,7 +57,7 @@ export function matchTraces(wan: readonly Trace[], dmz: readonly Trace[]): Match
 export function estimateClockOffset(pairs: readonly Pair[]): ClockOffset | undefined {
   const inward = pairs.map((pair) => differenceOf(pair, 'client')).filter((each) => each !== undefined);
   const outward = pairs.map((pair) => differenceOf(pair, 'server')).filter((each) => each !== undefined);
-  if (inward.length === 0 && outward.length === 0) return undefined;
+  if (inward.length === 0 && outward.length === 0) return roughly(pairs);
   const upper = least(inward);
   const lower = -least(outward.map((each) => -each));
   if (inward.length > 0 && outward.length > 0 && lower <= upper) {
@@ -67,6 +67,14 @@ export function estimateClockOffset(pairs: readonly Pair[]): ClockOffset | undef
   const list = inward.length > 0 ? inward : outward;
   const micros = inward.length > 0 ? upper : lower;
   return { micros, spread: Math.abs(median(list) - micros), from: list.length };
+}
+
+/** No SYN is the same at both points: a SYN proxy, for example. Then only that nothing comes in before it came out. */
+function roughly(pairs: readonly Pair[]): ClockOffset | undefined {
+  const differences = pairs.map(({ wan, dmz }) => dmz.started - wan.started);
+  if (differences.length === 0) return undefined;
+  const micros = least(differences);
+  return { micros, spread: Math.max(ROUGH, median(differences) - micros), from: differences.length };
 }
 
 export function median(list: readonly number[]): number {
@@ -170,3 +178,6 @@ function differenceOf({ wan, dmz }: Pair, from: Direction): Micros | undefined {
 function least(list: readonly number[]): number {
   return list.reduce((a, b) => Math.min(a, b), Infinity);
 }
+
+/** What such an offset may at least be wrong by: a handshake's round trip. */
+const ROUGH: Micros = 100_000;

@@ -1,10 +1,11 @@
 // Two captures of one firewall: their connections matched, their clocks compared, every pair judged.
 
 import type { Direction, Micros } from '../events';
-import { type Coverage, judgePair, type PairJudgement, type Points } from './two-point';
+import { judgePair, type PairJudgement } from './two-point';
 import { alignPair } from './two-point-align';
 import { handshakeSigns } from './two-point-handshake';
 import { matchTraces, median, type Matching, type Pair } from './two-point-match';
+import type { Coverage, Points } from './two-point-telling';
 import type { Trace } from './two-point-trace';
 
 export interface Survey extends Matching {

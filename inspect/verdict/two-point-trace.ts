@@ -1,6 +1,6 @@
 // A connection as one capture point saw it: its dialogue segments, bounded, for a comparison with another point.
 
-import type { Direction, Micros } from '../events';
+import type { Direction, Micros, VerdictEvent, VerdictName } from '../events';
 import type { InspectorEvent } from '../inspector';
 import type { ConnectionView } from '../tcp/view';
 import { FLAG, type Segment } from '../tcp/segment';
@@ -49,6 +49,8 @@ export interface Trace {
   readonly hellos: number;
   /** Keywords of the last EHLO reply in the clear (RFC 5321 §4.1.1.1), upper case; absent without one. */
   readonly keywords: readonly string[] | undefined;
+  /** What this point by itself says of the end that it stands next to; only where the beginning was seen. */
+  readonly verdicts: readonly VerdictEvent[];
 }
 
 export interface Tracer {
@@ -57,7 +59,13 @@ export interface Tracer {
   trace(view: ConnectionView): Trace;
 }
 
-export function createTracer(identity: Pick<Trace, 'id' | 'client' | 'server'>, started: Micros): Tracer {
+/** `own`: the verdicts that are this point's to tell. */
+export function createTracer(
+  identity: Pick<Trace, 'id' | 'client' | 'server'>,
+  started: Micros,
+  own: ReadonlySet<VerdictName>,
+): Tracer {
+  const verdicts: VerdictEvent[] = [];
   const passages: Passage[] = [];
   const acks: Record<Direction, Acknowledgement[]> = { client: [], server: [] };
   let until: Micros | undefined;
@@ -72,6 +80,9 @@ export function createTracer(identity: Pick<Trace, 'id' | 'client' | 'server'>, 
     },
     event(event) {
       if (event.kind === 'command' && (event.verb === 'EHLO' || event.verb === 'HELO')) hellos += 1;
+      if (event.kind === 'verdict' && own.has(event.verdict) && verdicts.length < TRACE_VERDICTS) {
+        verdicts.push(event);
+      }
       if (event.kind !== 'reply' || event.answers !== 'hello' || event.code !== 250) return;
       keywords = event.texts.slice(1).map((text) => text.split(' ', 1)[0]?.toUpperCase() ?? '');
     },
@@ -80,10 +91,26 @@ export function createTracer(identity: Pick<Trace, 'id' | 'client' | 'server'>, 
         ...(client.syn && { client: advance(client.syn.seq, 1) }),
         ...(server.syn && { server: advance(server.syn.seq, 1) }),
       };
-      return { ...identity, started, base, passages, acks, until, hellos, keywords };
+      return {
+        ...identity,
+        started,
+        base,
+        passages,
+        acks,
+        until,
+        hellos,
+        keywords,
+        verdicts: client.syn && server.syn ? verdicts : [],
+      };
     },
   };
 }
+
+/** The client's doings show outside, the server's inside. */
+export const OWN_VERDICTS: Readonly<Record<'wan' | 'dmz', ReadonlySet<VerdictName>>> = {
+  wan: new Set(['client-silent', 'client-gone', 'early-talker']),
+  dmz: new Set(['greeting-truncated', 'greeting-malformed', 'greeting-slow']),
+};
 
 function noteAck(list: Acknowledgement[], { flags, ack, at }: Segment): void {
   if (!(flags & FLAG.ack) || flags & FLAG.rst) return;
@@ -104,3 +131,6 @@ function passageOf(from: Direction, segment: Segment): Passage {
     tsval: options.timestamps?.[0],
   };
 }
+
+/** Of one connection. */
+const TRACE_VERDICTS = 4;

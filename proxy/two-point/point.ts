@@ -1,7 +1,8 @@
 // One capture point read into traces: all connections of a file, each bounded.
 
 import type { Micros } from '../../inspect/events';
-import { createTracer, type Trace, type Tracer } from '../../inspect/verdict/two-point-trace';
+import { createTracer, OWN_VERDICTS, type Trace, type Tracer } from '../../inspect/verdict/two-point-trace';
+import type { Point } from '../../inspect/verdict/two-point-align';
 import type { PointCapture } from '../../inspect/verdict/two-point-survey';
 import type { TrackerNews } from '../../inspect/tracker';
 import { createProgress } from '../analyze/progress';
@@ -22,9 +23,14 @@ export interface PointFile extends PointCapture {
   readonly empty: boolean;
 }
 
-/** Reads a capture file. `wants`: whether a client is of interest. */
-export async function readPoint(file: string, ports: readonly number[], most = MOST): Promise<PointFile> {
-  const collector = createCollector(most);
+/** Reads the capture file of one side. */
+export async function readPoint(
+  file: string,
+  point: Point,
+  ports: readonly number[],
+  most = MOST,
+): Promise<PointFile> {
+  const collector = createCollector(point, most);
   const size = statSync(file, { throwIfNoEntry: false });
   const progress = createProgress(size?.isFile() ? size.size : undefined);
   const first = firstTime(file);
@@ -60,14 +66,14 @@ interface Collector {
   readonly omitted: number;
 }
 
-export function createCollector(most = MOST): Collector {
+export function createCollector(point: Point, most = MOST): Collector {
   const open = new Map<number, Tracer>();
   const traces: Trace[] = [];
   let omitted = 0;
   const begin = ({ connection }: TrackerNews): Tracer => {
     const { id, client, server, inspector } = connection;
     const started: Micros = inspector.view.started;
-    const tracer = createTracer({ id, client, server }, started);
+    const tracer = createTracer({ id, client, server }, started, OWN_VERDICTS[point]);
     open.set(id, tracer);
     return tracer;
   };

@@ -32,8 +32,8 @@ export interface TwoPointOutputs {
 }
 
 export async function analyzeTwoPoints(request: TwoPointRequest, outputs: TwoPointOutputs): Promise<Outcome> {
-  const wan = await readPoint(request.wan, request.ports);
-  const dmz = await readPoint(request.dmz, request.ports);
+  const wan = await readPoint(request.wan, 'wan', request.ports);
+  const dmz = await readPoint(request.dmz, 'dmz', request.ports);
   const faults = [...wan.faults, ...dmz.faults];
   if (wan.empty || dmz.empty) return faults;
   const wanted = { ...wan, traces: wan.traces.filter(({ client }) => request.wants(client.address)) };

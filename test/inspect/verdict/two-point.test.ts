@@ -43,9 +43,9 @@ function translated(from: Direction, segment: Segment): Partial<Segment> {
   return from === 'client' ? toDmz : fromDmz;
 }
 
-function captureOf(sent: readonly Sent[], shift: Micros): PointCapture {
+function captureOf(point: 'wan' | 'dmz', sent: readonly Sent[], shift: Micros): PointCapture {
   const tracker = createTracker({ ports: [25], implicitTlsPorts: [465] });
-  const collector = createCollector();
+  const collector = createCollector(point);
   const timed = sent
     .map(({ segment }) => ({ ...segment, at: segment.at + shift }))
     .sort((a, b) => a.at - b.at);
@@ -61,7 +61,7 @@ function survey(outside: readonly Sent[], inside: readonly Sent[], together = fa
     from,
     segment: { ...segment, at: segment.at + (from === 'client' ? DELAY : -DELAY) },
   }));
-  return surveyTwoPoints(captureOf(outside, 0), captureOf(moved, CLOCK), together);
+  return surveyTwoPoints(captureOf('wan', outside, 0), captureOf('dmz', moved, CLOCK), together);
 }
 
 function told({ judgements }: Survey): string[] {
