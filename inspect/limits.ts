@@ -93,3 +93,6 @@ export const FORGET_AFTER: Micros = 900_000_000;
 
 /** How often connections that wait are looked at. */
 export const SWEEP: Micros = 50_000;
+
+/** Probes that one vantage point sends a second: an empty segment each, and a flood of silent clients stays one. */
+export const PROBES_PER_SECOND = 20;

@@ -44,6 +44,9 @@ Examples:
       what one side of a firewall saw and the other did not
   ehlowire analyze --live eth0
       an interface, until Ctrl-C; needs root, or cap_net_raw, and libpcap
+  ehlowire analyze --live eth0 --probe
+      the same in line, on the interface that faces the clients: a client that is silent for 3 s is asked by
+      an empty segment in the server's name, and its answer proves what was dropped
 
 pcap and pcapng are read. TCP ports other than 25, 587, 465 (TLS) and 2525: --port.
 Exit codes: 0 fine, 1 a capture is cut or damaged (what is whole was used), 2 wrong usage or no capture,
@@ -137,6 +140,7 @@ function analyzeCommand(settle: (outcome: Outcome) => void): Command {
     .description('Prove from a capture what happened to SMTP on its way: dropped, held, altered, terminated.')
     .argument('[file...]', 'captures, pcap or pcapng')
     .option('--live <interface>', 'capture there instead, until Ctrl-C')
+    .option('--probe', 'with --live: ask silent clients where they are (an empty TCP segment)')
     .option('--wan <file>', 'with --dmz: a capture taken outside of the firewall')
     .option('--dmz <file>', 'with --wan: one taken inside at the same time; both are lined up')
     .option('--together', 'both captures ran all the time: their ends, too, are evidence')

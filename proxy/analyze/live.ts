@@ -6,6 +6,7 @@ import { now } from '../clock';
 import { isFault, type Fault } from '../fault';
 import { createTerminalRenderer } from '../sinks/terminal';
 import { openLive, portFilters, type LiveSource } from '../sources/live';
+import { openAsking } from './asking';
 import { createLadders, type Ladders } from './ladder';
 import { createLines, type Lines } from './lines';
 import { openMaillogDesk } from './maillog';
@@ -17,6 +18,11 @@ export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
   const { request, faults } = desk;
   const source = openLive(name, portFilters(request.ports));
   if (isFault(source)) return source;
+  const asking = request.probe ? openAsking(name, source) : undefined;
+  if (isFault(asking)) {
+    await source.close();
+    return asking;
+  }
   const evidence = evidenceFor(desk);
   const maillog = openMaillogDesk(desk);
   const tracker = createTracker({ ports: request.ports, implicitTlsPorts: IMPLICIT_TLS });
@@ -24,6 +30,7 @@ export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
   const observe = (all: readonly TrackerNews[], frame?: SeenFrame): void => {
     const news = wanted(request, all);
     if (news.length === 0) return;
+    asking?.see(news, frame);
     evidence?.take(news, frame);
     maillog?.take(news);
     desk.summarizer.see(news);
@@ -33,7 +40,11 @@ export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
   await untilStopped(desk, source, {
     frame: (linkType, octets, at, length) =>
       observe(tracker.frame(linkType, octets, at), { linkType, octets, length }),
-    idle: (at) => observe(tracker.idle(at)),
+    idle(at) {
+      observe(tracker.idle(at));
+      const refused = asking?.ask(at);
+      if (refused) faults.push(refused);
+    },
     lost(count, at) {
       lost += count;
       show.lost(count, at);

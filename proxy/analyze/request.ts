@@ -7,6 +7,7 @@ import { createFault, type Fault } from '../fault';
 
 export interface AnalyzeFlags extends CommonFlags {
   readonly live?: string;
+  readonly probe?: boolean;
   readonly wan?: string;
   readonly dmz?: string;
   readonly together?: boolean;
@@ -24,6 +25,8 @@ export type LadderChoice = 'some' | 'flagged' | 'all' | 'none';
 export interface Request {
   readonly files: readonly string[];
   readonly live: string | undefined;
+  /** Ask silent clients where they are: the one thing that puts something on the wire. */
+  readonly probe: boolean;
   /** Captures of both sides of a firewall. */
   readonly points: { readonly wan: string; readonly dmz: string; readonly together: boolean } | undefined;
   readonly ports: readonly number[];
@@ -40,7 +43,7 @@ export function readRequest(files: readonly string[], flags: AnalyzeFlags): Requ
   const faults: Fault[] = [];
   const complain = (on: string, mend: string): void =>
     void faults.push(createFault('bad-flag', on, { mend }));
-  const { live, ladder, failOn, wan, dmz, together = false } = flags;
+  const { live, probe = false, ladder, failOn, wan, dmz, together = false } = flags;
   const points = wan !== undefined && dmz !== undefined ? { wan, dmz, together } : undefined;
   const onePoint = (wan ?? dmz) === undefined;
   if (live === undefined && files.length === 0 && onePoint) {
@@ -59,6 +62,7 @@ export function readRequest(files: readonly string[], flags: AnalyzeFlags): Requ
     );
   }
   if (onePoint && together) complain('--together', 'goes with --wan and --dmz');
+  if (live === undefined && probe) complain('--probe', 'goes with --live IF: nobody answers from a file');
   if (live !== undefined && files.length > 0) complain('--live with files', 'one or the other');
   if (ladder !== undefined && !LADDERS.includes(ladder)) {
     complain(`--ladder ${ladder}`, 'must be all, flagged or none');
@@ -81,6 +85,7 @@ export function readRequest(files: readonly string[], flags: AnalyzeFlags): Requ
   return {
     files,
     live,
+    probe,
     points,
     ports: ports ?? PORTS,
     ladder: (ladder as LadderChoice | undefined) ?? 'some',

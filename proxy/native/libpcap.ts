@@ -34,6 +34,8 @@ export interface PcapHandle {
   readonly buffer: Uint8Array;
   /** Fills `frame` and `buffer`; false where no frame waits, a text where the capture is over. */
   next(frame: PcapFrame): boolean | string;
+  /** Puts a whole frame on the device; a text where it was refused. */
+  send(frame: Uint8Array): string | undefined;
   /** Frames that came, and that found no room in the ring: totals, modulo 2^32. */
   stats(): { readonly received: number; readonly dropped: number };
   /** Calls back when frames may be waiting. The answer ends that. */
@@ -98,6 +100,7 @@ function declare(koffi: typeof Koffi) {
     datalink: pcap.func('int pcap_datalink(pcap_t *p)'),
     fd: pcap.func('int pcap_get_selectable_fd(pcap_t *p)'),
     next: pcap.func('int pcap_next_ex(pcap_t *p, _Out_ uintptr_t *header, _Out_ uintptr_t *octets)'),
+    inject: pcap.func('int pcap_inject(pcap_t *p, const uint8_t *octets, size_t length)'),
     stats: pcap.func('int pcap_stats(pcap_t *p, _Out_ pcap_stat *ps)'),
     error: pcap.func('const char *pcap_geterr(pcap_t *p)'),
     close: pcap.func('void pcap_close(pcap_t *p)'),
@@ -157,6 +160,10 @@ function wrap(lib: Library, handle: unknown, snaplen: number): PcapHandle {
       lib.copy(buffer, octetsAt[0], frame.captured);
       return true;
     },
+    send: (frame) =>
+      (lib.inject(handle, frame, frame.length) as number) === frame.length
+        ? undefined
+        : String(lib.error(handle)),
     stats() {
       const stat = {} as { ps_recv?: number; ps_drop?: number };
       lib.stats(handle, stat);

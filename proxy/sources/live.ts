@@ -19,6 +19,9 @@ export interface LiveListener {
 }
 
 export interface LiveSource {
+  readonly linkType: number;
+  /** Puts a whole frame on the interface; a text where it was refused. */
+  send(frame: Uint8Array): string | undefined;
   start(listener: LiveListener): void;
   /** Hands over what the kernel still holds, which takes some 30 ms, and ends; no call of the listener after it. */
   close(): Promise<void>;
@@ -90,6 +93,8 @@ function createLive(name: string, handle: PcapHandle): LiveSource {
     if (listener) count();
   };
   return {
+    linkType: handle.linkType,
+    send: (octets) => handle.send(octets),
     start(given) {
       listener = given;
       handle.whenReadable(() => void drain(BATCH));

@@ -75,7 +75,7 @@ function firewallText({ judgements }: Survey): string[] {
 function edgeText({ points }: Survey): string {
   return points.together
     ? '  edges    both captures ran all the time, as --together says'
-    : '  edges    a segment counts as dropped for certain only where the other capture has frames before it and 2 s behind it';
+    : '  edges    a segment counts as dropped for certain only where the other capture has frames before it and 2 s behind it\n           (--together, where you know that both ran all the time)';
 }
 
 function verdictLines({ judgements }: Survey): string[] {
