@@ -243,7 +243,10 @@ else {
       .trim()
       .split('\n');
     assert.ok(rows.length >= 2, rows.join('\n'));
-    assert.match(rows[1] ?? '', /ehlo-dropped \(proved\): (bare ACK: SEQ is what its sender sends next|later octets; those before)/);
+    assert.match(
+      rows[1] ?? '',
+      /ehlo-dropped \(proved\): (bare ACK: SEQ is what its sender sends next|later octets; those before)/,
+    );
     const page = readFileSync(file.replace(/pcapng$/, 'md'), 'utf8');
     for (const row of rows) {
       const [number] = row.split('\t');
