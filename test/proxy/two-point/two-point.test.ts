@@ -1,0 +1,170 @@
+// `analyze --wan --dmz` and `analyze --maillog` as commands: the incident, told from files.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { buildLauncher, type Result } from '../launch';
+import { openWire, pcapFile, type Wire } from '../sources/frames';
+
+const { dir, launch } = buildLauncher();
+const folder = mkdtempSync(join(tmpdir(), 'ehlowire-two-point-'));
+test.after(() => {
+  rmSync(dir, { recursive: true });
+  rmSync(folder, { recursive: true });
+});
+
+const START = Date.UTC(2026, 4, 4, 3, 2, 1) * 1000;
+const MS = 1_000;
+const CLIENT = '198.51.100.7';
+/** The inside machine's clock is wrong by this. */
+const AHEAD = 42_000 * MS;
+
+/** EHLO three times outside, never inside; the server repeats its greeting and gives up after 30 s. */
+function incident(point: 'outside' | 'inside', client = CLIENT): Wire {
+  const outside = point === 'outside';
+  const server = outside ? '203.0.113.5' : '10.0.0.5';
+  const wire = openWire(START, { client, server });
+  const at = (ms: number): number => START + ms * MS;
+  wire.send('server', at(10), '220 mx.example ESMTP\r\n', { stamp: 10 });
+  wire.send('client', at(11), '', { stamp: 11 });
+  if (!outside) {
+    wire.send('server', at(30_000), '421 4.4.2 timeout\r\n', { stamp: 30_000 });
+    wire.send('server', at(30_001), '', { flags: 17, stamp: 30_001 });
+    // The stamps are the sender's, whatever the capturing machine's clock says.
+    return { ...wire, frames: wire.frames.map(({ at: when, frame }) => ({ at: when + AHEAD, frame })) };
+  }
+  wire.send('client', at(12), 'EHLO vm\r\n', { stamp: 12 });
+  const [hello] = wire.frames.slice(-1);
+  if (!hello) throw new Error('no EHLO');
+  const copies = [300, 1_000].map((ms) => ({ at: at(ms), frame: hello.frame }));
+  return { ...wire, frames: [...wire.frames, ...copies] };
+}
+
+function write(name: string, ...wires: readonly Wire[]): string {
+  const frames = wires.flatMap((wire) => wire.frames).sort((a, b) => a.at - b.at);
+  const file = join(folder, name);
+  writeFileSync(file, pcapFile(frames));
+  return file;
+}
+
+const WAN = write('wan.pcap', incident('outside'));
+const DMZ = write('dmz.pcap', incident('inside'));
+
+const run = (...args: readonly string[]): Promise<Result> => launch(['analyze', ...args]).ended;
+
+test('the incident in one command: how often outside, that none came inside, whose clock is wrong', async () => {
+  const { code, out, err } = await run('--wan', WAN, '--dmz', DMZ, '--fail-on', 'proved');
+  assert.equal([code, err], [3, '']);
+  assert.match(
+    out,
+    /ehlo-dropped proved, by two-point: The first command \(EHLO\) \(9 octets\) was sent 3 times outside in 1\.0 s and came inside not once/,
+  );
+  assert.match(out, /clocks {3}inside is 42\.000 s ahead \(from 1 handshake/);
+  assert.match(out, /outside 198\.51\.100\.7 port 40000 -> 203\.0\.113\.5 port 25/);
+  assert.match(out, /inside {2}198\.51\.100\.7 port 40000 -> 10\.0\.0\.5 port 25/);
+  assert.is([...out.matchAll(/PSH ACK 0 \+9 +--X +dropped between the points/g)].length, 3);
+  assert.match(out, /translates the server's address \(1\)/);
+});
+
+test('--json: verdicts in the words of the event log, and one line on how the two were lined up', async () => {
+  const { code, out } = await run('--wan', WAN, '--dmz', DMZ, '--json');
+  assert.is(code, 0);
+  const lines = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  assert.equal(
+    lines.map(({ event, verdict, proof, certainty, missing_bytes: missing }) => [
+      event,
+      verdict,
+      proof,
+      certainty,
+      missing,
+    ]),
+    [
+      ['verdict', 'ehlo-dropped', 'two-point', 'proved', 9],
+      ['two-point', undefined, undefined, undefined, undefined],
+    ],
+  );
+  const [last] = lines.slice(-1);
+  assert.equal(
+    [last?.['matched'], last?.['wan_only'], last?.['dmz_only'], last?.['clock_offset_ms']],
+    [1, 0, 0, 42_000],
+  );
+});
+
+test('--only, --ladder none: other clients are left out', async () => {
+  const { out } = await run('--wan', WAN, '--dmz', DMZ, '--only', '192.0.2.0/24');
+  assert.match(out, /0 connections of 0 with a verdict/);
+  const { out: short } = await run('--wan', WAN, '--dmz', DMZ, '--ladder', 'none');
+  assert.not.match(short, /--X/);
+  assert.match(short, /ehlo-dropped +1 connection, proved in 1/);
+});
+
+/** [name, arguments, exit code, what is said]. */
+const WRONG: readonly (readonly [string, readonly string[], RegExp])[] = [
+  ['one side alone', ['--wan', WAN], /wrong usage: --wan alone: name both/],
+  ['with a file', ['--wan', WAN, '--dmz', DMZ, WAN], /--wan and --dmz with other captures/],
+  [
+    'with evidence',
+    ['--wan', WAN, '--dmz', DMZ, '--evidence', folder],
+    /--evidence or --maillog with --wan and --dmz/,
+  ],
+  ['--together alone', ['--together', WAN], /--together: goes with --wan and --dmz/],
+  [
+    'no such file',
+    ['--wan', WAN, '--dmz', join(folder, 'none')],
+    /cannot read file: .*none: there is no such file/,
+  ],
+];
+
+for (const [name, args, want] of WRONG) {
+  test(`wrong: ${name}`, async () => {
+    const { code, err } = await run(...args);
+    assert.is(code, 2);
+    assert.match(err, want);
+    assert.is(err.trim().split('\n').length, 1);
+  });
+}
+
+const LOG = join(folder, 'maillog');
+writeFileSync(
+  LOG,
+  [
+    'May  4 05:02:43 mx postfix/smtpd[4]: connect from unknown[198.51.100.7]',
+    'May  4 05:03:13 mx postfix/smtpd[4]: timeout after CONNECT from unknown[198.51.100.7]',
+    'May  4 05:03:13 mx postfix/smtpd[4]: disconnect from unknown[198.51.100.7] commands=0/0',
+    '',
+  ].join('\n'),
+);
+
+test('--maillog: the log of another zone beside the packets, as text and as JSON', async () => {
+  const { code, out, err } = await run('--maillog', LOG, DMZ);
+  assert.equal([code, err], [0, '']);
+  assert.match(out, /mail log: 3 lines, 3 about connections, 1 session/);
+  assert.match(out, /the log is 120m 00s ahead/);
+  assert.match(out, /1 matched/);
+  const json = await run('--maillog', LOG, DMZ, '--json');
+  const record = json.out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+    .find(({ event }) => event === 'maillog');
+  assert.equal(
+    [record?.['match'], record?.['client.address'], record?.['client.port'], record?.['clock_offset_ms']],
+    ['matched', CLIENT, 40_000, 7_200_000],
+  );
+  const session = json.out.split('\n').find((line) => line.includes('"event":"session"'));
+  assert.is(record?.['session'], (JSON.parse(session ?? '{}') as Record<string, unknown>)['session']);
+});
+
+test('a log that cannot be read is a fault of its own: the analysis is printed', async () => {
+  const { code, out, err } = await run('--maillog', join(folder, 'no-log'), DMZ);
+  assert.is(code, 2);
+  assert.match(err, /cannot read file: .*no-log/);
+  assert.match(out, /1 connection|1 session/);
+});
+
+test.run();
