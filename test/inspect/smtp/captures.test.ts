@@ -9,6 +9,7 @@ import type { InspectorEvent, SegmentSessionEvent } from '../../../inspect/inspe
 import { createTracker, type Tracked, type TrackerNews } from '../../../inspect/tracker';
 import { isFault } from '../../../proxy/fault';
 import { openCapture } from '../../../proxy/sources/file';
+import { skip } from '../../kit/lab';
 
 const FOLDER = join(__dirname, '../../../../shared/captures');
 
@@ -184,7 +185,7 @@ const RETRANSMITS: Readonly<Record<string, number>> = { 'long-data-line': 4 };
 const DOT_LINE = 3;
 
 if (!existsSync(FOLDER)) {
-  test.skip('captures of others: no folder shared/captures beside the checkout', () => undefined);
+  skip(test, 'captures of others', 'no folder shared/captures beside the checkout');
 } else {
   for (const name of readdirSync(FOLDER).filter((file) => file.endsWith('.facts.json'))) {
     const facts = JSON.parse(readFileSync(join(FOLDER, name), 'utf8')) as { sessions: FactSession[] };
