@@ -54,6 +54,8 @@ function tellDropped(state: Case, from: Direction, start: number): VerdictEvent[
   // Where a later copy came, the earlier one would have been there before it.
   const margin = came ? REORDERING : PASSING;
   const covered = kept.some(({ at }) => isCovered(receiver, at, points, margin));
+  // Near the end of the other capture one copy says nothing; that it was sent again says that it got lost somewhere.
+  if (!covered && copies.length < 2) return [];
   const name = nameOfLoss(state, from, start);
   const held = came && came.kind === 'passed' ? came.came.at - first.at : undefined;
   const last = copies[copies.length - 1]?.sent ?? first;

@@ -9,7 +9,6 @@ import { handshakeSigns, type HandshakeSign } from './two-point-handshake';
 import type { Pair } from './two-point-match';
 import {
   type Case,
-  edgeWords,
   evidenceOf,
   isCovered,
   ms,
@@ -150,15 +149,15 @@ function judgeReset({ fates, points }: Case): VerdictEvent[] {
   if (!first) return [];
   // It would have passed its sender before it came here.
   const covered = forged.some(({ at, point }) => isCovered(point === 'wan' ? 'dmz' : 'wan', at, points, 0));
+  if (!covered) return [];
   const where = forged.map(
     ({ passage: { from }, point }) =>
       `a RST in the ${from}'s name was seen ${point === 'wan' ? 'outside' : 'inside'} only`,
   );
   const summary = `${where.join(', and ')}: not the named sender's, it was made between the two points.`;
-  const text = `${summary[0]?.toUpperCase()}${summary.slice(1)}`;
   return [
-    verdictOf('reset-injected', first.at, covered ? 'proved' : 'suspected', {
-      summary: covered ? text : `${text} ${edgeWords(first.point === 'wan' ? 'dmz' : 'wan')}`,
+    verdictOf('reset-injected', first.at, 'proved', {
+      summary: `${summary[0]?.toUpperCase()}${summary.slice(1)}`,
       evidence: forged.map((each) => evidenceOf(each, `not at the ${each.passage.from}'s own side`)),
     }),
   ];

@@ -5,7 +5,7 @@ import type { Micros } from '../../inspect/events';
 import { FLAG } from '../../inspect/tcp/segment';
 import { flagNames } from '../../inspect/tcp/view';
 import type { PairJudgement } from '../../inspect/verdict/two-point';
-import type { Points } from '../../inspect/verdict/two-point-telling';
+import { isCovered, type Points } from '../../inspect/verdict/two-point-telling';
 import type { Fate, Item } from '../../inspect/verdict/two-point-align';
 import { verdictText } from '../analyze/ladder';
 import { formatTime } from '../clock';
@@ -82,8 +82,12 @@ function segmentText({ passage, start }: Item): string {
 
 function wordsOf(fate: Fate, points: Points): string {
   switch (fate.kind) {
-    case 'dropped':
-      return 'dropped between the points';
+    case 'dropped': {
+      const other = fate.sent.point === 'wan' ? 'dmz' : 'wan';
+      // Behind the other capture's last frame nobody knows whether it still ran.
+      if (isCovered(other, fate.sent.at, points, 0)) return 'dropped between the points';
+      return 'not in the other capture, which may have ended';
+    }
     case 'missed':
       return 'the other capture missed it: its receiver has it';
     case 'changed':

@@ -144,6 +144,14 @@ test('a capture that lost a frame itself is no firewall: the receiver has acknow
   assert.ok(result.judgements[0]?.aligned.fates.some(({ kind }) => kind === 'missed'));
 });
 
+test('edges: one copy behind the other capture’s last frame, or a RST there, says nothing', () => {
+  const { outside, inside } = incident([0]);
+  const early = inside.filter(({ segment }) => segment.at < START + 2 * SECOND);
+  assert.equal(told(survey(outside, through(early))), []);
+  const before = ALL.filter(({ segment }) => segment.at < START + 4 * SECOND);
+  assert.equal(told(survey(before, through([...before, rst('client')]))), []);
+});
+
 /** [name, outside, inside, what is told]. */
 const hello = ALL.find(isHello);
 if (!hello) throw new Error('no EHLO');
