@@ -170,11 +170,22 @@ function stepAsideAt(state: State, start: number, { started, at }: Line, why: st
   stepAside(state, 'opaque', 'client', at, why);
 }
 
-function remark(state: State, line: Line, { verb, oddity, argument }: Command): void {
+/**
+ * What may be quoted of a line. Of one that is no command only its first word: behind it may stand a credential,
+ * as in an AUTH that a middlebox masked; and after an AUTH even that may be a password that came late.
+ */
+function quoteOf({ authTried }: State, { bytes }: Line, { verb, oddity, argument }: Command): string {
+  if (verb !== '?') return `${verb} ${argument}`.slice(0, QUOTE);
+  if (authTried) return '';
+  if (oddity === 'http' || oddity === 'proxy-header') return escapeText(bytes, QUOTE);
+  const end = bytes.findIndex((octet) => octet <= SPACE);
+  return escapeText(end < 0 ? bytes : bytes.subarray(0, end), QUOTE);
+}
+
+function remark(state: State, line: Line, command: Command): void {
   const { at, terminator, bytes } = line;
-  // After AUTH a line that is no command may be a password that came late: its text stays here.
-  const quote =
-    verb === '?' ? (state.authTried ? '' : escapeText(bytes, QUOTE)) : `${verb} ${argument}`.slice(0, QUOTE);
+  const { verb, oddity } = command;
+  const quote = quoteOf(state, line, command);
   if (oddity) report(state, oddity, 'client', at, quote);
   if (terminator === 'lf') report(state, 'bare-lf', 'client', at, quote);
   if (bytes.includes(CR)) report(state, 'bare-cr', 'client', at, quote);
@@ -258,6 +269,7 @@ function tellContent(
 }
 
 const CR = 0x0d;
+const SPACE = 0x20;
 const NUL = 0x00;
 /** The line `.` CRLF ends the message and is not part of it. */
 const END_LINE = 3;

@@ -25,6 +25,9 @@ export function createGreetingJudge(): Judge {
   };
   return {
     see(sight) {
+      const { client, server } = sight.connection;
+      // Mid-stream: whatever the server says first is not its greeting.
+      if (!client.syn && !server.syn) return [];
       follow(state, sight);
       const lost = judgeLost(state, sight);
       if (state.over) return lost;

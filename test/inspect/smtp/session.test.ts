@@ -86,6 +86,16 @@ test('no credential leaves the session, whatever the client does with it', () =>
   const dialogues: Turn[][] = [
     [
       ['S', '220 mx\r\n'],
+      ['C', `XXXX PLAIN ${secret}\r\n`],
+      ['S', '500 what\r\n'],
+    ],
+    [
+      ['S', '220 mx\r\n'],
+      ['C', `AUTH:PLAIN ${secret}\r\n`],
+      ['S', '500 what\r\n'],
+    ],
+    [
+      ['S', '220 mx\r\n'],
       ['C', `AUTH PLAIN ${secret}\r\n`],
       ['S', `535 5.7.8 no: ${secret}\r\n`],
     ],

@@ -357,6 +357,15 @@ export const ROWS: readonly Row[] = [
     want: ['greeting-truncated suspected sequence'],
   },
   {
+    name: 'mid-stream, and the server closes first: nobody knows what it had greeted with',
+    sent: [
+      ...packetise([['S', '250-half a reply']], { fin: false }).slice(3),
+      extra('server', 5, { seq: SERVER + 16, ack: CLIENT, flags: FLAG.fin | FLAG.ack }),
+    ],
+    until: 30,
+    want: [],
+  },
+  {
     name: 'postscreen: a teaser, and the rest after 6 s',
     sent: slow(packetise([['S', '220-mx\r\n'], ['S', '220 mx ESMTP\r\n'], ...HELLO]), carries('220 mx'), 6),
     want: [],
