@@ -93,12 +93,19 @@ async function startFirewall(topology: Topology, firewall: Firewall): Promise<Ru
     topology.route(false);
   };
   if (firewall.kind === 'synproxy') {
-    const { output } = await topology.run('fw', CLIENT_MS, 'sh', '-ec', SYNPROXY);
+    const output = await script(topology, SYNPROXY);
     return { said: () => output, stop: back };
   }
-  await topology.run('fw', CLIENT_MS, 'sh', '-ec', DIVERT);
+  await script(topology, DIVERT);
   const proxy = await ready(topology.start('fw', 'python3', kit('firewall_proxy.py'), '2525'));
   return { said: proxy.said, stop: () => proxy.stop().then(back) };
+}
+
+/** A rule that the kernel refuses would leave a firewall that does nothing. */
+async function script(topology: Topology, text: string): Promise<string> {
+  const { code, output } = await topology.run('fw', CLIENT_MS, 'sh', '-ec', text);
+  if (code !== 0) throw new Error(`the firewall's rules were refused: ${output}`);
+  return output;
 }
 
 async function ready(child: Child): Promise<RunningFirewall> {
@@ -123,12 +130,13 @@ table ip guard {
 END`;
 
 const DIVERT = `
-ip rule add fwmark 1 lookup 100 2>/dev/null
+ip rule add fwmark 1 lookup 100 2>/dev/null || true
 ip route replace local default dev lo table 100
 nft -f - <<'END'
 table ip divert {
   chain prerouting { type filter hook prerouting priority mangle; policy accept;
-    socket transparent 1 meta mark set 1 accept
-    iif out tcp dport 25 tproxy to :2525 meta mark set 1 accept }
+    socket transparent 1 meta mark set 1 accept;
+    iif out tcp dport 25 tproxy to :2525 meta mark set 1 accept;
+  }
 }
 END`;
