@@ -20,9 +20,6 @@ export const CLIENT_SILENT: Micros = 10_000_000;
 /** Hops may change by one or two when a route changes; a machine that answers for another is farther off. */
 export const TTL_JUMP = 3;
 
-/** IP-IDs of one stack go up one by one; three steps in a row show that this one's do. */
-export const IP_ID_STEPS = 3;
-
 /** Segments listed in a verdict: enough to see it, few enough to read it. */
 export const EVIDENCE = 12;
 
