@@ -12,3 +12,8 @@ export function advance(seq: Seq, octets: number): Seq {
 export function distance(from: Seq, to: Seq): number {
   return (to - from) | 0;
 }
+
+/** The later of two. */
+export function later(a: Seq, b: Seq): Seq {
+  return distance(a, b) > 0 ? b : a;
+}

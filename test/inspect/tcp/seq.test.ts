@@ -2,7 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { advance, distance } from '../../../inspect/tcp/seq';
+import { advance, distance, later } from '../../../inspect/tcp/seq';
 
 const TOP = 0xffff_ffff;
 
@@ -20,6 +20,7 @@ for (const [from, to, want] of ROWS) {
   test(`from ${from} to ${to}`, () => {
     assert.is(distance(from, to), want);
     assert.is(advance(from, want), to);
+    assert.is(later(from, to), want > 0 ? to : from);
   });
 }
 
