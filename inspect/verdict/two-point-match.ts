@@ -36,6 +36,8 @@ export function matchTraces(wan: readonly Trace[], dmz: readonly Trace[]): Match
   join(state, 'numbers', numbersOf);
   join(state, 'timestamps', stampsOf);
   join(state, 'address', ({ client }) => `${client.address} ${client.port}`);
+  // A proxy in between leaves nothing of the handshake: who called and what was said first, where each is alone.
+  if (state.pairs.length === 0) join(state, 'words', callerAndWords);
   const offset = estimateClockOffset(state.pairs);
   if (offset) {
     joinByTime(state, 'address', offset, ({ client }) => `${client.address} ${client.port}`);
@@ -153,6 +155,11 @@ function stampsOf(trace: Trace): string | undefined {
 /** The client's first words: with NAT and a proxy between, all that is left. */
 function wordsOf({ passages }: Trace): string | undefined {
   return passages.find(({ from, payload }) => from === 'client' && payload)?.payload?.join();
+}
+
+function callerAndWords(trace: Trace): string | undefined {
+  const words = wordsOf(trace);
+  return words && `${trace.client.address} ${words}`;
 }
 
 export function synOf({ passages }: Trace, from: Direction): Passage | undefined {

@@ -14,13 +14,13 @@ import {
   type Expected,
 } from './evaluate';
 import { play, type Played, type Vantage } from './play';
-import { analyze, startRelay, type RunningRelay } from './product';
+import { analyze, analyzeTwoPoints, startRelay, type RunningRelay } from './product';
 import type { Row } from './row';
 
-/** One playing: a row, seen from one place. */
+/** A row, seen from one place, or from both sides of the firewall at once. */
 export interface Task {
   readonly row: Row;
-  readonly vantage: Vantage;
+  readonly vantage: Vantage | 'two points';
   readonly expected: readonly Expected[];
 }
 
@@ -48,11 +48,12 @@ export function tasksOf(rows: readonly Row[]): readonly Task[] {
   return rows.flatMap((row): Task[] => [
     { row, vantage: 'inside', expected: row.inside },
     ...(row.live ? [{ row, vantage: 'live', expected: row.live } as const] : []),
+    ...(row.twoPoint ? [{ row, vantage: 'two points', expected: row.twoPoint } as const] : []),
   ]);
 }
 
 export function nameOf({ row, vantage }: Task): string {
-  return `${row.kind === 'control' ? '(control) ' : ''}${row.name}${vantage === 'live' ? ' [live]' : ''}`;
+  return `${row.kind === 'control' ? '(control) ' : ''}${row.name}${vantage === 'inside' ? '' : ` [${vantage}]`}`;
 }
 
 /** Plays all tasks, in any order; results in their order. Throws where no topology can be made. */
@@ -62,6 +63,7 @@ export async function playAll(tasks: readonly Task[], options: MatrixOptions): P
   // The long ones first, so that none of them is alone at the end.
   const queue = tasks
     .map((task, nth) => ({ task, nth }))
+    .filter((each): each is Playing => each.task.vantage !== 'two points')
     .sort((a, b) => patience(b.task.row) - patience(a.task.row));
   const played = new Map<Task, Played | string>();
   const live: LogLine[] = [];
@@ -85,7 +87,30 @@ export async function playAll(tasks: readonly Task[], options: MatrixOptions): P
     return task.vantage === 'inside' && typeof each === 'object' ? [each.recording] : [];
   });
   const offline = recordings.length > 0 ? await analyze(recordings) : [];
-  return tasks.map((task) => judge(task, played.get(task), task.vantage === 'live' ? live : offline));
+  const results: Result[] = [];
+  for (const task of tasks) {
+    if (task.vantage === 'two points') results.push(await judgeTwoPoints(task, playedInside(task, played)));
+    else results.push(judge(task, played.get(task), task.vantage === 'live' ? live : offline));
+  }
+  return results;
+}
+
+/** A task that is played; the two points are looked at in the recordings of the same row's. */
+interface Playing {
+  readonly task: Task & { readonly vantage: Vantage };
+  readonly nth: number;
+}
+
+function playedInside(
+  { row }: Task,
+  played: ReadonlyMap<Task, Played | string>,
+): Played | string | undefined {
+  return [...played].find(([task]) => task.row === row && task.vantage === 'inside')?.[1];
+}
+
+async function judgeTwoPoints(task: Task, played: Played | string | undefined): Promise<Result> {
+  const log = typeof played === 'object' ? await analyzeTwoPoints(played.outside, played.recording) : [];
+  return judge(task, played, log);
 }
 
 interface Stage {
@@ -118,7 +143,7 @@ async function raise(name: string, folder: string): Promise<Stage> {
 /** What went wrong as a string: the other rows go on. */
 async function playTask(
   topology: Topology,
-  { row, vantage }: Task,
+  { row, vantage }: Playing['task'],
   nth: number,
   folder: string,
 ): Promise<Played | string> {
@@ -136,7 +161,7 @@ function judge(task: Task, played: Played | string | undefined, log: readonly Lo
   const { connections } = evaluation;
   const error = !seen
     ? (played ?? 'never played')
-    : connections === 1
+    : connections === 1 || task.vantage === 'two points'
       ? undefined
       : `${connections} connections:\n${played.said}`;
   const ok = error === undefined && comparison.wrong.length + comparison.missed.length === 0;

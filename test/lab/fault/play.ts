@@ -17,6 +17,8 @@ export interface Played {
   readonly client: string;
   /** Recorded at the shim. */
   readonly recording: string;
+  /** The same, recorded at the client. */
+  readonly outside: string;
   /** What the client and the firewall said on their outputs. */
   readonly said: string;
 }
@@ -44,7 +46,7 @@ export async function play(
     // What is under way arrives; a lost FIN is sent again.
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     await Promise.all(recordings.map((each) => each.stop()));
-    return { client, recording, said: `${outcome.output}${firewall.said()}` };
+    return { client, recording, outside, said: `${outcome.output}${firewall.said()}` };
   } finally {
     await firewall.stop();
     await topology.run('cli', CLIENT_MS, 'nft', 'flush', 'ruleset');

@@ -41,6 +41,14 @@ export async function analyze(recordings: readonly string[]): Promise<readonly L
   return parseLines(output);
 }
 
+/** What the two sides of the firewall, lined up, say; both were recorded all the time. */
+export async function analyzeTwoPoints(outside: string, inside: string): Promise<readonly LogLine[]> {
+  const points = ['--wan', outside, '--dmz', inside, '--together'];
+  const { code, output } = await run(LAUNCHER, ['analyze', '--json', ...points]);
+  if (code !== 0) throw new Error(`analyze: ${output.slice(-2_000)}`);
+  return parseLines(output);
+}
+
 function parseLines(text: string): readonly LogLine[] {
   return text
     .split('\n')
