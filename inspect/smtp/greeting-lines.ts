@@ -29,7 +29,8 @@ export function endOfLine(bytes: Uint8Array, start: number): number | undefined 
   const lf = bytes.indexOf(LF, start);
   const line = bytes.subarray(start, lf < 0 ? bytes.length : lf + 1);
   let cr = line.indexOf(CR);
-  if (cr >= 0 && !endsReply(line)) {
+  // Of a line that a repair will make a continuation, its CRs count now as they will then.
+  if (cr >= 0 && !isLast(readLine(line), bytes, start + line.length)) {
     for (; cr >= 0; cr = line.indexOf(CR, cr + 1)) {
       if (startsReply(line, cr + 1)) return start + cr + 1;
     }
@@ -108,12 +109,6 @@ function separatorOf(octets: Uint8Array, at: number, end: number): Separator {
   while (last < end && octets[last] === CR) last += 1;
   if (last === end) return 'end';
   return SEPARATORS.get(octets[at] ?? -1) ?? 'none';
-}
-
-/** The octets are a reply's last line as far as they go. */
-function endsReply(octets: Uint8Array): boolean {
-  const line = readLine(octets);
-  return line.kind === 'reply' && line.separator !== 'hyphen';
 }
 
 function terminatorOf(octets: Uint8Array): Terminator {
