@@ -123,7 +123,10 @@ function follow(state: State, news: TrackerNews, frame: Frame | undefined): void
 function begin(state: State, { id, inspector }: Tracked): Case {
   const own: Case = {
     recording: createRecording(),
-    visible: createVisible({ midStream: inspector.view.client.syn === undefined }),
+    visible: createVisible({
+      midStream: inspector.view.client.syn === undefined,
+      serverFromStart: () => inspector.view.server.syn !== undefined,
+    }),
     verdicts: [],
     session: undefined,
   };

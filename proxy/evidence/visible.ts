@@ -15,11 +15,17 @@ export interface Visible {
  * a command or a reply, and hidden where it is content, secret, TLS, unknown, or not told at all.
  *
  * `midStream`: the beginning was missed. The client's words may then be a message's lines that look like commands.
+ * `serverFromStart`: asked at each event, whether the server's first octets are its first (its SYN was seen).
  */
-export function createVisible({ midStream }: { readonly midStream: boolean }): Visible {
+export function createVisible(options: {
+  readonly midStream: boolean;
+  readonly serverFromStart: () => boolean;
+}): Visible {
+  const { midStream, serverFromStart } = options;
   const state: State = {
     spans: { client: [], server: [] },
     doubt: midStream,
+    serverFromStart,
     authOpen: false,
     authSeen: false,
     unknown: undefined,
@@ -34,6 +40,7 @@ interface State {
   readonly spans: Record<Direction, Span[]>;
   /** From here on what looks like a command may be anything: content or a secret behind a gap, for example. */
   doubt: boolean;
+  readonly serverFromStart: () => boolean;
   /** Behind an AUTH command and before the reply that ends its exchange. */
   authOpen: boolean;
   authSeen: boolean;
@@ -52,8 +59,7 @@ function see(state: State, event: InspectorEvent): void {
       state.doubt = true;
       return;
     case 'fragment':
-      // A greeting that never ends becomes a fragment; behind AUTH a server's words may repeat a secret.
-      if (event.from === 'server' && !state.doubt && !state.authSeen) allow(state, 'server', event.span);
+      if (event.from === 'server' && isGreeting(state)) allow(state, 'server', event.span);
       return;
     case 'anomaly':
       if (event.direction !== 'client') return;
@@ -64,6 +70,11 @@ function see(state: State, event: InspectorEvent): void {
       return;
     default:
   }
+}
+
+/** A greeting that never ends becomes a fragment. Words from the middle, or behind AUTH, may repeat a secret. */
+function isGreeting({ doubt, authSeen, serverFromStart }: State): boolean {
+  return !doubt && !authSeen && serverFromStart();
 }
 
 function seeCommand(state: State, event: CommandEvent): void {

@@ -137,13 +137,13 @@ function disturb(sent: readonly Sent[], dice: readonly number[]): Sent[] {
 }
 
 test('property: whatever is lost, repeated, overtaken or forged, nothing hidden is written', () => {
-  const folder = scratch('evidence');
   let written = 0;
   const dice = fc.array(fc.nat(1000), { minLength: 1, maxLength: 40 });
   fc.assert(
     fc.property(dice, fc.constantFrom(1460, 60, 11), fc.boolean(), (rolls, mss, whole) => {
       const all = disturb(packetise(DIALOGUE, { mss }), rolls);
       const sent = whole ? all : all.slice(6);
+      const folder = scratch('evidence');
       written += record(sent, { folder }).counts.written;
       for (const file of readdirSync(folder)) {
         const text = readFileSync(join(folder, file), 'latin1');
@@ -151,10 +151,13 @@ test('property: whatever is lost, repeated, overtaken or forged, nothing hidden 
         assert.not.ok(/S3C|3CR|CR3|R3T/.test(text), `${file} ${JSON.stringify(rolls)}`);
       }
     }),
-    // Fixed: about one random run in ten finds three such octets; whether by chance in headers is to be found out.
-    { numRuns: 300, seed: 1 },
+    {
+      numRuns: 300,
+      // The SYN-ACK overtakes the SYN, and a forged copy is all that is left of the greeting.
+      examples: [[[364], 60, true]],
+    },
   );
-  assert.ok(written > 100, `${written} of 300 had a verdict: the property says something`);
+  assert.ok(written > 60, `${written} of 300 had a verdict: the property says something`);
 });
 
 test('a masked command shows its mask, and not what the mask left', () => {
