@@ -4,7 +4,6 @@ import type { Close, Direction, Micros, SessionEvent, SmtpEvent, VerdictEvent } 
 import { createSession, type Session } from './smtp/session';
 import { createConnection, type Connection, type Flow } from './tcp/connection';
 import type { Segment } from './tcp/segment';
-import type { StreamNews } from './tcp/stream';
 import type { ConnectionView, Sight } from './tcp/view';
 import { createJudges } from './verdict/judges';
 import type { Judge } from './verdict/judge';
@@ -28,63 +27,40 @@ export interface Inspector {
   readonly view: ConnectionView;
   /** When both sides had ended, or one had reset: stragglers apart nothing more is to be expected. */
   readonly closedAt: Micros | undefined;
-  segment(from: Direction, segment: Segment): InspectorEvent[];
+  segment(from: Direction, segment: Segment): readonly InspectorEvent[];
   /** We, or a kernel for us, sent this side an empty segment with an old number (RFC 9293 §3.8.4). */
-  probed(side: Direction, at: Micros): InspectorEvent[];
+  probed(side: Direction, at: Micros): readonly InspectorEvent[];
   /** Time passed; due when `deadline` says so. */
-  idle(at: Micros): InspectorEvent[];
+  idle(at: Micros): readonly InspectorEvent[];
   deadline(): Micros | undefined;
   /** The capture ends, or the connection was forgotten: holes are given up, the story is told. */
-  end(at: Micros): InspectorEvent[];
+  end(at: Micros): readonly InspectorEvent[];
 }
 
 /** `first` is the connection's first segment; it is to be fed like all others. */
 export function createInspector(first: Segment, options: InspectorOptions = {}): Inspector {
+  const connection = createConnection(first.at);
   const state: State = {
-    connection: createConnection(first.at),
+    connection,
     judges: createJudges(),
     options,
     session: undefined,
     verdicts: new Set(),
     probedAt: { client: undefined, server: undefined },
     close: undefined,
-    closedAt: undefined,
     ended: false,
-  };
-  const { view } = state.connection;
-  return {
-    view,
-    get closedAt() {
-      return state.closedAt;
-    },
-    segment: (from, segment) => (state.ended ? [] : take(state, from, segment)),
-    probed(side, at) {
-      if (state.ended) return [];
-      state.probedAt[side] = at;
-      return judge(state, {
-        kind: 'probe',
-        at,
-        connection: view,
-        from: side,
-        probed: true,
-        news: [],
-        smtp: [],
-      });
-    },
-    idle(at) {
-      if (state.ended) return [];
-      const smtp = state.session?.idle(at) ?? [];
-      return [
-        ...smtp,
-        ...judge(state, { kind: 'idle', at, connection: view, probed: false, news: [], smtp }),
-      ];
-    },
+    view: connection.view,
+    closedAt: undefined,
+    segment: (from, segment) => (state.ended ? NOTHING : take(state, from, segment)),
+    probed: (side, at) => (state.ended ? NOTHING : probed(state, side, at)),
+    idle: (at) => (state.ended ? NOTHING : idle(state, at)),
     deadline: () => earliest(state.judges),
-    end: (at) => (state.ended ? [] : end(state, at)),
+    end: (at) => (state.ended ? NOTHING : end(state, at)),
   };
+  return state;
 }
 
-interface State {
+interface State extends Inspector {
   readonly connection: Connection;
   readonly judges: readonly Judge[];
   readonly options: InspectorOptions;
@@ -97,43 +73,74 @@ interface State {
   ended: boolean;
 }
 
-function take(state: State, from: Direction, segment: Segment): InspectorEvent[] {
+function take(state: State, from: Direction, segment: Segment): readonly InspectorEvent[] {
   const { at } = segment;
+  const { view: connection } = state;
   const { header, news, flow } = state.connection.take(from, segment);
   const probed = state.probedAt[from] !== undefined;
   state.probedAt[from] = undefined;
   // A keep-alive of the other side's own TCP is as good a probe as ours.
-  const keepalive = news.some((each: StreamNews) => each.kind === 'keepalive');
+  const keepalive = news[0]?.kind === 'keepalive';
   if (keepalive) state.probedAt[OTHER[from]] = at;
-  const smtp = flow.flatMap((item) => feed(state, item, at));
-  const sight = { at, connection: state.connection.view, from, segment: header, news, smtp } as const;
-  const verdicts = judge(state, { kind: 'segment', probed, ...sight });
-  if (!keepalive) return [...smtp, ...verdicts];
-  const probe: Sight = {
-    kind: 'probe',
+  const smtp = feedAll(state, flow, at);
+  const verdicts = judge(state, {
+    kind: 'segment',
     at,
-    connection: sight.connection,
-    from: OTHER[from],
-    probed: true,
-    news: [],
-    smtp: [],
-  };
-  return [...smtp, ...verdicts, ...judge(state, probe)];
+    connection,
+    from,
+    segment: header,
+    probed,
+    news,
+    smtp,
+  });
+  if (keepalive) return join(join(smtp, verdicts), judge(state, probeSight(state, OTHER[from], at)));
+  return join(smtp, verdicts);
 }
 
-function feed(state: State, flow: Flow, at: Micros): SmtpEvent[] {
+function probed(state: State, side: Direction, at: Micros): readonly InspectorEvent[] {
+  state.probedAt[side] = at;
+  return judge(state, probeSight(state, side, at));
+}
+
+function probeSight({ view }: State, from: Direction, at: Micros): Sight {
+  return { kind: 'probe', at, connection: view, from, segment: undefined, probed: true, news: [], smtp: [] };
+}
+
+function idle(state: State, at: Micros): readonly InspectorEvent[] {
+  const smtp = state.session?.idle(at) ?? [];
+  return join(smtp, judge(state, timeSight(state, 'idle', at, smtp)));
+}
+
+function timeSight({ view }: State, kind: 'idle' | 'end', at: Micros, smtp: readonly SmtpEvent[]): Sight {
+  return { kind, at, connection: view, from: undefined, segment: undefined, probed: false, news: [], smtp };
+}
+
+function feedAll(state: State, flow: readonly Flow[], at: Micros): readonly SmtpEvent[] {
+  let events: readonly SmtpEvent[] = NOTHING;
+  for (const item of flow) events = join(events, feed(state, item, at));
+  return events;
+}
+
+function feed(state: State, flow: Flow, at: Micros): readonly SmtpEvent[] {
   if (flow.kind === 'octets') return sessionOf(state, at).feed(flow.from, flow.bytes, at);
   if (flow.kind === 'gap') return sessionOf(state, at).gap(flow.from, flow.length, at);
   state.close ??= { by: flow.by, how: flow.how };
   state.closedAt ??= at;
-  return [];
+  return NOTHING;
+}
+
+/** Nearly always one of the two is empty, and then there is nothing to copy. */
+function join<A, B>(first: readonly A[], second: readonly B[]): readonly (A | B)[] {
+  if (second.length === 0) return first;
+  return first.length === 0 ? second : [...first, ...second];
 }
 
 /** The session begins with its first octets: by then it is known which sides there are. */
 function sessionOf(state: State, at: Micros): Session {
-  const { connection, options } = state;
-  const { view, fromStart } = connection;
-  state.session ??= createSession({
+  if (state.session) return state.session;
+  const { view, options } = state;
+  const fromStart = state.connection.fromStart();
+  state.session = createSession({
     started: view.started,
     // Mid-stream nobody saw the handshake, so nobody knows when it ended.
     ...(fromStart && { connected: view.rtt === undefined ? at : view.started + view.rtt }),
@@ -144,27 +151,25 @@ function sessionOf(state: State, at: Micros): Session {
   return state.session;
 }
 
-function judge(state: State, sight: Sight): VerdictEvent[] {
-  const spoken: VerdictEvent[] = [];
+function judge(state: State, sight: Sight): readonly VerdictEvent[] {
+  let spoken: readonly VerdictEvent[] = NOTHING;
   for (const each of state.judges) {
-    for (const verdict of each.see(sight)) {
-      state.verdicts.add(verdict.verdict);
-      spoken.push(verdict);
-    }
+    const said = each.see(sight);
+    for (const { verdict } of said) state.verdicts.add(verdict);
+    spoken = join(spoken, said);
   }
   return spoken;
 }
 
-function end(state: State, at: Micros): InspectorEvent[] {
+function end(state: State, at: Micros): readonly InspectorEvent[] {
   state.ended = true;
-  const { view } = state.connection;
-  const sight = { kind: 'end', at, connection: view, probed: false, news: [] } as const;
+  const { view } = state;
   // The judges look before the holes are given up, and again at what stood behind them.
-  const verdicts = judge(state, { ...sight, smtp: [] });
+  let verdicts = judge(state, timeSight(state, 'end', at, NOTHING));
   // Where nobody saw it end, its last segment is the last that is known of it.
   const ended = state.closedAt ?? Math.max(view.started, ...SIDES.map((side) => view[side].last?.at ?? 0));
-  const smtp = state.connection.end().flatMap((item) => feed(state, item, ended));
-  if (smtp.length > 0) verdicts.push(...judge(state, { ...sight, smtp }));
+  const smtp = feedAll(state, state.connection.end(), ended);
+  if (smtp.length > 0) verdicts = join(verdicts, judge(state, timeSight(state, 'end', at, smtp)));
   const story = sessionOf(state, ended).close(state.close ?? { by: 'client', how: 'timeout' }, ended);
   return [...smtp, ...verdicts, ...story.map((event) => withSegmentFacts(state, event))];
 }
@@ -183,11 +188,12 @@ function withSegmentFacts(state: State, event: SmtpEvent): SmtpEvent | SegmentSe
 function earliest(judges: readonly Judge[]): Micros | undefined {
   let first: Micros | undefined;
   for (const each of judges) {
-    const due = each.deadline();
+    const due = each.deadline?.();
     if (due !== undefined && (first === undefined || due < first)) first = due;
   }
   return first;
 }
 
+const NOTHING: readonly never[] = [];
 const SIDES = ['client', 'server'] as const;
 const OTHER = { client: 'server', server: 'client' } as const;

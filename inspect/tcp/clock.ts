@@ -31,42 +31,57 @@ export interface Stamp {
 }
 
 export function createClock(): Clock {
-  let first: Stamp | undefined;
-  let last: Stamp | undefined;
-  const voices = new Map<number, number>();
-  let rate: number | undefined;
-  // Any segment may have been held, the first one too (by ARP, for one): no single pair decides.
-  const hear = (from: Stamp, to: Stamp): void => {
-    const ticks = distance(from.value, to.value);
-    const elapsed = to.at - from.at;
-    if (elapsed < TELLING || ticks <= 0) return;
-    const told = RATES.find((each) => Math.abs((ticks / each) * 1e6 - elapsed) <= elapsed * TIGHT);
-    if (told !== undefined) voices.set(told, (voices.get(told) ?? 0) + 1);
-  };
-  return {
-    tick(value, at) {
-      const stamp = { value, at };
-      if (first && last) {
-        hear(first, stamp);
-        if (last !== first) hear(last, stamp);
-        rate = loudest(voices);
-      }
-      first ??= stamp;
-      last = stamp;
-    },
-    get rate() {
-      return rate;
-    },
+  const state: State = {
+    first: undefined,
+    last: undefined,
+    voices: undefined,
+    rate: undefined,
+    tick: (value, at) => tick(state, value, at),
     leastExcess(from, to) {
       const ticks = distance(from.value, to.value);
       // The slowest clock makes most of a tick. One tick more: the stamp may be that old when it is sent.
-      const slowest = rate ?? Math.min(...RATES);
+      const slowest = state.rate ?? SLOWEST;
       return to.at - from.at - ((ticks + 1) / slowest) * 1e6;
     },
   };
+  return state;
+}
+
+interface State extends Clock {
+  first: Stamp | undefined;
+  last: Stamp | undefined;
+  /** How many pairs spoke for each rate: most connections are over before any did. */
+  voices: Map<number, number> | undefined;
+  rate: number | undefined;
+}
+
+function tick(state: State, value: number, at: Micros): void {
+  const { first, last } = state;
+  const stamp = { value, at };
+  if (first && last) {
+    hear(state, first, stamp);
+    if (last !== first) hear(state, last, stamp);
+  }
+  state.first ??= stamp;
+  state.last = stamp;
+}
+
+/** Any segment may have been held, the first one too (by ARP, for one): no single pair decides. */
+function hear(state: State, from: Stamp, to: Stamp): void {
+  const elapsed = to.at - from.at;
+  if (elapsed < TELLING) return;
+  const ticks = distance(from.value, to.value);
+  if (ticks <= 0) return;
+  const told = RATES.find((each) => Math.abs((ticks / each) * 1e6 - elapsed) <= elapsed * TIGHT);
+  if (told === undefined) return;
+  state.voices ??= new Map();
+  state.voices.set(told, (state.voices.get(told) ?? 0) + 1);
+  state.rate = loudest(state.voices);
 }
 
 function loudest(voices: ReadonlyMap<number, number>): number | undefined {
   const [best, second] = [...voices].sort(([, a], [, b]) => b - a);
   return best && best[1] >= VOICES && best[1] >= 2 * (second?.[1] ?? 0) ? best[0] : undefined;
 }
+
+const SLOWEST = Math.min(...RATES);

@@ -15,43 +15,62 @@ export type Flow =
 export interface Connection {
   readonly view: ConnectionView;
   /** The handshake's SYN was seen: the streams begin at their beginning. */
-  readonly fromStart: boolean;
-  /** Both sides sent FIN, or one sent RST. */
-  readonly closed: boolean;
+  fromStart(): boolean;
   /** `header` is the segment as it may be kept: without its octets. */
-  take(from: Direction, segment: Segment): { header: Segment; news: StreamNews[]; flow: Flow[] };
+  take(from: Direction, segment: Segment): Taken;
   /** The end of the capture, or of our patience: holes will not be filled any more. */
   end(): Flow[];
 }
 
+export interface Taken {
+  readonly header: Segment;
+  readonly news: readonly StreamNews[];
+  readonly flow: readonly Flow[];
+}
+
 export function createConnection(started: Micros): Connection {
   const sides = { client: createSide(), server: createSide() };
-  const view: Mutable<ConnectionView> = { ...sides, started, rtt: undefined };
-  let closed = false;
+  const state: State = {
+    sides,
+    view: { ...sides, started, rtt: undefined },
+    // Both sides sent FIN, or one sent RST.
+    closed: false,
+  };
   return {
-    view,
-    get fromStart() {
-      return sides.client.syn !== undefined;
-    },
-    get closed() {
-      return closed;
-    },
-    take(from, segment) {
-      const side = sides[from];
-      const other = sides[OTHER[from]];
-      const header = headerOf(segment);
-      note(view, from, header);
-      const news = side.stream.take(segment);
-      side.retransmits += news.some(({ kind }) => kind === 'repeat') ? 1 : 0;
-      const flow: Flow[] = news.flatMap((item) => flowOf(from, item));
-      if (segment.flags & FLAG.ack) flow.push(...acknowledge(other, OTHER[from], segment));
-      const end = endOf(from, side, other, segment, closed);
-      if (end) flow.push(end);
-      closed ||= end !== undefined;
-      return { header, news, flow };
-    },
+    view: state.view,
+    fromStart: () => sides.client.syn !== undefined,
+    take: (from, segment) => take(state, from, segment),
     end: () => (['client', 'server'] as const).flatMap((from) => giveUpAll(sides[from].stream, from)),
   };
+}
+
+interface State {
+  readonly sides: Readonly<Record<Direction, Side>>;
+  readonly view: Mutable<ConnectionView>;
+  closed: boolean;
+}
+
+function take(state: State, from: Direction, segment: Segment): Taken {
+  const { sides, view } = state;
+  const side = sides[from];
+  const other = sides[OTHER[from]];
+  const header = headerOf(segment);
+  note(view, side, from, header);
+  const news = side.stream.take(segment);
+  const flow: Flow[] = [];
+  let repeated = false;
+  for (const item of news) {
+    repeated ||= item.kind === 'repeat';
+    addFlow(flow, from, item);
+  }
+  if (repeated) side.retransmits += 1;
+  if (segment.flags & FLAG.ack) acknowledge(flow, other, OTHER[from], segment);
+  const end = state.closed ? undefined : endOf(from, side, other, segment);
+  if (end) {
+    flow.push(end);
+    state.closed = true;
+  }
+  return { header, news, flow };
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -71,8 +90,7 @@ function createSide(): Side {
   };
 }
 
-function note(view: Mutable<ConnectionView>, from: Direction, segment: Segment): void {
-  const side = view[from] as Side;
+function note(view: Mutable<ConnectionView>, side: Side, from: Direction, segment: Segment): void {
   const { at, flags, options } = segment;
   side.segments += 1;
   side.last = segment;
@@ -88,46 +106,41 @@ function note(view: Mutable<ConnectionView>, from: Direction, segment: Segment):
   }
 }
 
-function flowOf(from: Direction, news: StreamNews): Flow[] {
-  if (news.kind === 'octets') return [{ kind: 'octets', from, bytes: news.bytes }];
-  return news.kind === 'cut' ? [{ kind: 'gap', from, length: news.length }] : [];
+function addFlow(flow: Flow[], from: Direction, news: StreamNews): void {
+  if (news.kind === 'octets') flow.push({ kind: 'octets', from, bytes: news.bytes });
+  else if (news.kind === 'cut') flow.push({ kind: 'gap', from, length: news.length });
 }
 
 /** The other side has octets that we have not: they passed, and it was we who missed them. */
-function acknowledge(side: Side, from: Direction, { ack, at }: Segment): Flow[] {
+function acknowledge(flow: Flow[], side: Side, from: Direction, { ack, at }: Segment): void {
   const { stream } = side;
   const acked = stream.offsetOf(ack);
-  if (acked === undefined || acked - stream.next > MAX_WINDOW) return [];
+  if (acked === undefined || acked - stream.next > MAX_WINDOW) return;
   // FIN takes a sequence number and is no octet.
   const offset = side.finAt !== undefined && acked > stream.sent ? acked - 1 : acked;
   side.acked = Math.max(side.acked, offset);
-  if (offset <= stream.next) return [];
+  if (offset <= stream.next) return;
   stream.confirm(offset, at);
-  return giveUpOne(stream, from);
+  giveUpOne(flow, stream, from);
 }
 
-function giveUpOne(stream: Stream, from: Direction): Flow[] {
+/** False where nothing was missing. */
+function giveUpOne(flow: Flow[], stream: Stream, from: Direction): boolean {
   const given = stream.giveUp();
-  if (!given) return [];
-  return [{ kind: 'gap', from, length: given.length }, ...given.news.flatMap((news) => flowOf(from, news))];
+  if (!given) return false;
+  flow.push({ kind: 'gap', from, length: given.length });
+  for (const news of given.news) addFlow(flow, from, news);
+  return true;
 }
 
 function giveUpAll(stream: Stream, from: Direction): Flow[] {
   const flow: Flow[] = [];
-  for (let more = giveUpOne(stream, from); more.length > 0; more = giveUpOne(stream, from))
-    flow.push(...more);
+  while (giveUpOne(flow, stream, from));
   return flow;
 }
 
 /** The first RST ends a connection; so does the second side's FIN, and the first one's is who began it. */
-function endOf(
-  from: Direction,
-  side: Side,
-  other: Side,
-  { flags }: Segment,
-  closed: boolean,
-): Flow | undefined {
-  if (closed) return undefined;
+function endOf(from: Direction, side: Side, other: Side, { flags }: Segment): Flow | undefined {
   if (flags & FLAG.rst) return { kind: 'close', by: from, how: 'rst' };
   if (side.finAt === undefined || other.finAt === undefined) return undefined;
   return { kind: 'close', by: side.finAt < other.finAt ? from : OTHER[from], how: 'fin' };

@@ -25,11 +25,11 @@ export interface Stream {
   readonly next: number;
   /** How far the side has sent, as far as any of its segments shows: SND.NXT, seen from outside. */
   readonly sent: number;
-  /** Where the octets go on behind the hole: `next` where nothing is missing. */
-  readonly holeEnd: number;
   /** When `sent` first lay beyond `next`; absent while nothing is missing. */
   readonly missingSince: Micros | undefined;
-  take(segment: Segment): StreamNews[];
+  /** Where the octets go on behind the hole: `next` where nothing is missing. */
+  holeEnd(): number;
+  take(segment: Segment): readonly StreamNews[];
   /** The offset that an acknowledgement number of the other side means; `undefined` before the first segment. */
   offsetOf(seq: Seq): number | undefined;
   /** The sequence number of an offset. */
@@ -40,6 +40,7 @@ export interface Stream {
   giveUp(): { readonly length: number; readonly news: StreamNews[] } | undefined;
 }
 
+/** The stream is its own state: an accessor for each of its numbers would be read by every judge at every segment. */
 export function createStream(): Stream {
   const state: State = {
     origin: undefined,
@@ -49,28 +50,16 @@ export function createStream(): Stream {
     fin: undefined,
     ahead: [],
     aheadOctets: 0,
-    recent: new Uint8Array(RECENT_OCTETS),
+    recent: cutRing(),
     recentFrom: 0,
-  };
-  return {
-    get next() {
-      return state.next;
-    },
-    get sent() {
-      return state.sent;
-    },
-    get holeEnd() {
-      return state.ahead[0]?.start ?? state.sent;
-    },
-    get missingSince() {
-      return state.missingSince;
-    },
+    holeEnd: () => state.ahead[0]?.start ?? state.sent,
     take: (segment) => take(state, segment),
     offsetOf: (seq) => offsetOf(state, seq),
     seqOf: (offset) => (state.origin === undefined ? undefined : advance(state.origin, offset % WRAP)),
-    confirm: (offset, at) => void announce(state, offset, at, false),
+    confirm: (offset, at) => announce(state, offset, at, false),
     giveUp: () => giveUp(state),
   };
+  return state;
 }
 
 interface Piece {
@@ -80,7 +69,7 @@ interface Piece {
   readonly length: number;
 }
 
-interface State {
+interface State extends Stream {
   /** Sequence number of offset 0. */
   origin: Seq | undefined;
   next: number;
@@ -97,29 +86,32 @@ interface State {
   recentFrom: number;
 }
 
-function take(state: State, segment: Segment): StreamNews[] {
+function take(state: State, segment: Segment): readonly StreamNews[] {
   const { seq, flags, length, payload, at } = segment;
-  if (flags & FLAG.rst) return announce(state, offsetOf(state, seq) ?? 0, at, true);
+  if (flags & FLAG.rst) {
+    announce(state, offsetOf(state, seq) ?? 0, at, true);
+    return NO_NEWS;
+  }
   // SYN counts one: the stream begins behind it. Mid-stream: it begins with what is seen first.
   if (flags & FLAG.syn) {
     if (state.origin === undefined || state.next === 0) state.origin = advance(seq, 1);
-    return [];
+    return NO_NEWS;
   }
   state.origin ??= seq;
   const start = offsetOf(state, seq) ?? 0;
-  if (length <= 1 && start === state.next - 1 && !(flags & FLAG.fin)) return [{ kind: 'keepalive' }];
-  const news = length > 0 ? place(state, { start, bytes: payload, length }, at) : [];
+  if (length <= 1 && start === state.next - 1 && !(flags & FLAG.fin)) return KEEPALIVE;
+  const news = length > 0 ? place(state, { start, bytes: payload, length }, at) : NO_NEWS;
   if (flags & FLAG.fin) state.fin ??= start + length;
-  return [...news, ...announce(state, start + length, at, false)];
+  announce(state, start + length, at, false);
+  return news;
 }
 
 /** A sequence number far off is not this stream's: a forged RST must not move `sent`. */
-function announce(state: State, end: number, at: Micros, fromReset: boolean): StreamNews[] {
+function announce(state: State, end: number, at: Micros, fromReset: boolean): void {
   const plausible = end - state.next < (fromReset ? PLAUSIBLE_RESET : PLAUSIBLE);
   if (end > state.sent && plausible) state.sent = Math.min(end, state.fin ?? end);
   if (state.sent > state.next) state.missingSince ??= at;
   else state.missingSince = undefined;
-  return [];
 }
 
 function place(state: State, piece: Piece, at: Micros): StreamNews[] {
@@ -229,6 +221,18 @@ function offsetOf(state: State, seq: Seq): number | undefined {
   return state.next + distance(advance(state.origin, state.next % WRAP), seq);
 }
 
+/** A ring for the last octets: cut from a larger buffer, since each buffer costs more to make than a short session. */
+function cutRing(): Uint8Array {
+  if (sheet.free === sheet.octets.length) sheet = { octets: new Uint8Array(RINGS * RECENT_OCTETS), free: 0 };
+  const start = sheet.free;
+  sheet.free += RECENT_OCTETS;
+  return sheet.octets.subarray(start, sheet.free);
+}
+
+let sheet = { octets: new Uint8Array(0), free: 0 };
+const RINGS = 32;
+const NO_NEWS: readonly StreamNews[] = [];
+const KEEPALIVE: readonly StreamNews[] = [{ kind: 'keepalive' }];
 const WRAP = 0x1_0000_0000;
 /** The largest window there is: RFC 7323 §2.3. */
 const PLAUSIBLE = 1 << 30;

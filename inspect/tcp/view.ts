@@ -35,9 +35,9 @@ export interface Sight {
   readonly at: Micros;
   readonly connection: ConnectionView;
   /** The segment's sender, or the side that was probed. */
-  readonly from?: Direction;
+  readonly from: Direction | undefined;
   /** Without its octets: judges may keep it. */
-  readonly segment?: Segment;
+  readonly segment: Segment | undefined;
   /** The side that this is about was probed: a bare ACK of it may be the answer. */
   readonly probed: boolean;
   readonly news: readonly StreamNews[];

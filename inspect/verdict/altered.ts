@@ -17,7 +17,6 @@ export function createAlteredJudge(): Judge {
       const masked = sight.smtp.find((event) => event.kind === 'anomaly' && event.anomaly === 'masked');
       return once(masked?.kind === 'anomaly' ? maskedWords(sight, masked) : differentCopies(sight));
     },
-    deadline: () => undefined,
   };
 }
 

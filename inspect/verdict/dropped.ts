@@ -5,7 +5,7 @@ import { FLAG, type Segment } from '../tcp/segment';
 import type { StreamNews } from '../tcp/stream';
 import { evidenceOf, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
-import { EVIDENCE, HOLE_PATIENCE, REORDERING } from './thresholds';
+import { EVIDENCE, HOLE_PATIENCE, mendingTime, reorderingTime } from './thresholds';
 
 /** Watches the octets that one side sends. */
 export function createDroppedJudge(from: Direction): Judge {
@@ -20,7 +20,7 @@ export function createDroppedJudge(from: Direction): Judge {
       if (sight.from === from && sight.segment) state.last = sight.segment;
       return verdicts;
     },
-    deadline: () => (state.hole && !state.hole.told ? state.hole.since + patienceOf(state.hole) : undefined),
+    deadline: () => (state.hole && !state.hole.told ? state.hole.since + state.hole.patience : undefined),
   };
 }
 
@@ -38,6 +38,8 @@ interface Hole {
   readonly start: number;
   readonly since: Micros;
   readonly proof: Proof;
+  /** How long the octets may be late. */
+  readonly patience: Micros;
   readonly evidence: Evidence[];
   /** Nothing whole of this side had come before: the missing octets are its first words. */
   readonly first: boolean;
@@ -58,16 +60,19 @@ function look(state: State, sight: Sight): VerdictEvent[] {
   const { hole } = state;
   if (!hole || hole.told || !isRipe(hole, sight)) return [];
   hole.told = true;
-  return [tell(state, hole, sight.at, stream.holeEnd - hole.start)];
+  return [tell(state, hole, sight.at, stream.holeEnd() - hole.start)];
 }
 
 function collect(state: State, sight: Sight, segment: Segment): void {
   const { connection, at } = sight;
   const bare = segment.length === 0 && !(segment.flags & (FLAG.fin | FLAG.rst));
+  const answer = bare && sight.probed;
   state.hole ??= {
     start: connection[state.from].stream.next,
     since: at,
-    proof: bare && sight.probed ? 'probe' : 'sequence',
+    proof: answer ? 'probe' : 'sequence',
+    // A probe asks after seconds of silence: what its sender had sent by then is late already, and only overtaking is left.
+    patience: answer ? reorderingTime(connection.rtt) : HOLE_PATIENCE,
     evidence: state.last
       ? [evidenceOf(connection, state.from, state.last, 'the last segment before the hole')]
       : [],
@@ -83,19 +88,14 @@ function collect(state: State, sight: Sight, segment: Segment): void {
 function close(state: State, sight: Sight, { span, waited }: Filled): VerdictEvent[] {
   const { hole } = state;
   state.hole = undefined;
-  if (!hole || !sight.segment || waited < REORDERING) return [];
+  if (!hole || !sight.segment || waited < mendingTime(sight.connection.rtt)) return [];
   const note = `the missing octets, ${milliseconds(waited)} ms after they were first missed`;
   hole.evidence.push(evidenceOf(sight.connection, state.from, sight.segment, note));
   return [tell(state, hole, sight.at, span.end - span.start, waited)];
 }
 
 function isRipe(hole: Hole, { kind, at }: Sight): boolean {
-  return at - hole.since >= patienceOf(hole) || kind === 'end';
-}
-
-/** A probe asks after seconds of silence: what its sender had sent by then is late already, and only overtaking is left. */
-function patienceOf({ proof }: Hole): Micros {
-  return proof === 'probe' ? REORDERING : HOLE_PATIENCE;
+  return at - hole.since >= hole.patience || kind === 'end';
 }
 
 function tell(state: State, hole: Hole, at: Micros, missing: number, late?: Micros): VerdictEvent {

@@ -25,6 +25,5 @@ export function createEarlyJudge(): Judge {
         },
       ];
     },
-    deadline: () => undefined,
   };
 }

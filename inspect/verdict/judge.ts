@@ -5,7 +5,7 @@ import type { Sight } from '../tcp/view';
 
 export interface Judge {
   /** One step of the connection; what it proves or makes likely. A verdict said before may come again with more. */
-  see(sight: Sight): VerdictEvent[];
-  /** When the judge wants to be asked again though nothing happens; `undefined`: it waits for segments. */
-  deadline(): Micros | undefined;
+  see(sight: Sight): readonly VerdictEvent[];
+  /** When the judge wants to be asked again though nothing happens; absent or `undefined`: it waits for segments. */
+  deadline?(): Micros | undefined;
 }

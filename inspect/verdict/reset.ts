@@ -36,7 +36,6 @@ export function createResetJudge(from: Direction): Judge {
       state.told = EVIDENCE;
       return [tell(state, sight)];
     },
-    deadline: () => undefined,
   };
 }
 

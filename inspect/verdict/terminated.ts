@@ -29,7 +29,6 @@ export function createTerminatedJudge(from: Direction): Judge {
       told = signs.size;
       return [tell(from, first, connection, signs, at)];
     },
-    deadline: () => undefined,
   };
 }
 

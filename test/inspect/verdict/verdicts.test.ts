@@ -26,7 +26,7 @@ function verdictsOf({ sent, until, probes = [] }: Row): VerdictEvent[] {
   const [first] = sent;
   if (!first) return [];
   const inspector = createInspector(first.segment);
-  const steps: { at: number; run: () => InspectorEvent[] }[] = [
+  const steps: { at: number; run: () => readonly InspectorEvent[] }[] = [
     ...sent.map(({ from, segment: each }) => ({ at: each.at, run: () => inspector.segment(from, each) })),
     ...probes.map((second) => ({
       at: START + second * SECOND,
