@@ -88,7 +88,8 @@ function collect(state: State, sight: Sight, segment: Segment): void {
 function close(state: State, sight: Sight, { span, waited }: Filled): VerdictEvent[] {
   const { hole } = state;
   state.hole = undefined;
-  if (!hole || !sight.segment || waited < mendingTime(sight.connection.rtt)) return [];
+  if (!hole || !sight.segment) return [];
+  if (!hole.told && waited < mendingTime(sight.connection.rtt)) return [];
   const note = `the missing octets, ${milliseconds(waited)} ms after they were first missed`;
   hole.evidence.push(evidenceOf(sight.connection, state.from, sight.segment, note));
   return [tell(state, hole, sight.at, span.end - span.start, waited)];

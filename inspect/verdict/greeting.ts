@@ -9,7 +9,7 @@ import type {
   VerdictEvent,
   VerdictName,
 } from '../events';
-import type { Segment } from '../tcp/segment';
+import { FLAG, type Segment } from '../tcp/segment';
 import { evidenceOf, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
 import { GREETING_SLOW } from './thresholds';
@@ -21,6 +21,7 @@ export function createGreetingJudge(): Judge {
     after: undefined,
     repeats: 0,
     over: false,
+    doubted: false,
     lost: false,
   };
   return {
@@ -30,7 +31,7 @@ export function createGreetingJudge(): Judge {
       if (!client.syn && !server.syn) return [];
       follow(state, sight);
       const lost = judgeLost(state, sight);
-      if (state.over) return lost;
+      if (state.over) return [...lost, ...settle(state, sight)];
       const ended = sight.smtp.find((event) => event.kind === 'phase' && event.phase === 'greeting');
       if (ended?.kind === 'phase') {
         state.over = true;
@@ -44,7 +45,7 @@ export function createGreetingJudge(): Judge {
       )
         return lost;
       state.over = true;
-      return [...lost, truncated(state, sight, `and then nothing for ${seconds(silent)} s`)];
+      return [...lost, truncated(state, sight, nothingMore(state, sight))];
     },
     deadline: () => (state.over || state.octetsAt === undefined ? undefined : state.octetsAt + GREETING_SLOW),
   };
@@ -60,10 +61,13 @@ interface State {
   /** How often the server has sent the greeting again. */
   repeats: number;
   over: boolean;
+  /** It was said to be truncated, and its last line may still have been lost before this point. */
+  doubted: boolean;
   lost: boolean;
 }
 
-function follow(state: State, { from, segment, news }: Sight): void {
+function follow(state: State, sight: Sight): void {
+  const { from, segment, news } = sight;
   if (from !== 'server' || !segment) return;
   if (news.some(({ kind }) => kind === 'repeat')) state.repeats += 1;
   if (state.over) return;
@@ -71,9 +75,25 @@ function follow(state: State, { from, segment, news }: Sight): void {
     state.octetsAt = segment.at;
     state.last = segment;
     state.after = undefined;
-  } else if (state.last && segment.length === 0) {
+  } else if (state.last && showsEnd(sight, segment)) {
     state.after = segment;
   }
+}
+
+/** Its number is what its sender sends next (RFC 9293 §3.4); a keep-alive's is the one before, a reset's may be anybody's. */
+function showsEnd({ connection: { server } }: Sight, { flags, length, seq }: Segment): boolean {
+  return length === 0 && !(flags & FLAG.rst) && (server.stream.offsetOf(seq) ?? 0) >= server.stream.next;
+}
+
+/** A later segment of the server's, its ACK of the client's FIN say, shows that nothing of it is missing here. */
+function settle(state: State, sight: Sight): VerdictEvent[] {
+  const { from, segment, news } = sight;
+  if (!state.doubted || from !== 'server' || !segment) return [];
+  if (news.some(({ kind }) => kind === 'octets')) state.doubted = false;
+  if (!state.doubted || !showsEnd(sight, segment)) return [];
+  state.after = segment;
+  const verdict = truncated(state, sight, nothingMore(state, sight));
+  return verdict.certainty === 'proved' ? [verdict] : [];
 }
 
 function judgeEnded(state: State, sight: Sight, phase: PhaseEvent): VerdictEvent[] {
@@ -98,6 +118,7 @@ function judgeEnded(state: State, sight: Sight, phase: PhaseEvent): VerdictEvent
 function truncated(state: State, sight: Sight, what: string): VerdictEvent {
   const { stream } = sight.connection.server;
   const proved = stream.sent === stream.next && (state.after !== undefined || sight.smtp.length > 0);
+  state.doubted = !proved;
   const shown = state.after
     ? [evidenceOf(sight.connection, 'server', state.after, 'its SEQ shows that it sent no more')]
     : [];
@@ -114,6 +135,10 @@ function truncated(state: State, sight: Sight, what: string): VerdictEvent {
     held: silenceOf(state, sight.at),
     evidence: [...verdict.evidence, ...shown],
   };
+}
+
+function nothingMore(state: State, { at }: Sight): string {
+  return `and then nothing for ${seconds(silenceOf(state, at))} s`;
 }
 
 /** The server sends its greeting again and again, and the client, alive, acknowledges nothing of it. */

@@ -6,6 +6,8 @@ import { createEarlyJudge } from './early';
 import { createGreetingJudge } from './greeting';
 import { createHeldJudge } from './held';
 import type { Judge } from './judge';
+import { createRenumberedJudge } from './renumbered';
+import { createResentJudge } from './resent';
 import { createResetJudge } from './reset';
 import { createSilenceJudge } from './silence';
 import { createTerminatedJudge } from './terminated';
@@ -14,10 +16,12 @@ export function createJudges(): readonly Judge[] {
   return [
     createDroppedJudge('client'),
     createDroppedJudge('server'),
+    createResentJudge(),
     createHeldJudge(),
     createAlteredJudge(),
     createTerminatedJudge('client'),
     createTerminatedJudge('server'),
+    createRenumberedJudge(),
     createResetJudge('client'),
     createResetJudge('server'),
     createGreetingJudge(),

@@ -5,6 +5,40 @@ import type { Micros } from '../events';
 /** Segments overtake one another within a few ms; a retransmission takes an RTO, 200 ms at the least (Linux). */
 export const REORDERING: Micros = 100_000;
 
+/**
+ * How late a segment may come and still have been overtaken only. RFC 8985 §6.2 step 4 lets a sender wait a quarter of the
+ * round trip, and up to all of it on paths that reorder much: all of it here. At least 50 ms: parallel links of a near
+ * path differ by a few ms, and a near server's handshake knows nothing of them. At most 1 s: a handshake that lost a
+ * segment looks like a long round trip.
+ */
+export function reorderingTime(roundTrip: Micros | undefined): Micros {
+  return roundTrip === undefined ? REORDERING : Math.min(Math.max(roundTrip, 50_000), 1_000_000);
+}
+
+/**
+ * A hole that was mended sooner is weather: fast retransmit fills it within one round trip, or two where a loss is seen
+ * late (RFC 8985 §7.2), and nobody waits for that. What takes longer cost an RTO: the round trip and 200 ms at the
+ * least (Linux).
+ */
+export function mendingTime(roundTrip: Micros | undefined): Micros {
+  return Math.min(Math.max(2 * (roundTrip ?? 0), REORDERING), 1_000_000);
+}
+
+/** The least RTO of a stack that counts its packets, Linux: 200 ms; a timer's tick may be missing from it. Each further one doubles. */
+export const RESENT: Micros = 190_000;
+
+/** Steps by one that show a counter: by chance one number in 65,536 is the next, so what they show is whose counter it is. */
+export const COUNTING = 4;
+
+/**
+ * Stacks that count each connection's packets by themselves start at a TTL of 64. Others start higher (Windows: 128,
+ * network gear: 255), and one counter of Windows counts what all of the machine sends.
+ */
+export const TTL_OF_COUNTERS = 64;
+
+/** What happens by chance more often than this is not told: so many lost in a row, on a road that loses so much. */
+export const CHANCE = 0.01;
+
 /** How long a hole may wait for its octets before the verdict is spoken without them: several RTOs. */
 export const HOLE_PATIENCE: Micros = 2_000_000;
 

@@ -1,0 +1,71 @@
+// Renumbered: SACK blocks that lie outside of all that was sent, so somebody translates sequence numbers and forgot them.
+
+import type { Direction, VerdictEvent } from '../events';
+import type { Segment } from '../tcp/segment';
+import { evidenceOf, type Sight } from '../tcp/view';
+import type { Judge } from './judge';
+
+/**
+ * A firewall that gives each leg numbers of its own (Cisco "randomises" them) changes SEQ and ACK, and on some of them
+ * not the blocks of RFC 2018. Whoever sent the octets cannot use such an ACK, and recovers from loss the slow way.
+ */
+export function createRenumberedJudge(): Judge {
+  let said = false;
+  return {
+    see(sight) {
+      const { segment, from } = sight;
+      if (said || !segment || !from || segment.options.sack.length === 0) return NOTHING;
+      const strange = strangeBlock(sight, from, segment);
+      if (!strange) return NOTHING;
+      said = true;
+      return [tell(sight, from, segment, strange)];
+    },
+  };
+}
+
+type Block = readonly [start: number, end: number];
+
+/**
+ * A block that no numbering explains. RFC 2018 §3: it tells of octets that came, and its sender takes none beyond its
+ * window; RFC 2883 §4: a first block below the ACK tells of octets that came twice. Both lie behind the SYN.
+ */
+function strangeBlock({ connection }: Sight, from: Direction, segment: Segment): Block | undefined {
+  const sender = connection[OTHER[from]];
+  const { syn } = connection[from];
+  // Without both SYNs neither the beginning nor the window is known.
+  if (!sender.syn || !syn || segment.checksum === 'bad') return undefined;
+  const { stream } = sender;
+  const furthest = Math.max(stream.sent, stream.offsetOf(segment.ack) ?? 0) + window(syn);
+  const blocks = segment.options.sack.map(([left, right]): Block => [
+    stream.offsetOf(left) ?? 0,
+    stream.offsetOf(right) ?? 0,
+  ]);
+  return blocks.find(([start, end]) => start < 0 || end > furthest);
+}
+
+/** The largest that it can offer (RFC 7323 §2.3). */
+function window({ options }: Segment): number {
+  return 0xffff * 2 ** (options.windowScale ?? 0);
+}
+
+function tell({ connection, at }: Sight, from: Direction, segment: Segment, [start, end]: Block): VerdictEvent {
+  const other = OTHER[from];
+  const { sent } = connection[other].stream;
+  const where = start < 0 ? `${-start} octets before the first` : `${end - sent} octets behind the last`;
+  return {
+    kind: 'verdict',
+    at,
+    verdict: 'path-terminated',
+    certainty: 'proved',
+    proof: 'header',
+    summary:
+      `Somebody on the path rewrites the ${other}'s sequence numbers and leaves SACK blocks as they were: one of the ` +
+      `${from}'s lies ${where} that the ${other} has sent, and no TCP can use that.`,
+    evidence: [
+      evidenceOf(connection, from, segment, `SACK block of ${end - start} octets, ${where} that was sent`),
+    ],
+  };
+}
+
+const OTHER = { client: 'server', server: 'client' } as const;
+const NOTHING: readonly VerdictEvent[] = [];

@@ -1,0 +1,168 @@
+// Resent: a command that came as a retransmission, its first copies lost before this point: the packet counter shows it.
+//
+// Such a copy has the very number that was expected and a fresh timestamp, so inside it looks like a client that took its
+// time. Three things together tell it from one: the client's stack counts its packets, and numbers are missing right
+// before the command; they are more than the bare ACKs that it may have sent there; and by its own clock it waited as
+// long as TCP waits before it sends again. That is suspected and never proved: a number says that a packet was sent, not
+// what was in it.
+//
+// Every road loses a packet now and then, and that is nobody's fault. So
+// - bulk is never spoken of: TCP repairs it within a round trip or two, and what a message loses is weather;
+// - of a command, one lost copy is told only where the connection lost nothing else: with other losses around it, it is
+//   as likely weather. This is known at the end, so it is told at the end, and the sentence says that once may be chance;
+// - several in a row are told though the road is rough, where chance does not do that: see `CHANCE`;
+// - where the octets' own numbers prove a loss (`dropped`), nothing is left to suspect.
+
+import type { CommandEvent, Evidence, Micros, VerdictEvent } from '../events';
+import { createPacketCounter, type PacketCounter, type Step } from '../tcp/counter';
+import type { Segment } from '../tcp/segment';
+import { distance } from '../tcp/seq';
+import { type ConnectionView, evidenceOf, type Sight } from '../tcp/view';
+import type { Judge } from './judge';
+import { CHANCE, COUNTING, HOLE_PATIENCE, mendingTime, RESENT, TTL_OF_COUNTERS } from './thresholds';
+
+/** Watches the client's commands. */
+export function createResentJudge(): Judge {
+  const state: State = { packets: createPacketCounter(), suspects: [], silent: false };
+  return {
+    see(sight) {
+      if (state.silent) return NOTHING;
+      if (sight.segment) follow(state, sight, sight.segment);
+      if (isProvable(sight)) state.silent = true;
+      return state.suspects.length > 0 && !state.silent ? decide(state, sight) : NOTHING;
+    },
+    deadline() {
+      const waiting = state.suspects.find((each) => !each.told && lostOf(each.step) > 1);
+      return waiting && waiting.step.segment.at + HOLE_PATIENCE;
+    },
+  };
+}
+
+interface State {
+  readonly packets: PacketCounter;
+  /** Commands before which numbers are missing. */
+  readonly suspects: Suspect[];
+  /** The counter is none, the capture missed octets, or another judge has proof. */
+  silent: boolean;
+}
+
+interface Suspect {
+  readonly step: Step;
+  readonly verb: string;
+  /** The client's first octets. */
+  readonly first: boolean;
+  /** What the counter had shown by then. */
+  readonly exact: number;
+  told: boolean;
+}
+
+function follow({ packets, suspects }: State, sight: Sight, segment: Segment): void {
+  const { from, news, connection } = sight;
+  if (from === 'server') return packets.heard(segment, news);
+  packets.count(segment, connection.rtt);
+  const { step, exact } = packets;
+  if (!step || suspects.length >= SUSPECTS || news[0]?.kind !== 'octets') return;
+  const start = connection.client.stream.offsetOf(segment.seq);
+  const command = sight.smtp.find(isCommand);
+  // Of a command in several segments the first is what was waited for.
+  if (!command || command.span.start !== start) return;
+  suspects.push({ step, verb: command.verb, first: start === 0, exact, told: false });
+}
+
+/** The octets' own numbers show a hole that lasted, or one that was the capture's: then counters are not asked. */
+function isProvable({ kind, at, from, news, smtp, connection }: Sight): boolean {
+  const { stream } = connection.client;
+  const patience = kind === 'end' ? 0 : mendingTime(connection.rtt);
+  if (stream.missingSince !== undefined && at - stream.missingSince >= patience) return true;
+  if (from !== 'client') return smtp.some((event) => event.kind === 'gap' && event.from === 'client');
+  return news.some((each) => each.kind === 'filled' && each.waited >= patience);
+}
+
+function decide({ packets, suspects }: State, { kind, at, connection }: Sight): VerdictEvent[] {
+  if (packets.odd) return [];
+  const verdicts: VerdictEvent[] = [];
+  for (const suspect of suspects) {
+    const lost = lostOf(suspect.step);
+    const ripe = kind === 'end' || (lost > 1 && at - suspect.step.segment.at >= HOLE_PATIENCE);
+    if (suspect.told || !ripe || !isCounter(packets, suspect)) continue;
+    const waited = waitedOf(suspect.step, connection);
+    if (lost < 1 || waited === undefined || waited < RESENT * 2 ** (lost - 1)) continue;
+    if (isWeather(lost, packets, suspects, connection)) continue;
+    suspect.told = true;
+    verdicts.push(tell(suspect, lost, waited, connection));
+  }
+  return verdicts;
+}
+
+/** The bare ACKs that may be among them do not count. */
+function lostOf({ missing, acks }: Step): number {
+  return Math.max(0, missing.size - acks);
+}
+
+/** Steps of one before and after it, and a stack that counts so. */
+function isCounter({ exact }: PacketCounter, { step: { segment }, exact: before }: Suspect): boolean {
+  return exact >= COUNTING && exact > before && segment.ttl <= TTL_OF_COUNTERS;
+}
+
+/** How long the client waited before it sent this copy, by its own clock. */
+function waitedOf({ before, segment }: Step, { client: { clock } }: ConnectionView): Micros | undefined {
+  const [then] = before.options.timestamps ?? [];
+  const [now] = segment.options.timestamps ?? [];
+  if (then === undefined || now === undefined || clock.rate === undefined) return undefined;
+  const ticks = distance(then, now);
+  // It may have waited a tick more than the stamps say.
+  return ticks < 0 ? undefined : ((ticks + 1) / clock.rate) * 1e6;
+}
+
+/** On a road that loses the share p of its packets, n in a row are lost by chance with p to the n. */
+function isWeather(
+  lost: number,
+  packets: PacketCounter,
+  suspects: readonly Suspect[],
+  { client, server }: ConnectionView,
+): boolean {
+  const here = suspects.reduce((sum, { step }) => sum + lostOf(step), 0);
+  const elsewhere = packets.gone - here + client.retransmits + server.retransmits;
+  if (elsewhere <= 0) return false;
+  const share = (elsewhere + 1) / (client.segments + elsewhere);
+  return share ** lost >= CHANCE;
+}
+
+function tell(suspect: Suspect, lost: number, waited: Micros, connection: ConnectionView): VerdictEvent {
+  const { step, first, verb } = suspect;
+  const { before, segment } = step;
+  const subject = first ? `The first command (${verb})` : `The command ${verb}`;
+  const copies = lost === 1 ? 'one copy' : `${lost} copies`;
+  const milliseconds = Math.round(waited / 1000);
+  const evidence: Evidence[] = [
+    evidenceOf(connection, 'client', before, `IP identification ${before.ipId}: the segment before`),
+    evidenceOf(
+      connection,
+      'client',
+      segment,
+      `IP identification ${segment.ipId}: ${step.missing.size} left out, ${milliseconds} ms later on the client's clock`,
+    ),
+  ];
+  return {
+    kind: 'verdict',
+    at: segment.at,
+    verdict: first ? 'ehlo-dropped' : 'segment-dropped',
+    certainty: 'suspected',
+    proof: 'header',
+    missingBytes: segment.length,
+    held: waited,
+    summary:
+      `${subject} came as a retransmission, ${copies} of it lost before this point: the client's packet counter (IP ` +
+      `identification) left out ${step.missing.size} before it, and up to ${milliseconds} ms went by, as TCP waits ` +
+      `before it sends again${lost === 1 ? '; once may be chance' : ''}.`,
+    evidence,
+  };
+}
+
+function isCommand(event: Sight['smtp'][number]): event is CommandEvent {
+  return event.kind === 'command';
+}
+
+/** Commands of a connection that are suspected at a time. */
+const SUSPECTS = 16;
+const NOTHING: VerdictEvent[] = [];
