@@ -16,7 +16,8 @@ export type Repair = 'learn' | 'now' | 'never';
 
 export interface ListenerConfig {
   readonly listen: Address;
-  readonly upstream: Address;
+  /** Absent: the listener is transparent, and a connection goes to the server that its client meant. */
+  readonly upstream: Address | undefined;
   readonly repair: Repair;
   /** Clients send a PROXY header: believed from `trustedProxies`, refused from everyone else. */
   readonly proxyIn: boolean;
@@ -71,6 +72,8 @@ export interface Config {
     /** `Infinity` where there is no limit (0 in the configuration). */
     readonly maxConnectionsPerClient: number;
     readonly drainMs: number;
+    /** SO_MARK of transparent sockets; 0: none. */
+    readonly mark: number;
     readonly timeoutsMs: TimeoutsMs;
   };
 }
@@ -180,6 +183,7 @@ function toConfig(get: (key: string) => unknown): Config {
       maxConnections: number('relay.maxConnections'),
       maxConnectionsPerClient: number('relay.maxConnectionsPerClient') || Number.POSITIVE_INFINITY,
       drainMs: number('relay.drain'),
+      mark: number('relay.mark'),
       timeoutsMs: {
         connect: timeout('connect'),
         proxyHeader: timeout('proxyHeader'),
@@ -199,14 +203,16 @@ function toConfig(get: (key: string) => unknown): Config {
 
 interface RawListener {
   readonly listen: string;
-  readonly upstream: string;
+  readonly upstream?: string;
+  readonly transparent?: boolean;
   readonly proxyProtocol?: string;
   readonly repair?: Repair;
 }
 
 /** Of a listener that was judged before. */
 function toListener(raw: RawListener, repair: Repair): ListenerConfig {
-  const [listen, upstream] = [parseAddress(raw.listen), parseAddress(raw.upstream)];
+  const listen = parseAddress(raw.listen);
+  const upstream = raw.transparent === true ? undefined : parseAddress(raw.upstream ?? '');
   if (isFault(listen) || isFault(upstream)) throw new Error('a listener was believed before it was judged');
   const words = (raw.proxyProtocol ?? '').split(',').map((word) => word.trim());
   const out = words.includes('out-v2') ? 'v2' : words.includes('out-v1') ? 'v1' : undefined;

@@ -156,6 +156,16 @@ const CATALOGUE = {
     mend: "see the server's own log for the reason",
   },
   'connect-failed': { exit: 1, what: 'cannot connect', mend: 'the system refused it' },
+  'upstream-is-relay': {
+    exit: 2,
+    what: 'upstream is the relay itself',
+    mend: "it would call itself: give the mail server's own address, and the relay another port",
+  },
+  'transparent-forbidden': {
+    exit: 1,
+    what: 'no permission for transparent sockets',
+    mend: 'run it as root, or allow it: setcap cap_net_admin,cap_net_bind_service=+ep "$(readlink -f "$(which node)")"',
+  },
   'log-unwritable': {
     exit: 1,
     what: 'cannot write log',

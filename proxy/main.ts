@@ -17,6 +17,9 @@ Examples:
       the server is known to be broken: do not wait (never in front of postscreen)
   ehlowire relay --listen :25 --upstream 10.0.0.5:25 --proxy-protocol out-v2
       tell the server who the client is (postfix: smtpd_upstream_proxy_protocol=haproxy)
+  ehlowire relay --listen :8025 --transparent
+      on the router between clients and servers: take what its rules divert to port 8025; server and client see
+      one another's addresses and not the relay's (README, "On the router"); needs root or cap_net_admin
 
 Signals: TERM or INT lets the open connections end, a second one ends them; HUP reopens the log.
 A port below 1024 needs root, or: setcap cap_net_bind_service=+ep "$(readlink -f "$(which node)")"
@@ -106,6 +109,7 @@ function relayCommand(settle: (outcome: Outcome) => void): Command {
       collect,
     )
     .option('--upstream <host:port>', 'the mail server; one for each --listen', collect)
+    .option('--transparent', 'instead of --upstream: relay what the kernel diverts, both addresses kept')
     .option('--repair <when>', 'complete an unfinished greeting: learn, now or never (default: learn)')
     .option('--proxy-protocol <how>', 'PROXY headers: in, out-v1 or out-v2; repeatable', collect)
     .option('--log <file>', 'write the event log there instead of to standard output')

@@ -4,6 +4,7 @@ import { isWithin, parseNetwork, type Network } from '../address';
 import type { Certainty } from '../../inspect/events';
 import type { CommonFlags } from '../commands/flags';
 import { createFault, type Fault } from '../fault';
+import { SMTP_PORTS } from '../ports';
 
 export interface AnalyzeFlags extends CommonFlags {
   readonly live?: string;
@@ -87,7 +88,7 @@ export function readRequest(files: readonly string[], flags: AnalyzeFlags): Requ
     live,
     probe,
     points,
-    ports: ports ?? PORTS,
+    ports: ports ?? SMTP_PORTS,
     ladder: (ladder as LadderChoice | undefined) ?? 'some',
     wants: only.length === 0 ? () => true : (client) => isWithin(client, only),
     evidence: flags.evidence,
@@ -96,6 +97,4 @@ export function readRequest(files: readonly string[], flags: AnalyzeFlags): Requ
   };
 }
 
-/** SMTP, submission, submission over TLS, and what many choose beside them. */
-export const PORTS: readonly number[] = [25, 587, 465, 2525];
 const LADDERS: readonly string[] = ['all', 'flagged', 'none'];

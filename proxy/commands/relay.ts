@@ -14,6 +14,7 @@ import type { Outcome } from './outcome';
 export interface RelayFlags extends CommonFlags {
   readonly listen?: readonly string[];
   readonly upstream?: readonly string[];
+  readonly transparent?: boolean;
   readonly repair?: string;
   readonly proxyProtocol?: readonly string[];
 }
@@ -25,7 +26,8 @@ export async function runRelay(flags: RelayFlags): Promise<Outcome> {
   const config = loadConfig(toOverrides(flags, ownFlags(flags)));
   if (!('relay' in config)) return config;
   if (config.relay.listeners.length === 0) {
-    const mend = 'give --listen ADDR:PORT and --upstream HOST:PORT, or relay.listeners in a --config file';
+    const mend =
+      'give --listen ADDR:PORT and --upstream HOST:PORT (or --transparent), or relay.listeners in a --config file';
     return createFault('bad-flag', 'nothing to relay', { mend });
   }
   // Mail goes on without a log: whoever read it is gone, and no client should suffer for that.
@@ -97,9 +99,10 @@ function complain(fault: Fault): void {
 }
 
 /** What is wrong with the flags before they become configuration, in the words of the command line. */
-function pairFaults({ listen = [], upstream = [], proxyProtocol = [] }: RelayFlags): Fault[] {
-  const faults: Fault[] = [];
-  if (listen.length !== upstream.length) {
+function pairFaults(flags: RelayFlags): Fault[] {
+  const { listen = [], upstream = [], proxyProtocol = [], transparent = false } = flags;
+  const faults: Fault[] = transparent ? transparentFaults(flags) : [];
+  if (!transparent && listen.length !== upstream.length) {
     const on = `${listen.length} --listen and ${upstream.length} --upstream`;
     faults.push(createFault('bad-flag', on, { mend: 'they go in pairs: one --upstream for each --listen' }));
   }
@@ -120,9 +123,37 @@ function pairFaults({ listen = [], upstream = [], proxyProtocol = [] }: RelayFla
   return faults;
 }
 
-function ownFlags({ listen = [], upstream = [], repair, proxyProtocol }: RelayFlags) {
+function transparentFaults({ listen = [], upstream = [], proxyProtocol = [] }: RelayFlags): Fault[] {
+  const faults: Fault[] = [];
+  const refuse = (on: string, mend: string): void => void faults.push(createFault('bad-flag', on, { mend }));
+  if (listen.length === 0) {
+    refuse(
+      '--transparent',
+      'it goes with --listen; in a --config file write "transparent": true to the listener',
+    );
+  }
+  if (upstream.length > 0) {
+    refuse(
+      '--transparent and --upstream',
+      'a connection goes to the server that its client meant: give one of them',
+    );
+  }
+  if (proxyProtocol.length > 0) {
+    refuse(
+      '--transparent and --proxy-protocol',
+      "the server sees the client's own address: give one of them",
+    );
+  }
+  return faults;
+}
+
+function ownFlags({ listen = [], upstream = [], transparent, repair, proxyProtocol }: RelayFlags) {
   const protocol = proxyProtocol === undefined ? {} : { proxyProtocol: proxyProtocol.join(',') };
-  const listeners = listen.map((text, index) => ({ listen: text, upstream: upstream[index], ...protocol }));
+  const listeners = listen.map((text, index) => ({
+    listen: text,
+    ...(transparent === true ? { transparent } : { upstream: upstream[index] }),
+    ...protocol,
+  }));
   return [
     ...(listeners.length === 0 ? [] : [{ flag: '--listen', key: 'relay.listeners', value: listeners }]),
     ...(repair === undefined ? [] : [{ flag: '--repair', key: 'greeting.repair', value: repair }]),

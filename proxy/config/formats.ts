@@ -21,7 +21,7 @@ export interface Problem {
 }
 
 export type FormatName =
-  'duration' | 'count' | 'limit' | 'host' | 'file' | 'interface' | 'networks' | 'listeners';
+  'duration' | 'count' | 'limit' | 'mark' | 'host' | 'file' | 'interface' | 'networks' | 'listeners';
 
 /** `proxyProtocol` as it is written; the command line takes the same words. */
 export const PROXY_PROTOCOLS = ['in', 'out-v1', 'out-v2'] as const;
@@ -46,6 +46,11 @@ export const FORMATS: Readonly<Record<FormatName, Format>> = {
     takes: 'a whole number, 0 for no limit',
     read: readNumber,
     problem: (value) => check(isInteger(value, 0, 1_000_000)),
+  },
+  mark: {
+    takes: 'a number from 0 to 0xffffffff, 0 for none',
+    read: (text) => (/^(?:\d+|0x[0-9a-f]+)$/i.test(text.trim()) ? Number(text) : text),
+    problem: (value) => check(isInteger(value, 0, 0xffff_ffff)),
   },
   host: {
     takes: 'a host name',
@@ -130,11 +135,11 @@ function listenersProblem(value: unknown): string | Problem | undefined {
   return undefined;
 }
 
-const LISTENER_KEYS = ['listen', 'upstream', 'proxyProtocol', 'repair'];
+const LISTENER_KEYS = ['listen', 'upstream', 'transparent', 'proxyProtocol', 'repair'];
 
 function listenerProblem(item: unknown): Problem | undefined {
   if (typeof item !== 'object' || item === null || Array.isArray(item)) {
-    return { at: '', value: item, must: 'an object with "listen" and "upstream"' };
+    return { at: '', value: item, must: 'an object with "listen", and "upstream" or "transparent"' };
   }
   const entry = item as Record<string, unknown>;
   const unknown = Object.keys(entry).find((name) => !LISTENER_KEYS.includes(name));
@@ -143,7 +148,8 @@ function listenerProblem(item: unknown): Problem | undefined {
   }
   return (
     addressProblem(entry, 'listen') ??
-    addressProblem(entry, 'upstream') ??
+    (entry['transparent'] === true ? transparentProblem(entry) : addressProblem(entry, 'upstream')) ??
+    flagProblem(entry['transparent']) ??
     proxyProblem(entry['proxyProtocol']) ??
     repairProblem(entry['repair'])
   );
@@ -159,6 +165,24 @@ function addressProblem(entry: Record<string, unknown>, name: 'listen' | 'upstre
     return { at, value, must: 'HOST:PORT, both of them: where the mail server is' };
   }
   return undefined;
+}
+
+/** What a transparent listener has no use for; silently ignored it would surprise. */
+function transparentProblem({ upstream, proxyProtocol }: Record<string, unknown>): Problem | undefined {
+  if (upstream !== undefined) {
+    const must = 'absent: a transparent connection goes to the server that its client meant';
+    return { at: '.upstream', value: upstream, must };
+  }
+  if (proxyProtocol !== undefined) {
+    const must = "absent: behind a transparent listener the server sees the client's own address";
+    return { at: '.proxyProtocol', value: proxyProtocol, must };
+  }
+  return undefined;
+}
+
+function flagProblem(value: unknown): Problem | undefined {
+  if (value === undefined || typeof value === 'boolean') return undefined;
+  return { at: '.transparent', value, must: 'true or false' };
 }
 
 function proxyProblem(value: unknown): Problem | undefined {

@@ -79,7 +79,9 @@ export const SETTINGS: readonly Setting[] = [
     key: 'evidence.interface',
     format: 'interface',
     default: 'any',
-    doc: 'The interface to watch. On a machine that bridges, name the one that clients come in by: `any` sees a frame twice there.',
+    doc:
+      'The interface to watch. On a machine that bridges, name the one that clients come in by: `any` sees a ' +
+      'frame twice there. Transparent connections are watched only on a named one, which no server is behind.',
   },
   {
     key: 'evidence.probe',
@@ -101,7 +103,10 @@ export const SETTINGS: readonly Setting[] = [
     doc:
       'What to relay: a list of `{"listen": ADDR:PORT, "upstream": HOST:PORT}`, each with an optional ' +
       '`"proxyProtocol"` (`in`, `out-v1`, `out-v2`, or `in` and one of the others with a comma) and an optional ' +
-      '`"repair"` of its own. Flags `--listen` and `--upstream`, in pairs, replace the list.',
+      '`"repair"` of its own. With `"transparent": true` in place of the upstream it takes connections that the ' +
+      'kernel diverts to it, whatever server they are addressed to, and calls that server with the ' +
+      "client's own address. Flags `--listen` and `--upstream` in pairs, or `--listen` and `--transparent`, " +
+      'replace the list.',
   },
   {
     key: 'relay.trustedProxies',
@@ -132,6 +137,15 @@ export const SETTINGS: readonly Setting[] = [
     default: MINUTE,
     shown: '"1min"',
     doc: 'After SIGTERM, how long the connections that are open may still take. A second SIGTERM ends them at once.',
+  },
+  {
+    key: 'relay.mark',
+    format: 'mark',
+    default: 0,
+    shown: '0, none',
+    doc:
+      'Firewall mark (SO_MARK) of all packets that transparent listeners and their connections send, so that ' +
+      'rules can tell them from those to be diverted. A text may be hexadecimal.',
   },
   ...timeouts(),
 ];

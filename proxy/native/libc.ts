@@ -1,7 +1,10 @@
-// libc, as far as Node does not offer it: socket options. Declarations and typed results, no pointer leaves here.
+// libc, as far as Node does not offer it: socket options, transparent sockets. No pointer leaves here.
 
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
+import { endianness } from 'node:os';
+import { getSystemErrorName } from 'node:util';
+import ipaddr from 'ipaddr.js';
 import type * as Koffi from 'koffi';
 
 /** How a kernel probes an idle peer for us (tcp(7)); seconds. */
@@ -14,6 +17,28 @@ export interface KeepAlive {
   readonly count: number;
 }
 
+/** An IP address without brackets or zone, and a port; 0 lets the system choose. */
+export interface SocketAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** What the system refused. `code` is the errno's name, or `no-koffi` where there is no way to ask. */
+export interface Refusal {
+  readonly kind: 'refusal';
+  readonly call: 'koffi' | 'socket' | 'setsockopt' | 'bind' | 'connect';
+  readonly code: string;
+}
+
+/** A transparent connection that is on its way. The descriptor is the caller's to close. */
+export interface Dial {
+  readonly fd: number;
+  /** Where it comes from, as the system bound it. */
+  readonly port: number;
+  /** Calls back once, with the errno's name where the connection failed. The answer ends the waiting. */
+  whenSettled(callback: (code: string | undefined) => void): () => void;
+}
+
 /**
  * Sets a socket's keep-alive in full. Node cannot: libuv (1.46) goes with any idle time to one probe a second
  * and ten in all, so that ten seconds of outage would end a connection. False where koffi is missing or the
@@ -21,28 +46,173 @@ export interface KeepAlive {
  */
 export function setKeepAlive(socket: Socket, { idle, interval, count }: KeepAlive): boolean {
   const fd = descriptorOf(socket);
-  const set = setsockopt();
-  if (fd === undefined || set === undefined) return false;
-  const options: readonly (readonly [level: number, name: number, value: number])[] = [
+  const c = libc();
+  if (fd === undefined || c === undefined) return false;
+  const options: readonly Option[] = [
     [IPPROTO_TCP, TCP_KEEPIDLE, idle],
     [IPPROTO_TCP, TCP_KEEPINTVL, interval],
     [IPPROTO_TCP, TCP_KEEPCNT, count],
     [SOL_SOCKET, SO_KEEPALIVE, 1],
   ];
-  return options.every(([level, name, value]) => set(fd, level, name, [value], 4) === 0);
+  return options.every((option) => setOption(c, fd, option) === 0);
 }
 
-type SetSockOpt = (fd: number, level: number, name: number, value: number[], length: number) => number;
+/**
+ * A bound socket, not yet listening, that takes connections to any address which the kernel hands to it (ip(7),
+ * IP_TRANSPARENT). Its answers carry `mark`, and so do the sockets that it accepts; 0 is none.
+ */
+export function bindTransparent(
+  local: SocketAddress,
+  { ipv6Only, mark }: { readonly ipv6Only: boolean; readonly mark: number },
+): number | Refusal {
+  return withSocket(local.address, (c, fd) => {
+    const six: readonly Option[] = isIPv6(local.address)
+      ? [[IPPROTO_IPV6, IPV6_V6ONLY, ipv6Only ? 1 : 0]]
+      : [];
+    const refused = setAll(c, fd, [...six, ...transparentOptions(mark)]);
+    return refused ?? bind(c, fd, local) ?? fd;
+  });
+}
 
-let loaded: SetSockOpt | undefined | null = null;
+/** Starts a connection that comes from somebody else's address. Port 0 of `from` is one that is free. */
+export function dialTransparent(from: SocketAddress, to: SocketAddress, mark: number): Dial | Refusal {
+  return withSocket(from.address, (c, fd) => {
+    // Only with the whole connection known is a port taken: each server may see the same one.
+    const late: readonly Option[] = from.port === 0 ? [[IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1]] : [];
+    const refused = setAll(c, fd, [...transparentOptions(mark), ...late]) ?? bind(c, fd, from);
+    if (refused !== undefined) return refused;
+    const address = socketAddress(to);
+    if (c.connect(fd, address, address.length) !== 0 && c.koffi.errno() !== EINPROGRESS) {
+      return refusal(c, 'connect');
+    }
+    return { fd, port: localPort(c, fd), whenSettled: (callback) => whenSettled(c, fd, callback) };
+  });
+}
 
-function setsockopt(): SetSockOpt | undefined {
+/** For a descriptor that no socket of Node's has taken over. */
+export function closeDescriptor(fd: number): void {
+  libc()?.close(fd);
+}
+
+function whenSettled(c: Libc, fd: number, callback: (code: string | undefined) => void): () => void {
+  let settled = false;
+  const stop = (): void => {
+    if (settled) return;
+    settled = true;
+    poll.close();
+  };
+  const poll = c.koffi.node.poll(fd, { writable: true }, () => {
+    stop();
+    const [value, length] = [[0], [INT]];
+    c.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, length);
+    callback(value[0] === 0 ? undefined : getSystemErrorName(-(value[0] ?? 0)));
+  });
+  return stop;
+}
+
+/** A non-blocking TCP socket for what `make` does with it; closed again where that is refused. */
+function withSocket<T>(address: string, make: (c: Libc, fd: number) => T | Refusal): T | Refusal {
+  const c = libc();
+  if (c === undefined) return { kind: 'refusal', call: 'koffi', code: 'no-koffi' };
+  const family = isIPv6(address) ? AF_INET6 : AF_INET;
+  const fd = c.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return refusal(c, 'socket');
+  const made = make(c, fd);
+  if (isRefusal(made)) c.close(fd);
+  return made;
+}
+
+export function isRefusal(value: unknown): value is Refusal {
+  return typeof value === 'object' && value !== null && (value as { kind?: unknown }).kind === 'refusal';
+}
+
+function transparentOptions(mark: number): readonly Option[] {
+  const options: Option[] = [
+    [SOL_SOCKET, SO_REUSEADDR, 1],
+    // One flag for both families, whatever the socket's own is.
+    [IPPROTO_IP, IP_TRANSPARENT, 1],
+  ];
+  if (mark !== 0) options.push([SOL_SOCKET, SO_MARK, mark | 0]);
+  return options;
+}
+
+function setAll(c: Libc, fd: number, options: readonly Option[]): Refusal | undefined {
+  return options.every((option) => setOption(c, fd, option) === 0) ? undefined : refusal(c, 'setsockopt');
+}
+
+function bind(c: Libc, fd: number, local: SocketAddress): Refusal | undefined {
+  const address = socketAddress(local);
+  return c.bind(fd, address, address.length) === 0 ? undefined : refusal(c, 'bind');
+}
+
+/** The port stands at the same place in both families' addresses. */
+function localPort(c: Libc, fd: number): number {
+  const address = new Uint8Array(SOCKADDR_IN6);
+  c.getsockname(fd, address, [address.length]);
+  return new DataView(address.buffer).getUint16(2);
+}
+
+/** `struct sockaddr_in` or `sockaddr_in6`: the family in the machine's order, the rest in the network's. */
+function socketAddress({ address, port }: SocketAddress): Uint8Array {
+  const octets = ipaddr.parse(address).toByteArray();
+  const six = octets.length === 16;
+  const bytes = new Uint8Array(six ? SOCKADDR_IN6 : SOCKADDR_IN);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, six ? AF_INET6 : AF_INET, endianness() === 'LE');
+  view.setUint16(2, port);
+  bytes.set(octets, six ? 8 : 4);
+  return bytes;
+}
+
+function isIPv6(address: string): boolean {
+  return address.includes(':');
+}
+
+function refusal(c: Libc, call: Refusal['call']): Refusal {
+  return { kind: 'refusal', call, code: errnoName(c) };
+}
+
+function errnoName(c: Libc): string {
+  return getSystemErrorName(-c.koffi.errno());
+}
+
+type Option = readonly [level: number, name: number, value: number];
+
+function setOption(c: Libc, fd: number, [level, name, value]: Option): number {
+  return c.setsockopt(fd, level, name, [value], INT);
+}
+
+interface Libc {
+  readonly koffi: typeof Koffi;
+  socket(family: number, type: number, protocol: number): number;
+  setsockopt(fd: number, level: number, name: number, value: number[], length: number): number;
+  getsockopt(fd: number, level: number, name: number, value: number[], length: number[]): number;
+  bind(fd: number, address: Uint8Array, length: number): number;
+  connect(fd: number, address: Uint8Array, length: number): number;
+  getsockname(fd: number, address: Uint8Array, length: number[]): number;
+  close(fd: number): number;
+}
+
+let loaded: Libc | undefined | null = null;
+
+/** Undefined where koffi is missing: it is optional, and a machine without it relays on. */
+function libc(): Libc | undefined {
   if (loaded !== null) return loaded;
   try {
-    // Optional: a machine without it relays on.
     const koffi = createRequire(__filename)('koffi') as typeof Koffi;
-    const libc = koffi.load('libc.so.6');
-    loaded = libc.func('int setsockopt(int fd, int level, int name, const int *value, uint32_t length)');
+    const so = koffi.load('libc.so.6');
+    loaded = {
+      koffi,
+      socket: so.func('int socket(int family, int type, int protocol)'),
+      setsockopt: so.func('int setsockopt(int fd, int level, int name, const int *value, uint32_t length)'),
+      getsockopt: so.func(
+        'int getsockopt(int fd, int level, int name, _Out_ int *value, _Inout_ uint32_t *length)',
+      ),
+      bind: so.func('int bind(int fd, const uint8_t *address, uint32_t length)'),
+      connect: so.func('int connect(int fd, const uint8_t *address, uint32_t length)'),
+      getsockname: so.func('int getsockname(int fd, _Out_ uint8_t *address, _Inout_ uint32_t *length)'),
+      close: so.func('int close(int fd)'),
+    };
   } catch {
     loaded = undefined;
   }
@@ -55,9 +225,27 @@ function descriptorOf(socket: Socket): number | undefined {
   return handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : undefined;
 }
 
+const INT = 4;
+const SOCKADDR_IN = 16;
+const SOCKADDR_IN6 = 28;
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_STREAM = 1;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+/** Not among the errors that libuv has a name for. */
+const EINPROGRESS = 115;
 const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
+const SO_ERROR = 4;
 const SO_KEEPALIVE = 9;
+const SO_MARK = 36;
+const IPPROTO_IP = 0;
+const IP_TRANSPARENT = 19;
+const IP_BIND_ADDRESS_NO_PORT = 24;
 const IPPROTO_TCP = 6;
 const TCP_KEEPIDLE = 4;
 const TCP_KEEPINTVL = 5;
 const TCP_KEEPCNT = 6;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;

@@ -7,6 +7,7 @@ import { now } from '../clock';
 import type { Config, ListenerConfig } from '../config';
 import { isFault, type Fault } from '../fault';
 import { setKeepAlive } from '../native/libc';
+import { SUBMISSIONS } from '../ports';
 import type { Connection, Endpoint, Sink } from '../sinks/record';
 import type { Complaints } from './complaints';
 import { createDialogue, isRecorded, type Dialogue, type Outlet } from './dialogue';
@@ -15,15 +16,12 @@ import { localEndpoint, remoteEndpoint } from './endpoint';
 import { hostnameFor, type Memory } from './memory';
 import { formatProxyHeader } from './proxy-header';
 import { createPump, type Pump } from './pump';
-import { connectUpstream, type Upstream } from './upstream';
+import type { Ends, Target, Upstream } from './upstream';
 import type { Watch, Watched } from './watch';
 
 /** A client that was let in. Its addresses may come from a PROXY header. */
-export interface Caller {
+export interface Caller extends Ends {
   readonly socket: Socket;
-  readonly client: Endpoint;
-  /** Where it thinks it is connected to. */
-  readonly destination: Endpoint;
   /** A proxy speaks for itself, as in a health check. */
   readonly local: boolean;
   readonly opened: Micros;
@@ -51,30 +49,32 @@ export interface Call {
 export function startCall(caller: Caller, route: Route, onClosed: () => void): Call {
   const { socket } = caller;
   const session = route.nextSession();
+  const target = route.upstream.targetOf(caller);
+  const called: Called = { caller, target, session };
   let pump: Pump | undefined;
   let connecting = true;
 
   const giveUp = (close: Close, line: string): void => {
     connecting = false;
     socket.off('close', onGone);
-    recordFailure(caller, route, connectionOf(caller, session, route.upstream.endpoint), close);
+    recordFailure(called, route, close);
     if (socket.closed) return onClosed();
     socket.once('close', onClosed);
-    return dismiss(socket, isImplicitTls(route) ? '' : line);
+    return dismiss(socket, isImplicitTls(target, route) ? '' : line);
   };
   const onGone = (): void => {
     cancel();
     giveUp({ by: 'client', how: 'rst' }, '');
   };
-  const cancel = connectUpstream(route.listener.upstream, route.config.relay.timeoutsMs.connect, (result) => {
+  const cancel = route.upstream.connect(caller, route.config.relay.timeoutsMs.connect, (result) => {
     if (isFault(result)) {
       route.onUnreachable(result);
       const how = result.code === 'timed-out' ? 'timeout' : 'fin';
-      return giveUp({ by: 'shim', how }, `421 4.4.1 ${nameOf(route)} upstream ${result.what}\r\n`);
+      return giveUp({ by: 'shim', how }, `421 4.4.1 ${nameOf(target, route)} upstream ${result.what}\r\n`);
     }
     connecting = false;
     socket.off('close', onGone);
-    pump = join(caller, route, session, result, onClosed);
+    pump = join(called, route, result, onClosed);
   });
 
   ignoreErrors(socket);
@@ -84,36 +84,48 @@ export function startCall(caller: Caller, route: Route, onClosed: () => void): C
       if (pump !== undefined) return pump.end();
       if (!connecting) return void socket.destroy();
       cancel();
-      return giveUp({ by: 'shim', how: 'fin' }, `421 4.3.2 ${nameOf(route)} service shutting down\r\n`);
+      return giveUp(
+        { by: 'shim', how: 'fin' },
+        `421 4.3.2 ${nameOf(target, route)} service shutting down\r\n`,
+      );
     },
   };
 }
 
-/** The name that ehlowire gives to clients of this route. */
-export function nameOf({ config, listener, upstream }: Route): string {
-  return hostnameFor(config.greeting.hostname, listener.upstream, upstream.endpoint);
+/** What a call is about from its first moment on. */
+interface Called {
+  readonly caller: Caller;
+  readonly target: Target;
+  readonly session: string;
+}
+
+/** The name that ehlowire gives to clients of this server. */
+export function nameOf({ address, endpoint }: Target, { config }: Route): string {
+  return hostnameFor(config.greeting.hostname, address, endpoint);
 }
 
 /** RFC 8314 §3.3: on 465 the client speaks first, and in TLS; a line of ours would only be noise. */
-export function isImplicitTls({ listener }: Route): boolean {
-  return listener.upstream.port === SUBMISSIONS || listener.listen.port === SUBMISSIONS;
+export function isImplicitTls({ address }: Target, { listener }: Route): boolean {
+  const { listen, upstream } = listener;
+  return address.port === SUBMISSIONS || (upstream !== undefined && listen.port === SUBMISSIONS);
 }
 
-function join(caller: Caller, route: Route, session: string, upstream: Socket, onClosed: () => void): Pump {
+function join(called: Called, route: Route, upstream: Socket, onClosed: () => void): Pump {
   const connected = now();
-  const server = {
-    address: upstream.remoteAddress ?? route.upstream.endpoint.address,
-    port: route.listener.upstream.port,
-  };
-  const connection = connectionOf(caller, session, server);
+  const { caller, target } = called;
+  const { endpoint } = target;
+  const connection = connectionOf(called, {
+    ...endpoint,
+    address: upstream.remoteAddress ?? endpoint.address,
+  });
   const watched = observe(caller.socket, upstream, route, connection);
   const header = outgoingHeader(caller, route);
   if (header !== undefined) upstream.write(header);
   return createPump({
     client: caller.socket,
     upstream,
-    dialogue: (outlet) => openDialogue(caller, route, connection, connected, watched, outlet),
-    hostname: nameOf(route),
+    dialogue: (outlet) => openDialogue(called, route, connection, connected, watched, outlet),
+    hostname: nameOf(target, route),
     onClosed,
   });
 }
@@ -134,7 +146,8 @@ function observe(
   const [caller, called, own, server] = ends;
   if (!caller || !called || !own || !server) return undefined;
   const { probeAfterMs } = route.config.evidence;
-  const watched = route.watch.follow(connection, { caller, called }, { caller: own, called: server });
+  const back = route.listener.upstream === undefined ? undefined : { caller: own, called: server };
+  const watched = route.watch.follow(connection, { caller, called }, back);
   if (watched && probeAfterMs > 0) {
     const probing = { ...PROBING, idle: Math.max(1, Math.round(probeAfterMs / 1000)) };
     setKeepAlive(client, probing);
@@ -144,7 +157,7 @@ function observe(
 }
 
 function openDialogue(
-  { opened }: Caller,
+  { caller: { opened }, target }: Called,
   route: Route,
   connection: Connection,
   connected: Micros,
@@ -156,10 +169,10 @@ function openDialogue(
     connection,
     opened,
     connected,
-    implicitTls: isImplicitTls(route),
+    implicitTls: isImplicitTls(target, route),
     repair: listener.repair,
     patienceMs: config.greeting.patienceMs,
-    hostname: hostnameFor(config.greeting.hostname, listener.upstream, connection.server),
+    hostname: hostnameFor(config.greeting.hostname, target.address, connection.server),
     timeouts: config.relay.timeoutsMs,
     memory: memory.server(connection.server),
     watched,
@@ -178,18 +191,17 @@ function outgoingHeader({ client, destination, local }: Caller, route: Route): U
 }
 
 /** A connection without a server has a record too: how long it tried, and how it ended. */
-function recordFailure({ opened }: Caller, { sink }: Route, connection: Connection, close: Close): void {
+function recordFailure(called: Called, { sink }: Route, close: Close): void {
   const at = now();
-  for (const event of createSession({ started: opened, connected: at }).close(close, at)) {
+  const connection = connectionOf(called, called.target.endpoint);
+  for (const event of createSession({ started: called.caller.opened, connected: at }).close(close, at)) {
     if (isRecorded(event)) sink.write(connection, event);
   }
 }
 
-function connectionOf({ client }: Caller, session: string, server: Endpoint): Connection {
+function connectionOf({ caller: { client }, session }: Called, server: Endpoint): Connection {
   return { session, path: 'relay', client, server };
 }
 
 /** Seconds between probes, and so many unanswered ones that the relay's own timeouts come first. */
 const PROBING = { interval: 10, count: 120 } as const;
-/** RFC 8314 §3.3. */
-export const SUBMISSIONS = 465;

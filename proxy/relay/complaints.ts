@@ -20,7 +20,13 @@ export function createComplaints(sink: Sink): Complaints {
         last.silent += 1;
         return;
       }
+      // The last told is the last of the Map.
+      told.delete(key);
       told.set(key, { at, silent: 0 });
+      for (const oldest of told.keys()) {
+        if (told.size <= TOLD) break;
+        told.delete(oldest);
+      }
       const since = last === undefined || last.silent === 0 ? {} : { since_last: last.silent };
       sink.note('warn', what, { ...fields, ...since });
     },
@@ -28,3 +34,5 @@ export function createComplaints(sink: Sink): Complaints {
 }
 
 const QUIET: Micros = 10_000_000;
+/** Things that are complained of: transparent connections may go anywhere. */
+const TOLD = 1_024;

@@ -1,16 +1,18 @@
 // One listening socket: who is let in, who is told to come later, and the calls of those inside.
 
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import type { Micros } from '../../inspect/events';
 import { formatAddress, isWithin } from '../address';
 import { now } from '../clock';
-import { errno, listenFault, type Fault } from '../fault';
+import { errno, isFault, listenFault, type Fault } from '../fault';
 import type { Endpoint } from '../sinks/record';
 import { isImplicitTls, nameOf, startCall, type Caller, type Route } from './call';
 import { clientKey, type Cap } from './caps';
 import { localEndpoint, remoteEndpoint } from './endpoint';
 import { dismiss, ignoreErrors } from './farewell';
+import { isLocal } from './local';
 import { takeProxyHeader, type Intake } from './proxy-intake';
+import { openTransparentSocket } from './transparent';
 
 /** What the listeners of one relay share. */
 export interface Gate {
@@ -45,14 +47,24 @@ export async function openListener(
   options: { readonly ipv6Only: boolean },
 ): Promise<Listener | Fault> {
   const { listen } = route.listener;
-  const room: Room = { route, gate, inside: new Set(), refusing: 0, onEmpty: () => undefined };
+  const room: Room = {
+    route,
+    gate,
+
+    inside: new Set(),
+    refusing: 0,
+    onEmpty: () => undefined,
+  };
   const server = createServer(SOCKETS, (socket) => onConnection(room, socket));
-  const failure = await bound(server, {
-    ...(listen.host === '' ? {} : { host: listen.host }),
-    ...options,
-    port: listen.port,
-    backlog: BACKLOG,
-  });
+  const failure = await (isTransparent(route)
+    ? boundTransparently(server, route, options)
+    : bound(server, {
+        ...(listen.host === '' ? {} : { host: listen.host }),
+        ...options,
+        port: listen.port,
+        backlog: BACKLOG,
+      }));
+  if (isFault(failure)) return failure;
   const address = server.address();
   if (failure !== undefined || address === null || typeof address === 'string') {
     return listenFault(formatAddress(listen), failure);
@@ -95,14 +107,28 @@ function whenEnded(server: Server, room: Room): Promise<void> {
   });
 }
 
-function bound(server: Server, options: Parameters<Server['listen']>[0]): Promise<Error | undefined> {
+function bound(server: Server, options: ListenOptions & { fd?: number }): Promise<Error | undefined> {
   return new Promise((resolve) => {
     server.once('error', resolve);
-    server.listen(options, () => {
+    // With a descriptor the backlog is heard here only.
+    server.listen(options, options.backlog, () => {
       server.off('error', resolve);
       resolve(undefined);
     });
   });
+}
+
+async function boundTransparently(
+  server: Server,
+  { listener, config }: Route,
+  { ipv6Only }: { readonly ipv6Only: boolean },
+): Promise<Error | Fault | undefined> {
+  const fd = await openTransparentSocket(listener.listen, { ipv6Only, mark: config.relay.mark });
+  return isFault(fd) ? fd : bound(server, { fd, backlog: BACKLOG });
+}
+
+function isTransparent({ listener }: Route): boolean {
+  return listener.upstream === undefined;
 }
 
 function onConnection(room: Room, socket: Socket): void {
@@ -114,6 +140,7 @@ function onConnection(room: Room, socket: Socket): void {
   const destination = localEndpoint(socket);
   if (client === undefined || destination === undefined) return void socket.destroy();
   const caller: Caller = { socket, client, destination, local: false, opened };
+  if (isTransparent(route) && isAstray(route, caller)) return turnRound(room, caller);
   if (!gate.total.take(ALL)) {
     return refuse(room, caller, 'connections', '421 4.3.2', 'too many connections, try again later');
   }
@@ -163,11 +190,27 @@ function letIn(room: Room, caller: Caller, guest: Guest, leave: () => void): voi
   return undefined;
 }
 
+/**
+ * Meant for this machine itself, or a call of our own that was diverted again: to go on would be to call oneself.
+ * (A mail server on this machine cannot be called like that: its answers would never come by the relay.)
+ */
+function isAstray({ upstream }: Route, caller: Caller): boolean {
+  return isLocal(caller.destination.address) || upstream.isOurs(caller);
+}
+
+function turnRound(room: Room, caller: Caller): void {
+  const { address, port } = caller.destination;
+  const to = formatAddress({ host: address, port });
+  room.route.complaints.tell('not-diverted', to, { to, client: caller.client.address });
+  refuse(room, caller, 'not-diverted', '421 4.3.5', 'this is a transparent relay, not a mail server');
+}
+
 /** A 421 that arrives, as long as few are refused at a time; in a flood, one that may not. */
 function refuse(room: Room, caller: Caller, rule: string, code: string, text: string): void {
   const { socket } = caller;
   block(room, caller, rule, 'refuse', text);
-  const line = isImplicitTls(room.route) ? '' : `${code} ${nameOf(room.route)} ${text}\r\n`;
+  const target = room.route.upstream.targetOf(caller);
+  const line = isImplicitTls(target, room.route) ? '' : `${code} ${nameOf(target, room.route)} ${text}\r\n`;
   if (room.refusing >= REFUSING) {
     if (socket.writable) socket.write(line, 'latin1');
     socket.destroySoon();
@@ -189,7 +232,7 @@ function block(room: Room, caller: Caller, rule: string, action: string, detail:
   gate.counters.blocked += 1;
   const at: Micros = now();
   const { client } = caller;
-  const server = route.upstream.endpoint;
+  const server = route.upstream.targetOf(caller).endpoint;
   const connection = { session: route.nextSession(), path: 'relay', client, server } as const;
   route.sink.write(connection, { kind: 'blocked', at, rule, action, direction: 'client', detail });
 }

@@ -6,58 +6,86 @@ import type { GreetingKnowledge } from '../../inspect/smtp/greeter';
 import type { Address } from '../address';
 import { formatAddress } from '../address';
 import type { Endpoint } from '../sinks/record';
+import type { ServerKnowledge } from './knowledge';
 
 export type Listen = (knowledge: GreetingKnowledge, at: Micros) => void;
+
+/** Hears what was learned of which server. It must not throw. */
+export type OnLearned = (server: Endpoint, knowledge: GreetingKnowledge, at: Micros) => void;
 
 /** One server. Connections that wait in its greeting listen, and are told what another one learned. */
 export interface ServerMemory {
   readonly knowledge: GreetingKnowledge | undefined;
   listen(listen: Listen): void;
   unlisten(listen: Listen): void;
-  /** Everybody is told but the one who learned it. */
+  /** Everybody is told but the one who learned it, and then `onLearned`. */
   learn(knowledge: GreetingKnowledge, at: Micros, learner: Listen): void;
 }
 
 export interface Memory {
   server(endpoint: Endpoint): ServerMemory;
+  /** Somebody else learned it, or an earlier run: connections that wait are told, `onLearned` is not. */
+  know(known: ServerKnowledge, at: Micros): void;
+  /** What is known, the least recently used server first: `know` in this order keeps the order. */
+  known(): readonly ServerKnowledge[];
   readonly size: number;
 }
 
-/** The least recently used server is forgotten at the cap; it would only have to be learned again. */
-export function createMemory(capacity: number = SERVERS): Memory {
-  const servers = new Map<string, ServerMemory>();
+export interface MemoryOptions {
+  /** Servers. The least recently used one is forgotten at the cap; it would only have to be learned again. */
+  readonly capacity?: number;
+  readonly onLearned?: OnLearned | undefined;
+}
+
+export function createMemory({ capacity = SERVERS, onLearned }: MemoryOptions = {}): Memory {
+  const servers = new Map<string, Remembered>();
+  const remember = (endpoint: Endpoint): Remembered => {
+    const key = formatAddress({ host: endpoint.address, port: endpoint.port });
+    const server = servers.get(key) ?? createServerMemory(endpoint, onLearned);
+    // A Map keeps the order of insertion: the last used is the last.
+    servers.delete(key);
+    servers.set(key, server);
+    for (const oldest of servers.keys()) {
+      if (servers.size <= capacity) break;
+      servers.delete(oldest);
+    }
+    return server;
+  };
   return {
-    server({ address, port }) {
-      const key = formatAddress({ host: address, port });
-      const server = servers.get(key) ?? createServerMemory();
-      // A Map keeps the order of insertion: the last used is the last.
-      servers.delete(key);
-      servers.set(key, server);
-      for (const oldest of servers.keys()) {
-        if (servers.size <= capacity) break;
-        servers.delete(oldest);
-      }
-      return server;
-    },
+    server: remember,
+    know: ({ server, knowledge }, at) => remember(server).know(knowledge, at, undefined),
+    known: () =>
+      [...servers.values()].flatMap(({ server, knowledge }) => (knowledge ? [{ server, knowledge }] : [])),
     get size() {
       return servers.size;
     },
   };
 }
 
-function createServerMemory(): ServerMemory {
+interface Remembered extends ServerMemory {
+  readonly server: Endpoint;
+  know(knowledge: GreetingKnowledge, at: Micros, learner: Listen | undefined): void;
+}
+
+function createServerMemory(server: Endpoint, onLearned: OnLearned | undefined): Remembered {
   let known: GreetingKnowledge | undefined;
   const listeners = new Set<Listen>();
+  const know: Remembered['know'] = (knowledge, at, learner) => {
+    known = knowledge;
+    // A copy: who is told may finish, and leave.
+    for (const listen of [...listeners]) if (listen !== learner) listen(knowledge, at);
+  };
   return {
+    server,
     get knowledge() {
       return known;
     },
     listen: (listen) => void listeners.add(listen),
     unlisten: (listen) => void listeners.delete(listen),
+    know,
     learn(knowledge, at, learner) {
-      known = knowledge;
-      // A copy: who is told may finish, and leave.
-      for (const listen of [...listeners]) if (listen !== learner) listen(knowledge, at);
+      know(knowledge, at, learner);
+      onLearned?.(server, knowledge, at);
     },
   };
 }

@@ -2,15 +2,20 @@
 
 import type { Config, ListenerConfig } from '../config';
 import { formatAddress } from '../address';
-import { formatFault, isFault, type Fault } from '../fault';
+import { now } from '../clock';
+import { createFault, formatFault, isFault, type Fault } from '../fault';
+import { SMTP_PORTS, SUBMISSIONS } from '../ports';
 import type { Endpoint, Sink } from '../sinks/record';
+import type { Route } from './call';
 import { createCap } from './caps';
 import { createComplaints } from './complaints';
-import { SUBMISSIONS, type Route } from './call';
+import type { ServerKnowledge } from './knowledge';
 import { openListener, type Counters, type Gate, type Listener } from './listener';
-import { createMemory } from './memory';
+import { answersAt } from './local';
+import { createMemory, type Memory, type OnLearned } from './memory';
+import { createTransparentUpstream } from './transparent';
 import { resolveUpstream } from './upstream';
-import { createWatch, type Watch, type WatchOptions } from './watch';
+import { ANY, createWatch, type Watch, type WatchOptions } from './watch';
 
 export interface Relay {
   /** Where it listens, in the order of the configuration; ports are the real ones. */
@@ -19,17 +24,28 @@ export interface Relay {
   drain(): Promise<void>;
   /** Takes no more connections and ends those there are. */
   stop(): Promise<void>;
+  /** What is known of the servers' greetings: `known` of a later start. */
+  known(): readonly ServerKnowledge[];
+  /** Somebody else learned this: connections that wait are told, `onLearned` is not. */
+  know(known: ServerKnowledge): void;
   readonly counters: Readonly<Counters> & {
     /** Connections that are open now. */
     readonly active: number;
   };
 }
 
+export interface RelayOptions {
+  /** What earlier runs learned: see `readKnowledge`. */
+  readonly known?: readonly ServerKnowledge[];
+  /** Called behind each `learned` event, and before the connection's next octet. It must not throw. */
+  readonly onLearned?: OnLearned;
+}
+
 /**
- * Opens all listeners, or none. Rejects with a `Fault` where an upstream's name is not found or an address
- * cannot be listened on.
+ * Opens all listeners, or none. Rejects with a `Fault` where an upstream's name is not found, an address cannot
+ * be listened on, or an upstream is one of the listeners.
  */
-export async function startRelay(config: Config, sink: Sink): Promise<Relay> {
+export async function startRelay(config: Config, sink: Sink, options: RelayOptions = {}): Promise<Relay> {
   const { relay } = config;
   const gate: Gate = {
     total: createCap(relay.maxConnections),
@@ -37,18 +53,23 @@ export async function startRelay(config: Config, sink: Sink): Promise<Relay> {
     counters: { accepted: 0, blocked: 0, unreachable: 0 },
   };
   const watch = createWatch(sink);
-  const routes = await resolveRoutes(config, sink, gate, watch);
+  const memory = createMemory({ onLearned: options.onLearned });
+  for (const each of options.known ?? []) memory.know(each, now());
+  const routes = await resolveRoutes(config, sink, gate, watch, memory);
   const listeners = await openAll(routes, gate);
-  if (config.evidence.watch === 'auto') watch.open(watchOptions(config, listeners));
+  openWatch(watch, config, listeners, sink);
   listeners.forEach(({ address }, index) => {
-    const { host, port } = routes[index]?.listener.upstream ?? { host: '', port: 0 };
+    const upstream = routes[index]?.listener.upstream;
     const listen = formatAddress({ host: address.address, port: address.port });
-    sink.note('info', 'listening', { listen, upstream: formatAddress({ host, port }) });
+    const to = upstream === undefined ? { transparent: true } : { upstream: formatAddress(upstream) };
+    sink.note('info', 'listening', { listen, ...to });
   });
   return {
     addresses: listeners.map(({ address }) => address),
     drain: () => drain(listeners, relay.drainMs).finally(watch.close),
     stop: () => drain(listeners, 0).finally(watch.close),
+    known: memory.known,
+    know: (known) => memory.know(known, now()),
     counters: {
       get accepted() {
         return gate.counters.accepted;
@@ -66,27 +87,47 @@ export async function startRelay(config: Config, sink: Sink): Promise<Relay> {
   };
 }
 
-async function resolveRoutes(config: Config, sink: Sink, gate: Gate, watch: Watch): Promise<Route[]> {
-  const memory = createMemory();
+async function resolveRoutes(
+  config: Config,
+  sink: Sink,
+  gate: Gate,
+  watch: Watch,
+  memory: Memory,
+): Promise<readonly Route[]> {
   const complaints = createComplaints(sink);
   const nextSession = createNames();
   const onUnreachable = (fault: Fault): void => {
     gate.counters.unreachable += 1;
     complaints.tell(`upstream-${fault.code}`, fault.on, { upstream: fault.on, message: formatFault(fault) });
   };
+  const transparent = createTransparentUpstream(config.relay.mark);
   const routes: Route[] = [];
   for (const listener of config.relay.listeners) {
-    const upstream = await resolveUpstream(listener.upstream);
+    const upstream = listener.upstream ? await resolveUpstream(listener.upstream) : transparent;
     if (isFault(upstream)) throw upstream;
     routes.push({ listener, upstream, config, sink, memory, complaints, watch, nextSession, onUnreachable });
   }
   return routes;
 }
 
+/** Between two transparent sockets a frame does not say which leg it is of; its interface does. */
+function openWatch(watch: Watch, config: Config, listeners: readonly Listener[], sink: Sink): void {
+  if (config.evidence.watch === 'off') return;
+  const transparent = config.relay.listeners.filter(({ upstream }) => upstream === undefined).length;
+  const blind = config.evidence.interface === ANY ? transparent : 0;
+  if (blind > 0) {
+    const message = 'evidence.interface must name the interface that clients, and no servers, come in by';
+    sink.note('warn', 'evidence-off', { message, unseen: 'segments of transparent connections' });
+  }
+  if (blind < listeners.length) watch.open(watchOptions(config, listeners));
+}
+
 /** The ports as they are: a listener on port 0 has been given one. */
 function watchOptions({ evidence, relay }: Config, listeners: readonly Listener[]): WatchOptions {
-  const upstreams = relay.listeners.map(({ upstream }) => upstream.port);
-  const ports = [...new Set([...listeners.map(({ address }) => address.port), ...upstreams])];
+  const all = relay.listeners.flatMap(({ upstream }, index) =>
+    upstream ? [upstream.port, listeners[index]?.address.port ?? 0] : SMTP_PORTS,
+  );
+  const ports = [...new Set(all)];
   return {
     interface: evidence.interface,
     ports,
@@ -104,7 +145,29 @@ async function openAll(routes: readonly Route[], gate: Gate): Promise<Listener[]
     }
     listeners.push(listener);
   }
-  return listeners;
+  const looping = routes.findIndex((_, index) => leadsBack(index, routes, listeners));
+  const { listener } = routes[looping] ?? {};
+  if (listener?.upstream === undefined) return listeners;
+  await drain(listeners, 0);
+  throw createFault('upstream-is-relay', formatAddress(listener.upstream));
+}
+
+/** A listener's upstream is itself, or another one that leads back to it, or a transparent one. */
+function leadsBack(start: number, routes: readonly Route[], listeners: readonly Listener[]): boolean {
+  let index = start;
+  for (let step = 0; step < routes.length; step += 1) {
+    const { listener, upstream } = routes[index] ?? {};
+    // Nobody diverts what we send ourselves: it arrives at the transparent listener, and is turned away.
+    if (listener?.upstream === undefined || upstream === undefined) return index !== start;
+    const { port } = listener.upstream;
+    index = listeners.findIndex(
+      ({ address }) =>
+        address.port === port && upstream.addresses.some((each) => answersAt(address.address, each)),
+    );
+    if (index === start) return true;
+    if (index < 0) return false;
+  }
+  return false;
 }
 
 /** `[::]:25` takes IPv4 too, unless `0.0.0.0:25` is there as well. */

@@ -7,27 +7,51 @@ import { formatAddress } from '../address';
 import { connectFault, createFault, isFault, type Fault } from '../fault';
 import type { Endpoint } from '../sinks/record';
 
-export interface Upstream {
+/** Who calls, and whom: what the client's own connection, or its PROXY header, says. */
+export interface Ends {
+  readonly client: Endpoint;
+  /** Where the client thinks it is connected to. */
+  readonly destination: Endpoint;
+}
+
+/** The mail server of one call. */
+export interface Target {
+  /** As it was given: a name, or an address. */
   readonly address: Address;
-  /** Where it was found at the start: the name for records of connections that never reached it. */
+  /** For records of connections that never reached it: where it was found at the start. */
   readonly endpoint: Endpoint;
+}
+
+/** How the calls of one listener reach their server. */
+export interface Upstream {
+  targetOf(ends: Ends): Target;
+  /** `done` is called once, unless the returned function is called before: it gives up. */
+  connect(ends: Ends, timeoutMs: number, done: (result: Socket | Fault) => void): () => void;
+  /** Whether a connection that was accepted is one that we made: then it must go no further. */
+  isOurs(ends: Ends): boolean;
+  /** What the server's name led to at the start; none where every call has its own server. */
+  readonly addresses: readonly string[];
 }
 
 /** Looks the name up once, so that a typo is found at the start and not by the first client. */
 export async function resolveUpstream(address: Address): Promise<Upstream | Fault> {
   try {
-    const found = await lookup(hostOf(address));
-    return { address, endpoint: { address: found.address, port: address.port } };
+    const found = await lookup(hostOf(address), { all: true });
+    const addresses = found.map((each) => each.address);
+    const target: Target = { address, endpoint: { address: addresses[0] ?? '', port: address.port } };
+    return {
+      addresses,
+      targetOf: () => target,
+      connect: (_ends, timeoutMs, done) => connectUpstream(address, timeoutMs, done),
+      isOurs: () => false,
+    };
   } catch (error) {
     return connectFault(address.host, error);
   }
 }
 
-/**
- * Connects; the name is looked up again, and where it has several addresses they are tried one after the
- * other (RFC 8305). `done` is called once, unless the returned function is called before: it gives up.
- */
-export function connectUpstream(
+/** The name is looked up again, and where it has several addresses they are tried in turn (RFC 8305). */
+function connectUpstream(
   address: Address,
   timeoutMs: number,
   done: (result: Socket | Fault) => void,

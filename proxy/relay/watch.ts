@@ -36,8 +36,11 @@ export interface Watch {
    * without: it repairs and records as before, and proves nothing about the path.
    */
   open(options: WatchOptions): void;
-  /** From here on verdicts on these legs belong to this connection. `undefined` where nothing is watched. */
-  follow(connection: Connection, client: Leg, server: Leg): Watched | undefined;
+  /**
+   * From here on verdicts on these legs belong to this connection. `undefined` where nothing is watched. Between
+   * two transparent sockets both legs have the same addresses: only the client's is followed, on its interface.
+   */
+  follow(connection: Connection, client: Leg, server: Leg | undefined): Watched | undefined;
   close(): void;
 }
 
@@ -52,8 +55,11 @@ export interface WatchOptions {
 export function createWatch(sink: Sink): Watch {
   let source: LiveSource | undefined;
   let state: State | undefined;
+  /** Frames of one leg are not told from those of another by where they were seen. */
+  let everywhere = false;
   return {
     open(options) {
+      everywhere = options.interface === ANY;
       const opened = openLive(options.interface, portFilters(options.ports));
       if (isFault(opened)) {
         sink.note('warn', 'evidence-off', { message: formatFault(opened), unseen: UNSEEN });
@@ -63,7 +69,10 @@ export function createWatch(sink: Sink): Watch {
       state = { tracker: createTracker(options), sink, legs: new Map() };
       opened.start(listenerOf(state));
     },
-    follow: (connection, client, server) => state && follow(state, connection, client, server),
+    follow(connection, client, server) {
+      if (state === undefined || (server === undefined && everywhere)) return undefined;
+      return follow(state, connection, client, server);
+    },
     close: () => source?.close(),
   };
 }
@@ -92,13 +101,14 @@ interface Followed {
   readonly verdicts: Set<VerdictName>;
 }
 
-function follow(state: State, connection: Connection, client: Leg, server: Leg): Watched {
+function follow(state: State, connection: Connection, client: Leg, server: Leg | undefined): Watched {
   const verdicts = new Set<VerdictName>();
   state.legs.set(keyOf(client), { connection, side: 'client', verdicts });
-  state.legs.set(keyOf(server), { connection, side: 'server', verdicts });
+  if (server) state.legs.set(keyOf(server), { connection, side: 'server', verdicts });
   return {
     facts() {
-      const [front, back] = [client, server].map(({ caller, called }) => state.tracker.find(caller, called));
+      const front = state.tracker.find(client.caller, client.called);
+      const back = server && state.tracker.find(server.caller, server.called);
       const rtt = front?.inspector.view.rtt;
       return {
         // Each leg's far end: what we send again ourselves says nothing of a peer.
@@ -158,5 +168,8 @@ const CONCERNS: Readonly<Record<Direction, ReadonlySet<VerdictName>>> = {
     'reset-injected',
   ]),
 };
+
+/** libpcap's name for all interfaces at once. */
+export const ANY = 'any';
 
 const UNSEEN = 'dropped, held, altered or terminated segments';

@@ -111,7 +111,7 @@ test('lists from texts: JSON or commas', () => {
     EHLOWIRE_RELAY_TRUSTED_PROXIES: '10.0.0.0/8, 2001:db8::1',
   };
   const { relay } = good({ env });
-  assert.is(relay.listeners[0]?.upstream.host, 'mail.example');
+  assert.is(relay.listeners[0]?.upstream?.host, 'mail.example');
   assert.equal(
     relay.trustedProxies.map(([network, bits]) => `${network.toString()}/${bits}`),
     ['10.0.0.0/8', '2001:db8::1/128'],
@@ -203,7 +203,7 @@ const BAD: readonly (Input & { readonly name: string; readonly want: readonly st
     name: 'a listener with an unknown key',
     text: '{"relay":{"listeners":[{"listen":":25","upstream":"a:25","tls":true}]}}',
     want: [
-      `bad configuration: relay.listeners[0].tls = true (in ${file}): must be one of listen, upstream, proxyProtocol, repair`,
+      `bad configuration: relay.listeners[0].tls = true (in ${file}): must be one of listen, upstream, transparent, proxyProtocol, repair`,
     ],
   },
   {

@@ -72,6 +72,21 @@ const ERRORS: readonly {
     err: [/^ehlowire: wrong usage: 1 --listen and 0 --upstream: they go in pairs/],
   },
   {
+    name: '--transparent with what it stands for',
+    args: ['relay', '--listen', ':0', '--transparent', '--upstream', 'a:25', '--proxy-protocol', 'out-v2'],
+    code: 2,
+    err: [
+      /^ehlowire: wrong usage: --transparent and --upstream: a connection goes to the server that its client meant/,
+      /^ehlowire: wrong usage: --transparent and --proxy-protocol: the server sees the client's own address/,
+    ],
+  },
+  {
+    name: '--transparent alone',
+    args: ['relay', '--transparent'],
+    code: 2,
+    err: [/^ehlowire: wrong usage: --transparent: it goes with --listen/],
+  },
+  {
     name: 'bad addresses, both of them',
     args: ['relay', '--listen', '::1', '--upstream', 'mx.example'],
     code: 2,
@@ -216,7 +231,7 @@ const HELP: readonly { readonly args: readonly string[]; readonly has: readonly 
   { args: ['--help'], has: [/relay/, /check/, /demo/, /Exit codes: 0 fine, 1 failed, 2 wrong usage/] },
   {
     args: ['relay', '--help'],
-    has: [/--listen <addr:port>/, /--repair/, /Examples:/, /Signals:/, /CONFIG\.md/],
+    has: [/--listen <addr:port>/, /--transparent/, /--repair/, /Examples:/, /Signals:/, /CONFIG\.md/],
   },
   { args: ['check', '--help'], has: [/--fail-on/, /never sends mail/, /Exit codes:/] },
   { args: ['analyze', '--help'], has: [/--evidence <dir>/, /--live <interface>/, /Exit codes:/] },
@@ -230,7 +245,7 @@ for (const { args, has } of HELP) {
     assert.is(code, 0);
     assert.is(err, '');
     for (const pattern of has) assert.match(out, pattern);
-    assert.not.match(out, /bridge|doctor|transparent/);
+    assert.not.match(out, /bridge|doctor/);
   });
 }
 

@@ -27,7 +27,7 @@ test('everybody who listens is told, but not the one who learned it', () => {
 });
 
 test('the server that was least recently used is forgotten', () => {
-  const memory = createMemory(2);
+  const memory = createMemory({ capacity: 2 });
   for (const port of [1, 2]) memory.server(at(port)).learn(KNOWN, 0, () => undefined);
   memory.server(at(1));
   memory.server(at(3));
