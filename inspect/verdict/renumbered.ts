@@ -48,7 +48,12 @@ function window({ options }: Segment): number {
   return 0xffff * 2 ** (options.windowScale ?? 0);
 }
 
-function tell({ connection, at }: Sight, from: Direction, segment: Segment, [start, end]: Block): VerdictEvent {
+function tell(
+  { connection, at }: Sight,
+  from: Direction,
+  segment: Segment,
+  [start, end]: Block,
+): VerdictEvent {
   const other = OTHER[from];
   const { sent } = connection[other].stream;
   const where = start < 0 ? `${-start} octets before the first` : `${end - sent} octets behind the last`;

@@ -121,7 +121,7 @@ function isWeather(
   suspects: readonly Suspect[],
   { client, server }: ConnectionView,
 ): boolean {
-  const here = suspects.reduce((sum, { step }) => sum + lostOf(step), 0);
+  const here = suspects.reduce((sum, { step }) => sum + (lostOf(step) > 0 ? step.missing.size : 0), 0);
   const elsewhere = packets.gone - here + client.retransmits + server.retransmits;
   if (elsewhere <= 0) return false;
   const share = (elsewhere + 1) / (client.segments + elsewhere);

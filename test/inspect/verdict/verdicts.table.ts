@@ -32,15 +32,15 @@ export interface Row {
 }
 
 /** Segments that carry `text`, or of which this is true. */
-function carries(text: string): (sent: Sent) => boolean {
+export function carries(text: string): (sent: Sent) => boolean {
   return ({ segment: { payload } }) => Buffer.from(payload).toString('latin1').includes(text);
 }
 
-function without(sent: readonly Sent[], drop: (each: Sent) => boolean): Sent[] {
+export function without(sent: readonly Sent[], drop: (each: Sent) => boolean): Sent[] {
   return sent.filter((each) => !drop(each));
 }
 
-function change(
+export function change(
   sent: readonly Sent[],
   which: (each: Sent) => boolean,
   to: (each: Segment) => Partial<Segment>,
@@ -51,7 +51,7 @@ function change(
 }
 
 /** Everything from the first that matches on comes later; the stamps of `stamped` ones stay as they were sent. */
-function delay(sent: readonly Sent[], which: (each: Sent) => boolean, by: number): Sent[] {
+export function delay(sent: readonly Sent[], which: (each: Sent) => boolean, by: number): Sent[] {
   const start = sent.findIndex(which);
   return sent.map((each, i) => {
     if (i < start) return each;
@@ -73,7 +73,7 @@ function masked(each: Segment): Partial<Segment> {
 }
 
 /** A segment that nobody sent in `packetise`. */
-function extra(
+export function extra(
   from: Direction,
   seconds: number,
   facts: { seq: number; ack: number; flags?: number; payload?: string; ttl?: number },

@@ -7,17 +7,17 @@ import { createInspector, type Inspector, type InspectorEvent } from '../../../i
 import { advance } from '../../../inspect/tcp/seq';
 import { SECOND, START } from '../smtp/transcript';
 import { packetise, type Sent } from '../tcp/packetise';
+import { INSIDE_ROWS } from './inside.table';
 import { DIALOGUE, type Row, ROWS, twice } from './verdicts.table';
 
-/** Time as a tracker lets it pass: whoever has a deadline is asked at it. */
-function pass(inspector: Inspector, to: number): InspectorEvent[] {
+/** Time as a tracker lets it pass: whoever has a deadline is asked at it, and once a second when it is over. */
+function pass(inspector: Inspector, from: number, to: number): InspectorEvent[] {
   const events: InspectorEvent[] = [];
-  for (
-    let due = inspector.deadline(), i = 0;
-    due !== undefined && due <= to && i < 100;
-    due = inspector.deadline(), i += 1
-  ) {
-    events.push(...inspector.idle(due));
+  for (let at = from; at <= to;) {
+    const due = inspector.deadline();
+    if (due === undefined) break;
+    at = due > at ? due : at + SECOND;
+    if (at <= to) events.push(...inspector.idle(at));
   }
   return events;
 }
@@ -33,13 +33,16 @@ function verdictsOf({ sent, until, probes = [] }: Row): VerdictEvent[] {
       run: () => inspector.probed('client', START + second * SECOND),
     })),
   ].sort((a, b) => a.at - b.at);
-  const events = steps.flatMap(({ at, run }) => [...pass(inspector, at), ...run()]);
+  const events = steps.flatMap(({ at, run }, i) => [
+    ...pass(inspector, steps[i - 1]?.at ?? at, at),
+    ...run(),
+  ]);
   const last = Math.max(sent[sent.length - 1]?.segment.at ?? 0, START + (until ?? 0) * SECOND);
-  events.push(...pass(inspector, last), ...inspector.end(last));
+  events.push(...pass(inspector, steps[steps.length - 1]?.at ?? last, last), ...inspector.end(last));
   return events.filter((event): event is VerdictEvent => event.kind === 'verdict');
 }
 
-for (const row of ROWS) {
+for (const row of [...ROWS, ...INSIDE_ROWS]) {
   test(row.name, () => {
     const verdicts = verdictsOf(row);
     const told = verdicts.map(({ verdict, certainty, proof }) => `${verdict} ${certainty} ${proof}`);
@@ -55,6 +58,20 @@ for (const row of ROWS) {
     }
   });
 }
+
+test('several copies lost in a row are told while the connection goes on', () => {
+  const row = INSIDE_ROWS.find(({ name }) => name.startsWith('EHLO lost three times, by'));
+  const [first, ...rest] = row?.sent ?? [];
+  const inspector = createInspector((first as Sent).segment);
+  const hello = rest.findIndex(({ segment: { length }, from }) => from === 'client' && length > 0);
+  const events = [first as Sent, ...rest.slice(0, hello + 5)].flatMap(({ from, segment }) =>
+    inspector.segment(from, segment),
+  );
+  const due = inspector.deadline() ?? 0;
+  const told = [...events, ...inspector.idle(due)].filter(({ kind }) => kind === 'verdict');
+  assert.is(told.length, 1);
+  assert.ok(due <= START + 4 * SECOND, `${due - START}`);
+});
 
 test('a mid-stream retransmission across the wrap is still one', () => {
   const isn = { client: 0xffff_fffa, server: 5 };
