@@ -33,11 +33,11 @@ const LINKS: Readonly<Record<number, (frame: Uint8Array) => Link>> = {
 
 /** Follows 802.1Q and 802.1ad tags from the EtherType at `at`; `start` is where an untagged payload begins. */
 function etherType(frame: Uint8Array, at: number, start = at + 2): Link {
-  const vlans: number[] = [];
+  let vlans: readonly number[] = UNTAGGED;
   let type = be16(frame, at);
   let offset = start;
   while (TAGS.has(type) && vlans.length < MAX_TAGS) {
-    vlans.push(be16(frame, offset) & 0x0fff);
+    vlans = [...vlans, be16(frame, offset) & 0x0fff];
     type = be16(frame, offset + 2);
     offset += 4;
   }
@@ -45,7 +45,7 @@ function etherType(frame: Uint8Array, at: number, start = at + 2): Link {
   return type === IPV4 || type === IPV6 ? ip(offset, vlans) : { kind: 'other' };
 }
 
-function ip(offset: number, vlans: readonly number[] = []): Link {
+function ip(offset: number, vlans: readonly number[] = UNTAGGED): Link {
   return { kind: 'ip', offset, vlans };
 }
 
@@ -53,6 +53,7 @@ function be16(bytes: Uint8Array, at: number): number {
   return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
 }
 
+const UNTAGGED: readonly number[] = [];
 const IPV4 = 0x0800;
 const IPV6 = 0x86dd;
 const TAGS: ReadonlySet<number> = new Set([0x8100, 0x88a8, 0x9100]);

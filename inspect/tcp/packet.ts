@@ -9,98 +9,122 @@ import type { Packet } from './segment';
 export function parsePacket(linkType: number, frame: Uint8Array, at: Micros): Packet {
   const link = parseLink(linkType, frame);
   if (link.kind !== 'ip') return link;
-  return parseIp(frame.subarray(link.offset), at, link.vlans);
+  return parseIpAt(frame, link.offset, at, link.vlans);
 }
 
 /** Reads a packet that begins with its IP header. */
-export function parseIp(packet: Uint8Array, at: Micros, vlans: readonly number[] = []): Packet {
-  const version = (packet[0] ?? 0) >> 4;
-  if (version === 4) return parseIpv4(packet, at, vlans);
-  if (version === 6) return parseIpv6(packet, at, vlans);
-  return malformed(packet.length === 0 ? 'empty packet' : `IP version ${version}`);
+export function parseIp(packet: Uint8Array, at: Micros, vlans: readonly number[] = UNTAGGED): Packet {
+  return parseIpAt(packet, 0, at, vlans);
+}
+
+/** The packet begins at octet `start` of the frame: a view of its own for every layer would be most of the work. */
+function parseIpAt(frame: Uint8Array, start: number, at: Micros, vlans: readonly number[]): Packet {
+  const version = (frame[start] ?? 0) >> 4;
+  if (version === 4) return parseIpv4(frame, start, at, vlans);
+  if (version === 6) return parseIpv6(frame, start, at, vlans);
+  return malformed(frame.length === start ? 'empty packet' : `IP version ${version}`);
 }
 
 /** RFC 791 §3.1. */
-function parseIpv4(packet: Uint8Array, at: Micros, vlans: readonly number[]): Packet {
-  const headerLength = ((packet[0] ?? 0) & 0x0f) * 4;
-  if (headerLength < IPV4_HEADER || packet.length < headerLength) return malformed('IPv4 header cut short');
-  if (packet[9] !== TCP) return OTHER;
+function parseIpv4(frame: Uint8Array, start: number, at: Micros, vlans: readonly number[]): Packet {
+  const captured = frame.length - start;
+  const headerLength = ((frame[start] ?? 0) & 0x0f) * 4;
+  if (headerLength < IPV4_HEADER || captured < headerLength) return malformed('IPv4 header cut short');
+  if (frame[start + 9] !== TCP) return OTHER;
   // More-fragments flag or an offset: only a whole datagram has a TCP header where we look for it.
-  if ((be16(packet, 6) & 0x3fff) !== 0) return { kind: 'fragment' };
-  const total = be16(packet, 2);
+  if ((be16(frame, start + 6) & 0x3fff) !== 0) return { kind: 'fragment' };
+  const total = be16(frame, start + 2);
   // A total of 0: the card cut the datagram later (TSO), and all that was captured is its content.
-  const end = total === 0 ? packet.length : total;
+  const end = total === 0 ? captured : total;
   if (end < headerLength) return malformed('IPv4 total length below the header');
   return parseTcp({
     at,
     vlans,
-    source: ipv4Text(packet, 12),
-    destination: ipv4Text(packet, 16),
-    addresses: packet.subarray(12, 20),
-    ttl: packet[8] ?? 0,
-    ipId: be16(packet, 4),
-    octets: packet.subarray(headerLength, Math.min(end, packet.length)),
+    source: ipv4Text(frame, start + 12),
+    destination: ipv4Text(frame, start + 16),
+    addresses: { start: start + 12, end: start + 20 },
+    ttl: frame[start + 8] ?? 0,
+    ipId: be16(frame, start + 4),
+    frame,
+    start: start + headerLength,
+    end: start + Math.min(end, captured),
     length: end - headerLength,
   });
 }
 
 /** RFC 8200 §3, §4. */
-function parseIpv6(packet: Uint8Array, at: Micros, vlans: readonly number[]): Packet {
-  if (packet.length < IPV6_HEADER) return malformed('IPv6 header cut short');
-  const payload = be16(packet, 4);
-  const end = payload === 0 ? packet.length : IPV6_HEADER + payload;
-  let next = packet[6] ?? 0;
+function parseIpv6(frame: Uint8Array, start: number, at: Micros, vlans: readonly number[]): Packet {
+  const captured = frame.length - start;
+  if (captured < IPV6_HEADER) return malformed('IPv6 header cut short');
+  const payload = be16(frame, start + 4);
+  const end = payload === 0 ? captured : IPV6_HEADER + payload;
+  let next = frame[start + 6] ?? 0;
   let offset = IPV6_HEADER;
   // Extension headers: each at least 8 octets, so their number is bounded by the packet.
   while (EXTENSIONS.has(next)) {
-    if (offset + 8 > packet.length) return malformed('IPv6 extension header cut short');
-    const length =
-      next === FRAGMENT
-        ? 8
-        : next === AUTHENTICATION
-          ? extension(packet, offset, 4, 8)
-          : extension(packet, offset, 8, 8);
-    if (next === FRAGMENT && (be16(packet, offset + 2) & 0xfff9) !== 0) return { kind: 'fragment' };
-    next = packet[offset] ?? 0;
-    offset += length;
+    if (offset + 8 > captured) return malformed('IPv6 extension header cut short');
+    const header = start + offset;
+    if (next === FRAGMENT && (be16(frame, header + 2) & 0xfff9) !== 0) return { kind: 'fragment' };
+    offset += extensionLength(next, frame[header + 1] ?? 0);
+    next = frame[header] ?? 0;
   }
   if (next !== TCP) return OTHER;
-  if (offset > Math.min(end, packet.length)) return malformed('IPv6 extension headers beyond the packet');
+  if (offset > Math.min(end, captured)) return malformed('IPv6 extension headers beyond the packet');
   return parseTcp({
     at,
     vlans,
-    source: ipv6Text(packet, 8),
-    destination: ipv6Text(packet, 24),
-    addresses: packet.subarray(8, 40),
-    ttl: packet[7] ?? 0,
+    source: ipv6Text(frame, start + 8),
+    destination: ipv6Text(frame, start + 24),
+    addresses: { start: start + 8, end: start + 40 },
+    ttl: frame[start + 7] ?? 0,
     ipId: undefined,
-    octets: packet.subarray(offset, Math.min(end, packet.length)),
+    frame,
+    start: start + offset,
+    end: start + Math.min(end, captured),
     length: end - offset,
   });
 }
 
 /** RFC 8200 §4.2: units of 8 octets without the first; RFC 4302 §2.2: units of 4 without the first two. */
-function extension(packet: Uint8Array, offset: number, unit: number, base: number): number {
-  return (packet[offset + 1] ?? 0) * unit + base;
+function extensionLength(kind: number, field: number): number {
+  if (kind === FRAGMENT) return 8;
+  return kind === AUTHENTICATION ? field * 4 + 8 : field * 8 + 8;
 }
 
-function ipv4Text(packet: Uint8Array, at: number): string {
-  return `${packet[at]}.${packet[at + 1]}.${packet[at + 2]}.${packet[at + 3]}`;
+function ipv4Text(frame: Uint8Array, at: number): string {
+  const number = be16(frame, at) * 0x1_0000 + be16(frame, at + 2);
+  const known = texts.get(number);
+  if (known !== undefined) return known;
+  return keepText(number, `${frame[at]}.${frame[at + 1]}.${frame[at + 2]}.${frame[at + 3]}`);
 }
 
 /** RFC 5952: lower case, no leading zeros, the longest run of zero groups as `::`. */
-function ipv6Text(packet: Uint8Array, at: number): string {
-  const groups = Array.from({ length: 8 }, (_, i) => be16(packet, at + 2 * i).toString(16));
+function ipv6Text(frame: Uint8Array, at: number): string {
+  let octets = '';
+  for (let i = 0; i < 16; i += 2) octets += String.fromCharCode(be16(frame, at + i));
+  const known = texts.get(octets);
+  if (known !== undefined) return known;
+  const groups = Array.from({ length: 8 }, (_, i) => be16(frame, at + 2 * i).toString(16));
   let best = { start: 0, length: 0 };
   for (let start = 0; start < 8; start += 1) {
     let end = start;
     while (groups[end] === '0') end += 1;
     if (end - start > best.length) best = { start, length: end - start };
   }
-  if (best.length < 2) return groups.join(':');
+  if (best.length < 2) return keepText(octets, groups.join(':'));
   const head = groups.slice(0, best.start).join(':');
-  return `${head}::${groups.slice(best.start + best.length).join(':')}`;
+  return keepText(octets, `${head}::${groups.slice(best.start + best.length).join(':')}`);
 }
+
+/** Addresses come again with every frame: their texts are made once, and forgotten all at once at the cap. */
+function keepText(address: number | string, text: string): string {
+  if (texts.size >= TEXTS) texts.clear();
+  texts.set(address, text);
+  return text;
+}
+
+const texts = new Map<number | string, string>();
+const TEXTS = 16_384;
 
 function be16(bytes: Uint8Array, at: number): number {
   return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
@@ -110,6 +134,7 @@ function malformed(why: string): Packet {
   return { kind: 'malformed', why };
 }
 
+const UNTAGGED: readonly number[] = [];
 const OTHER: Packet = { kind: 'other' };
 const TCP = 6;
 const IPV4_HEADER = 20;

@@ -62,7 +62,8 @@ export const FLAG = { fin: 0x01, syn: 0x02, rst: 0x04, psh: 0x08, ack: 0x10, urg
  * keep all of that alive.
  */
 export function headerOf(segment: Segment): Segment {
-  return { ...segment, payload: NOTHING };
+  return segment.payload === NO_OCTETS ? segment : { ...segment, payload: NO_OCTETS };
 }
 
-const NOTHING = new Uint8Array(0);
+/** The payload of a segment without any. */
+export const NO_OCTETS = new Uint8Array(0);
