@@ -3,7 +3,8 @@
 import type { Close, Direction, Micros, SessionEvent, SmtpEvent, VerdictEvent } from './events';
 import { createSession, type Session } from './smtp/session';
 import { createConnection, type Connection, type Flow } from './tcp/connection';
-import type { Segment } from './tcp/segment';
+import { FLAG, type Segment } from './tcp/segment';
+import { advance, type Seq } from './tcp/seq';
 import type { ConnectionView, Sight } from './tcp/view';
 import { createJudges } from './verdict/judges';
 import type { Judge } from './verdict/judge';
@@ -30,11 +31,25 @@ export interface Inspector {
   segment(from: Direction, segment: Segment): readonly InspectorEvent[];
   /** We, or a kernel for us, sent this side an empty segment with an old number (RFC 9293 §3.8.4). */
   probed(side: Direction, at: Micros): readonly InspectorEvent[];
+  /** Message or TLS that passed in order, of which only the end is shown, if that. */
+  stretch(from: Direction, stretch: Stretch): readonly InspectorEvent[];
+  /** We missed segments of it: from here on no verdict is sure, and what is missing may be what we missed. */
+  lost(): void;
   /** Time passed; due when `deadline` says so. */
   idle(at: Micros): readonly InspectorEvent[];
   deadline(): Micros | undefined;
   /** The capture ends, or the connection was forgotten: holes are given up, the story is told. */
   end(at: Micros): readonly InspectorEvent[];
+}
+
+/** Octets in order, without the segments that carried them. */
+export interface Stretch {
+  /** When the last of them passed. */
+  readonly at: Micros;
+  readonly seq: Seq;
+  readonly length: number;
+  /** The last of them; the others are message or TLS. */
+  readonly end: Uint8Array;
 }
 
 /** `first` is the connection's first segment; it is to be fed like all others. */
@@ -49,10 +64,13 @@ export function createInspector(first: Segment, options: InspectorOptions = {}):
     probedAt: { client: undefined, server: undefined },
     close: undefined,
     ended: false,
+    blind: false,
     view: connection.view,
     closedAt: undefined,
     segment: (from, segment) => (state.ended ? NOTHING : take(state, from, segment)),
     probed: (side, at) => (state.ended ? NOTHING : probed(state, side, at)),
+    stretch: (from, each) => (state.ended ? NOTHING : takeStretch(state, from, each)),
+    lost: () => void (state.blind = true),
     idle: (at) => (state.ended ? NOTHING : idle(state, at)),
     deadline: () => earliest(state.judges),
     end: (at) => (state.ended ? NOTHING : end(state, at)),
@@ -70,6 +88,8 @@ interface State extends Inspector {
   readonly probedAt: Record<Direction, Micros | undefined>;
   close: Close | undefined;
   closedAt: Micros | undefined;
+  /** Segments were missed, by us. */
+  blind: boolean;
   ended: boolean;
 }
 
@@ -82,7 +102,8 @@ function take(state: State, from: Direction, segment: Segment): readonly Inspect
   // A keep-alive of the other side's own TCP is as good a probe as ours.
   const keepalive = news[0]?.kind === 'keepalive';
   if (keepalive) state.probedAt[OTHER[from]] = at;
-  const smtp = feedAll(state, flow, at);
+  const given = state.blind ? [...flow, ...state.connection.end()] : flow;
+  const smtp = feedAll(state, given, at);
   const verdicts = judge(state, {
     kind: 'segment',
     at,
@@ -95,6 +116,18 @@ function take(state: State, from: Direction, segment: Segment): readonly Inspect
   });
   if (keepalive) return join(join(smtp, verdicts), judge(state, probeSight(state, OTHER[from], at)));
   return join(smtp, verdicts);
+}
+
+function takeStretch(state: State, from: Direction, stretch: Stretch): readonly InspectorEvent[] {
+  const { at, seq, length, end } = stretch;
+  const left = length - end.length;
+  const flow = state.connection.stretch(from, [
+    ...(left > 0 ? [{ at, seq, flags: FLAG.ack, payload: NO_OCTETS, length: left, elided: true }] : []),
+    ...(end.length > 0
+      ? [{ at, seq: advance(seq, left), flags: FLAG.ack, payload: end, length: end.length }]
+      : []),
+  ]);
+  return feedAll(state, flow, at);
 }
 
 function probed(state: State, side: Direction, at: Micros): readonly InspectorEvent[] {
@@ -123,6 +156,7 @@ function feedAll(state: State, flow: readonly Flow[], at: Micros): readonly Smtp
 
 function feed(state: State, flow: Flow, at: Micros): readonly SmtpEvent[] {
   if (flow.kind === 'octets') return sessionOf(state, at).feed(flow.from, flow.bytes, at);
+  if (flow.kind === 'elided') return sessionOf(state, at).elide(flow.from, flow.length, at);
   if (flow.kind === 'gap') return sessionOf(state, at).gap(flow.from, flow.length, at);
   state.close ??= { by: flow.by, how: flow.how };
   state.closedAt ??= at;
@@ -152,6 +186,7 @@ function sessionOf(state: State, at: Micros): Session {
 }
 
 function judge(state: State, sight: Sight): readonly VerdictEvent[] {
+  if (state.blind) return NOTHING;
   let spoken: readonly VerdictEvent[] = NOTHING;
   for (const each of state.judges) {
     const said = each.see(sight);
@@ -195,5 +230,6 @@ function earliest(judges: readonly Judge[]): Micros | undefined {
 }
 
 const NOTHING: readonly never[] = [];
+const NO_OCTETS = new Uint8Array(0);
 const SIDES = ['client', 'server'] as const;
 const OTHER = { client: 'server', server: 'client' } as const;

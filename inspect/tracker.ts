@@ -1,7 +1,7 @@
 // All connections of one vantage point: frames in, each connection's events out, nothing kept beyond its time.
 
 import type { Direction, Micros } from './events';
-import { createInspector, type Inspector, type InspectorEvent } from './inspector';
+import { createInspector, type Inspector, type InspectorEvent, type Stretch } from './inspector';
 import { CONNECTIONS, FORGET_AFTER, LINGER, SWEEP } from './limits';
 import { parsePacket } from './tcp/packet';
 import { FLAG, type Segment } from './tcp/segment';
@@ -53,6 +53,10 @@ export interface Tracker {
   /** One captured frame of a LINKTYPE_. The octets may be reused by the caller afterwards. */
   frame(linkType: number, octets: Uint8Array, at: Micros): TrackerNews[];
   segment(segment: Segment): TrackerNews[];
+  /** Octets of a connection whose segments are not there; of one that is not followed they say nothing. */
+  stretch(client: Peer, server: Peer, from: Direction, stretch: Stretch): TrackerNews[];
+  /** Segments of this connection were missed by us. */
+  lost(client: Peer, server: Peer): void;
   /** Time passed without a frame: live captures call it a few times a second. */
   idle(at: Micros): TrackerNews[];
   /** The capture ends. */
@@ -71,6 +75,8 @@ export function createTracker(options: TrackerOptions): Tracker {
     now: 0,
     sweepAt: 0,
   };
+  const find = (a: Peer, b: Peer): Entry | undefined =>
+    state.open.get(keyOf(a.address, a.port, b.address, b.port));
   return {
     frame(linkType, octets, at) {
       state.counts.frames += 1;
@@ -80,9 +86,11 @@ export function createTracker(options: TrackerOptions): Tracker {
       return idle(state, at);
     },
     segment: (each) => segment(state, each),
+    stretch: (client, server, from, each) => stretch(state, find(client, server), from, each),
+    lost: (client, server) => find(client, server)?.tracked.inspector.lost(),
     idle: (at) => idle(state, at),
     end: (at) => [...state.open.values()].map((entry) => finish(state, entry, Math.max(at, state.now))),
-    find: (a, b) => state.open.get(keyOf(a.address, a.port, b.address, b.port))?.tracked,
+    find: (a, b) => find(a, b)?.tracked,
     counts: state.counts,
   };
 }
@@ -132,6 +140,14 @@ function segment(state: State, each: Segment): TrackerNews[] {
     ended: false,
   };
   return before.length === 0 && !stale ? [news] : [...before, ...(stale ? [stale] : []), news];
+}
+
+function stretch(state: State, entry: Entry | undefined, from: Direction, each: Stretch): TrackerNews[] {
+  if (!entry) return [];
+  const before = idle(state, each.at);
+  touch(state, entry, each.at);
+  const events = entry.tracked.inspector.stretch(from, each);
+  return [...before, { connection: entry.tracked, events, ended: false }];
 }
 
 /** A fresh SYN where a connection was: the port is used again (RFC 9293 §3.6.1). */

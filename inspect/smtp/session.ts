@@ -3,6 +3,7 @@
 import type { Close, Direction, Micros, Phase, SmtpEvent } from '../events';
 import { SILENCE } from '../limits';
 import { readClient } from './client';
+import { elide } from './elide';
 import { endSession } from './ending';
 import { skip } from './gap';
 import { readServer } from './server';
@@ -35,6 +36,8 @@ export interface Session {
   feed(from: Direction, bytes: Uint8Array, at: Micros): SmtpEvent[];
   /** `length` octets of this side will never be seen; 0 where the number is unknown. */
   gap(from: Direction, length: number, at: Micros): SmtpEvent[];
+  /** `length` octets of this side are message or TLS, and were left out on purpose: nothing is missing. */
+  elide(from: Direction, length: number, at: Micros): SmtpEvent[];
   /** Time passed and nothing came. */
   idle(at: Micros): SmtpEvent[];
   /** The connection is over: the open phase, `close` and `session` come out, and nothing after them. */
@@ -65,6 +68,10 @@ export function createSession(options: SessionOptions): Session {
     },
     gap(from, length, at) {
       if (!state.closed) skip(state, from, length, at);
+      return drain(state);
+    },
+    elide(from, length, at) {
+      if (!state.closed && length > 0) elide(state, from, length, at);
       return drain(state);
     },
     idle(at) {

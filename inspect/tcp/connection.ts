@@ -3,13 +3,15 @@
 import type { CloseHow, Direction, Micros } from '../events';
 import { type Clock, createClock } from './clock';
 import { FLAG, headerOf, type Segment } from './segment';
-import { createStream, type Stream, type StreamNews } from './stream';
+import { createStream, type Carried, type Stream, type StreamNews } from './stream';
 import type { ConnectionView, SideView } from './view';
 
 /** What the streams gave, in order: what a session is fed with. */
 export type Flow =
   | { readonly kind: 'octets'; readonly from: Direction; readonly bytes: Uint8Array }
   | { readonly kind: 'gap'; readonly from: Direction; readonly length: number }
+  /** Message or TLS, left out on purpose. */
+  | { readonly kind: 'elided'; readonly from: Direction; readonly length: number }
   | { readonly kind: 'close'; readonly by: Direction; readonly how: CloseHow };
 
 export interface Connection {
@@ -18,6 +20,8 @@ export interface Connection {
   fromStart(): boolean;
   /** `header` is the segment as it may be kept: without its octets. */
   take(from: Direction, segment: Segment): Taken;
+  /** Octets in order whose segments are not there: what is left of them. */
+  stretch(from: Direction, pieces: readonly Carried[]): readonly Flow[];
   /** The end of the capture, or of our patience: holes will not be filled any more. */
   end(): Flow[];
 }
@@ -40,6 +44,7 @@ export function createConnection(started: Micros): Connection {
     view: state.view,
     fromStart: () => sides.client.syn !== undefined,
     take: (from, segment) => take(state, from, segment),
+    stretch: (from, pieces) => stretch(sides[from], from, pieces),
     end: () => (['client', 'server'] as const).flatMap((from) => giveUpAll(sides[from].stream, from)),
   };
 }
@@ -71,6 +76,14 @@ function take(state: State, from: Direction, segment: Segment): Taken {
     state.closed = true;
   }
   return { header, news, flow };
+}
+
+function stretch(side: Side, from: Direction, pieces: readonly Carried[]): readonly Flow[] {
+  const flow: Flow[] = [];
+  for (const piece of pieces) {
+    for (const news of side.stream.take(piece)) addFlow(flow, from, news);
+  }
+  return flow;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -108,7 +121,7 @@ function note(view: Mutable<ConnectionView>, side: Side, from: Direction, segmen
 
 function addFlow(flow: Flow[], from: Direction, news: StreamNews): void {
   if (news.kind === 'octets') flow.push({ kind: 'octets', from, bytes: news.bytes });
-  else if (news.kind === 'cut') flow.push({ kind: 'gap', from, length: news.length });
+  else if (news.kind === 'cut') flow.push({ kind: news.elided ? 'elided' : 'gap', from, length: news.length });
 }
 
 /** The other side has octets that we have not: they passed, and it was we who missed them. */

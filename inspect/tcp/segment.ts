@@ -35,6 +35,8 @@ export interface Segment {
   readonly payload: Uint8Array;
   /** Octets of payload on the wire. */
   readonly length: number;
+  /** What is not in `payload` was left out on purpose: it is known to be message or TLS. */
+  readonly elided?: boolean;
   /** Time to live, or hop limit. */
   readonly ttl: number;
   /** IPv4 identification; IPv6 has none. */

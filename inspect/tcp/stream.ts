@@ -10,7 +10,7 @@ export type StreamNews =
   /** In order, for the first time. */
   | { readonly kind: 'octets'; readonly bytes: Uint8Array }
   /** In order, and cut by the capture: so many octets were on the wire and are not in the file. */
-  | { readonly kind: 'cut'; readonly length: number }
+  | { readonly kind: 'cut'; readonly length: number; readonly elided: boolean }
   /** Sent before. `same` is unknown where the first copy is no longer kept. */
   | { readonly kind: 'repeat'; readonly span: Span; readonly same: boolean | undefined }
   /** Beyond the next octet: what lies between is missing or late. */
@@ -19,6 +19,9 @@ export type StreamNews =
   | { readonly kind: 'filled'; readonly span: Span; readonly waited: Micros }
   /** A keep-alive: the octet before the next one again, or nothing there (RFC 9293 §3.8.4). */
   | { readonly kind: 'keepalive' };
+
+/** What a stream reads of a segment. */
+export type Carried = Pick<Segment, 'at' | 'seq' | 'flags' | 'payload' | 'length' | 'elided'>;
 
 export interface Stream {
   /** Offset of the next octet in order. */
@@ -29,7 +32,7 @@ export interface Stream {
   readonly missingSince: Micros | undefined;
   /** Where the octets go on behind the hole: `next` where nothing is missing. */
   holeEnd(): number;
-  take(segment: Segment): readonly StreamNews[];
+  take(segment: Carried): readonly StreamNews[];
   /** The offset that an acknowledgement number of the other side means; `undefined` before the first segment. */
   offsetOf(seq: Seq): number | undefined;
   /** The sequence number of an offset. */
@@ -67,6 +70,8 @@ interface Piece {
   readonly bytes: Uint8Array;
   /** Octets on the wire: more than `bytes` where the capture was cut. */
   readonly length: number;
+  /** `Segment.elided` */
+  readonly elided: boolean;
 }
 
 interface State extends Stream {
@@ -86,8 +91,8 @@ interface State extends Stream {
   recentFrom: number;
 }
 
-function take(state: State, segment: Segment): readonly StreamNews[] {
-  const { seq, flags, length, payload, at } = segment;
+function take(state: State, segment: Carried): readonly StreamNews[] {
+  const { seq, flags, length, payload, at, elided = false } = segment;
   if (flags & FLAG.rst) {
     announce(state, offsetOf(state, seq) ?? 0, at, true);
     return NO_NEWS;
@@ -100,7 +105,7 @@ function take(state: State, segment: Segment): readonly StreamNews[] {
   state.origin ??= seq;
   const start = offsetOf(state, seq) ?? 0;
   if (length <= 1 && start === state.next - 1 && !(flags & FLAG.fin)) return KEEPALIVE;
-  const news = length > 0 ? place(state, { start, bytes: payload, length }, at) : NO_NEWS;
+  const news = length > 0 ? place(state, { start, bytes: payload, length, elided }, at) : NO_NEWS;
   if (flags & FLAG.fin) state.fin ??= start + length;
   announce(state, start + length, at, false);
   return news;
@@ -144,12 +149,12 @@ function place(state: State, piece: Piece, at: Micros): StreamNews[] {
   return [...news, ...deliverAhead(state)];
 }
 
-function deliver(state: State, { bytes, length }: Piece): StreamNews[] {
+function deliver(state: State, { bytes, length, elided }: Piece): StreamNews[] {
   keepRecent(state, bytes);
   state.next += length;
   if (bytes.length === length) return [{ kind: 'octets', bytes }];
   state.recentFrom = state.next;
-  const cut: StreamNews = { kind: 'cut', length: length - bytes.length };
+  const cut: StreamNews = { kind: 'cut', length: length - bytes.length, elided };
   return bytes.length > 0 ? [{ kind: 'octets', bytes }, cut] : [cut];
 }
 
@@ -210,9 +215,10 @@ function sameAsBefore(state: State, { start, bytes, length }: Piece, seen: numbe
   return true;
 }
 
-function cutFront({ start, bytes, length }: Piece, octets: number): Piece {
-  if (octets === 0) return { start, bytes, length };
-  return { start: start + octets, bytes: bytes.subarray(octets), length: length - octets };
+function cutFront(piece: Piece, octets: number): Piece {
+  if (octets === 0) return piece;
+  const { start, bytes, length, elided } = piece;
+  return { start: start + octets, bytes: bytes.subarray(octets), length: length - octets, elided };
 }
 
 /** Offsets go beyond 2^32; a sequence number means the one nearest to where the stream is. */

@@ -1,0 +1,313 @@
+// libbpf through koffi: programs, maps, pins, tc filters, the ring's memory. Typed results; no pointer leaves this file.
+
+import { createRequire } from 'node:module';
+import { getSystemErrorMap } from 'node:util';
+import type * as Koffi from 'koffi';
+
+/** What was refused: `text` is the kernel's or the loader's own word, `code` an errno's name where there is one. */
+export interface BpfTrouble {
+  readonly kind: 'no-koffi' | 'no-libbpf' | 'refused';
+  readonly what: string;
+  readonly text: string;
+  readonly code?: string;
+}
+
+export interface LoadOptions {
+  /** The compiled object (ELF). */
+  readonly object: string;
+  /** A folder in a bpffs: maps that are pinned there are taken over, the others are made and pinned. */
+  readonly pins?: string;
+  /** Entries (or octets) of maps by name, where they differ from the object's. */
+  readonly sizes?: Readonly<Record<string, number>>;
+}
+
+export interface BpfObject {
+  /** Descriptors, by the names in the object. They are the object's: they end with it. */
+  program(name: string): number;
+  map(name: string): number;
+  close(): void;
+}
+
+/** One tc filter of the clsact qdisc. */
+export interface TcFilter {
+  readonly device: number;
+  readonly hook: 'ingress' | 'egress';
+  readonly priority: number;
+}
+
+export interface RunOptions {
+  readonly frame: Uint8Array;
+  /** `struct __sk_buff`, as far as it is to be given. */
+  readonly context?: Uint8Array;
+}
+
+/** The ring's pages: positions in octets, and the data twice in a row, so that a record never wraps. */
+export interface RingMemory {
+  /** [0] is ours to move. */
+  readonly consumer: BigInt64Array;
+  /** [0] is the kernel's. */
+  readonly producer: BigInt64Array;
+  readonly data: Uint8Array;
+  /** The record headers: the first word of each is written by the kernel while we look. */
+  readonly words: Int32Array;
+  unmap(): void;
+}
+
+export interface Libbpf {
+  readonly version: string;
+  load(options: LoadOptions): BpfObject | BpfTrouble;
+  pin(fd: number, path: string): BpfTrouble | undefined;
+  /** Opens what is pinned: a descriptor, to be closed by `fs.closeSync`. */
+  pinned(path: string): number | BpfTrouble;
+  read(map: number, key: Uint8Array, value: Uint8Array): boolean;
+  write(map: number, key: Uint8Array, value: Uint8Array): BpfTrouble | undefined;
+  remove(map: number, key: Uint8Array): boolean;
+  /** The key behind `key`, or the first one; false: there is none. */
+  nextKey(map: number, key: Uint8Array | undefined, next: Uint8Array): boolean;
+  /** Makes the clsact qdisc; false: it was there. */
+  makeHook(device: number): boolean | BpfTrouble;
+  dropHook(device: number): BpfTrouble | undefined;
+  /** Puts a program there, in place of another one of ours with the same priority if `replace` says so. */
+  attach(filter: TcFilter, program: number, replace: boolean): BpfTrouble | undefined;
+  /** The program's id there; undefined: no such filter of ours. */
+  attached(filter: TcFilter): number | undefined;
+  detach(filter: TcFilter): BpfTrouble | undefined;
+  /** Runs a program on a frame without any device: BPF_PROG_TEST_RUN. */
+  run(program: number, options: RunOptions): { readonly verdict: number; readonly frame: Uint8Array } | BpfTrouble;
+  mapRing(map: number, octets: number): RingMemory | BpfTrouble;
+}
+
+type Library = ReturnType<typeof declare>;
+
+let library: Libbpf | BpfTrouble | undefined;
+
+/** Loads libbpf 1.x; says what is missing where it cannot. */
+export function openLibbpf(): Libbpf | BpfTrouble {
+  library ??= open();
+  return library;
+}
+
+export function isTrouble(value: unknown): value is BpfTrouble {
+  return typeof value === 'object' && value !== null && 'kind' in value && 'what' in value;
+}
+
+function open(): Libbpf | BpfTrouble {
+  let koffi: typeof Koffi;
+  try {
+    koffi = createRequire(__filename)('koffi') as typeof Koffi;
+  } catch (error) {
+    return { kind: 'no-koffi', what: 'koffi', text: String(error) };
+  }
+  try {
+    const lib = declare(koffi);
+    // By default it explains itself on stderr; what we need of it comes with the load.
+    lib.setPrint(null);
+    return wrap(lib);
+  } catch (error) {
+    return { kind: 'no-libbpf', what: 'libbpf.so.1', text: String(error) };
+  }
+}
+
+function declare(koffi: typeof Koffi) {
+  const bpf = koffi.load('libbpf.so.1');
+  const libc = koffi.load('libc.so.6');
+  return {
+    koffi,
+    version: bpf.func('const char *libbpf_version_string()'),
+    setPrint: bpf.func('void *libbpf_set_print(void *callback)'),
+    openFile: bpf.func('void *bpf_object__open_file(const char *path, const uint8_t *opts)'),
+    load: bpf.func('int bpf_object__load(void *object)'),
+    close: bpf.func('void bpf_object__close(void *object)'),
+    findMap: bpf.func('void *bpf_object__find_map_by_name(void *object, const char *name)'),
+    nextMap: bpf.func('void *bpf_object__next_map(void *object, void *map)'),
+    mapName: bpf.func('const char *bpf_map__name(void *map)'),
+    mapFd: bpf.func('int bpf_map__fd(void *map)'),
+    mapPin: bpf.func('int bpf_map__set_pin_path(void *map, const char *path)'),
+    mapSize: bpf.func('int bpf_map__set_max_entries(void *map, uint32_t entries)'),
+    findProgram: bpf.func('void *bpf_object__find_program_by_name(void *object, const char *name)'),
+    programFd: bpf.func('int bpf_program__fd(void *program)'),
+    objPin: bpf.func('int bpf_obj_pin(int fd, const char *path)'),
+    objGet: bpf.func('int bpf_obj_get(const char *path)'),
+    lookup: bpf.func('int bpf_map_lookup_elem(int fd, const uint8_t *key, _Out_ uint8_t *value)'),
+    update: bpf.func('int bpf_map_update_elem(int fd, const uint8_t *key, const uint8_t *value, uint64_t flags)'),
+    delete: bpf.func('int bpf_map_delete_elem(int fd, const uint8_t *key)'),
+    nextKey: bpf.func('int bpf_map_get_next_key(int fd, const uint8_t *key, _Out_ uint8_t *next)'),
+    hookCreate: bpf.func('int bpf_tc_hook_create(uint8_t *hook)'),
+    hookDestroy: bpf.func('int bpf_tc_hook_destroy(uint8_t *hook)'),
+    attach: bpf.func('int bpf_tc_attach(const uint8_t *hook, uint8_t *opts)'),
+    detach: bpf.func('int bpf_tc_detach(const uint8_t *hook, const uint8_t *opts)'),
+    query: bpf.func('int bpf_tc_query(const uint8_t *hook, _Inout_ uint8_t *opts)'),
+    testRun: bpf.func('int bpf_prog_test_run_opts(int fd, _Inout_ uint8_t *opts)'),
+    mmap: libc.func('void *mmap(void *at, size_t octets, int protection, int flags, int fd, int64_t offset)'),
+    munmap: libc.func('int munmap(void *at, size_t octets)'),
+  };
+}
+
+function wrap(lib: Library): Libbpf {
+  const outcome = (what: string, result: unknown): BpfTrouble | undefined =>
+    (result as number) < 0 ? refused(what, result as number) : undefined;
+  return {
+    version: String(lib.version()),
+    load: (options) => load(lib, options),
+    pin: (fd, path) => outcome(`pin ${path}`, lib.objPin(fd, path)),
+    pinned(path) {
+      const fd = lib.objGet(path) as number;
+      return fd < 0 ? refused(path, fd) : fd;
+    },
+    read: (map, key, value) => lib.lookup(map, key, value) === 0,
+    write: (map, key, value) => outcome('map update', lib.update(map, key, value, 0)),
+    remove: (map, key) => lib.delete(map, key) === 0,
+    nextKey: (map, key, next) => lib.nextKey(map, key ?? null, next) === 0,
+    makeHook(device) {
+      const result = lib.hookCreate(hookOf(device, BOTH)) as number;
+      return result === -EEXIST ? false : (outcome('clsact qdisc', result) ?? true);
+    },
+    dropHook: (device) => outcome('clsact qdisc', lib.hookDestroy(hookOf(device, BOTH))),
+    attach(filter, program, replace) {
+      const opts = optsOf(filter, program, replace ? REPLACE : 0);
+      return outcome('tc filter', lib.attach(hookOf(filter.device, HOOKS[filter.hook]), opts));
+    },
+    attached(filter) {
+      const opts = optsOf(filter, 0, 0);
+      const found = lib.query(hookOf(filter.device, HOOKS[filter.hook]), opts) === 0;
+      return found ? opts.readUInt32LE(TC_PROG_ID) : undefined;
+    },
+    detach: (filter) =>
+      outcome('tc filter', lib.detach(hookOf(filter.device, HOOKS[filter.hook]), optsOf(filter, 0, 0))),
+    run: (program, options) => run(lib, program, options),
+    mapRing: (map, octets) => mapRing(lib, map, octets),
+  };
+}
+
+function load(lib: Library, { object, pins, sizes = {} }: LoadOptions): BpfObject | BpfTrouble {
+  const log = Buffer.alloc(LOG_OCTETS);
+  const handle: unknown = lib.openFile(object, openOpts(lib, log));
+  if (handle === null) return { kind: 'refused', what: object, text: 'not a BPF object that libbpf can read' };
+  for (let map: unknown = lib.nextMap(handle, null); map !== null; map = lib.nextMap(handle, map)) {
+    const name = String(lib.mapName(map));
+    const size = sizes[name];
+    if (size !== undefined) lib.mapSize(map, size);
+    // Sections such as .rodata are maps as well, and nothing to keep.
+    if (pins !== undefined && !name.includes('.')) lib.mapPin(map, `${pins}/${name}`);
+  }
+  const result = lib.load(handle) as number;
+  if (result < 0) {
+    lib.close(handle);
+    return refused(object, result, lastLines(log));
+  }
+  return {
+    program: (name) => descriptor(lib.programFd(lib.findProgram(handle, name)), name),
+    map: (name) => descriptor(lib.mapFd(lib.findMap(handle, name)), name),
+    close: () => lib.close(handle),
+  };
+}
+
+function descriptor(fd: unknown, name: string): number {
+  if (typeof fd !== 'number' || fd < 0) throw new Error(`no ${name} in the BPF object`);
+  return fd;
+}
+
+/** `struct bpf_object_open_opts`: only where the verifier's words go. */
+function openOpts(lib: Library, log: Buffer): Buffer {
+  const opts = Buffer.alloc(OPEN_OPTS);
+  opts.writeBigUInt64LE(BigInt(OPEN_OPTS), 0);
+  opts.writeBigUInt64LE(addressOf(lib, log), OPEN_LOG);
+  opts.writeBigUInt64LE(BigInt(log.length), OPEN_LOG + 8);
+  return opts;
+}
+
+/** `struct bpf_tc_hook`. */
+function hookOf(device: number, point: number): Buffer {
+  const hook = Buffer.alloc(24);
+  hook.writeBigUInt64LE(24n, 0);
+  hook.writeInt32LE(device, 8);
+  hook.writeUInt32LE(point, 12);
+  return hook;
+}
+
+/** `struct bpf_tc_opts`. */
+function optsOf({ priority }: TcFilter, program: number, flags: number): Buffer {
+  const opts = Buffer.alloc(32);
+  opts.writeBigUInt64LE(32n, 0);
+  opts.writeInt32LE(program, 8);
+  opts.writeUInt32LE(flags, 12);
+  opts.writeUInt32LE(HANDLE, 20);
+  opts.writeUInt32LE(priority, 24);
+  return opts;
+}
+
+/** `struct bpf_test_run_opts`. */
+function run(lib: Library, program: number, { frame, context }: RunOptions): ReturnType<Libbpf['run']> {
+  const input = Buffer.from(frame);
+  const output = Buffer.alloc(frame.length + HEADROOM);
+  const given = context === undefined ? undefined : Buffer.from(context);
+  const opts = Buffer.alloc(RUN_OPTS);
+  opts.writeBigUInt64LE(BigInt(RUN_OPTS), 0);
+  opts.writeBigUInt64LE(addressOf(lib, input), 8);
+  opts.writeBigUInt64LE(addressOf(lib, output), 16);
+  opts.writeUInt32LE(input.length, 24);
+  opts.writeUInt32LE(output.length, 28);
+  if (given) opts.writeBigUInt64LE(addressOf(lib, given), 32);
+  opts.writeUInt32LE(given?.length ?? 0, 48);
+  const result = lib.testRun(program, opts) as number;
+  if (result < 0) return refused('test run', result);
+  return { verdict: opts.readInt32LE(56), frame: output.subarray(0, opts.readUInt32LE(28)) };
+}
+
+/** The consumer's page is ours to write; behind it the producer's, and the data twice (kernel: ringbuf.c). */
+function mapRing(lib: Library, map: number, octets: number): RingMemory | BpfTrouble {
+  const { koffi } = lib;
+  const rest = PAGE + 2 * octets;
+  const first: unknown = lib.mmap(null, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
+  const second: unknown = lib.mmap(null, rest, PROT_READ, MAP_SHARED, map, PAGE);
+  if (isFailed(first) || isFailed(second)) return { kind: 'refused', what: 'ring', text: 'mmap failed' };
+  const [ours, theirs] = [koffi.view(first, PAGE), koffi.view(second, rest)];
+  return {
+    consumer: new BigInt64Array(ours, 0, 1),
+    producer: new BigInt64Array(theirs, 0, 1),
+    data: new Uint8Array(theirs, PAGE),
+    words: new Int32Array(theirs, PAGE),
+    unmap() {
+      lib.munmap(first, PAGE);
+      lib.munmap(second, rest);
+    },
+  };
+}
+
+function isFailed(pointer: unknown): boolean {
+  return pointer === null || pointer === MAP_FAILED;
+}
+
+function addressOf({ koffi }: Library, buffer: Buffer): bigint {
+  return BigInt(koffi.address(buffer));
+}
+
+function refused(what: string, result: number, log = ''): BpfTrouble {
+  const [code, words] = getSystemErrorMap().get(result) ?? [`errno ${-result}`, 'refused'];
+  return { kind: 'refused', what, code, text: log === '' ? words : `${words}: ${log}` };
+}
+
+/** What the verifier said last tells why. */
+function lastLines(log: Buffer): string {
+  const text = log.toString('latin1', 0, Math.max(0, log.indexOf(0)));
+  return text.trim().split('\n').slice(-3).join('; ').slice(0, 400);
+}
+
+const EEXIST = 17;
+const HOOKS = { ingress: 1, egress: 2 } as const;
+const BOTH = 3;
+const REPLACE = 1;
+const TC_PROG_ID = 16;
+/** Of our filter among those of its priority. */
+const HANDLE = 1;
+const OPEN_OPTS = 80;
+/** `kernel_log_buf`, behind sz, object_name, relaxed_maps, pin_root_path, a reserved word, kconfig and btf_custom_path. */
+const OPEN_LOG = 56;
+const LOG_OCTETS = 65_536;
+const RUN_OPTS = 80;
+const HEADROOM = 64;
+const PAGE = 4_096;
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_SHARED = 1;
+const MAP_FAILED = 0xffff_ffff_ffff_ffffn;

@@ -1,0 +1,182 @@
+/* What the program in the kernel and the process in user space agree on. `abi.ts` is its other half; a test
+ * compares both through the object's BTF. Integers are in host order unless said otherwise. */
+#ifndef EHLOWIRE_ABI_H
+#define EHLOWIRE_ABI_H
+
+/* Raised with every change of a struct or of a meaning: a process adopts pinned maps of its own number only. */
+#define EHLOWIRE_ABI 1
+
+enum leg { LEG_WAN, LEG_LAN };
+enum side_of { SIDE_CLIENT, SIDE_SERVER };
+
+/* What is done with new connections to a server. UNKNOWN: what `settings.unknown` says. */
+enum policy { POLICY_UNKNOWN, POLICY_OBSERVE, POLICY_REPAIR, POLICY_RELAY };
+
+/* IPv4 addresses as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2). */
+struct server_key {
+	__u8 address[16];
+	__u16 port;
+	__u16 zero;
+};
+
+struct server {
+	__u8 policy;
+	/* Its greeting went on behind a repair: the program itself took POLICY_REPAIR back. */
+	__u8 contradicted;
+	/* Of a truncated greeting: whole lines after which it stalls. 0: at whatever line a segment ends. */
+	__u16 lines;
+};
+
+struct settings {
+	__u32 abi;
+	/* Where diverted segments are handed to; 0: nothing is diverted. */
+	__u32 relay_mark;
+	__u16 relay_port;
+	/* The bridge's own address on the link. */
+	__u8 relay_mac[6];
+	/* enum policy: of servers that are not in the map. */
+	__u8 unknown;
+	__u8 zero[3];
+};
+
+struct flow_key {
+	__u8 client[16];
+	__u8 server[16];
+	__u16 client_port;
+	__u16 server_port;
+};
+
+/* What a side is sending. MIDDLE: its beginning was not seen, so nobody knows. */
+enum mode { MODE_DIALOGUE, MODE_DATA, MODE_CHUNK, MODE_TLS, MODE_MIDDLE };
+
+struct side {
+	/* Sequence number of the next octet. */
+	__u32 next;
+	/* Octets in order that were left out of the ring since the last record, where they begin, and in how many segments. */
+	__u32 left_out_from;
+	__u32 left_out;
+	__u32 left_out_segments;
+	/* When the last of them came. */
+	__u64 left_out_at;
+	/* MODE_DATA: where the content begins. MODE_CHUNK: where it ends. MODE_TLS: up to where all is copied. */
+	__u32 mark;
+	__u8 mode;
+	/* `next` is known. */
+	__u8 heard;
+	__u16 zero;
+};
+
+#define PATCHES 8
+
+/* One octet of a greeting, changed in place in every copy that passes. */
+struct patch {
+	__u32 seq;
+	__u8 octet;
+	__u8 zero[3];
+};
+
+struct flow {
+	struct side sides[2];
+	struct patch patches[PATCHES];
+	__u32 server_isn;
+	/* Behind the greeting's last octet so far. */
+	__u32 greeting_end;
+	__u16 lines;
+	/* enum policy, as it was when the connection began. */
+	__u8 policy;
+	__u8 patch_count;
+	/* The SYN was seen. */
+	__u8 started;
+	/* The relay has it. */
+	__u8 diverted;
+	/* Its greeting may still be changed. */
+	__u8 repairable;
+	/* Its greeting's end was made by a repair. */
+	__u8 ended;
+	/* A record found no room. */
+	__u8 lost;
+	/* The relay was asked for it. */
+	__u8 asked;
+	__u8 zero[6];
+};
+
+/* The last octets of a message, so that its end is not missed: the octet with number n at n mod TAIL. */
+#define TAIL 1024
+struct tail {
+	/* What is in it: sequence numbers [from, end). */
+	__u32 from;
+	__u32 end;
+	/* The second half is only there for what is copied in one piece across the end. */
+	__u8 octets[2 * TAIL];
+};
+
+/* SEGMENT: `data` is a frame, of its payload at most PAYLOAD octets behind the first `skipped` ones.
+ * STRETCH: octets that were left out, all in order; `data` is a flow_key, zeros up to STRETCH_KEY, and the last
+ * `payload` of these octets: either they alone, or TAIL octets with number n at n mod TAIL. */
+enum record_kind { RECORD_SEGMENT, RECORD_STRETCH };
+#define STRETCH_KEY 40
+
+enum record_flag {
+	/* Records of this connection before this one found no room in the ring. */
+	RECORD_LOST = 1,
+	/* What of the payload is not in `data` is message or TLS. */
+	RECORD_CONTENT = 2,
+	/* The greeting in it was repaired by us: `data` has the repaired octets. */
+	RECORD_REPAIRED = 4,
+	/* The server went on behind a greeting that we ended. */
+	RECORD_CONTRADICTED = 8,
+};
+
+#define HEADERS 256
+#define PAYLOAD 8192
+
+struct record {
+	/* CLOCK_MONOTONIC, nanoseconds. */
+	__u64 at;
+	__u8 kind;
+	__u8 leg;
+	/* enum side_of */
+	__u8 from;
+	__u8 flags;
+	/* A VLAN tag that the card took off the frame: TCI, and the protocol in network order; 0: none. */
+	__u16 vlan_tci;
+	__u16 vlan_protocol;
+	/* SEGMENT: octets of the frame, of its headers, of its TCP payload on the wire, and what `data` leaves out at the payload's front. */
+	__u32 length;
+	__u32 headers;
+	__u32 payload;
+	__u32 skipped;
+	/* STRETCH: where it begins, its octets, and in how many segments they came. */
+	__u32 seq;
+	__u32 octets;
+	__u32 segments;
+	/* Octets in `data`. */
+	__u32 captured;
+	__u8 data[HEADERS + PAYLOAD];
+};
+
+enum counter {
+	COUNT_FRAMES,
+	/* Segments of the ports asked for. */
+	COUNT_SEGMENTS,
+	COUNT_OCTETS,
+	COUNT_FRAGMENTS,
+	/* Frames that are not what their headers say. */
+	COUNT_MALFORMED,
+	COUNT_RECORDS,
+	/* Records that found no room. */
+	COUNT_LOST,
+	COUNT_LEFT_OUT_SEGMENTS,
+	COUNT_LEFT_OUT_OCTETS,
+	COUNT_FLOWS,
+	COUNT_REPAIRED,
+	COUNT_CONTRADICTED,
+	/* Connections, and segments, that the relay was given. */
+	COUNT_DIVERTED,
+	COUNT_DIVERTED_SEGMENTS,
+	/* Connections that should have been, and no relay listened. */
+	COUNT_NO_RELAY,
+	COUNTERS,
+};
+
+#endif

@@ -1,0 +1,69 @@
+// The other half of abi.h: where each field lies, and what the numbers mean. A test compares both with the object's BTF.
+
+/** `EHLOWIRE_ABI`. */
+export const ABI = 1;
+
+/** Octet offsets of fields, and the size of each struct. */
+export const RECORD = {
+  at: 0,
+  kind: 8,
+  leg: 9,
+  from: 10,
+  flags: 11,
+  vlan_tci: 12,
+  vlan_protocol: 14,
+  length: 16,
+  headers: 20,
+  payload: 24,
+  skipped: 28,
+  seq: 32,
+  octets: 36,
+  segments: 40,
+  captured: 44,
+  data: 48,
+} as const;
+
+export const SETTINGS = { abi: 0, relay_mark: 4, relay_port: 8, relay_mac: 10, unknown: 16 } as const;
+export const SETTINGS_SIZE = 20;
+
+export const SERVER_KEY = { address: 0, port: 16 } as const;
+export const SERVER_KEY_SIZE = 20;
+
+export const SERVER = { policy: 0, contradicted: 1, lines: 2 } as const;
+export const SERVER_SIZE = 4;
+
+export const FLOW_KEY = { client: 0, server: 16, client_port: 32, server_port: 34 } as const;
+/** Where the octets of a stretch begin behind its key. */
+export const STRETCH_KEY = 40;
+/** Octets in the table of a message's end: the octet with number n at n mod TAIL. */
+export const TAIL = 1_024;
+
+export const LEG = { LEG_WAN: 0, LEG_LAN: 1 } as const;
+export const SIDE = { SIDE_CLIENT: 0, SIDE_SERVER: 1 } as const;
+export const RECORD_KIND = { RECORD_SEGMENT: 0, RECORD_STRETCH: 1 } as const;
+export const RECORD_FLAG = {
+  RECORD_LOST: 1,
+  RECORD_CONTENT: 2,
+  RECORD_REPAIRED: 4,
+  RECORD_CONTRADICTED: 8,
+} as const;
+export const POLICY = { POLICY_UNKNOWN: 0, POLICY_OBSERVE: 1, POLICY_REPAIR: 2, POLICY_RELAY: 3 } as const;
+
+/** Indices of the counters, each a number per processor. */
+export const COUNTER = {
+  COUNT_FRAMES: 0,
+  COUNT_SEGMENTS: 1,
+  COUNT_OCTETS: 2,
+  COUNT_FRAGMENTS: 3,
+  COUNT_MALFORMED: 4,
+  COUNT_RECORDS: 5,
+  COUNT_LOST: 6,
+  COUNT_LEFT_OUT_SEGMENTS: 7,
+  COUNT_LEFT_OUT_OCTETS: 8,
+  COUNT_FLOWS: 9,
+  COUNT_REPAIRED: 10,
+  COUNT_CONTRADICTED: 11,
+  COUNT_DIVERTED: 12,
+  COUNT_DIVERTED_SEGMENTS: 13,
+  COUNT_NO_RELAY: 14,
+} as const;

@@ -1,0 +1,111 @@
+// What the program wrote into the ring, read: one record, to segments and stretches.
+
+import type { Direction, Micros } from '../../inspect/events';
+import type { Stretch } from '../../inspect/inspector';
+import { parsePacket } from '../../inspect/tcp/packet';
+import type { Segment } from '../../inspect/tcp/segment';
+import type { Peer } from '../../inspect/tracker';
+import { readAddress } from './address';
+import { FLOW_KEY, RECORD, RECORD_FLAG, RECORD_KIND, STRETCH_KEY, TAIL } from './abi';
+
+export type WireRecord =
+  | (Facts & { readonly kind: 'segment'; readonly segment: Segment })
+  | (Facts & {
+      readonly kind: 'stretch';
+      readonly client: Peer;
+      readonly server: Peer;
+      readonly stretch: Stretch;
+    })
+  /** A frame that the program took for TCP and our parser did not. */
+  | { readonly kind: 'odd'; readonly why: string };
+
+interface Facts {
+  readonly from: Direction;
+  /** Records of this connection before this one found no room in the ring. */
+  readonly lost: boolean;
+  /** The greeting in it is as we made it. */
+  readonly repaired: boolean;
+  /** The server went on behind a greeting that we had ended. */
+  readonly contradicted: boolean;
+}
+
+/**
+ * Reads one record; `octets` is the ring's own memory and used again afterwards. `timeOf` turns the kernel's
+ * monotonic nanoseconds into time.
+ */
+export function readRecord(octets: Uint8Array, timeOf: (monotonic: bigint) => Micros): WireRecord {
+  const fields = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
+  const flags = fields.getUint8(RECORD.flags);
+  const facts: Facts = {
+    from: fields.getUint8(RECORD.from) === 0 ? 'client' : 'server',
+    lost: (flags & RECORD_FLAG.RECORD_LOST) !== 0,
+    repaired: (flags & RECORD_FLAG.RECORD_REPAIRED) !== 0,
+    contradicted: (flags & RECORD_FLAG.RECORD_CONTRADICTED) !== 0,
+  };
+  const at = timeOf(fields.getBigUint64(RECORD.at, true));
+  if (fields.getUint8(RECORD.kind) === RECORD_KIND.RECORD_STRETCH) return readStretch(fields, octets, at, facts);
+  return readSegment(fields, octets, at, facts, (flags & RECORD_FLAG.RECORD_CONTENT) !== 0);
+}
+
+function readSegment(
+  fields: DataView,
+  octets: Uint8Array,
+  at: Micros,
+  facts: Facts,
+  content: boolean,
+): WireRecord {
+  const captured = fields.getUint32(RECORD.captured, true);
+  const packet = parsePacket(ETHERNET, octets.subarray(RECORD.data, RECORD.data + captured), at);
+  if (packet.kind !== 'segment') {
+    return { kind: 'odd', why: packet.kind === 'malformed' ? packet.why : packet.kind };
+  }
+  const skipped = fields.getUint32(RECORD.skipped, true);
+  const tag = fields.getUint16(RECORD.vlan_protocol, true);
+  const { segment } = packet;
+  const told = {
+    ...segment,
+    length: fields.getUint32(RECORD.payload, true) - skipped,
+    seq: (segment.seq + skipped) >>> 0,
+    ...(tag !== 0 && { vlans: [fields.getUint16(RECORD.vlan_tci, true) & VLAN_ID, ...segment.vlans] }),
+    ...(content && { elided: true }),
+  };
+  return { kind: 'segment', segment: told, ...facts };
+}
+
+function readStretch(fields: DataView, octets: Uint8Array, at: Micros, facts: Facts): WireRecord {
+  const seq = fields.getUint32(RECORD.seq, true);
+  const length = fields.getUint32(RECORD.octets, true);
+  const shown = fields.getUint32(RECORD.payload, true);
+  const kept = octets.subarray(
+    RECORD.data + STRETCH_KEY,
+    RECORD.data + fields.getUint32(RECORD.captured, true),
+  );
+  const end = kept.length === TAIL ? unrotate(kept, seq + length - shown, shown) : kept.slice(0, shown);
+  const key = RECORD.data;
+  return {
+    kind: 'stretch',
+    client: {
+      address: readAddress(octets, key + FLOW_KEY.client),
+      port: fields.getUint16(key + FLOW_KEY.client_port, true),
+    },
+    server: {
+      address: readAddress(octets, key + FLOW_KEY.server),
+      port: fields.getUint16(key + FLOW_KEY.server_port, true),
+    },
+    stretch: { at, seq, length, end },
+    ...facts,
+  };
+}
+
+/** The octet with number n stands at n mod TAIL. */
+function unrotate(kept: Uint8Array, from: number, count: number): Uint8Array {
+  const start = (from >>> 0) % TAIL;
+  const head = kept.subarray(start, Math.min(TAIL, start + count));
+  const end = new Uint8Array(count);
+  end.set(head, 0);
+  end.set(kept.subarray(0, count - head.length), head.length);
+  return end;
+}
+
+const ETHERNET = 1;
+const VLAN_ID = 0x0fff;

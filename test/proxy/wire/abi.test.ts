@@ -1,0 +1,75 @@
+// Both halves of the ABI are the same: what the compiler made of abi.h, against abi.ts.
+
+import { execFileSync } from 'node:child_process';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import * as abi from '../../../proxy/wire/abi';
+import { skip } from '../../kit/lab';
+import { missing, OBJECT } from './object';
+
+interface Type {
+  readonly kind: string;
+  readonly name: string;
+  readonly size?: number;
+  readonly members?: readonly { readonly name: string; readonly bits_offset: number }[];
+  readonly values?: readonly { readonly name: string; readonly val: number }[];
+}
+
+function typesOf(object: string): readonly Type[] {
+  const text = execFileSync('bpftool', ['-j', 'btf', 'dump', 'file', object], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
+  return (JSON.parse(text) as { types: Type[] }).types;
+}
+
+const STRUCTS = [
+  ['record', abi.RECORD, undefined],
+  ['settings', abi.SETTINGS, abi.SETTINGS_SIZE],
+  ['server_key', abi.SERVER_KEY, abi.SERVER_KEY_SIZE],
+  ['server', abi.SERVER, abi.SERVER_SIZE],
+  ['flow_key', abi.FLOW_KEY, undefined],
+] as const;
+
+const ENUMS = [
+  ['record_kind', abi.RECORD_KIND],
+  ['record_flag', abi.RECORD_FLAG],
+  ['policy', abi.POLICY],
+  ['leg', abi.LEG],
+  ['side_of', abi.SIDE],
+  ['counter', abi.COUNTER],
+] as const;
+
+const why = missing();
+if (why !== undefined) skip(test, 'the ABI', why);
+else {
+  const types = typesOf(OBJECT);
+  const find = (kind: string, name: string): Type => {
+    const found = types.find((type) => type.kind === kind && type.name === name);
+    if (!found) throw new Error(`no ${kind} ${name} in the object`);
+    return found;
+  };
+
+  for (const [name, fields, size] of STRUCTS) {
+    test(`struct ${name}`, () => {
+      const found = find('STRUCT', name);
+      const members = (found.members ?? []).filter((member) => member.name !== 'zero');
+      const compiled = Object.fromEntries(members.map((member) => [member.name, member.bits_offset / 8]));
+      assert.equal({ ...fields }, compiled);
+      if (size !== undefined) assert.is(size, found.size);
+    });
+  }
+
+  for (const [name, values] of ENUMS) {
+    test(`enum ${name}`, () => {
+      const all = (find('ENUM', name).values ?? []).filter((value) => value.name !== 'COUNTERS');
+      assert.equal({ ...values }, Object.fromEntries(all.map((value) => [value.name, value.val])));
+    });
+  }
+
+  test('a flow key fits in front of a stretch', () => {
+    assert.ok((find('STRUCT', 'flow_key').size ?? Infinity) <= abi.STRETCH_KEY);
+  });
+}
+
+test.run();
