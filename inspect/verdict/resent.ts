@@ -13,9 +13,9 @@
 // - several in a row are told though the road is rough, where chance does not do that: see `CHANCE`;
 // - where the octets' own numbers prove a loss (`dropped`), nothing is left to suspect.
 
-import type { CommandEvent, Evidence, Micros, VerdictEvent } from '../events';
+import type { CommandEvent, Direction, Evidence, Micros, VerdictEvent } from '../events';
 import { createPacketCounter, type PacketCounter, type Step } from '../tcp/counter';
-import type { Segment } from '../tcp/segment';
+import { FLAG, type Segment } from '../tcp/segment';
 import { distance } from '../tcp/seq';
 import { type ConnectionView, evidenceOf, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
@@ -23,11 +23,17 @@ import { CHANCE, COUNTING, HOLE_PATIENCE, mendingTime, RESENT, TTL_OF_COUNTERS }
 
 /** Watches the client's commands. */
 export function createResentJudge(): Judge {
-  const state: State = { packets: createPacketCounter(), suspects: [], silent: false };
+  const state: State = {
+    packets: createPacketCounter(),
+    suspects: [],
+    seen: { client: undefined, server: undefined },
+    leftOut: false,
+    silent: false,
+  };
   return {
     see(sight) {
       if (state.silent) return NOTHING;
-      if (sight.segment) follow(state, sight, sight.segment);
+      if (sight.segment && sight.from) follow(state, sight, sight.from, sight.segment);
       if (isProvable(sight)) state.silent = true;
       return state.suspects.length > 0 && !state.silent ? decide(state, sight) : NOTHING;
     },
@@ -42,6 +48,10 @@ interface State {
   readonly packets: PacketCounter;
   /** Commands before which numbers are missing. */
   readonly suspects: Suspect[];
+  /** Where each side's last segment ended. */
+  readonly seen: Record<Direction, number | undefined>;
+  /** Octets went by whose segments nobody showed us: from there on nothing can be counted. */
+  leftOut: boolean;
   /** The counter is none, the capture missed octets, or another judge has proof. */
   silent: boolean;
 }
@@ -56,17 +66,27 @@ interface Suspect {
   told: boolean;
 }
 
-function follow({ packets, suspects }: State, sight: Sight, segment: Segment): void {
-  const { from, news, connection } = sight;
+function follow(state: State, sight: Sight, from: Direction, segment: Segment): void {
+  const { packets, suspects } = state;
+  const { news, connection } = sight;
+  const start = connection[from].stream.offsetOf(segment.seq) ?? 0;
+  state.leftOut ||= isBehindLeftOut(state, sight, from, start);
+  if (state.leftOut) return;
+  const end = start + segment.length + (segment.flags & (FLAG.syn | FLAG.fin) ? 1 : 0);
+  if (!(segment.flags & FLAG.rst)) state.seen[from] = Math.max(state.seen[from] ?? end, end);
   if (from === 'server') return packets.heard(segment, news);
   packets.count(segment, connection.rtt);
   const { step, exact } = packets;
   if (!step || suspects.length >= SUSPECTS || news[0]?.kind !== 'octets') return;
-  const start = connection.client.stream.offsetOf(segment.seq);
   const command = sight.smtp.find(isCommand);
   // Of a command in several segments the first is what was waited for.
   if (!command || command.span.start !== start) return;
   suspects.push({ step, verb: command.verb, first: start === 0, exact, told: false });
+}
+
+/** Nothing is missing between the side's last segment and this one, and yet it begins farther on (a message in the kernel). */
+function isBehindLeftOut({ seen }: State, { connection }: Sight, from: Direction, start: number): boolean {
+  return start > (seen[from] ?? start) && connection[from].stream.missingSince === undefined;
 }
 
 /** The octets' own numbers show a hole that lasted, or one that was the capture's: then counters are not asked. */
