@@ -44,11 +44,13 @@ export function repairGreeting(bytes: Uint8Array, hostname: string): GreetingRep
 
 /**
  * What the wire path can do in place: the hyphen of an unfinished greeting's last line and every TAB behind a
- * 220 become what they should have been. Only whole lines (LF at their end) that start with `220` are touched, so
- * that a program in the kernel can do the same octet for octet. The length never changes; idempotent.
+ * 220 become what they should have been. Only whole lines (LF at their end) that start with `220` are touched, and
+ * nothing where a bare CR leaves room for opinions: a program in the kernel does the same octet for octet. The
+ * length never changes; idempotent.
  */
 export function repairGreetingSameLength(bytes: Uint8Array): GreetingRepair {
   const parts = splitGreeting(bytes);
+  if (hasBareCr(bytes, bytes.length - parts.rest.length)) return { bytes, repaired: [] };
   const mended = bytes.slice();
   const repaired = new Set<GreetingDefect>();
   const lastLine = parts.lines.length - 1;
@@ -65,10 +67,20 @@ export function repairGreetingSameLength(bytes: Uint8Array): GreetingRepair {
   return { bytes: repaired.size > 0 ? mended : bytes, repaired: [...repaired] };
 }
 
+/** A CR before `end` with no LF behind it. */
+function hasBareCr(bytes: Uint8Array, end: number): boolean {
+  for (let cr = bytes.indexOf(CR); cr >= 0 && cr < end; cr = bytes.indexOf(CR, cr + 1)) {
+    if (bytes[cr + 1] !== LF) return true;
+  }
+  return false;
+}
+
 function inPlace(separator: string, last: boolean, parts: GreetingParts): GreetingDefect | undefined {
   if (separator === 'tab') return 'tab-separator';
   return separator === 'hyphen' && last && !parts.complete ? 'unfinished' : undefined;
 }
 
+const LF = 0x0a;
+const CR = 0x0d;
 const SPACE = 0x20;
 const HYPHEN = 0x2d;

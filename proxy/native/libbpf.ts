@@ -73,7 +73,10 @@ export interface Libbpf {
   attached(filter: TcFilter): number | undefined;
   detach(filter: TcFilter): BpfTrouble | undefined;
   /** Runs a program on a frame without any device: BPF_PROG_TEST_RUN. */
-  run(program: number, options: RunOptions): { readonly verdict: number; readonly frame: Uint8Array } | BpfTrouble;
+  run(
+    program: number,
+    options: RunOptions,
+  ): { readonly verdict: number; readonly frame: Uint8Array } | BpfTrouble;
   mapRing(map: number, octets: number): RingMemory | BpfTrouble;
 }
 
@@ -129,7 +132,9 @@ function declare(koffi: typeof Koffi) {
     objPin: bpf.func('int bpf_obj_pin(int fd, const char *path)'),
     objGet: bpf.func('int bpf_obj_get(const char *path)'),
     lookup: bpf.func('int bpf_map_lookup_elem(int fd, const uint8_t *key, _Out_ uint8_t *value)'),
-    update: bpf.func('int bpf_map_update_elem(int fd, const uint8_t *key, const uint8_t *value, uint64_t flags)'),
+    update: bpf.func(
+      'int bpf_map_update_elem(int fd, const uint8_t *key, const uint8_t *value, uint64_t flags)',
+    ),
     delete: bpf.func('int bpf_map_delete_elem(int fd, const uint8_t *key)'),
     nextKey: bpf.func('int bpf_map_get_next_key(int fd, const uint8_t *key, _Out_ uint8_t *next)'),
     hookCreate: bpf.func('int bpf_tc_hook_create(uint8_t *hook)'),
@@ -182,7 +187,8 @@ function wrap(lib: Library): Libbpf {
 function load(lib: Library, { object, pins, sizes = {} }: LoadOptions): BpfObject | BpfTrouble {
   const log = Buffer.alloc(LOG_OCTETS);
   const handle: unknown = lib.openFile(object, openOpts(lib, log));
-  if (handle === null) return { kind: 'refused', what: object, text: 'not a BPF object that libbpf can read' };
+  if (handle === null)
+    return { kind: 'refused', what: object, text: 'not a BPF object that libbpf can read' };
   for (let map: unknown = lib.nextMap(handle, null); map !== null; map = lib.nextMap(handle, map)) {
     const name = String(lib.mapName(map));
     const size = sizes[name];

@@ -685,8 +685,12 @@ static __noinline int judge_greeting(struct segment *s, struct flow *flow, struc
 /* Changes one octet of the frame, and the checksum where it is not the card that makes it. */
 static __always_inline void change(struct __sk_buff *skb, const struct segment *s, __u32 offset, __u8 to)
 {
-	__be16 was;
-	if (bpf_skb_load_bytes(skb, s->payload_at + (offset & ~1u), &was, 2))
+	__be16 was = 0;
+	/* The sum goes over words; behind an odd last octet stands a zero (RFC 9293 section 3.1). */
+	bool alone = (offset | 1) >= s->payload;
+	long failed = alone ? bpf_skb_load_bytes(skb, s->payload_at + offset, &was, 1)
+			    : bpf_skb_load_bytes(skb, s->payload_at + (offset & ~1u), &was, 2);
+	if (failed)
 		return;
 	/* In network order: the first octet of the word is its high one. */
 	__u16 word = bpf_ntohs(was);
@@ -708,8 +712,7 @@ static __noinline int apply_patches(struct __sk_buff *skb, struct segment *s, st
 		if (i >= flow->patch_count)
 			break;
 		__u32 offset = flow->patches[i].seq - s->seq;
-		/* Its neighbour in the checksum's word has to be there; a segment that ends between them passes as it is. */
-		if (offset >= s->payload || (offset | 1) >= s->payload)
+		if (offset >= s->payload)
 			continue;
 		change(skb, s, offset, flow->patches[i].octet);
 		applied++;

@@ -43,7 +43,8 @@ export function readRecord(octets: Uint8Array, timeOf: (monotonic: bigint) => Mi
     contradicted: (flags & RECORD_FLAG.RECORD_CONTRADICTED) !== 0,
   };
   const at = timeOf(fields.getBigUint64(RECORD.at, true));
-  if (fields.getUint8(RECORD.kind) === RECORD_KIND.RECORD_STRETCH) return readStretch(fields, octets, at, facts);
+  if (fields.getUint8(RECORD.kind) === RECORD_KIND.RECORD_STRETCH)
+    return readStretch(fields, octets, at, facts);
   return readSegment(fields, octets, at, facts, (flags & RECORD_FLAG.RECORD_CONTENT) !== 0);
 }
 

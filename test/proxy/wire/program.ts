@@ -1,0 +1,100 @@
+// The program without any device: frames through BPF_PROG_TEST_RUN, and what comes out of its ring.
+
+import type { Direction } from '../../../inspect/events';
+import { createTracker, type TrackerNews } from '../../../inspect/tracker';
+import { isTrouble, openLibbpf, type BpfObject, type Libbpf } from '../../../proxy/native/libbpf';
+import { POLICY, SERVER, SERVER_KEY, SERVER_KEY_SIZE, SERVER_SIZE } from '../../../proxy/wire/abi';
+import { writeAddress } from '../../../proxy/wire/address';
+import { OBJECT } from '../../../proxy/wire/object';
+import { readRecord, type WireRecord } from '../../../proxy/wire/records';
+import { createRing, type Ring } from '../../../proxy/wire/ring';
+
+export interface Program {
+  /** Runs a frame as if it had come in by that leg; what went on, changed or not. */
+  run(from: Direction, frame: Uint8Array): Uint8Array;
+  /** What is in the ring, read; octets are copies. */
+  records(): WireRecord[];
+  setServer(address: string, port: number, policy: keyof typeof POLICY, lines?: number): void;
+  server(address: string, port: number): { policy: number; contradicted: number } | undefined;
+  close(): void;
+}
+
+const RING = 1 << 22;
+
+/** Loads it afresh: no connection is known. */
+export function loadProgram(ports: readonly number[] = [25], ringOctets = RING): Program {
+  const bpf = sure(openLibbpf());
+  const object = sure(bpf.load({ object: OBJECT, sizes: { ring: ringOctets } }));
+  for (const port of ports) {
+    const key = Buffer.alloc(2);
+    key.writeUInt16LE(port);
+    bpf.write(object.map('ports'), key, Buffer.alloc(1));
+  }
+  const memory = sure(bpf.mapRing(object.map('ring'), ringOctets));
+  const ring = createRing(memory, ringOctets);
+  return {
+    run: (from, frame) => run(bpf, object, from, frame),
+    records: () => drain(ring),
+    setServer(address, port, policy, lines = 0) {
+      const value = Buffer.alloc(SERVER_SIZE);
+      value[SERVER.policy] = POLICY[policy];
+      value.writeUInt16LE(lines, SERVER.lines);
+      const trouble = bpf.write(object.map('servers'), keyOf(address, port), value);
+      if (trouble) throw new Error(trouble.text);
+    },
+    server(address, port) {
+      const value = Buffer.alloc(SERVER_SIZE);
+      if (!bpf.read(object.map('servers'), keyOf(address, port), value)) return undefined;
+      return { policy: value[SERVER.policy] ?? 0, contradicted: value[SERVER.contradicted] ?? 0 };
+    },
+    close() {
+      memory.unmap();
+      object.close();
+    },
+  };
+}
+
+function run(bpf: Libbpf, object: BpfObject, from: Direction, frame: Uint8Array): Uint8Array {
+  const program = object.program(from === 'client' ? 'ehlowire_wan' : 'ehlowire_lan');
+  const result = sure(bpf.run(program, { frame }));
+  if (result.verdict !== TC_ACT_UNSPEC) throw new Error(`verdict ${result.verdict}`);
+  return result.frame;
+}
+
+function drain(ring: Ring): WireRecord[] {
+  const records: WireRecord[] = [];
+  // The ring's memory is used again: read from a copy.
+  ring.drain((octets) => records.push(readRecord(octets.slice(), (at) => Number(at / 1000n))), Infinity);
+  return records;
+}
+
+function keyOf(address: string, port: number): Buffer {
+  const key = Buffer.alloc(SERVER_KEY_SIZE);
+  writeAddress(key, SERVER_KEY.address, address);
+  key.writeUInt16LE(port, SERVER_KEY.port);
+  return key;
+}
+
+function sure<T>(value: T): Exclude<T, { what: string; text: string }> {
+  if (isTrouble(value)) throw new Error(`${value.what}: ${value.text}`);
+  return value as Exclude<T, { what: string; text: string }>;
+}
+
+/** Records through a tracker, as the wire path does it. */
+export function track(records: readonly WireRecord[]): TrackerNews[] {
+  const tracker = createTracker({ ports: [25], implicitTlsPorts: [] });
+  const news: TrackerNews[] = [];
+  let last = 0;
+  for (const record of records) {
+    if (record.kind === 'odd') throw new Error(record.why);
+    if (record.kind === 'segment') {
+      last = record.segment.at;
+      news.push(...tracker.segment(record.segment));
+    } else {
+      news.push(...tracker.stretch(record.client, record.server, record.from, record.stretch));
+    }
+  }
+  return [...news, ...tracker.end(last)];
+}
+
+const TC_ACT_UNSPEC = -1;
