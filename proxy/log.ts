@@ -22,12 +22,17 @@ export function createSerializer(): (level: Level, record: Record<string, unknow
   const logger = pino(options, stream);
   return (level, record) => {
     logger[level](record);
-    if (!UNSAFE.test(line)) return line;
-    return line.replace(
-      new RegExp(UNSAFE, 'g'),
-      (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-    );
+    return harmless(line);
   };
+}
+
+/** JSON with the characters escaped that a terminal or an editor may obey. */
+export function harmless(json: string): string {
+  if (!UNSAFE.test(json)) return json;
+  return json.replace(
+    new RegExp(UNSAFE, 'g'),
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /**

@@ -21,17 +21,18 @@ export function createLines(
   level: Level,
   kinds: readonly Recorded['kind'][] = KINDS,
 ): Lines {
-  const connections = new WeakMap<Tracked, Connection>();
+  /** By `Tracked.id`, until its last news. */
+  const connections = new Map<number, Connection>();
   let origin = '';
   const nameOf = (id: number): string => `${origin}-${id}`;
   const connectionOf = (tracked: Tracked): Connection => {
-    const known = connections.get(tracked);
-    if (known) return known;
     const { id, client, server, inspector } = tracked;
+    const known = connections.get(id);
+    if (known) return known;
     // By when the capture began: the same names each time that the file is read, others for another file.
     if (origin === '') origin = Math.floor(inspector.view.started / 1000).toString(36);
     const connection: Connection = { session: nameOf(id), path: 'capture', client, server };
-    connections.set(tracked, connection);
+    connections.set(id, connection);
     return connection;
   };
   const isShown = (event: InspectorEvent): event is Extract<InspectorEvent, Recorded> =>
@@ -39,10 +40,11 @@ export function createLines(
   return {
     of(news) {
       let text = '';
-      for (const { connection, events } of news) {
+      for (const { connection, events, ended } of news) {
         for (const event of events) {
           if (isShown(event)) text += renderer.event(levelOf(event), connectionOf(connection), event);
         }
+        if (ended) connections.delete(connection.id);
       }
       return text;
     },

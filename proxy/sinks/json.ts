@@ -1,9 +1,9 @@
-// Events as the records of the event log, schema 1 (DESIGN §5): one flat object each, in a fixed order.
+// Events as lines of the event log, schema 1 (DESIGN §5): one flat JSON object each, its fields in a fixed order.
 
 import type { Evidence, Micros, PhaseEvent, SessionEvent, VerdictEvent } from '../../inspect/events';
 import type { SegmentSessionEvent } from '../../inspect/inspector';
 import { formatTime } from '../clock';
-import { createSerializer } from '../log';
+import { createSerializer, harmless } from '../log';
 import type { Connection, Fields, Level, Recorded, Renderer } from './record';
 
 /** The version of the vocabulary; told at the head of every log file. */
@@ -12,35 +12,40 @@ export const SCHEMA = 1;
 /** Fields that are undefined become no field. Times are RFC 3339 texts, durations milliseconds with microseconds. */
 export type LogRecord = Record<string, unknown>;
 
-/** The record of one event, without its level. */
-export function toRecord(connection: Connection | undefined, event: Recorded): LogRecord {
-  return {
-    time: formatTime(event.at),
-    event: event.kind,
-    session: connection?.session,
-    path: connection?.path,
-    'client.address': connection?.client.address,
-    'client.port': connection?.client.port,
-    'server.address': connection?.server.address,
-    'server.port': connection?.server.port,
-    ...own(event),
-  };
-}
-
 /** The record of something in the shim's own life. */
 export function toNote(at: Micros, what: string, fields: Fields = {}): LogRecord {
   return { time: formatTime(at), event: what, ...fields };
 }
 
+/**
+ * Notes are pino's. The lines of events are put together by hand, to the same text: on the wire path they are a
+ * hundred thousand a second, and a record for each that a serializer walks costs as much as all the inspection.
+ */
 export function createJsonRenderer(): Renderer {
   const serialize = createSerializer();
   return {
-    event: (level, connection, event) => serialize(level, toRecord(connection, event)),
-    note: (at: Micros, level: Level, what, fields) => serialize(level, toNote(at, what, fields)),
+    event: (level, connection, event) =>
+      `${headOf(event.at, level, event.kind)}${connection ? whose(connection) : ''}${own(event)}}\n`,
+    note: (at, level, what, fields) => serialize(level, toNote(at, what, fields)),
   };
 }
 
-function own(event: Recorded): LogRecord {
+function headOf(at: Micros, level: Level, name: string): string {
+  return `{"level":"${level}","time":"${formatTime(at)}","event":"${name}"`;
+}
+
+function whose({ session, path, client, server }: Connection): string {
+  return (
+    text('session', session) +
+    text('path', path) +
+    text('client.address', client.address) +
+    number('client.port', client.port) +
+    text('server.address', server.address) +
+    number('server.port', server.port)
+  );
+}
+
+function own(event: Recorded): string {
   switch (event.kind) {
     case 'phase':
       return phaseFields(event);
@@ -49,89 +54,126 @@ function own(event: Recorded): LogRecord {
     case 'verdict':
       return verdictFields(event);
     case 'repair':
-      return { defect: event.defect, before: event.before, after: event.after, held_ms: toMs(event.held) };
+      return (
+        text('defect', event.defect) +
+        text('before', event.before) +
+        text('after', event.after) +
+        duration('held_ms', event.held)
+      );
     case 'learned':
-      return { greeting: event.greeting, policy: event.policy, because: event.because };
+      return text('greeting', event.greeting) + text('policy', event.policy) + text('because', event.because);
     case 'anomaly':
-      return { anomaly: event.anomaly, direction: event.direction, detail: event.detail };
+      return (
+        text('anomaly', event.anomaly) + text('direction', event.direction) + text('detail', event.detail)
+      );
     case 'blocked':
-      return { rule: event.rule, action: event.action, direction: event.direction, detail: event.detail };
+      return (
+        text('rule', event.rule) +
+        text('action', event.action) +
+        text('direction', event.direction) +
+        text('detail', event.detail)
+      );
     case 'loss':
-      return {
-        source: event.source,
-        [event.source === 'log' ? 'lines' : 'segments']: event.count,
-        of: event.of,
-      };
+      return (
+        text('source', event.source) +
+        number(event.source === 'log' ? 'lines' : 'segments', event.count) +
+        value('of', event.of)
+      );
   }
 }
 
-function phaseFields(event: PhaseEvent): LogRecord {
+function phaseFields(event: PhaseEvent): string {
   const { reply, greeting, close } = event;
-  return {
-    phase: event.phase,
-    verb: event.verb,
-    argument: event.argument,
-    started: formatTime(event.started),
-    duration_ms: toMs(event.duration),
-    since_connect_ms: toMs(event.sinceConnect),
-    waited_ms: toMs(event.waited),
-    'reply.code': reply?.code,
-    'reply.enhanced': reply?.enhanced,
-    'reply.lines': reply?.lines,
-    'reply.text': reply?.text,
-    bytes: event.bytes,
-    transfer_ms: event.transfer === undefined ? undefined : toMs(event.transfer),
-    tls: event.tls,
-    greeting: greeting?.class,
-    defects: greeting?.defects,
-    'close.by': close?.by,
-    'close.how': close?.how,
-  };
+  return (
+    text('phase', event.phase) +
+    text('verb', event.verb) +
+    text('argument', event.argument) +
+    text('started', formatTime(event.started)) +
+    duration('duration_ms', event.duration) +
+    duration('since_connect_ms', event.sinceConnect) +
+    duration('waited_ms', event.waited) +
+    number('reply.code', reply?.code) +
+    text('reply.enhanced', reply?.enhanced) +
+    number('reply.lines', reply?.lines) +
+    text('reply.text', reply?.text) +
+    number('bytes', event.bytes) +
+    duration('transfer_ms', event.transfer) +
+    value('tls', event.tls) +
+    text('greeting', greeting?.class) +
+    value('defects', greeting?.defects) +
+    text('close.by', close?.by) +
+    text('close.how', close?.how)
+  );
 }
 
-function sessionFields(event: SessionEvent | SegmentSessionEvent): LogRecord {
+function sessionFields(event: SessionEvent | SegmentSessionEvent): string {
   const segments = 'retransmits' in event ? event : undefined;
-  return {
-    started: formatTime(event.started),
-    duration_ms: toMs(event.at - event.started),
-    phases: event.phases.map(([phase, since, duration, code]) => [
-      phase,
-      toMs(since),
-      toMs(duration),
-      code ?? null,
-    ]),
-    phases_omitted: event.phasesOmitted === 0 ? undefined : event.phasesOmitted,
-    hello: event.hello,
-    tls: event.tls,
-    messages: event.messages,
-    'bytes.client': event.bytes.client,
-    'bytes.server': event.bytes.server,
-    'retransmits.client': segments?.retransmits.client,
-    'retransmits.server': segments?.retransmits.server,
-    rtt_ms: segments?.rtt === undefined ? undefined : toMs(segments.rtt),
-    verdicts: segments?.verdicts,
-    'close.by': event.close.by,
-    'close.how': event.close.how,
-  };
+  const phases = event.phases.map(([phase, since, took, code]) => [
+    phase,
+    toMs(since),
+    toMs(took),
+    code ?? null,
+  ]);
+  return (
+    text('started', formatTime(event.started)) +
+    duration('duration_ms', event.at - event.started) +
+    value('phases', phases) +
+    number('phases_omitted', event.phasesOmitted === 0 ? undefined : event.phasesOmitted) +
+    text('hello', event.hello) +
+    value('tls', event.tls) +
+    number('messages', event.messages) +
+    number('bytes.client', event.bytes.client) +
+    number('bytes.server', event.bytes.server) +
+    number('retransmits.client', segments?.retransmits.client) +
+    number('retransmits.server', segments?.retransmits.server) +
+    duration('rtt_ms', segments?.rtt) +
+    value('verdicts', segments?.verdicts) +
+    text('close.by', event.close.by) +
+    text('close.how', event.close.how)
+  );
 }
 
-function verdictFields(event: VerdictEvent): LogRecord {
-  return {
-    verdict: event.verdict,
-    certainty: event.certainty,
-    proof: event.proof,
-    missing_bytes: event.missingBytes,
-    held_ms: event.held === undefined ? undefined : toMs(event.held),
-    summary: event.summary,
-    evidence: event.evidence.map(evidenceFields),
-  };
+function verdictFields(event: VerdictEvent): string {
+  return (
+    text('verdict', event.verdict) +
+    text('certainty', event.certainty) +
+    text('proof', event.proof) +
+    number('missing_bytes', event.missingBytes) +
+    duration('held_ms', event.held) +
+    text('summary', event.summary) +
+    value('evidence', event.evidence.map(evidenceFields))
+  );
 }
 
-function evidenceFields({ at, ...rest }: Evidence): LogRecord {
+function evidenceFields({ at, ...rest }: Evidence): object {
   return { time: formatTime(at), ...rest };
+}
+
+/** One field, `,"name":…`; nothing where there is nothing to say. */
+function text(name: string, said: string | undefined): string {
+  return said === undefined ? '' : `,"${name}":${quote(said)}`;
+}
+
+function number(name: string, count: number | undefined): string {
+  return count === undefined ? '' : `,"${name}":${count}`;
+}
+
+function duration(name: string, micros: Micros | undefined): string {
+  return micros === undefined ? '' : `,"${name}":${toMs(micros)}`;
+}
+
+function value(name: string, any: unknown): string {
+  return any === undefined ? '' : `,"${name}":${harmless(JSON.stringify(any))}`;
+}
+
+function quote(said: string): string {
+  return PLAIN.test(said) ? `"${said}"` : harmless(JSON.stringify(said));
 }
 
 /** Milliseconds with three decimals. */
 function toMs(micros: Micros): number {
   return Math.round(micros) / 1000;
 }
+
+/** Printable ASCII that JSON does not escape. */
+const PLAIN = /^[ !#-[\]-~]*$/;
