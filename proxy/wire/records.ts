@@ -9,7 +9,8 @@ import { readAddress } from './address';
 import { FLOW_KEY, RECORD, RECORD_FLAG, RECORD_KIND, STRETCH_KEY, TAIL } from './abi';
 
 export type WireRecord =
-  | (Facts & { readonly kind: 'segment'; readonly segment: Segment })
+  /** `front`: octets of message before the segment's payload that it left out. */
+  | (Facts & { readonly kind: 'segment'; readonly segment: Segment; readonly front: number })
   | (Facts & {
       readonly kind: 'stretch';
       readonly client: Peer;
@@ -70,7 +71,7 @@ function readSegment(
     ...(tag !== 0 && { vlans: [fields.getUint16(RECORD.vlan_tci, true) & VLAN_ID, ...segment.vlans] }),
     ...(content && { elided: true }),
   };
-  return { kind: 'segment', segment: told, ...facts };
+  return { kind: 'segment', segment: told, front: content ? skipped : 0, ...facts };
 }
 
 function readStretch(fields: DataView, octets: Uint8Array, at: Micros, facts: Facts): WireRecord {

@@ -5,6 +5,7 @@ import { createTracker, type TrackerNews } from '../../../inspect/tracker';
 import { isTrouble, openLibbpf, type BpfObject, type Libbpf } from '../../../proxy/native/libbpf';
 import { POLICY, SERVER, SERVER_KEY, SERVER_KEY_SIZE, SERVER_SIZE } from '../../../proxy/wire/abi';
 import { writeAddress } from '../../../proxy/wire/address';
+import { followRecord } from '../../../proxy/wire/follow';
 import { OBJECT } from '../../../proxy/wire/object';
 import { readRecord, type WireRecord } from '../../../proxy/wire/records';
 import { createRing, type Ring } from '../../../proxy/wire/ring';
@@ -87,12 +88,8 @@ export function track(records: readonly WireRecord[]): TrackerNews[] {
   let last = 0;
   for (const record of records) {
     if (record.kind === 'odd') throw new Error(record.why);
-    if (record.kind === 'segment') {
-      last = record.segment.at;
-      news.push(...tracker.segment(record.segment));
-    } else {
-      news.push(...tracker.stretch(record.client, record.server, record.from, record.stretch));
-    }
+    if (record.kind === 'segment') last = record.segment.at;
+    news.push(...followRecord(tracker, record));
   }
   return [...news, ...tracker.end(last)];
 }

@@ -1,0 +1,57 @@
+/* Connections: what the table knows of the one that a segment belongs to. */
+#ifndef EHLOWIRE_FLOW_H
+#define EHLOWIRE_FLOW_H
+
+/* The client's SYN. */
+static __always_inline bool is_first(const struct segment *s)
+{
+	return s->from == SIDE_CLIENT && (s->flags & (SYN | ACK)) == SYN;
+}
+
+static __always_inline __u8 policy_of(const struct flow_key *key, __u16 *lines)
+{
+	struct server_key server = { .port = key->server_port };
+	__builtin_memcpy(server.address, key->server, 16);
+	struct server *known = bpf_map_lookup_elem(&servers, &server);
+	if (known && known->policy != POLICY_UNKNOWN) {
+		*lines = known->lines;
+		return known->policy;
+	}
+	__u32 zero = 0;
+	struct settings *set = bpf_map_lookup_elem(&settings, &zero);
+	return set && set->unknown != POLICY_UNKNOWN ? set->unknown : POLICY_OBSERVE;
+}
+
+static __noinline struct flow *begin(struct segment *s)
+{
+	__u32 zero = 0;
+	struct blank *blank = bpf_map_lookup_elem(&blanks, &zero);
+	if (!s || !blank)
+		return NULL;
+	bpf_map_update_elem(&flows, &s->key, &blank->flow, BPF_ANY);
+	struct flow *flow = bpf_map_lookup_elem(&flows, &s->key);
+	if (!flow)
+		return NULL;
+	count(COUNT_FLOWS, 1);
+	flow->started = is_first(s);
+	if (!flow->started)
+		flow->sides[0].mode = flow->sides[1].mode = MODE_MIDDLE;
+	flow->policy = POLICY_OBSERVE;
+	if (flow->started)
+		flow->policy = policy_of(&s->key, &flow->lines);
+	flow->repairable = flow->policy == POLICY_REPAIR;
+	return flow;
+}
+
+static __always_inline struct flow *flow_of(struct segment *s)
+{
+	struct flow *flow = bpf_map_lookup_elem(&flows, &s->key);
+	/* A fresh SYN where a connection was: the port is used again (RFC 9293 section 3.6.1). */
+	if (flow && is_first(s) && flow->sides[SIDE_CLIENT].next != s->seq + 1)
+		flow = NULL;
+	if (!flow)
+		flow = begin(s);
+	return flow;
+}
+
+#endif

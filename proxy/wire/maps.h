@@ -1,0 +1,142 @@
+/* Limits, maps, and what every part uses. */
+#ifndef EHLOWIRE_MAPS_H
+#define EHLOWIRE_MAPS_H
+
+#define FIN 0x01
+#define SYN 0x02
+#define RST 0x04
+#define PSH 0x08
+#define ACK 0x10
+
+/* IPv6 extension headers that are looked behind. */
+#define EXTENSIONS 4
+/* Of each TLS stream: both hellos and the certificates. */
+#define TLS_COPIED 8192
+/* Octets of a segment in which commands and replies are looked for; what is beyond is bulk behind a BDAT. */
+#define SCANNED 4096
+/* A greeting is some hundred octets. */
+#define GREETING_SCANNED 1024
+/* In MODE_MIDDLE: larger segments are taken for bulk. */
+#define MIDDLE_COPIED 512
+/* An acknowledgement with timestamps and nothing else: more has SACK blocks. */
+#define PLAIN_HEADER 32
+/* CRLF . CRLF */
+#define DOT 5
+/* A stretch is told before its length wraps. */
+#define STRETCH_MOST (1u << 30)
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct settings);
+} settings SEC(".maps");
+
+/* Server ports that are looked at, in host order; the value is not read. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, __u16);
+	__type(value, __u8);
+} ports SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct server_key);
+	__type(value, struct server);
+} servers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct flow_key);
+	__type(value, struct flow);
+} flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct flow_key);
+	__type(value, struct tail);
+} tails SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 26);
+} ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, COUNTERS);
+	__type(key, __u32);
+	__type(value, __u64);
+} counters SEC(".maps");
+
+/* Where records are made, before their length is known. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct record);
+} bench SEC(".maps");
+
+/* What starts empty: too large for the stack. */
+struct blank {
+	struct flow flow;
+	struct tail tail;
+	/* Nobody reads these: they bring the numbers of abi.h into the object's BTF, where the test finds them. */
+	enum leg leg;
+	enum side_of side;
+	enum policy policy;
+	enum record_kind kind;
+	enum record_flag flag;
+	enum counter counter;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, __u32);
+	__type(value, struct blank);
+} blanks SEC(".maps");
+
+/* One TCP segment of a port asked for. */
+struct segment {
+	struct flow_key key;
+	__u64 now;
+	__u32 tcp_at;
+	__u32 payload_at;
+	__u32 payload;
+	__u32 seq;
+	__u32 ack;
+	__u16 window;
+	__u8 flags;
+	__u8 header;
+	__u8 from;
+	__u8 leg;
+	__u8 family;
+};
+
+/* The segment in hand: of the stack the program has little. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct segment);
+} hand SEC(".maps");
+
+static __always_inline void count(__u32 which, __u64 amount)
+{
+	__u64 *value = bpf_map_lookup_elem(&counters, &which);
+	if (value)
+		*value += amount;
+}
+
+/* RFC 9293 section 3.4: a precedes b. */
+static __always_inline bool before(__u32 a, __u32 b)
+{
+	return (__s32)(a - b) < 0;
+}
+
+#endif

@@ -1,0 +1,221 @@
+/* One segment of a connection that is not relayed: what of it goes to the ring. */
+#ifndef EHLOWIRE_SEE_H
+#define EHLOWIRE_SEE_H
+
+/* Makes the record of a segment: its headers, and of its payload [skipped, skipped + n). */
+static __noinline struct record *record_of(struct __sk_buff *skb, struct segment *s, __u32 skipped, __u32 n)
+{
+	if (!s)
+		return NULL;
+	struct record *record = blank_record(s, RECORD_SEGMENT, s->from);
+	if (!record)
+		return NULL;
+	record->vlan_tci = skb->vlan_present ? skb->vlan_tci : 0;
+	record->vlan_protocol = skb->vlan_present ? skb->vlan_proto : 0;
+	record->length = skb->len;
+	record->headers = s->payload_at;
+	record->payload = s->payload;
+	record->skipped = skipped;
+	if (!copy(skb, 0, record, 0, s->payload_at, HEADERS))
+		return NULL;
+	if (n > PAYLOAD)
+		n = PAYLOAD;
+	if (!copy(skb, s->payload_at + skipped, record, s->payload_at, n, PAYLOAD))
+		return NULL;
+	record->captured = s->payload_at + n;
+	return record;
+}
+
+/* Of a segment in order: how many octets at its front are content that need not be seen. */
+static __always_inline __u32 content_of(struct __sk_buff *skb, struct segment *s, struct side *side, bool *ended)
+{
+	__u32 left;
+	*ended = false;
+	switch (side->mode) {
+	case MODE_DATA:
+		*ended = keep_tail(skb, s, side->mark);
+		return s->payload;
+	case MODE_CHUNK:
+		left = side->mark - s->seq;
+		*ended = left <= s->payload;
+		return *ended ? left : s->payload;
+	case MODE_TLS:
+		return before(s->seq, side->mark) ? 0 : s->payload;
+	case MODE_MIDDLE:
+		return s->payload > MIDDLE_COPIED ? s->payload : 0;
+	default:
+		return 0;
+	}
+}
+
+/* `16 03`, or an alert: from here on nobody but the two can read it (RFC 8446 section 5.1). */
+static __always_inline bool starts_tls(const struct record *record, const struct segment *s)
+{
+	__u32 at = s->payload_at;
+	if (s->payload < 2 || at >= HEADERS)
+		return false;
+	__u8 type = record->data[at];
+	return type >= 0x14 && type <= 0x17 && record->data[at + 1] == 0x03;
+}
+
+/* New octets of a dialogue, in the record: what they begin. */
+static __always_inline void look(struct segment *s, struct flow *flow, struct record *record)
+{
+	struct side *side = &flow->sides[s->from & 1];
+	struct side *client = &flow->sides[SIDE_CLIENT];
+	bool from_client = s->from == SIDE_CLIENT;
+	if (starts_tls(record, s)) {
+		side->mode = MODE_TLS;
+		side->mark = s->seq + TLS_COPIED;
+		return;
+	}
+	if (!from_client && client->mode != MODE_DIALOGUE && client->mode != MODE_MIDDLE)
+		return;
+	__u32 n = record->captured - record->headers;
+	struct scan scan = {
+		.record = record, .at = record->headers, .n = n, .client = from_client,
+	};
+	if (scan.n > SCANNED)
+		scan.n = SCANNED;
+	bpf_loop(SCANNED, scan_octet, &scan, 0);
+	if (!scan.content)
+		return;
+	if (!from_client) {
+		client->mode = MODE_DATA;
+		client->mark = client->next;
+		return;
+	}
+	__u32 shown = record->skipped + n;
+	__u32 ends = record->skipped + scan.until;
+	if (ends <= s->payload && ends <= shown)
+		return;
+	/* The chunk goes on behind this segment: of it only the command is shown. */
+	side->mode = MODE_CHUNK;
+	side->mark = s->seq + ends;
+	if (scan.content < n)
+		record->captured = record->headers + scan.content;
+	record->flags |= RECORD_CONTENT;
+}
+
+static __always_inline bool is_bare_ack(const struct segment *s)
+{
+	return s->payload == 0 && (s->flags & ~PSH) == ACK && s->header <= PLAIN_HEADER && s->window != 0;
+}
+
+/* The server speaks, or somebody ends it: whatever the client was sending is over. */
+static __always_inline void close_content(struct segment *s, struct flow *flow)
+{
+	struct side *client = &flow->sides[SIDE_CLIENT];
+	if (client->mode == MODE_DATA)
+		client->mode = MODE_DIALOGUE;
+	if (client->mode == MODE_MIDDLE && s->from == SIDE_SERVER && s->payload > 0)
+		client->mode = MODE_DIALOGUE;
+}
+
+static __always_inline void greet(struct __sk_buff *skb, struct segment *s, struct flow *flow, bool fresh, struct record *record)
+{
+	struct side *client = &flow->sides[SIDE_CLIENT];
+	bool unasked = client->heard && client->mode == MODE_DIALOGUE && client->mark == client->next;
+	if (fresh && flow->repairable && flow->started && unasked)
+		judge_greeting(s, flow, record);
+	else if (fresh && flow->ended == 1 && s->seq == flow->greeting_end) {
+		__u32 at = record->headers;
+		bool again = at < HEADERS - 3 && record->data[at] == '2' && record->data[at + 1] == '2' && record->data[at + 2] == '0';
+		if (unasked || again) {
+			withdraw(s);
+			record->flags |= RECORD_CONTRADICTED;
+		}
+		flow->ended = 2;
+	}
+}
+
+static __always_inline void apply(struct __sk_buff *skb, struct segment *s, struct flow *flow, struct record *record)
+{
+	if (!flow->patch_count || !before(s->seq, flow->greeting_end))
+		return;
+	if (!apply_patches(skb, s, flow))
+		return;
+	record->flags |= RECORD_REPAIRED;
+	__u32 n = record->captured - record->headers;
+	copy(skb, s->payload_at, record, s->payload_at, n, PAYLOAD);
+}
+
+static __noinline int see(struct __sk_buff *skb, struct segment *s, struct flow *flow)
+{
+	bool ended;
+	if (!s || !flow)
+		return 0;
+	struct side *side = &flow->sides[s->from & 1];
+	struct side *other = &flow->sides[!(s->from & 1)];
+	bool control = s->flags & (SYN | FIN | RST);
+	if ((s->flags & SYN) && !side->heard) {
+		side->next = s->seq + 1;
+		side->heard = 1;
+		/* Until it speaks: where its first octet will be. */
+		side->mark = side->next;
+	}
+	if (!side->heard && !(s->flags & RST)) {
+		side->next = s->seq;
+		side->heard = 1;
+	}
+	bool ordered = s->seq == side->next;
+	bool fresh = ordered && s->payload > 0 && !(s->flags & (SYN | RST));
+	__u32 skipped = 0;
+	if (fresh && !control) {
+		skipped = content_of(skb, s, side, &ended);
+		if (skipped) {
+			leave_out(s, flow, side, s->seq, skipped);
+			side->next = s->seq + skipped;
+			if (ended) {
+				tell_stretch(s, flow, s->from, side->mode == MODE_DATA);
+				side->mode = MODE_DIALOGUE;
+			}
+			if (skipped == s->payload)
+				return 0;
+		}
+	}
+	if (is_bare_ack(s) && ordered) {
+		struct side *client = &flow->sides[SIDE_CLIENT];
+		if (client->mode == MODE_DATA || client->mode == MODE_CHUNK || side->mode == MODE_TLS || side->left_out || other->left_out)
+			return 0;
+	}
+	tell_stretch(s, flow, SIDE_CLIENT, false);
+	tell_stretch(s, flow, SIDE_SERVER, false);
+	if (control || (s->from == SIDE_SERVER && fresh))
+		close_content(s, flow);
+	/* Out of order or again: the end of a message may be in it, and nobody follows that but the process. */
+	bool astray = !fresh && s->payload > 0;
+	bool secret = side->mode == MODE_TLS ? !before(s->seq, side->mark) : side->mode == MODE_MIDDLE;
+	__u32 shown = s->payload - skipped;
+	if (astray && secret)
+		shown = 0;
+	else if (astray && shown > PAYLOAD && side->mode != MODE_DIALOGUE)
+		skipped = s->payload - PAYLOAD;
+	bool hidden = astray && side->mode != MODE_DIALOGUE;
+	struct record *record = record_of(skb, s, skipped, shown);
+	if (!record)
+		return 0;
+	if (hidden)
+		record->flags |= RECORD_CONTENT;
+	if (s->from == SIDE_SERVER && s->payload > 0) {
+		greet(skb, s, flow, fresh, record);
+		apply(skb, s, flow, record);
+		if (fresh && (record->flags & RECORD_REPAIRED))
+			count(COUNT_REPAIRED, 1);
+	}
+	if (fresh && (side->mode == MODE_DIALOGUE || side->mode == MODE_MIDDLE))
+		look(s, flow, record);
+	__u32 end = s->seq + s->payload + (s->flags & FIN ? 1 : 0);
+	if (!(s->flags & (SYN | RST)) && before(side->next, end))
+		side->next = end;
+	if (side->mode == MODE_CHUNK && !fresh && !before(side->next, side->mark))
+		side->mode = MODE_DIALOGUE;
+	put(record, flow);
+	if (record->flags & RECORD_CONTENT && fresh && side->mode == MODE_CHUNK) {
+		shown = skipped + record->captured - record->headers;
+		leave_out(s, flow, side, s->seq + shown, s->payload - shown);
+	}
+	return 0;
+}
+
+#endif
