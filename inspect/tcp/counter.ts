@@ -12,15 +12,18 @@ import type { StreamNews } from './stream';
  */
 export interface PacketCounter {
   /** A segment of this side came; `roundTrip` is the connection's, where it is known. */
-  count(segment: Segment, roundTrip: Micros | undefined): void;
+  count(segment: Segment, news: readonly StreamNews[], roundTrip: Micros | undefined): void;
   /** A segment of the other side went by: this side may have to answer with an ACK. */
   heard(segment: Segment, news: readonly StreamNews[]): void;
   /** The last segment's step, where the counter left numbers out before it. */
   readonly step: Step | undefined;
   /** Steps of exactly one. */
   readonly exact: number;
-  /** Packets that were counted and have not come. */
+  /** Packets that came, of both sides where they ask for an answer, and packets of this one that were counted and did not. */
+  readonly came: number;
   readonly gone: number;
+  /** Segments of either side that came again, each a packet of its own: the first copy, or its ACK, got lost behind us. */
+  readonly again: number;
   /** Some step was none of a counter of this connection's packets. */
   readonly odd: boolean;
 }
@@ -41,10 +44,13 @@ export function createPacketCounter(): PacketCounter {
     step: undefined,
     holes: [],
     asked: [],
+    recent: [],
     exact: 0,
+    came: 0,
     gone: 0,
+    again: 0,
     odd: false,
-    count: (segment, roundTrip) => count(state, segment, roundTrip),
+    count: (segment, news, roundTrip) => count(state, segment, news, roundTrip),
     heard: (segment, news) => heard(state, segment, news),
   };
   return state;
@@ -57,8 +63,12 @@ interface State extends PacketCounter {
   readonly holes: Set<number>[];
   /** What of the other side's may still be answered with an ACK. */
   asked: Asked[];
+  /** The last segments of both sides, in a ring: what a packet that is captured twice is known by. */
+  readonly recent: Segment[];
   exact: number;
+  came: number;
   gone: number;
+  again: number;
   odd: boolean;
 }
 
@@ -73,21 +83,51 @@ interface Asked {
   readonly acks: number;
 }
 
-function count(state: State, segment: Segment, roundTrip: Micros | undefined): void {
+function count(
+  state: State,
+  segment: Segment,
+  news: readonly StreamNews[],
+  roundTrip: Micros | undefined,
+): void {
   state.step = undefined;
   // A reset may be nobody's, and where it answers from a closed socket it is counted nowhere.
   if (!isCounted(segment) || segment.flags & FLAG.rst || state.odd) return;
   const { last } = state;
-  const by = last ? ((segment.ipId - last.ipId) << 16) >> 16 : 0;
-  if (!last || by > 0) {
+  const by = last ? ((segment.ipId - last.ipId) << 16) >> 16 : 1;
+  if (by <= 0 && isCopy(state, segment)) return;
+  keep(state, segment);
+  if (by > 0) {
     if (last) forward(state, last, segment, by - 1);
+    if (isAgain(news)) state.again += 1;
     state.last = segment;
-  } else if (by < 0 || segment.seq !== last.seq || segment.length !== last.length) {
-    // Overtaken, if it was missed; else nothing that counts goes back.
-    if (state.holes.some((missing) => missing.delete(segment.ipId))) state.gone -= 1;
-    else state.odd = true;
-  }
+  } else if (state.holes.some((missing) => missing.delete(segment.ipId))) {
+    // Overtaken; else nothing that counts goes back.
+    state.gone -= 1;
+  } else state.odd = true;
   if (state.asked.length > 0) answered(state, segment, roundTrip);
+}
+
+function isAgain(news: readonly StreamNews[]): boolean {
+  return news.some(({ kind }) => kind === 'repeat');
+}
+
+function keep(state: State, segment: Segment): void {
+  state.recent[state.came % RECENT] = segment;
+  state.came += 1;
+}
+
+/** The same packet, captured twice: on both sides of a bridge, for one. A retransmission comes an RTO later. */
+function isCopy({ recent }: State, { ipId, seq, length, source, sourcePort, at, options }: Segment): boolean {
+  return recent.some(
+    (each) =>
+      each.seq === seq &&
+      each.ipId === ipId &&
+      each.length === length &&
+      each.sourcePort === sourcePort &&
+      each.source === source &&
+      each.options.timestamps?.[0] === options.timestamps?.[0] &&
+      at - each.at < AT_ONCE,
+  );
 }
 
 function forward(state: State, before: Counted, segment: Counted, out: number): void {
@@ -105,10 +145,15 @@ function forward(state: State, before: Counted, segment: Counted, out: number): 
   }
 }
 
-function heard(state: State, { seq, flags, length, at }: Segment, news: readonly StreamNews[]): void {
+function heard(state: State, segment: Segment, news: readonly StreamNews[]): void {
+  const { seq, flags, length, at } = segment;
   const keepalive = news.some(({ kind }) => kind === 'keepalive');
   if (state.odd || !(length > 0 || keepalive || flags & (FLAG.syn | FLAG.fin | FLAG.rst))) return;
-  const again = keepalive || (flags & FLAG.rst) !== 0 || news.some(({ kind }) => kind === 'repeat');
+  const repeated = isAgain(news);
+  if ((repeated || length === 0) && isCopy(state, segment)) return;
+  keep(state, segment);
+  if (repeated) state.again += 1;
+  const again = repeated || keepalive || (flags & FLAG.rst) !== 0;
   const end = (seq + length + (flags & (FLAG.syn | FLAG.fin) ? 1 : 0)) >>> 0;
   state.asked.push({ end, at, again, acks: Math.max(1, Math.ceil(length / LEAST_SEGMENT)) });
   if (state.asked.length > ASKED) state.asked.shift();
@@ -135,5 +180,8 @@ const LEFT_OUT = 64;
 /** Steps whose late ones are awaited, and segments whose ACK is. */
 const HOLES = 16;
 const ASKED = 64;
+/** Segments by which one that is captured twice is known: what a card hands over at a time. */
+const RECENT = 64;
+const AT_ONCE: Micros = 50_000;
 /** A delayed ACK (40 ms, 200 ms at the most: RFC 9293 §3.8.6.3 allows 500 ms, no stack of today takes it). */
 const SLACK: Micros = 200_000;

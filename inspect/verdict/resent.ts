@@ -9,7 +9,7 @@
 // Every road loses a packet now and then, and that is nobody's fault. So
 // - bulk is never spoken of: TCP repairs it within a round trip or two, and what a message loses is weather;
 // - of a command, one lost copy is told only where the connection lost nothing else: with other losses around it, it is
-//   as likely weather. This is known at the end, so it is told at the end, and the sentence says that once may be chance;
+//   as likely weather. That is known at the end, so it is told at the end, and the sentence says that once may be chance;
 // - several in a row are told though the road is rough, where chance does not do that: see `CHANCE`;
 // - where the octets' own numbers prove a loss (`dropped`), nothing is left to suspect.
 
@@ -19,7 +19,15 @@ import { FLAG, type Segment } from '../tcp/segment';
 import { distance } from '../tcp/seq';
 import { type ConnectionView, evidenceOf, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
-import { CHANCE, COUNTING, HOLE_PATIENCE, mendingTime, RESENT, TTL_OF_COUNTERS } from './thresholds';
+import {
+  CHANCE,
+  COUNTING,
+  HOLE_PATIENCE,
+  mendingTime,
+  REORDERING,
+  RESENT,
+  TTL_OF_COUNTERS,
+} from './thresholds';
 
 /** Watches the client's commands. */
 export function createResentJudge(): Judge {
@@ -75,7 +83,7 @@ function follow(state: State, sight: Sight, from: Direction, segment: Segment): 
   const end = start + segment.length + (segment.flags & (FLAG.syn | FLAG.fin) ? 1 : 0);
   if (!(segment.flags & FLAG.rst)) state.seen[from] = Math.max(state.seen[from] ?? end, end);
   if (from === 'server') return packets.heard(segment, news);
-  packets.count(segment, connection.rtt);
+  packets.count(segment, news, connection.rtt);
   const { step, exact } = packets;
   if (!step || suspects.length >= SUSPECTS || news[0]?.kind !== 'octets') return;
   const command = sight.smtp.find(isCommand);
@@ -103,15 +111,24 @@ function decide({ packets, suspects }: State, { kind, at, connection }: Sight): 
   const verdicts: VerdictEvent[] = [];
   for (const suspect of suspects) {
     const lost = lostOf(suspect.step);
-    const ripe = kind === 'end' || (lost > 1 && at - suspect.step.segment.at >= HOLE_PATIENCE);
+    const age = at - suspect.step.segment.at;
+    const ripe = isOver(kind, connection)
+      ? age >= REORDERING || kind === 'end'
+      : lost > 1 && age >= HOLE_PATIENCE;
     if (suspect.told || !ripe || !isCounter(packets, suspect)) continue;
     const waited = waitedOf(suspect.step, connection);
     if (lost < 1 || waited === undefined || waited < RESENT * 2 ** (lost - 1)) continue;
-    if (isWeather(lost, packets, suspects, connection)) continue;
+    if (isWeather(lost, packets, suspects)) continue;
     suspect.told = true;
     verdicts.push(tell(suspect, lost, waited, connection));
   }
   return verdicts;
+}
+
+/** Nothing more comes that could excuse a loss. */
+function isOver(kind: Sight['kind'], { client, server }: ConnectionView): boolean {
+  const closed = client.finAt !== undefined && server.finAt !== undefined;
+  return kind === 'end' || closed || client.rstAt !== undefined || server.rstAt !== undefined;
 }
 
 /** The bare ACKs that may be among them do not count. */
@@ -135,16 +152,11 @@ function waitedOf({ before, segment }: Step, { client: { clock } }: ConnectionVi
 }
 
 /** On a road that loses the share p of its packets, n in a row are lost by chance with p to the n. */
-function isWeather(
-  lost: number,
-  packets: PacketCounter,
-  suspects: readonly Suspect[],
-  { client, server }: ConnectionView,
-): boolean {
+function isWeather(lost: number, packets: PacketCounter, suspects: readonly Suspect[]): boolean {
   const here = suspects.reduce((sum, { step }) => sum + (lostOf(step) > 0 ? step.missing.size : 0), 0);
-  const elsewhere = packets.gone - here + client.retransmits + server.retransmits;
+  const elsewhere = packets.gone - here + packets.again;
   if (elsewhere <= 0) return false;
-  const share = (elsewhere + 1) / (client.segments + elsewhere);
+  const share = (elsewhere + 1) / (packets.came + elsewhere);
   return share ** lost >= CHANCE;
 }
 

@@ -2,8 +2,9 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { VerdictEvent } from '../../../inspect/events';
+import type { Direction, VerdictEvent } from '../../../inspect/events';
 import { createInspector, type Inspector, type InspectorEvent } from '../../../inspect/inspector';
+import type { Segment } from '../../../inspect/tcp/segment';
 import { advance } from '../../../inspect/tcp/seq';
 import { SECOND, START } from '../smtp/transcript';
 import { packetise, type Sent } from '../tcp/packetise';
@@ -59,6 +60,11 @@ for (const row of [...ROWS, ...INSIDE_ROWS]) {
   });
 }
 
+/** The message took 200 packets. */
+function laterBy({ at, ipId = 0 }: Segment, from: Direction): number {
+  return from === 'client' && at > START + 8.5 * SECOND ? (ipId + 200) & 0xffff : ipId;
+}
+
 test('several copies lost in a row are told while the connection goes on', () => {
   const row = INSIDE_ROWS.find(({ name }) => name.startsWith('EHLO lost three times, by'));
   const [first, ...rest] = row?.sent ?? [];
@@ -71,6 +77,27 @@ test('several copies lost in a row are told while the connection goes on', () =>
   const told = [...events, ...inspector.idle(due)].filter(({ kind }) => kind === 'verdict');
   assert.is(told.length, 1);
   assert.ok(due <= START + 4 * SECOND, `${due - START}`);
+});
+
+test('a message that the kernel leaves out leaves its packets out too: what was counted before it stands', () => {
+  const row = INSIDE_ROWS.find(({ name }) => name.startsWith('segments put together'));
+  const [first] = row?.sent ?? [];
+  const inspector = createInspector((first as Sent).segment);
+  const events = (row?.sent ?? []).flatMap(({ from, segment }) => {
+    if (segment.length < 2_000) return inspector.segment(from, { ...segment, ipId: laterBy(segment, from) });
+    return inspector.stretch(from, {
+      at: segment.at,
+      seq: segment.seq,
+      length: segment.length,
+      end: segment.payload.slice(-5),
+    });
+  });
+  events.push(...inspector.end(START + 60 * SECOND));
+  const told = events.filter((event) => event.kind === 'verdict');
+  assert.equal(
+    told.map(({ verdict }) => verdict),
+    ['ehlo-dropped'],
+  );
 });
 
 test('a mid-stream retransmission across the wrap is still one', () => {
