@@ -4,7 +4,9 @@
 export function latin1(bytes: Uint8Array): string {
   let text = '';
   for (let start = 0; start < bytes.length; start += CHUNK) {
-    text += String.fromCharCode(...bytes.subarray(start, start + CHUNK));
+    const chunk = start === 0 && bytes.length <= CHUNK ? bytes : bytes.subarray(start, start + CHUNK);
+    // A spread would walk the octets one by one.
+    text += Reflect.apply(String.fromCharCode, undefined, chunk) as string;
   }
   return text;
 }
@@ -14,6 +16,7 @@ export function latin1(bytes: Uint8Array): string {
  * 8-bit. At most `cap` characters; where something was left out the last one is `…`. No escape is cut.
  */
 export function escapeText(bytes: Uint8Array, cap: number): string {
+  if (bytes.length <= cap && isPlain(bytes)) return latin1(bytes);
   let text = '';
   // The longest text that still leaves room for the mark.
   let cut = '';
@@ -25,6 +28,15 @@ export function escapeText(bytes: Uint8Array, cap: number): string {
   return text;
 }
 
+/** Nothing in it has to be escaped: nearly all text that there is. */
+function isPlain(bytes: Uint8Array): boolean {
+  for (let i = 0; i < bytes.length; i += 1) {
+    const byte = bytes[i] ?? 0;
+    if (byte < SPACE || byte > TILDE || byte === BACKSLASH) return false;
+  }
+  return true;
+}
+
 function escapeOctet(byte: number): string {
   const named = NAMED[byte];
   if (named !== undefined) return named;
@@ -34,6 +46,7 @@ function escapeOctet(byte: number): string {
 
 const SPACE = 0x20;
 const TILDE = 0x7e;
+const BACKSLASH = 0x5c;
 const NAMED: Readonly<Record<number, string>> = { 0x09: '\\t', 0x0a: '\\n', 0x0d: '\\r', 0x5c: '\\\\' };
 
 // Arguments per call: engines overflow their stack somewhere beyond 65,535.

@@ -11,7 +11,6 @@ import {
   type Content,
   expectReply,
   fragment,
-  type Pending,
   report,
   reportOnce,
   type State,
@@ -51,7 +50,8 @@ export function decide(state: State, mode: ClientMode): void {
 export function beginBody(state: State, at: Micros): void {
   const content: Content = { bytes: 0, ended: undefined, last: true };
   const repliesDue = state.lmtp ? Math.max(1, state.recipients) : 1;
-  state.pending.push({ phase: 'message', arrived: at, endsGroup: false, content, repliesDue });
+  const asked = { verb: undefined, argument: undefined, arrived: at, endsGroup: false };
+  state.pending.push({ phase: 'message', ...asked, content, repliesDue });
   decide(state, { kind: 'body', end: createEndOfData(), content, begun: undefined });
 }
 
@@ -112,7 +112,8 @@ function handleCommand(state: State, line: Line): void {
     stepAsideAt(state, line.span.start, line, `${PENDING_COMMANDS} commands without a reply`);
     return;
   }
-  state.out.push({ kind: 'command', from: 'client', ...stretch(line), verb, argument, terminator });
+  const { span, started } = line;
+  state.out.push({ kind: 'command', from: 'client', span, started, at, verb, argument, terminator });
   remark(state, line, command);
   const waiting = state.pending.find((pending) => pending.endsGroup && pending.phase !== 'greeting');
   if (waiting && !state.serverUnheard && !state.lossy) {
@@ -121,16 +122,15 @@ function handleCommand(state: State, line: Line): void {
   }
   const { chunk } = command;
   const content = chunk && { bytes: 0, ended: chunk.size === 0 ? at : undefined, last: chunk.last };
-  const pending: Pending = {
+  expectReply(state, {
     phase: rule.phase,
     verb,
-    ...(argument !== '' && { argument }),
-    arrived: line.started,
+    argument: argument === '' ? undefined : argument,
+    arrived: started,
     endsGroup: rule.endsGroup ?? false,
-    ...(content && { content }),
+    content,
     repliesDue: chunk?.last && state.lmtp ? Math.max(1, state.recipients) : 1,
-  };
-  expectReply(state, pending);
+  });
   follow(state, command, content, line);
 }
 
@@ -185,15 +185,15 @@ function quoteOf({ authTried }: State, { bytes }: Line, { verb, oddity, argument
 function remark(state: State, line: Line, command: Command): void {
   const { at, terminator, bytes } = line;
   const { verb, oddity } = command;
-  const quote = quoteOf(state, line, command);
-  if (oddity) report(state, oddity, 'client', at, quote);
-  if (terminator === 'lf') report(state, 'bare-lf', 'client', at, quote);
-  if (bytes.includes(CR)) report(state, 'bare-cr', 'client', at, quote);
-  if (bytes.includes(NUL)) report(state, 'nul', 'client', at, quote);
+  const quote = (): string => quoteOf(state, line, command);
+  if (oddity) report(state, oddity, 'client', at, quote());
+  if (terminator === 'lf') report(state, 'bare-lf', 'client', at, quote());
+  if (bytes.includes(CR)) report(state, 'bare-cr', 'client', at, quote());
+  if (bytes.includes(NUL)) report(state, 'nul', 'client', at, quote());
   // RFC 4954 §4.3 and others allow longer lines to AUTH and, with parameters, to MAIL and RCPT.
   const length = line.span.end - line.span.start;
   if (length > LINE_BY_RFC && (line.cut || (verb !== 'AUTH' && verb !== 'MAIL' && verb !== 'RCPT'))) {
-    report(state, 'line-too-long', 'client', at, `${length} octets: ${quote}`);
+    report(state, 'line-too-long', 'client', at, `${length} octets: ${quote()}`);
   }
 }
 

@@ -89,21 +89,26 @@ export interface ReplyLine {
  * and it is the last one unless a hyphen follows. `undefined`: not a reply line.
  */
 export function parseReplyLine(line: Uint8Array): ReplyLine | undefined {
-  const head = /^([1-5][0-9][0-9])(.?)/s.exec(latin1(line.subarray(0, 4)));
-  if (!head) return undefined;
-  const [, digits, separator] = head;
-  const known = separator === '' || separator === ' ' || separator === '-';
-  const text = line.subarray(known ? 4 : 3);
-  const status = /^([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$)/.exec(latin1(text.subarray(0, 12)))?.[1];
+  const [first, second, third] = [digit(line[0]), digit(line[1]), digit(line[2])];
+  if (first < 1 || first > 5 || second < 0 || third < 0) return undefined;
+  const code = first * 100 + second * 10 + third;
+  const separator = line[3];
+  const more = separator === HYPHEN;
+  const wellFormed = more || separator === SPACE || separator === undefined;
+  const text = line.subarray(wellFormed ? 4 : 3);
   // RFC 2034 §4: its class must be that of the code.
-  const enhanced = status?.[0] === digits?.[0] ? status : undefined;
-  return {
-    code: Number(digits),
-    more: separator === '-',
-    wellFormed: known,
-    ...(enhanced !== undefined && { enhanced }),
-    text: escapeText(enhanced === undefined ? text : text.subarray(enhanced.length + 1), TEXT),
-  };
+  const enhanced = text[0] === line[0] && text[1] === DOT ? enhancedOf(text) : undefined;
+  if (enhanced === undefined) return { code, more, wellFormed, text: escapeText(text, TEXT) };
+  return { code, more, wellFormed, enhanced, text: escapeText(text.subarray(enhanced.length + 1), TEXT) };
+}
+
+function enhancedOf(text: Uint8Array): string | undefined {
+  return /^([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$)/.exec(latin1(text.subarray(0, 12)))?.[1];
+}
+
+/** -1 where it is none. */
+function digit(octet: number | undefined): number {
+  return octet !== undefined && octet >= ZERO && octet <= NINE ? octet - ZERO : -1;
 }
 
 function bdat(rule: Verb, argument: string): Command {
@@ -137,9 +142,14 @@ function trim(bytes: Uint8Array): Uint8Array {
 }
 
 function isBlank(octet: number | undefined): boolean {
-  return octet === 0x20 || octet === 0x09;
+  return octet === SPACE || octet === TAB;
 }
 
+const TAB = 0x09;
+const SPACE = 0x20;
+const HYPHEN = 0x2d;
+const DOT = 0x2e;
+const [ZERO, NINE] = [0x30, 0x39] as const;
 const UNKNOWN: Verb = { phase: 'other' };
 
 // What must follow these verbs at the least; servers are lenient about the rest, and so are we.

@@ -43,18 +43,11 @@ export function createFramer(cap: number): Framer {
     take(bytes, from, position, at) {
       const lf = bytes.indexOf(LF, from);
       const end = lf < 0 ? bytes.length : lf + 1;
+      if (lf >= 0 && !held) return { next: end, line: wholeLine(bytes, from, lf, position, at, cap) };
       const piece = bytes.subarray(from, end);
-      if (lf < 0) {
-        if (piece.length > 0) held = hold(held, piece, position, at, cap);
-        return { next: end, line: undefined };
-      }
-      const line = held
-        ? lineOf(hold(held, piece, position, at, cap), cap)
-        : lineOf(
-            { pieces: [piece], kept: piece.length, length: piece.length, position, started: at, at },
-            cap,
-          );
-      held = undefined;
+      if (piece.length > 0) held = hold(held, piece, position, at, cap);
+      const line = lf >= 0 && held ? lineOf(held, cap) : undefined;
+      if (line) held = undefined;
       return { next: end, line };
     },
     peek: () => held && { start: held.position, started: held.started },
@@ -105,6 +98,28 @@ function hold(held: Held | undefined, piece: Uint8Array, position: number, at: M
   const before = piece.length > 1 ? piece[piece.length - 2] : line.tail?.[1];
   line.tail = [before ?? 0, piece[piece.length - 1] ?? 0];
   return line;
+}
+
+/** A line that lies in one chunk, as nearly all do: nothing is held, nothing copied. */
+function wholeLine(
+  bytes: Uint8Array,
+  from: number,
+  lf: number,
+  position: number,
+  at: Micros,
+  cap: number,
+): Line {
+  const terminator = lf > from && bytes[lf - 1] === CR ? 'crlf' : 'lf';
+  const total = lf + 1 - from;
+  const length = total - TERMINATOR_LENGTH[terminator];
+  return {
+    bytes: bytes.subarray(from, from + Math.min(length, cap)),
+    span: { start: position, end: position + total },
+    terminator,
+    cut: length > cap,
+    started: at,
+    at,
+  };
 }
 
 function lineOf(held: Held, cap: number): Line {

@@ -31,18 +31,17 @@ const READERS: Readonly<Record<State['serverMode'], Reader>> = {
 function readReplyLine(state: State, bytes: Uint8Array, from: number, at: Micros): number {
   const side = state.sides.server;
   const { next, line } = side.framer.take(bytes, from, side.position, at);
-  keepGreeting(state, bytes.subarray(from, next));
+  if (state.greeting) state.greeting = withPiece(state.greeting, bytes.subarray(from, next));
   if (line) handleLine(state, line);
   return next - from;
 }
 
-function keepGreeting(state: State, piece: Uint8Array): void {
-  if (!state.greeting) return;
-  const kept = piece.subarray(0, GREETING - state.greeting.length);
-  const all = new Uint8Array(state.greeting.length + kept.length);
-  all.set(state.greeting);
-  all.set(kept, state.greeting.length);
-  state.greeting = all;
+function withPiece(greeting: Uint8Array, piece: Uint8Array): Uint8Array {
+  const kept = piece.subarray(0, GREETING - greeting.length);
+  const all = new Uint8Array(greeting.length + kept.length);
+  all.set(greeting);
+  all.set(kept, greeting.length);
+  return all;
 }
 
 function handleLine(state: State, line: Line): void {
@@ -64,12 +63,12 @@ function handleLine(state: State, line: Line): void {
   }
   const reply: ReplyCode = { ...open.first, code: parsed.code, lines: open.lines };
   settle(state, reply, {
+    ...reply,
     kind: 'reply',
     from: 'server',
     span: { start: open.start, end: line.span.end },
     started: open.started,
     at: line.at,
-    ...reply,
     texts: open.texts,
   });
 }
@@ -98,31 +97,35 @@ function giveUpGreeting(state: State, line: Line): void {
 function collect(state: State, line: Line, parsed: ReplyLine): NonNullable<State['openReply']> {
   // A server's words in an AUTH exchange may repeat the client's secrets.
   const secret = state.pending[0]?.phase === 'auth';
-  const { code, enhanced, text } = parsed;
-  state.openReply ??= {
+  const { code, text } = parsed;
+  const open = (state.openReply ??= {
     start: line.span.start,
     started: line.started,
-    first: { code, lines: 0, ...(enhanced !== undefined && { enhanced }), ...(!secret && { text }) },
+    first: firstOf(parsed, secret),
     lines: 0,
     texts: [],
     mixed: false,
-  };
-  const open = state.openReply;
+  });
   open.lines += 1;
   open.mixed ||= code !== open.first.code;
   if (!secret && open.texts.length < REPLY_TEXTS) open.texts.push(text);
   return open;
 }
 
+function firstOf({ code, enhanced, text }: ReplyLine, secret: boolean): ReplyCode {
+  if (secret) return enhanced === undefined ? { code, lines: 0 } : { code, lines: 0, enhanced };
+  return enhanced === undefined ? { code, lines: 0, text } : { code, lines: 0, enhanced, text };
+}
+
 function remark(state: State, line: Line, parsed: ReplyLine | undefined): void {
   const secret = state.pending[0]?.phase === 'auth';
-  const quote = secret ? '' : escapeText(line.bytes, QUOTE);
-  if (!parsed?.wellFormed) report(state, 'malformed-reply', 'server', line.at, quote);
-  if (line.terminator === 'lf') report(state, 'bare-lf', 'server', line.at, quote);
-  if (line.bytes.includes(CR)) report(state, 'bare-cr', 'server', line.at, quote);
-  if (line.bytes.includes(NUL)) report(state, 'nul', 'server', line.at, quote);
+  const quote = (): string => (secret ? '' : escapeText(line.bytes, QUOTE));
+  if (!parsed?.wellFormed) report(state, 'malformed-reply', 'server', line.at, quote());
+  if (line.terminator === 'lf') report(state, 'bare-lf', 'server', line.at, quote());
+  if (line.bytes.includes(CR)) report(state, 'bare-cr', 'server', line.at, quote());
+  if (line.bytes.includes(NUL)) report(state, 'nul', 'server', line.at, quote());
   const length = line.span.end - line.span.start;
-  if (length > LINE_BY_RFC) report(state, 'line-too-long', 'server', line.at, `${length} octets: ${quote}`);
+  if (length > LINE_BY_RFC) report(state, 'line-too-long', 'server', line.at, `${length} octets: ${quote()}`);
 }
 
 /** A whole reply: whom it answers, and what follows from it. */
@@ -156,13 +159,13 @@ function remarkReply(state: State, head: Pending | undefined, reply: ReplyEvent)
     const masked = reply.texts.slice(1).filter(isMasked);
     if (masked.length > 0) report(state, 'masked', 'server', at, masked.join(', ').slice(0, QUOTE));
   }
-  const said = `${reply.code} ${reply.text ?? ''}`.trim();
+  const said = (): string => `${reply.code} ${reply.text ?? ''}`.trim();
   if (reply.code === SERVICE_CLOSING && head?.phase !== 'greeting') {
-    report(state, 'service-closing', 'server', at, said);
+    report(state, 'service-closing', 'server', at, said());
   } else if (!head && !state.lossy && !state.serverUnheard) {
-    report(state, 'unsolicited-reply', 'server', at, said);
+    report(state, 'unsolicited-reply', 'server', at, said());
   } else if (head?.content && head.content.ended === undefined && !state.lossy) {
-    report(state, 'early-reply', 'server', at, `${said} before the message had ended`);
+    report(state, 'early-reply', 'server', at, `${said()} before the message had ended`);
   }
 }
 

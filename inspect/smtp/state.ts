@@ -22,12 +22,12 @@ export interface Side {
 /** Something that a reply is due for, in the order in which the replies will come (RFC 2920 §3.2). */
 export interface Pending {
   readonly phase: Phase;
-  readonly verb?: string;
-  readonly argument?: string;
+  readonly verb: string | undefined;
+  readonly argument: string | undefined;
   readonly arrived: Micros;
   /** The client must wait for this reply before it goes on. */
   readonly endsGroup: boolean;
-  readonly content?: Content;
+  readonly content: Content | undefined;
   /** LMTP: one reply a recipient (RFC 2033 §4.2). */
   repliesDue: number;
 }
@@ -131,7 +131,7 @@ export function createState({ started, implicitTls, serverUnheard, midStream }: 
     sides: { client: side(COMMAND_LINE), server: side(REPLY_LINE) },
     mode: { kind: implicitTls ? 'tls' : 'command' },
     serverMode: implicitTls ? 'tls' : 'reply',
-    pending: expectsGreeting ? [{ phase: 'greeting', arrived: started, endsGroup: true, repliesDue: 1 }] : [],
+    pending: expectsGreeting ? [greetingAt(started)] : [],
     openReply: undefined,
     greeting: expectsGreeting ? new Uint8Array(0) : undefined,
     timeline: createTimeline(started),
@@ -147,6 +147,11 @@ export function createState({ started, implicitTls, serverUnheard, midStream }: 
     messages: 0,
     closed: false,
   };
+}
+
+function greetingAt(arrived: Micros): Pending {
+  const nothing = { verb: undefined, argument: undefined, content: undefined };
+  return { phase: 'greeting', ...nothing, arrived, endsGroup: true, repliesDue: 1 };
 }
 
 /** Reports an oddity, a few times per kind and side. */
@@ -194,15 +199,15 @@ export function expectReply(state: State, pending: Pending): void {
 export function endPending(state: State, at: Micros, reply: ReplyCode | undefined): void {
   const pending = state.pending.shift();
   if (!pending) return;
-  const { content } = pending;
-  const facts: PhaseFacts = {
-    ...(pending.verb !== undefined && { verb: pending.verb }),
-    ...(pending.argument !== undefined && { argument: pending.argument }),
-    ...(reply && { reply }),
-    ...(content && { bytes: content.bytes }),
-    ...(pending.phase === 'greeting' && greetingFacts(state, at)),
-  };
-  state.out.push(state.timeline.end(pending.phase, pending.arrived, at, facts, content?.ended));
+  const { phase, verb, argument, content, arrived } = pending;
+  const facts: { -readonly [K in keyof PhaseFacts]: PhaseFacts[K] } = {};
+  if (verb !== undefined) facts.verb = verb;
+  if (argument !== undefined) facts.argument = argument;
+  if (reply) facts.reply = reply;
+  if (content) facts.bytes = content.bytes;
+  const greeting = phase === 'greeting' ? judgementOf(state, at) : undefined;
+  if (greeting) facts.greeting = greeting;
+  state.out.push(state.timeline.end(phase, arrived, at, facts, content?.ended));
 }
 
 /** The TLS handshake is over, or will never be. */
@@ -245,14 +250,14 @@ export function openStretch(state: State, from: Direction): Begun | undefined {
   return mode.kind === 'body' || mode.kind === 'chunk' ? mode.begun : line;
 }
 
-function greetingFacts(state: State, at: Micros): Pick<PhaseFacts, 'greeting'> {
+function judgementOf(state: State, at: Micros): PhaseFacts['greeting'] {
   const { greeting } = state;
   state.greeting = undefined;
   // Nothing at all is no greeting to judge: the phase without a reply says it.
-  if (!greeting || greeting.length === 0) return {};
+  if (!greeting || greeting.length === 0) return undefined;
   const { class: name, defects } = judgeGreeting(greeting);
   // A refusal may be worded as well as any greeting.
   const odd = defects.filter((defect) => defect !== 'refusal');
   if (odd.length > 0) report(state, 'greeting-malformed', 'server', at, odd.join(', '));
-  return { greeting: { class: name, defects } };
+  return { class: name, defects };
 }

@@ -46,7 +46,9 @@ export function createTimeline(started: Micros): Timeline {
       // A clock that was set back must not make times negative.
       const begun = Math.max(asked, last);
       const ended = Math.max(at, begun);
+      // The facts first: onto the copy of a whole object fields are put faster than fields between fields.
       const event: PhaseEvent = {
+        ...facts,
         kind: 'phase',
         phase,
         at: ended,
@@ -54,7 +56,6 @@ export function createTimeline(started: Micros): Timeline {
         sinceConnect: begun - started,
         duration: ended - begun,
         waited: begun - last,
-        ...facts,
         ...(transferred !== undefined && { transfer: Math.max(0, transferred - begun) }),
       };
       last = ended;

@@ -89,7 +89,7 @@ function createSide(): Side {
     type: 0,
     first: true,
     alert: [],
-    message: new Uint8Array(0),
+    message: NOTHING,
     said: false,
     changedCipher: false,
     protectedRecords: 0,
@@ -156,6 +156,7 @@ function messageLength(message: Uint8Array): number {
   return (message[1] ?? 0) * 65_536 + (message[2] ?? 0) * 256 + (message[3] ?? 0);
 }
 
+const NOTHING = new Uint8Array(0);
 const HEADER = 5;
 const MESSAGE_HEADER = 4;
 const CHANGE_CIPHER_SPEC = 20;
