@@ -61,6 +61,8 @@ export function configOf(upstreamPort: number, wishes: Wishes = {}): Config {
       timeoutsMs: { ...(all as unknown as TimeoutsMs), ...timeouts },
       ...relay,
     },
+    wire: { pins: '/nowhere' },
+    deploy: { bridge: 'none', journal: '/nowhere', mark: 0, table: 1, priority: 1 },
   };
 }
 
