@@ -180,8 +180,8 @@ const LEFT_OUT = 64;
 /** Steps whose late ones are awaited, and segments whose ACK is. */
 const HOLES = 16;
 const ASKED = 64;
-/** Segments by which one that is captured twice is known: what a card hands over at a time. */
-const RECENT = 64;
+/** Segments by which one that is captured twice is known: what a bridge hands on at a time, in a dialogue. */
+const RECENT = 16;
 const AT_ONCE: Micros = 50_000;
 /** A delayed ACK (40 ms, 200 ms at the most: RFC 9293 §3.8.6.3 allows 500 ms, no stack of today takes it). */
 const SLACK: Micros = 200_000;

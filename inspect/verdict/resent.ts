@@ -46,6 +46,7 @@ export function createResentJudge(): Judge {
       return state.suspects.length > 0 && !state.silent ? decide(state, sight) : NOTHING;
     },
     deadline() {
+      if (state.silent || state.packets.odd || state.suspects.length === 0) return undefined;
       const waiting = state.suspects.find((each) => !each.told && lostOf(each.step) > 1);
       return waiting && waiting.step.segment.at + HOLE_PATIENCE;
     },

@@ -181,8 +181,16 @@ const RESENT: readonly Row[] = [
   },
   {
     name: 'each packet captured twice',
-    sent: counted(HEALTHY, [before('EHLO', 1)]).flatMap((each) =>
-      each.segment.length > 0 ? [each] : [each, each],
+    sent: counted(HEALTHY, [before('EHLO', 1)]).flatMap((each) => [each, each]),
+    want: ONCE,
+  },
+  {
+    name: 'packets captured twice, several at a time',
+    sent: inOrder(
+      counted(HEALTHY, [before('EHLO', 1)]).flatMap((each) => [
+        each,
+        { ...each, segment: { ...each.segment, at: each.segment.at + 11_000 } },
+      ]),
     ),
     want: ONCE,
   },
