@@ -59,6 +59,12 @@ export interface Libbpf {
   pin(fd: number, path: string): BpfTrouble | undefined;
   /** Opens what is pinned: a descriptor, to be closed by `fs.closeSync`. */
   pinned(path: string): number | BpfTrouble;
+  /** Entries of a map, or octets of a ring. */
+  entries(map: number): number | undefined;
+  /** The kernel's number of a program. */
+  programId(fd: number): number | undefined;
+  /** An interface's index in this network namespace. */
+  deviceIndex(name: string): number | undefined;
   read(map: number, key: Uint8Array, value: Uint8Array): boolean;
   write(map: number, key: Uint8Array, value: Uint8Array): BpfTrouble | undefined;
   remove(map: number, key: Uint8Array): boolean;
@@ -143,6 +149,8 @@ function declare(koffi: typeof Koffi) {
     detach: bpf.func('int bpf_tc_detach(const uint8_t *hook, const uint8_t *opts)'),
     query: bpf.func('int bpf_tc_query(const uint8_t *hook, _Inout_ uint8_t *opts)'),
     testRun: bpf.func('int bpf_prog_test_run_opts(int fd, _Inout_ uint8_t *opts)'),
+    info: bpf.func('int bpf_obj_get_info_by_fd(int fd, _Inout_ uint8_t *info, _Inout_ uint32_t *length)'),
+    nameToIndex: libc.func('unsigned int if_nametoindex(const char *name)'),
     mmap: libc.func('void *mmap(void *at, size_t octets, int protection, int flags, int fd, int64_t offset)'),
     munmap: libc.func('int munmap(void *at, size_t octets)'),
   };
@@ -159,6 +167,9 @@ function wrap(lib: Library): Libbpf {
       const fd = lib.objGet(path) as number;
       return fd < 0 ? refused(path, fd) : fd;
     },
+    entries: (map) => infoOf(lib, map)?.readUInt32LE(MAP_ENTRIES),
+    programId: (fd) => infoOf(lib, fd)?.readUInt32LE(PROGRAM_ID),
+    deviceIndex: (name) => (lib.nameToIndex(name) as number) || undefined,
     read: (map, key, value) => lib.lookup(map, key, value) === 0,
     write: (map, key, value) => outcome('map update', lib.update(map, key, value, 0)),
     remove: (map, key) => lib.delete(map, key) === 0,
@@ -211,6 +222,12 @@ function load(lib: Library, { object, pins, sizes = {} }: LoadOptions): BpfObjec
 function descriptor(fd: unknown, name: string): number {
   if (typeof fd !== 'number' || fd < 0) throw new Error(`no ${name} in the BPF object`);
   return fd;
+}
+
+/** `struct bpf_map_info` or `struct bpf_prog_info`, as far as it goes. */
+function infoOf(lib: Library, fd: number): Buffer | undefined {
+  const info = Buffer.alloc(INFO_OCTETS);
+  return lib.info(fd, info, [info.length]) === 0 ? info : undefined;
 }
 
 /** `struct bpf_object_open_opts`: only where the verifier's words go. */
@@ -311,6 +328,9 @@ const OPEN_OPTS = 80;
 const OPEN_LOG = 56;
 const LOG_OCTETS = 65_536;
 const RUN_OPTS = 80;
+const INFO_OCTETS = 64;
+const MAP_ENTRIES = 16;
+const PROGRAM_ID = 4;
 const HEADROOM = 64;
 const PAGE = 4_096;
 const PROT_READ = 1;

@@ -146,7 +146,8 @@ struct record {
 	__u32 headers;
 	__u32 payload;
 	__u32 skipped;
-	/* STRETCH: where it begins, its octets, and in how many segments they came. */
+	/* STRETCH: where it begins, its octets, and in how many segments they came. Of a repaired SEGMENT: where in the
+	 * payload its last change is, the octet that stood there, and how many changes there are. */
 	__u32 seq;
 	__u32 octets;
 	__u32 segments;

@@ -10,7 +10,13 @@ import { FLOW_KEY, RECORD, RECORD_FLAG, RECORD_KIND, STRETCH_KEY, TAIL } from '.
 
 export type WireRecord =
   /** `front`: octets of message before the segment's payload that it left out. */
-  | (Facts & { readonly kind: 'segment'; readonly segment: Segment; readonly front: number })
+  | (Facts & {
+      readonly kind: 'segment';
+      readonly segment: Segment;
+      readonly front: number;
+      /** What stands before the IP header, as the frame had it on the wire; a view where no tag was put back. */
+      readonly link: Uint8Array;
+    })
   | (Facts & {
       readonly kind: 'stretch';
       readonly client: Peer;
@@ -24,26 +30,35 @@ interface Facts {
   readonly from: Direction;
   /** Records of this connection before this one found no room in the ring. */
   readonly lost: boolean;
-  /** The greeting in it is as we made it. */
-  readonly repaired: boolean;
+  /** The greeting in it is as we made it: the last change, and how many there are. */
+  readonly repaired: { readonly at: number; readonly was: number; readonly changes: number } | undefined;
   /** The server went on behind a greeting that we had ended. */
   readonly contradicted: boolean;
 }
 
 /**
- * Reads one record; `octets` is the ring's own memory and used again afterwards. `timeOf` turns the kernel's
- * monotonic nanoseconds into time.
+ * Reads one record; `octets` is the ring's own memory and used again afterwards. `origin` is the time at which the
+ * kernel's monotonic clock stood at 0.
  */
-export function readRecord(octets: Uint8Array, timeOf: (monotonic: bigint) => Micros): WireRecord {
+export function readRecord(octets: Uint8Array, origin: Micros): WireRecord {
   const fields = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
   const flags = fields.getUint8(RECORD.flags);
   const facts: Facts = {
     from: fields.getUint8(RECORD.from) === 0 ? 'client' : 'server',
     lost: (flags & RECORD_FLAG.RECORD_LOST) !== 0,
-    repaired: (flags & RECORD_FLAG.RECORD_REPAIRED) !== 0,
+    repaired:
+      (flags & RECORD_FLAG.RECORD_REPAIRED) === 0
+        ? undefined
+        : {
+            at: fields.getUint32(RECORD.seq, true),
+            was: fields.getUint32(RECORD.octets, true),
+            changes: fields.getUint32(RECORD.segments, true),
+          },
     contradicted: (flags & RECORD_FLAG.RECORD_CONTRADICTED) !== 0,
   };
-  const at = timeOf(fields.getBigUint64(RECORD.at, true));
+  // Nanoseconds in two halves: a number holds some hundred days of them to the last.
+  const monotonic = fields.getUint32(RECORD.at + 4, true) * 2 ** 32 + fields.getUint32(RECORD.at, true);
+  const at = origin + Math.round(monotonic / 1000);
   if (fields.getUint8(RECORD.kind) === RECORD_KIND.RECORD_STRETCH)
     return readStretch(fields, octets, at, facts);
   return readSegment(fields, octets, at, facts, (flags & RECORD_FLAG.RECORD_CONTENT) !== 0);
@@ -71,7 +86,23 @@ function readSegment(
     ...(tag !== 0 && { vlans: [fields.getUint16(RECORD.vlan_tci, true) & VLAN_ID, ...segment.vlans] }),
     ...(content && { elided: true }),
   };
-  return { kind: 'segment', segment: told, front: content ? skipped : 0, ...facts };
+  const link = linkOf(octets.subarray(RECORD.data, RECORD.data + captured), fields);
+  return { kind: 'segment', segment: told, front: content ? skipped : 0, link, ...facts };
+}
+
+/** With the tag that the card took off in its place (IEEE 802.1Q §9). */
+function linkOf(frame: Uint8Array, fields: DataView): Uint8Array {
+  let end = ADDRESSES;
+  while (TAGS.has(((frame[end] ?? 0) << 8) | (frame[end + 1] ?? 0))) end += 4;
+  const link = frame.subarray(0, end + 2);
+  // The protocol is in network order, as it lay in the frame.
+  if (fields.getUint16(RECORD.vlan_protocol, true) === 0) return link;
+  const tagged = new Uint8Array(link.length + 4);
+  tagged.set(link.subarray(0, ADDRESSES), 0);
+  tagged.set(new Uint8Array(fields.buffer, fields.byteOffset + RECORD.vlan_protocol, 2), ADDRESSES);
+  new DataView(tagged.buffer).setUint16(ADDRESSES + 2, fields.getUint16(RECORD.vlan_tci, true));
+  tagged.set(link.subarray(ADDRESSES), ADDRESSES + 4);
+  return tagged;
 }
 
 function readStretch(fields: DataView, octets: Uint8Array, at: Micros, facts: Facts): WireRecord {
@@ -110,4 +141,8 @@ function unrotate(kept: Uint8Array, from: number, count: number): Uint8Array {
 }
 
 const ETHERNET = 1;
+/** Both hardware addresses. */
+const ADDRESSES = 12;
+/** EtherTypes of VLAN tags. */
+const TAGS: ReadonlySet<number> = new Set([0x8100, 0x88a8]);
 const VLAN_ID = 0x0fff;

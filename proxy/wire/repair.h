@@ -145,8 +145,8 @@ static __noinline int judge_greeting(struct segment *s, struct flow *flow, struc
 	return 0;
 }
 
-/* Changes one octet of the frame, and the checksum where it is not the card that makes it. */
-static __always_inline void change(struct __sk_buff *skb, const struct segment *s, __u32 offset, __u8 to)
+/* Changes one octet of the frame, and the checksum where it is not the card that makes it. What it was. */
+static __always_inline __u8 change(struct __sk_buff *skb, const struct segment *s, __u32 offset, __u8 to)
 {
 	__be16 was = 0;
 	/* The sum goes over words; behind an odd last octet stands a zero (RFC 9293 section 3.1). */
@@ -154,22 +154,23 @@ static __always_inline void change(struct __sk_buff *skb, const struct segment *
 	long failed = alone ? bpf_skb_load_bytes(skb, s->payload_at + offset, &was, 1)
 			    : bpf_skb_load_bytes(skb, s->payload_at + (offset & ~1u), &was, 2);
 	if (failed)
-		return;
+		return to;
 	/* In network order: the first octet of the word is its high one. */
 	__u16 word = bpf_ntohs(was);
 	word = offset & 1 ? (word & 0xff00) | to : (word & 0x00ff) | to << 8;
 	__be16 is = bpf_htons(word);
 	if (was == is)
-		return;
+		return to;
 	bpf_skb_store_bytes(skb, s->payload_at + offset, &to, 1, BPF_F_RECOMPUTE_CSUM);
 	bpf_l4_csum_replace(skb, s->tcp_at + 16, was, is, 2);
+	return offset & 1 ? bpf_ntohs(was) & 0xff : bpf_ntohs(was) >> 8;
 }
 
 /* Every copy of a repaired octet passes repaired: the client's TCP must never see two. */
-static __noinline int apply_patches(struct __sk_buff *skb, struct segment *s, struct flow *flow)
+static __noinline int apply_patches(struct __sk_buff *skb, struct segment *s, struct flow *flow, struct record *record)
 {
 	int applied = 0;
-	if (!s || !flow)
+	if (!s || !flow || !record)
 		return 0;
 	for (__u32 i = 0; i < PATCHES; i++) {
 		if (i >= flow->patch_count)
@@ -177,8 +178,10 @@ static __noinline int apply_patches(struct __sk_buff *skb, struct segment *s, st
 		__u32 offset = flow->patches[i].seq - s->seq;
 		if (offset >= s->payload)
 			continue;
-		change(skb, s, offset, flow->patches[i].octet);
-		applied++;
+		/* The last one is told: in most greetings there is no other. */
+		record->octets = change(skb, s, offset, flow->patches[i].octet);
+		record->seq = offset;
+		record->segments = ++applied;
 	}
 	return applied;
 }

@@ -133,7 +133,7 @@ static __always_inline void apply(struct __sk_buff *skb, struct segment *s, stru
 {
 	if (!flow->patch_count || !before(s->seq, flow->greeting_end))
 		return;
-	if (!apply_patches(skb, s, flow))
+	if (!apply_patches(skb, s, flow, record))
 		return;
 	record->flags |= RECORD_REPAIRED;
 	__u32 n = record->captured - record->headers;

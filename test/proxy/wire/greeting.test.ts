@@ -18,7 +18,7 @@ import { loadProgram, type Program } from './program';
 
 const SERVER = '198.18.0.2';
 const MSS = 1_400;
-const NONE = new Uint8Array(0);
+const NONE: Uint8Array = new Uint8Array(0);
 
 interface Passed {
   /** The server's octets as they went on. */

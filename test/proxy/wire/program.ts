@@ -65,7 +65,7 @@ function run(bpf: Libbpf, object: BpfObject, from: Direction, frame: Uint8Array)
 function drain(ring: Ring): WireRecord[] {
   const records: WireRecord[] = [];
   // The ring's memory is used again: read from a copy.
-  ring.drain((octets) => records.push(readRecord(octets.slice(), (at) => Number(at / 1000n))), Infinity);
+  ring.drain((octets) => records.push(readRecord(octets.slice(), 0)), Infinity);
   return records;
 }
 

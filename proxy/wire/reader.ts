@@ -1,0 +1,166 @@
+// From the ring to the log: records in, each connection's lines out.
+
+import type { Micros, RepairEvent } from '../../inspect/events';
+import type { InspectorEvent } from '../../inspect/inspector';
+import { TEXT } from '../../inspect/limits';
+import { escapeText } from '../../inspect/text';
+import { createTracker, type Tracked, type Tracker, type TrackerNews } from '../../inspect/tracker';
+import type { Connection, Recorded, Sink } from '../sinks/record';
+import { followRecord } from './follow';
+import type { Learner } from './learner';
+import type { Policies } from './policies';
+import type { Probes } from './probes';
+import { readRecord, type WireRecord } from './records';
+
+export interface Reader {
+  /** One record, in the ring's own memory. */
+  take(record: Uint8Array): void;
+  /** Time passed; every record before `at` was taken. */
+  idle(at: Micros): void;
+  /** No more will come: the connections that are open are told as they stand. */
+  end(at: Micros): void;
+  /** Records that were not what they should be. */
+  readonly odd: number;
+}
+
+export interface ReaderOptions {
+  readonly sink: Sink;
+  readonly ports: readonly number[];
+  readonly implicitTlsPorts: readonly number[];
+  readonly connections: number;
+  readonly policies: Policies;
+  readonly learner: Learner;
+  readonly probes: Probes | undefined;
+  /** The time at which the kernel's monotonic clock stood at 0. */
+  readonly origin: () => Micros;
+  /** A name that no other connection of any run has. */
+  readonly nextSession: () => string;
+}
+
+export function createReader(options: ReaderOptions): Reader {
+  const { ports, implicitTlsPorts, connections } = options;
+  const state: State = {
+    options,
+    tracker: createTracker({ ports, implicitTlsPorts, capacity: connections }),
+    names: new Map(),
+    repaired: new Set(),
+    odd: 0,
+  };
+  return {
+    take: (octets) => takeRecord(state, readRecord(octets, options.origin())),
+    idle: (at) => idle(state, at),
+    end: (at) => tell(state, state.tracker.end(at), undefined),
+    get odd() {
+      return state.odd;
+    },
+  };
+}
+
+interface State {
+  readonly options: ReaderOptions;
+  readonly tracker: Tracker;
+  /** By the tracker's number: the connection as its lines name it. */
+  readonly names: Map<number, Connection>;
+  /** Whose repair was told. */
+  readonly repaired: Set<number>;
+  odd: number;
+}
+
+function takeRecord(state: State, record: WireRecord): void {
+  if (record.kind === 'odd') {
+    state.odd += 1;
+    return;
+  }
+  const news = followRecord(state.tracker, record);
+  const link = record.kind === 'segment' ? record.link : undefined;
+  tell(state, news, record, link);
+  if (!record.repaired && !record.contradicted) return;
+  const connection = news[news.length - 1]?.connection;
+  if (!connection || record.kind !== 'segment') return;
+  if (record.repaired) tellRepair(state, connection, record);
+  if (record.contradicted) {
+    const { policies, sink } = state.options;
+    sink.write(nameOf(state, connection), policies.contradict(connection.server, record.segment.at));
+  }
+}
+
+function tell(
+  state: State,
+  news: readonly TrackerNews[],
+  record: WireRecord | undefined,
+  link?: Uint8Array,
+): void {
+  const { sink, learner, probes } = state.options;
+  if (news.length === 0) return;
+  probes?.see(news, link);
+  for (const each of news) {
+    const { connection, events, ended } = each;
+    for (const event of events) {
+      if (isRecorded(event)) sink.write(nameOf(state, connection), event);
+    }
+    const repaired = record?.kind === 'segment' && record.repaired !== undefined;
+    for (const learned of learner.see(each, repaired)) tellLearned(state, learned);
+    if (!ended) continue;
+    state.names.delete(connection.id);
+    state.repaired.delete(connection.id);
+  }
+}
+
+function tellLearned(
+  state: State,
+  { connection, knowledge, event }: ReturnType<Learner['see']>[number],
+): void {
+  const { sink, policies } = state.options;
+  policies.learn(connection.server, knowledge);
+  sink.write(nameOf(state, connection), event);
+}
+
+/** Once per connection; every copy of the greeting is repaired, and only the first is news. */
+function tellRepair(state: State, connection: Tracked, record: WireRecord & { kind: 'segment' }): void {
+  const { repaired, segment } = record;
+  if (!repaired || state.repaired.has(connection.id)) return;
+  state.repaired.add(connection.id);
+  const { payload, at } = segment;
+  const start = payload.lastIndexOf(LF, repaired.at) + 1;
+  const end = payload.indexOf(LF, repaired.at) + 1;
+  const after = payload.subarray(start, end > 0 ? end : payload.length);
+  const before = after.slice();
+  before[repaired.at - start] = repaired.was;
+  const event: RepairEvent = {
+    kind: 'repair',
+    at,
+    defect: repaired.was === HYPHEN ? 'unfinished' : 'tab-separator',
+    before: escapeText(before, TEXT),
+    after: escapeText(after, TEXT),
+    held: 0,
+  };
+  state.options.sink.write(nameOf(state, connection), event);
+}
+
+function idle(state: State, at: Micros): void {
+  const { probes, learner, sink } = state.options;
+  tell(state, state.tracker.idle(at), undefined);
+  for (const learned of learner.idle(at)) tellLearned(state, learned);
+  const sent = probes?.send(at);
+  for (const connection of sent?.asked ?? []) {
+    const events = connection.inspector.probed('client', at);
+    tell(state, [{ connection, events, ended: false }], undefined);
+  }
+  if (sent?.refused !== undefined) sink.note('warn', 'probe-refused', { message: sent.refused });
+}
+
+function nameOf(state: State, { id, client, server }: Tracked): Connection {
+  const known = state.names.get(id);
+  if (known) return known;
+  const connection: Connection = { session: state.options.nextSession(), path: 'wire', client, server };
+  state.names.set(id, connection);
+  return connection;
+}
+
+function isRecorded(event: InspectorEvent): event is InspectorEvent & Recorded {
+  return RECORDED.has(event.kind);
+}
+
+const RECORDED: ReadonlySet<string> = new Set(['phase', 'session', 'verdict', 'anomaly']);
+const LF = 0x0a;
+const HYPHEN = 0x2d;

@@ -1,0 +1,183 @@
+// The control process: reads the ring, decides about servers, relays where that is asked for. Frames need none of it.
+
+import { dirname, join } from 'node:path';
+import type { Micros } from '../../inspect/events';
+import { now } from '../clock';
+import type { Config } from '../config';
+import { isFault, type Fault } from '../fault';
+import { SUBMISSIONS } from '../ports';
+import { startRelay, type Relay } from '../relay/relay';
+import type { Sink } from '../sinks/record';
+import { createLearner } from './learner';
+import { createPolicies, type Policies } from './policies';
+import { openProbes, type Probes } from './probes';
+import { createReader, type Reader } from './reader';
+import { readState, writeState } from './state';
+import type { Wire } from './wire';
+
+export interface RunOptions {
+  readonly config: Config;
+  readonly sink: Sink;
+  readonly wire: Wire;
+  readonly path: 'auto' | 'wire' | 'relay';
+  /** The interface that faces the clients. */
+  readonly wan: string;
+  /** Where connections can be handed to a relay: its mark, and the bridge's address on the link. */
+  readonly relay: { readonly mark: number; readonly mac: string } | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Runs until the signal; then everything that is attached and pinned goes on by itself. */
+export async function runWire(options: RunOptions): Promise<Fault | undefined> {
+  const { config, sink, wire, path, relay: way, signal } = options;
+  const file = join(dirname(config.deploy.journal), 'servers.json');
+  const saved = readState(file);
+  const asked = { path, repair: config.greeting.repair, canRelay: way !== undefined };
+  const policies = createPolicies(wire.tables, asked, saved.servers);
+  const relay = await openRelay(options, policies);
+  if (isFault(relay)) return relay;
+  wire.tables.setPorts(PORTS);
+  wire.tables.configure({
+    unknown: policies.unknown,
+    relay: way && relay && { mark: way.mark, mac: way.mac, port: relay.addresses[0]?.port ?? 0 },
+  });
+  const probes = openProbing(options);
+  const reader = createReader({
+    sink,
+    ports: PORTS,
+    implicitTlsPorts: PORTS.filter((port) => port === SUBMISSIONS),
+    connections: CONNECTIONS,
+    policies,
+    learner: createLearner({ patience: config.greeting.patienceMs * 1_000, knownOf: policies.knownOf }),
+    probes,
+    origin: createOrigin(),
+    nextSession: createNames(),
+  });
+  sink.note('info', 'wire-open', { path, adopted: wire.adopted, relayed: relay !== undefined });
+  const lost = await readUntil(signal, wire, reader, sink, saved.lost, (count) =>
+    writeState(file, { servers: policies.known(), lost: count }),
+  );
+  // What waits for a relay that is going must not wait: from now on all of it crosses the bridge.
+  wire.tables.configure({
+    unknown: policies.unknown === 'relay' ? 'observe' : policies.unknown,
+    relay: undefined,
+  });
+  await relay?.drain();
+  reader.end(now());
+  probes?.close();
+  if (!writeState(file, { servers: policies.known(), lost })) sink.note('warn', 'state-unsaved', { file });
+  return undefined;
+}
+
+/** A relay for what the wire may not do: transparent, on any free port, for this machine only. */
+async function openRelay(
+  { config, sink, relay: way }: RunOptions,
+  policies: Policies,
+): Promise<Relay | Fault | undefined> {
+  if (policies.unknown !== 'relay' || way === undefined) return undefined;
+  const listener = {
+    upstream: undefined,
+    repair: config.greeting.repair,
+    proxyIn: false,
+    proxyOut: undefined,
+  };
+  const listen = { host: '::', port: 0 };
+  const own: Config = {
+    ...config,
+    // The ring shows the client's leg; a capture would have to carry all that the wire carries.
+    evidence: { ...config.evidence, watch: 'off' },
+    relay: { ...config.relay, listeners: [{ listen, ...listener }] },
+  };
+  try {
+    return await startRelay(own, sink, { known: policies.known(), onLearned: policies.learn });
+  } catch (error) {
+    if (isFault(error)) return error;
+    throw error;
+  }
+}
+
+function openProbing({ config, sink, wan }: RunOptions): Probes | undefined {
+  if (config.evidence.probeAfterMs === 0) return undefined;
+  const probes = openProbes(wan);
+  if (!('kind' in probes)) return probes;
+  sink.note('warn', 'probes-off', { interface: wan, message: probes.text });
+  return undefined;
+}
+
+/** Reads as long as there is something, and looks again a little later; the answer: losses that were told. */
+function readUntil(
+  signal: AbortSignal,
+  { ring, tables }: Wire,
+  reader: Reader,
+  sink: Sink,
+  toldBefore: number,
+  save: (lost: number) => void,
+): Promise<number> {
+  let told = toldBefore;
+  let idleAt: Micros = 0;
+  let lossAt: Micros = 0;
+  let pause = SHORT_MS;
+  const look = (): void => {
+    const at = now();
+    if (at >= lossAt) {
+      lossAt = at + LOSS_EVERY;
+      const lost = tables.counters().COUNT_LOST;
+      // A number that went down is that of a table made anew.
+      const count = lost < told ? lost : lost - told;
+      if (count > 0) sink.write(undefined, { kind: 'loss', at, source: 'ring', count });
+      if (count > 0 || told !== lost) save(lost);
+      told = lost;
+    }
+    if (at < idleAt) return;
+    idleAt = at + IDLE_EVERY;
+    reader.idle(at);
+  };
+  return new Promise((resolve) => {
+    const step = (): void => {
+      const count = ring.drain(reader.take, BATCH);
+      look();
+      if (signal.aborted && count < BATCH) return resolve(told);
+      if (count === BATCH) return void setImmediate(step);
+      pause = count > 0 ? SHORT_MS : Math.min(pause * 2, LONG_MS);
+      setTimeout(step, pause);
+      return undefined;
+    };
+    step();
+  });
+}
+
+/** Anchored once, so that differences stay exact; moved where the wall clock was stepped. */
+function createOrigin(): () => Micros {
+  let origin = 0;
+  let checked = 0;
+  return () => {
+    const monotonic = performance.now();
+    if (monotonic - checked < CHECK_MS && origin !== 0) return origin;
+    checked = monotonic;
+    const found = now() - Number(process.hrtime.bigint() / 1000n);
+    if (Math.abs(found - origin) > STEP) origin = found;
+    return origin;
+  };
+}
+
+function createNames(): () => string {
+  const start = Date.now().toString(36);
+  let count = 0;
+  return () => {
+    count += 1;
+    return `${start}-w${count.toString(36)}`;
+  };
+}
+
+/** Relay and submission; TLS from the first octet has no dialogue to see. */
+const PORTS: readonly number[] = [25, 587];
+const CONNECTIONS = 65_536;
+/** Records in one go, so that signals and the relay have their turn. */
+const BATCH = 1_024;
+/** How long to wait before looking again, while there is something and while there is nothing. */
+const SHORT_MS = 2;
+const LONG_MS = 16;
+const IDLE_EVERY: Micros = 100_000;
+const LOSS_EVERY: Micros = 1_000_000;
+const CHECK_MS = 1_000;
+const STEP: Micros = 10_000;

@@ -1,0 +1,159 @@
+// The program's tables, typed: settings, ports, servers, counters.
+
+import { availableParallelism, cpus } from 'node:os';
+import type { Libbpf } from '../native/libbpf';
+import type { Endpoint } from '../sinks/record';
+import {
+  ABI,
+  COUNTER,
+  POLICY,
+  SERVER,
+  SERVER_KEY,
+  SERVER_KEY_SIZE,
+  SERVER_SIZE,
+  SETTINGS,
+  SETTINGS_SIZE,
+} from './abi';
+import { readAddress, writeAddress } from './address';
+
+export type WirePolicy = 'unknown' | 'observe' | 'repair' | 'relay';
+
+export interface WireSettings {
+  /** Of servers that are not in the table. */
+  readonly unknown: WirePolicy;
+  /** Where new connections to relayed servers are handed to. */
+  readonly relay: { readonly mark: number; readonly port: number; readonly mac: string } | undefined;
+}
+
+export interface WireServer {
+  readonly policy: WirePolicy;
+  /** Of a truncated greeting: whole lines after which it stalls; 0: wherever a segment ends. */
+  readonly lines: number;
+  /** The program itself took a repair back. */
+  readonly contradicted: boolean;
+}
+
+export type WireCounters = Readonly<Record<CounterName, number>>;
+export type CounterName = keyof typeof COUNTER;
+
+export interface Tables {
+  /** The number of the ABI that the tables were made for. */
+  abi(): number;
+  configure(settings: WireSettings): void;
+  /** These ports and no others. */
+  setPorts(ports: readonly number[]): void;
+  setServer(server: Endpoint, value: Omit<WireServer, 'contradicted'>): boolean;
+  server(server: Endpoint): WireServer | undefined;
+  forget(server: Endpoint): void;
+  servers(): readonly (WireServer & { readonly server: Endpoint })[];
+  counters(): WireCounters;
+}
+
+/** `fd` gives the descriptor of a map by its name. */
+export function createTables(bpf: Libbpf, fd: (name: string) => number): Tables {
+  return {
+    abi() {
+      const value = Buffer.alloc(SETTINGS_SIZE);
+      bpf.read(fd('settings'), ZERO, value);
+      return value.readUInt32LE(SETTINGS.abi);
+    },
+    configure: (settings) => void bpf.write(fd('settings'), ZERO, packSettings(settings)),
+    setPorts(ports) {
+      for (const key of keysOf(bpf, fd('ports'), PORT_SIZE)) {
+        if (!ports.includes(key.readUInt16LE(0))) bpf.remove(fd('ports'), key);
+      }
+      for (const port of ports) {
+        const key = Buffer.alloc(PORT_SIZE);
+        key.writeUInt16LE(port);
+        bpf.write(fd('ports'), key, Buffer.alloc(1));
+      }
+    },
+    setServer: (server, value) => bpf.write(fd('servers'), keyOf(server), packServer(value)) === undefined,
+    server(server) {
+      const value = Buffer.alloc(SERVER_SIZE);
+      return bpf.read(fd('servers'), keyOf(server), value) ? readServer(value) : undefined;
+    },
+    forget: (server) => void bpf.remove(fd('servers'), keyOf(server)),
+    servers() {
+      const value = Buffer.alloc(SERVER_SIZE);
+      return keysOf(bpf, fd('servers'), SERVER_KEY_SIZE).flatMap((key) => {
+        if (!bpf.read(fd('servers'), key, value)) return [];
+        const address = readAddress(key, SERVER_KEY.address);
+        return [{ server: { address, port: key.readUInt16LE(SERVER_KEY.port) }, ...readServer(value) }];
+      });
+    },
+    counters: () => readCounters(bpf, fd('counters')),
+  };
+}
+
+function packSettings({ unknown, relay }: WireSettings): Buffer {
+  const value = Buffer.alloc(SETTINGS_SIZE);
+  value.writeUInt32LE(ABI, SETTINGS.abi);
+  value[SETTINGS.unknown] = NUMBER[unknown];
+  if (!relay) return value;
+  value.writeUInt32LE(relay.mark >>> 0, SETTINGS.relay_mark);
+  value.writeUInt16LE(relay.port, SETTINGS.relay_port);
+  Buffer.from(relay.mac.replaceAll(':', ''), 'hex').copy(value, SETTINGS.relay_mac);
+  return value;
+}
+
+function packServer({ policy, lines }: Omit<WireServer, 'contradicted'>): Buffer {
+  const value = Buffer.alloc(SERVER_SIZE);
+  value[SERVER.policy] = NUMBER[policy];
+  value.writeUInt16LE(Math.min(lines, 0xffff), SERVER.lines);
+  return value;
+}
+
+function readServer(value: Buffer): WireServer {
+  return {
+    policy: NAMES[value[SERVER.policy] ?? 0] ?? 'unknown',
+    lines: value.readUInt16LE(SERVER.lines),
+    contradicted: value[SERVER.contradicted] !== 0,
+  };
+}
+
+function keyOf({ address, port }: Endpoint): Buffer {
+  const key = Buffer.alloc(SERVER_KEY_SIZE);
+  writeAddress(key, SERVER_KEY.address, address);
+  key.writeUInt16LE(port, SERVER_KEY.port);
+  return key;
+}
+
+/** All keys, as they are now; what changes meanwhile may be missing. */
+function keysOf(bpf: Libbpf, map: number, size: number): Buffer[] {
+  const keys: Buffer[] = [];
+  let next = Buffer.alloc(size);
+  while (keys.length < MOST_KEYS && bpf.nextKey(map, keys[keys.length - 1], next)) {
+    keys.push(next);
+    next = Buffer.alloc(size);
+  }
+  return keys;
+}
+
+/** Each counter is one number per possible processor. */
+function readCounters(bpf: Libbpf, map: number): WireCounters {
+  const value = Buffer.alloc(8 * POSSIBLE);
+  const entries = Object.entries(COUNTER).map(([name, index]) => {
+    const key = Buffer.alloc(4);
+    key.writeUInt32LE(index);
+    value.fill(0);
+    bpf.read(map, key, value);
+    let sum = 0;
+    for (let at = 0; at < value.length; at += 8) sum += Number(value.readBigUInt64LE(at));
+    return [name, sum];
+  });
+  return Object.fromEntries(entries) as WireCounters;
+}
+
+const NUMBER = {
+  unknown: POLICY.POLICY_UNKNOWN,
+  observe: POLICY.POLICY_OBSERVE,
+  repair: POLICY.POLICY_REPAIR,
+  relay: POLICY.POLICY_RELAY,
+} as const;
+const NAMES = ['unknown', 'observe', 'repair', 'relay'] as const;
+const ZERO = Buffer.alloc(4);
+const PORT_SIZE = 2;
+const MOST_KEYS = 65_536;
+/** More than there are does no harm; fewer would let the kernel write beyond. */
+const POSSIBLE = Math.max(1_024, cpus().length, availableParallelism());

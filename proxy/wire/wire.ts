@@ -1,0 +1,247 @@
+// The program's life: loaded or taken over, attached, told from others', and taken out again.
+
+import { closeSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { createFault, type Fault } from '../fault';
+import {
+  isTrouble,
+  openLibbpf,
+  type BpfObject,
+  type BpfTrouble,
+  type Libbpf,
+  type TcFilter,
+} from '../native/libbpf';
+import { ABI } from './abi';
+import { OBJECT } from './object';
+import { createRing, type Ring } from './ring';
+import { createTables, type Tables } from './tables';
+
+export interface WireOptions {
+  /** A folder in a bpffs, of ehlowire's own. */
+  readonly pins: string;
+  /** Octets of the ring, a power of two. Of a program that is taken over its own size holds. */
+  readonly ringOctets?: number;
+  /** Connections that are followed at a time. */
+  readonly connections?: number;
+}
+
+/** Where a program is to see frames: those of the leg that come in, or on the server's own interface both ways. */
+export interface WirePlace {
+  readonly device: string;
+  readonly hook: 'ingress' | 'egress';
+  readonly leg: 'wan' | 'lan';
+}
+
+export interface Attached {
+  readonly createdQdisc: boolean;
+  readonly priority: number;
+}
+
+/** What is to be undone. */
+export interface Attachment extends Attached {
+  readonly device: string;
+  readonly hook: 'ingress' | 'egress';
+}
+
+export interface Wire {
+  /** Its tables were there: connections, policies and counters of the process before go on. */
+  readonly adopted: boolean;
+  readonly tables: Tables;
+  readonly ring: Ring;
+  /** In place of our own program of before, if there is one: no frame passes unseen in between. */
+  attach(place: WirePlace): Attached | Fault;
+  /** Lets go of it; what is attached and pinned stays. */
+  close(): void;
+}
+
+/** Faults: `library-missing`, `wire-refused`. */
+export function openWire(options: WireOptions): Wire | Fault {
+  const bpf = openLibbpf();
+  if (isTrouble(bpf)) return faultOf(bpf);
+  if (!existsSync(OBJECT)) {
+    return createFault('wire-refused', OBJECT, {
+      mend: 'the compiled program is missing: npm run build:wire',
+    });
+  }
+  const pins = folderOf(options.pins);
+  const trouble = makeFolder(pins);
+  if (trouble) return trouble;
+  const adopted = existsSync(join(pins, 'settings'));
+  const sizes = sizesOf(bpf, pins, options);
+  const object = bpf.load({ object: OBJECT, pins, sizes });
+  if (isTrouble(object)) return faultOf(object);
+  const memory = bpf.mapRing(object.map('ring'), sizes['ring'] ?? RING);
+  if (isTrouble(memory)) {
+    object.close();
+    return faultOf(memory);
+  }
+  return {
+    adopted,
+    tables: createTables(bpf, object.map),
+    ring: createRing(memory, sizes['ring'] ?? RING),
+    attach: (place) => attach(bpf, object, options.pins, place),
+    close() {
+      memory.unmap();
+      object.close();
+    },
+  };
+}
+
+/** What `status` reads; it changes nothing. Undefined: nothing is there, or not to be read. */
+export function readWire(pins: string): { readonly tables: Tables; close(): void } | undefined {
+  const bpf = openLibbpf();
+  if (isTrouble(bpf)) return undefined;
+  const open = new Map<string, number>();
+  for (const name of ['settings', 'ports', 'servers', 'counters']) {
+    const fd = bpf.pinned(join(folderOf(pins), name));
+    if (typeof fd === 'number') open.set(name, fd);
+  }
+  const close = (): void => open.forEach((fd) => closeSync(fd));
+  if (open.size === 4) return { tables: createTables(bpf, (name) => open.get(name) ?? -1), close };
+  close();
+  return undefined;
+}
+
+/** Detaches our filters, and the qdisc where it is ours alone; then the pins go. */
+export function removeWire(pins: string, attachments: readonly Attachment[]): Fault[] {
+  const bpf = openLibbpf();
+  if (isTrouble(bpf)) return [faultOf(bpf)];
+  const faults = attachments.flatMap((each) => detach(bpf, each) ?? []);
+  if (existsSync(pins)) rmSync(pins, { recursive: true, force: true });
+  return faults;
+}
+
+function attach(bpf: Libbpf, object: BpfObject, pins: string, place: WirePlace): Attached | Fault {
+  const device = bpf.deviceIndex(place.device);
+  if (device === undefined) return createFault('interface-unknown', place.device);
+  const made = bpf.makeHook(device);
+  if (isTrouble(made)) return faultOf({ ...made, what: `${place.device}: ${made.what}` });
+  const program = object.program(`ehlowire_${place.leg}`);
+  const own = ownPrograms(bpf, pins);
+  for (let priority = 1; priority <= PRIORITIES; priority += 1) {
+    const filter = { device, hook: place.hook, priority };
+    const there = bpf.attached(filter);
+    const ours = there !== undefined && own.has(there);
+    if (there !== undefined && !ours) continue;
+    const trouble = bpf.attach(filter, program, ours);
+    // Another kind of filter has this priority.
+    if (trouble && !ours && trouble.code !== 'EPERM' && priority < PRIORITIES) continue;
+    if (trouble) return faultOf({ ...trouble, what: `${place.device}: ${trouble.what}` });
+    remember(bpf, program, pins, place);
+    return { createdQdisc: made, priority };
+  }
+  return createFault('wire-refused', `${place.device}: no tc filter`, {
+    mend: `the first ${PRIORITIES} are taken`,
+  });
+}
+
+/** Pins what is attached, so that the next process knows its own; older versions' pins go. */
+function remember(bpf: Libbpf, program: number, pins: string, { device, hook }: WirePlace): void {
+  const path = join(folderOf(pins), `program_${device.replace(/[^\w-]/g, '_')}_${hook}`);
+  rmSync(path, { force: true });
+  bpf.pin(program, path);
+  for (const name of readdirSync(pins)) {
+    const other = join(pins, name);
+    const rest = readdirSync(other).filter((each) => each === path.slice(dirname(path).length + 1));
+    if (other !== folderOf(pins)) rest.forEach((each) => rmSync(join(other, each), { force: true }));
+    if (other !== folderOf(pins) && !readdirSync(other).some((each) => each.startsWith('program_'))) {
+      rmSync(other, { recursive: true, force: true });
+    }
+  }
+}
+
+/** The kernel's numbers of all programs that we pinned, of whichever version. */
+function ownPrograms(bpf: Libbpf, pins: string): ReadonlySet<number> {
+  const own = new Set<number>();
+  for (const version of readdirSync(pins)) {
+    for (const name of readdirSync(join(pins, version))) {
+      if (!name.startsWith('program_')) continue;
+      const fd = bpf.pinned(join(pins, version, name));
+      if (typeof fd !== 'number') continue;
+      own.add(bpf.programId(fd) ?? -1);
+      closeSync(fd);
+    }
+  }
+  return own;
+}
+
+function detach(bpf: Libbpf, { device: name, hook, priority, createdQdisc }: Attachment): Fault | undefined {
+  const device = bpf.deviceIndex(name);
+  // The interface went away, and its filters with it.
+  if (device === undefined) return undefined;
+  const filter: TcFilter = { device, hook, priority };
+  if (bpf.attached(filter) !== undefined) {
+    const trouble = bpf.detach(filter);
+    if (trouble) return faultOf({ ...trouble, what: `${name}: ${trouble.what}` });
+  }
+  if (!createdQdisc || isUsed(name)) return undefined;
+  const trouble = bpf.dropHook(device);
+  return trouble && trouble.code !== 'ENOENT' && trouble.code !== 'EINVAL'
+    ? faultOf({ ...trouble, what: `${name}: ${trouble.what}` })
+    : undefined;
+}
+
+/** Filters of others, of whichever kind, hang on the qdisc by now; in doubt they do. */
+function isUsed(device: string): boolean {
+  return ['ingress', 'egress'].some((hook) => {
+    try {
+      return execFileSync('tc', ['filter', 'show', 'dev', device, hook], { stdio: 'pipe' }).length > 0;
+    } catch {
+      return true;
+    }
+  });
+}
+
+/** Each version of the tables has its own folder: another one's could not be read. */
+function folderOf(pins: string): string {
+  return join(pins, `v${ABI}`);
+}
+
+/** What is pinned keeps its size; a map of another one could not be taken over. */
+function sizesOf(bpf: Libbpf, pins: string, options: WireOptions): Record<string, number> {
+  const sizes: Record<string, number> = {
+    ring: options.ringOctets ?? RING,
+    ...(options.connections !== undefined && { flows: options.connections }),
+  };
+  for (const name of Object.keys(sizes)) {
+    const fd = bpf.pinned(join(pins, name));
+    if (typeof fd !== 'number') continue;
+    sizes[name] = bpf.entries(fd) ?? sizes[name] ?? 0;
+    closeSync(fd);
+  }
+  return sizes;
+}
+
+/** A bpffs is there on every machine with systemd; elsewhere it is mounted where it belongs. */
+function makeFolder(pins: string): Fault | undefined {
+  try {
+    if (pins.startsWith(`${BPFFS}/`) && !isMounted()) {
+      execFileSync('mount', ['-t', 'bpf', 'bpf', BPFFS], { stdio: 'pipe' });
+    }
+    mkdirSync(pins, { recursive: true, mode: 0o700 });
+    return undefined;
+  } catch (cause) {
+    const mend = `it must lie in a bpffs, and be ours: mount -t bpf bpf ${BPFFS}`;
+    return createFault('wire-refused', pins, { cause, mend });
+  }
+}
+
+function isMounted(): boolean {
+  return execFileSync('stat', ['-f', '-c', '%T', BPFFS], { encoding: 'utf8' }).trim() === 'bpf_fs';
+}
+
+function faultOf({ kind, what, text, code }: BpfTrouble): Fault {
+  if (kind === 'no-koffi') return createFault('library-missing', 'koffi', { mend: 'npm install koffi' });
+  if (kind === 'no-libbpf') {
+    return createFault('library-missing', 'libbpf.so.1', { mend: 'apt install libbpf1' });
+  }
+  const rights = 'it needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON';
+  return createFault('wire-refused', what, { mend: code === 'EPERM' ? rights : text });
+}
+
+const BPFFS = '/sys/fs/bpf';
+/** 64 MiB: the dialogue of some ten thousand connections, should the process be away for a while. */
+const RING = 1 << 26;
+/** Places in a chain of filters that are tried. */
+const PRIORITIES = 32;
