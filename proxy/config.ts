@@ -76,6 +76,18 @@ export interface Config {
     readonly mark: number;
     readonly timeoutsMs: TimeoutsMs;
   };
+  readonly wire: {
+    /** A folder in a bpffs. */
+    readonly pins: string;
+  };
+  readonly deploy: {
+    readonly bridge: string;
+    readonly journal: string;
+    /** Of frames for the relay; 0: none are. */
+    readonly mark: number;
+    readonly table: number;
+    readonly priority: number;
+  };
 }
 
 export type { Overrides };
@@ -114,11 +126,15 @@ function settle(layers: readonly Layer[]): Config | readonly Fault[] {
   if (faults.length > 0) return faults;
   settings.validate({ allowed: 'strict' });
   const config = toConfig(get);
+  if (config.relay.mark !== 0 && config.relay.mark === config.deploy.mark) {
+    return [createFault('bad-config', 'relay.mark and deploy.mark', { mend: MUST_DIFFER })];
+  }
   return config.relay.listeners.some(({ proxyIn }) => proxyIn) && config.relay.trustedProxies.length === 0
     ? [createFault('bad-config', 'relay.trustedProxies', { mend: MUST_TRUST })]
     : config;
 }
 
+const MUST_DIFFER = 'must differ: what the relay sends would come back to it';
 const MUST_TRUST = 'must name who may send the PROXY headers that a listener takes ("proxyProtocol": "in")';
 
 function judge(setting: Setting, value: unknown, layers: readonly Layer[]): Fault[] {
@@ -197,6 +213,14 @@ function toConfig(get: (key: string) => unknown): Config {
         command: timeout('command'),
         opaque: timeout('opaque'),
       },
+    },
+    wire: { pins: get('wire.pins') as string },
+    deploy: {
+      bridge: get('deploy.bridge') as string,
+      journal: get('deploy.journal') as string,
+      mark: number('deploy.mark'),
+      table: number('deploy.table'),
+      priority: number('deploy.priority'),
     },
   };
 }

@@ -181,6 +181,25 @@ const CATALOGUE = {
     what: 'log closed',
     mend: 'the reader of standard output went away, and nothing is recorded any more: use --log FILE',
   },
+  'wire-refused': { exit: 1, what: 'the wire path cannot run', mend: 'see `ehlowire doctor`' },
+  'tool-missing': { exit: 1, what: 'tool missing', mend: 'see `ehlowire doctor`' },
+  'network-refused': { exit: 1, what: 'cannot change the network', mend: 'see `ehlowire doctor`' },
+  'bridge-conflict': { exit: 2, what: 'no bridge can be made', mend: 'see `ip -d link`' },
+  'mtu-differs': { exit: 2, what: 'the ports differ in MTU', mend: 'give both the same' },
+  'no-way-to-relay': { exit: 2, what: 'nothing can be relayed here', mend: 'use --path wire' },
+  'in-place': { exit: 1, what: 'already in place', mend: '`ehlowire leave` first' },
+  'already-running': { exit: 1, what: 'already running', mend: 'see `ehlowire status`' },
+  'other-namespace': {
+    exit: 1,
+    what: 'the journal tells of another network namespace',
+    mend: 'run it in that one, or name another journal: --set deploy.journal=FILE',
+  },
+  'journal-damaged': {
+    exit: 1,
+    what: 'cannot read the journal',
+    mend: 'it tells what to undo: look at it, undo by hand (runbook, "By hand"), then remove it',
+  },
+  'journal-unwritable': { exit: 1, what: 'cannot write the journal', mend: 'without it nothing is changed' },
 } as const satisfies Readonly<Record<string, Entry>>;
 
 /** An errno that the catalogue does not know is at least named. */

@@ -55,19 +55,29 @@ pcap and pcapng are read. TCP ports other than 25, 587, 465 (TLS) and 2525: --po
 Exit codes: 0 fine, 1 a capture is cut or damaged (what is whole was used), 2 wrong usage or no capture,
 3 found what --fail-on asks for`;
 
-const PROGRAM_HELP = `
+/** What other folders add to the program: their commands, and lines of `--help` for them. */
+export interface Addition {
+  readonly commands: (settle: Settle) => readonly Command[];
+  /** Lines for `Start here`. */
+  readonly help: string;
+}
+
+/** Takes what a command ends with. */
+export type Settle = (outcome: Outcome) => void;
+
+const programHelp = (more: string): string => `
 Start here:
   ehlowire demo                     see it work, on this machine alone
   ehlowire check mx.example:25      judge a server's greeting
   ehlowire relay --help             put it in front of a server
   ehlowire analyze FILE             what happened in a capture, and who did it
-
+${more}
 Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration, 3 found what --fail-on asks for`;
 
 /** Runs one command line (without node and script) to its end and returns the exit code. */
-export async function main(args: readonly string[]): Promise<number> {
+export async function main(args: readonly string[], addition: Addition): Promise<number> {
   let outcome: Outcome = 0;
-  const program = buildProgram((result) => (outcome = result));
+  const program = buildProgram((result) => (outcome = result), addition);
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
@@ -80,6 +90,14 @@ export async function main(args: readonly string[]): Promise<number> {
   return report(outcome);
 }
 
+/** Runs the process's own command line, and ends the process. */
+export function start(addition: Addition): void {
+  // A reader that has seen enough (`| head`) is no failure.
+  process.stdout.on('error', () => undefined);
+  process.stderr.on('error', () => undefined);
+  void main(process.argv.slice(2), addition).then(leave);
+}
+
 /** Prints what went wrong, one line each, and tells the exit code. */
 function report(outcome: Outcome): number {
   if (typeof outcome === 'number') return outcome;
@@ -88,19 +106,20 @@ function report(outcome: Outcome): number {
   return Math.max(0, ...faults.map(exitCode));
 }
 
-function buildProgram(settle: (outcome: Outcome) => void): Command {
+function buildProgram(settle: Settle, addition: Addition): Command {
   const program = prepare(new Command('ehlowire'))
     .description('A bump in the wire for SMTP: repairs greetings that stall clients, and times every phase.')
     .version(readVersion(), '-V, --version', 'the version')
-    .addHelpText('after', PROGRAM_HELP);
+    .addHelpText('after', programHelp(addition.help));
   program.addCommand(relayCommand(settle));
   program.addCommand(checkCommand(settle));
   program.addCommand(analyzeCommand(settle));
+  for (const command of addition.commands(settle)) program.addCommand(command);
   program.addCommand(demoCommand(settle));
   return program;
 }
 
-function relayCommand(settle: (outcome: Outcome) => void): Command {
+function relayCommand(settle: Settle): Command {
   return prepare(new Command('relay'))
     .description('Relay SMTP connections to a mail server: repair its greeting, log every phase.')
     .option(
@@ -123,7 +142,7 @@ function relayCommand(settle: (outcome: Outcome) => void): Command {
     });
 }
 
-function checkCommand(settle: (outcome: Outcome) => void): Command {
+function checkCommand(settle: Settle): Command {
   return prepare(new Command('check'))
     .description("Read one server's greeting and EHLO reply, and judge them.")
     .argument('<host:port>', 'the mail server')
@@ -139,7 +158,7 @@ function checkCommand(settle: (outcome: Outcome) => void): Command {
     });
 }
 
-function analyzeCommand(settle: (outcome: Outcome) => void): Command {
+function analyzeCommand(settle: Settle): Command {
   return prepare(new Command('analyze'))
     .description('Prove from a capture what happened to SMTP on its way: dropped, held, altered, terminated.')
     .argument('[file...]', 'captures, pcap or pcapng')
@@ -165,7 +184,7 @@ function analyzeCommand(settle: (outcome: Outcome) => void): Command {
     });
 }
 
-function demoCommand(settle: (outcome: Outcome) => void): Command {
+function demoCommand(settle: Settle): Command {
   return prepare(new Command('demo'))
     .description('A broken mail server, the relay and a client, on this machine alone: see it work.')
     .action(async () => {
@@ -175,7 +194,7 @@ function demoCommand(settle: (outcome: Outcome) => void): Command {
 }
 
 /** Errors become faults, not commander's own lines and exits; each knows whose help to point to. */
-function prepare(command: Command): Command {
+export function prepare(command: Command): Command {
   return command
     .helpOption('-h, --help', 'this text')
     .helpCommand(false)
@@ -195,7 +214,7 @@ function usageFault(error: CommanderError): Fault {
   return createFault('bad-flag', on, { mend: `see ${help}`, cause: error });
 }
 
-function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+export function collect(value: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), value];
 }
 
@@ -209,8 +228,3 @@ function leave(code: number): void {
 
 const WRONG_USAGE = 2;
 const LEAVE_MS = 2_000;
-
-// A reader that has seen enough (`| head`) is no failure.
-process.stdout.on('error', () => undefined);
-process.stderr.on('error', () => undefined);
-void main(process.argv.slice(2)).then(leave);

@@ -21,7 +21,16 @@ export interface Problem {
 }
 
 export type FormatName =
-  'duration' | 'count' | 'limit' | 'mark' | 'host' | 'file' | 'interface' | 'networks' | 'listeners';
+  | 'duration'
+  | 'count'
+  | 'limit'
+  | 'mark'
+  | 'table'
+  | 'host'
+  | 'file'
+  | 'interface'
+  | 'networks'
+  | 'listeners';
 
 /** `proxyProtocol` as it is written; the command line takes the same words. */
 export const PROXY_PROTOCOLS = ['in', 'out-v1', 'out-v2'] as const;
@@ -51,6 +60,12 @@ export const FORMATS: Readonly<Record<FormatName, Format>> = {
     takes: 'a number from 0 to 0xffffffff, 0 for none',
     read: (text) => (/^(?:\d+|0x[0-9a-f]+)$/i.test(text.trim()) ? Number(text) : text),
     problem: (value) => check(isInteger(value, 0, 0xffff_ffff)),
+  },
+  table: {
+    takes: 'the number of a routing table, from 1 to 4294967294',
+    read: readNumber,
+    // 253 to 255 are the system's: default, main, local.
+    problem: (value) => check(isInteger(value, 1, 0xffff_fffe) && ![253, 254, 255].includes(value as number)),
   },
   host: {
     takes: 'a host name',

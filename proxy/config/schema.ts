@@ -148,6 +148,47 @@ export const SETTINGS: readonly Setting[] = [
       'rules can tell them from those to be diverted. A text may be hexadecimal.',
   },
   ...timeouts(),
+  {
+    key: 'wire.pins',
+    format: 'file',
+    default: '/sys/fs/bpf/ehlowire',
+    doc: "Where the program in the kernel and its tables are kept, in a bpffs, so that they outlive the process: a folder of ehlowire's own.",
+  },
+  {
+    key: 'deploy.bridge',
+    format: 'interface',
+    default: 'ehlowire0',
+    doc: 'The name of the bridge that `ehlowire bridge` makes where none joins the two interfaces yet.',
+  },
+  {
+    key: 'deploy.journal',
+    format: 'file',
+    default: '/var/lib/ehlowire/journal.json',
+    doc:
+      'Where every change to the network is written down before it is made, for `ehlowire leave` to undo. The file ' +
+      'that names the running process lies beside it. All commands must be given the same one.',
+  },
+  {
+    key: 'deploy.mark',
+    format: 'mark',
+    default: 0x4548_0000,
+    shown: '0x45480000',
+    doc:
+      'Firewall mark of the frames that the bridge hands to the relay, on this machine only. It must be nobody ' +
+      "else's, and not `relay.mark`. 0: nothing is handed to a relay.",
+  },
+  {
+    key: 'deploy.table',
+    format: 'table',
+    default: 4548,
+    doc: 'The routing table that delivers those frames to this machine. It must be empty.',
+  },
+  {
+    key: 'deploy.priority',
+    format: 'count',
+    default: 100,
+    doc: 'Where the rule for that mark stands among the rules of `ip rule`.',
+  },
 ];
 
 function timeouts(): Setting[] {

@@ -43,7 +43,7 @@ export function buildLauncher(more: readonly string[] = []): {
   readonly launch: Launch;
 } {
   const dir = mkdtempSync(join(tmpdir(), 'ehlowire-launch-'));
-  for (const folder of ['inspect', 'proxy', ...more]) {
+  for (const folder of ['inspect', 'proxy', 'deploy', ...more]) {
     for (const name of readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })) {
       if (name.endsWith('.ts')) compile(join(folder, name), dir);
     }

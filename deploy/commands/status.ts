@@ -1,0 +1,24 @@
+// `ehlowire status`: where it is, whether it is whole, what it learned and what it counted.
+
+import { isFault } from '../../proxy/fault';
+import type { CommonFlags } from '../../proxy/commands/flags';
+import type { Outcome } from '../../proxy/commands/outcome';
+import { wantsColor } from '../../proxy/config';
+import { readStatus } from '../status/status';
+import { toObject, toText } from '../status/text';
+import { isConfig, readConfig } from './flags';
+
+export interface StatusFlags extends CommonFlags {
+  readonly json?: boolean;
+}
+
+// Async as every command is.
+export async function runStatus(flags: StatusFlags): Promise<Outcome> {
+  const config = readConfig({ ...flags, json: false });
+  if (!isConfig(config)) return config;
+  const status = readStatus(config);
+  if (isFault(status)) return status;
+  const text = flags.json === true ? `${JSON.stringify(toObject(status))}\n` : toText(status, wantsColor(1));
+  process.stdout.write(text);
+  return status.journal !== undefined && status.broken.length === 0 && status.running !== undefined ? 0 : 1;
+}

@@ -1,0 +1,68 @@
+// What entering changes, each with all that is needed to take it back: the journal's vocabulary.
+
+import type { Family } from '../network/links';
+
+export type Hook = 'ingress' | 'egress';
+export type Leg = 'wan' | 'lan';
+
+export type Change =
+  /** A bridge was made. Its hardware address is that of a port, for whoever knew the port by it. */
+  | { readonly kind: 'bridge'; readonly name: string; readonly address: string }
+  /** An interface was set up. */
+  | { readonly kind: 'up'; readonly device: string }
+  /** An interface became a bridge's port. */
+  | { readonly kind: 'port'; readonly device: string; readonly bridge: string }
+  /** Addresses and routes went from an interface to another; as words of `ip … add`, routes with the first's name. */
+  | {
+      readonly kind: 'moved';
+      readonly from: string;
+      readonly to: string;
+      readonly addresses: readonly (readonly string[])[];
+      readonly routes: readonly (readonly string[])[];
+    }
+  /** A rule of policy routing, and a route, were added. */
+  | {
+      readonly kind: 'rule';
+      readonly family: Family;
+      readonly priority: number;
+      readonly mark: number;
+      readonly table: number;
+    }
+  | { readonly kind: 'route'; readonly family: Family; readonly words: readonly string[] }
+  /** A setting below /proc/sys. Without `before` it is that of an interface of ours, and goes with it. */
+  | { readonly kind: 'sysctl'; readonly key: string; readonly before?: string; readonly after: string }
+  /** A bridge's own wish to hand frames to iptables: 0 became 1. */
+  | {
+      readonly kind: 'calls';
+      readonly bridge: string;
+      readonly option: string;
+      readonly before: string;
+      readonly after: string;
+    }
+  /** The kernel switches large receive offload off on a port, and never on again. */
+  | { readonly kind: 'lro'; readonly device: string }
+  /** The program at one hook of an interface. `priority` is known once it is there. */
+  | {
+      readonly kind: 'filter';
+      readonly device: string;
+      readonly hook: Hook;
+      readonly leg: Leg;
+      readonly madeQdisc: boolean;
+      readonly priority?: number;
+    };
+
+/** Changes that are made together, and taken back together in reverse order. */
+export interface Step {
+  /** What it is for, in a few words. */
+  readonly name: string;
+  readonly changes: readonly Change[];
+}
+
+/** Changes that `ip -batch` makes, all in one process. */
+export type LinkChange = Extract<Change, { kind: 'bridge' | 'up' | 'port' | 'moved' | 'rule' | 'route' }>;
+
+export function isLinkChange(change: Change): change is LinkChange {
+  return LINK_KINDS.has(change.kind);
+}
+
+const LINK_KINDS: ReadonlySet<Change['kind']> = new Set(['bridge', 'up', 'port', 'moved', 'rule', 'route']);

@@ -1,0 +1,131 @@
+// The journal: what was changed, on disk before it is changed, so that a crash leaves nothing behind unknown.
+
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { createFault, errno, type Fault } from '../../proxy/fault';
+import type { Step } from './change';
+
+/** What was entered, and with what. */
+export type Place =
+  | {
+      readonly kind: 'bridge';
+      readonly wan: string;
+      readonly lan: string;
+      readonly bridge: string;
+      /** By us; else it was there before. */
+      readonly made: boolean;
+    }
+  | { readonly kind: 'host'; readonly device: string };
+
+export interface Journal {
+  readonly schema: typeof SCHEMA;
+  /** Of the kernel that runs: a reboot undoes everything by itself. */
+  readonly boot: string;
+  /** The network namespace that was changed. */
+  readonly namespace: string;
+  /** RFC 3339. */
+  readonly since: string;
+  readonly place: Place;
+  /** Where the program's maps are pinned. */
+  readonly pins: string;
+  /** All steps were made; else entering was cut short, and nothing of it is of use. */
+  readonly entered: boolean;
+  /** In the order in which they were made. The last one may be made in part only. */
+  readonly steps: readonly Step[];
+}
+
+/** An empty journal of this boot and namespace. */
+export function startJournal(place: Place, pins: string): Journal {
+  const since = new Date().toISOString();
+  return {
+    schema: SCHEMA,
+    boot: bootId(),
+    namespace: namespaceId(),
+    since,
+    place,
+    pins,
+    entered: false,
+    steps: [],
+  };
+}
+
+/** Undefined: there is none. Faults: `journal-damaged`, `file-unreadable`. */
+export function readJournal(file: string): Journal | Fault | undefined {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    return errno(cause) === 'ENOENT' ? undefined : createFault('file-unreadable', file, { cause });
+  }
+  try {
+    const value = JSON.parse(text) as Partial<Journal>;
+    if (value.schema === SCHEMA && Array.isArray(value.steps) && value.place !== undefined)
+      return value as Journal;
+  } catch {
+    // Then it is damaged.
+  }
+  return createFault('journal-damaged', file);
+}
+
+/** On disk when it returns, whole or not at all. */
+export function writeJournal(file: string, journal: Journal): Fault | undefined {
+  const fresh = `${file}.new`;
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    const fd = openSync(fresh, 'w', 0o600);
+    writeSync(fd, `${JSON.stringify(journal, null, 2)}\n`);
+    fsyncSync(fd);
+    closeSync(fd);
+    renameSync(fresh, file);
+    syncFolder(dirname(file));
+    return undefined;
+  } catch (cause) {
+    return createFault('journal-unwritable', file, { cause, mend: `the system said ${errno(cause)}` });
+  }
+}
+
+export function removeJournal(file: string): void {
+  rmSync(`${file}.new`, { force: true });
+  rmSync(file, { force: true });
+  syncFolder(dirname(file));
+}
+
+/** Whether what it tells of is still there: not after a reboot. */
+export function isOfThisBoot({ boot }: Journal): boolean {
+  return boot === bootId();
+}
+
+/** Whether it tells of the network that this process sees. (An id says nothing across boots.) */
+export function isOfThisNamespace({ namespace }: Journal): boolean {
+  return namespace === namespaceId();
+}
+
+export function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+}
+
+function namespaceId(): string {
+  return readlinkSync('/proc/self/ns/net');
+}
+
+function syncFolder(folder: string): void {
+  try {
+    const fd = openSync(folder, 'r');
+    fsyncSync(fd);
+    closeSync(fd);
+  } catch {
+    // Some file systems cannot, and the folder may be gone.
+  }
+}
+
+const SCHEMA = 1;

@@ -1,0 +1,174 @@
+// Taking changes back, newest first, whatever of them is still there: what is gone needs no undoing.
+
+import { createFault, isFault, type Fault } from '../../proxy/fault';
+import { removeFilters } from '../network/filters';
+import { readAddresses, readLinks, readRoutes, readRules, type Link, type Route } from '../network/links';
+import { readSysctl, writeSysctl } from '../network/sysctl';
+import { runBatch, runTool } from '../network/tools';
+import type { Change, LinkChange, Step } from './change';
+import { callsLine, familyOf, isBatch, onDevice, pieces, ruleWords } from './make';
+
+/** What could not be taken back, in the order in which it was made, and why. */
+export interface Left {
+  readonly changes: readonly Change[];
+  readonly faults: readonly Fault[];
+}
+
+export function undoStep(step: Step): Left {
+  const changes: Change[] = [];
+  const faults: Fault[] = [];
+  for (const piece of [...pieces(step.changes)].reverse()) {
+    const fault = isBatch(piece) ? undoLinks(piece) : undoOne(piece);
+    if (fault === undefined) continue;
+    faults.push(fault);
+    changes.unshift(...(isBatch(piece) ? piece : [piece]));
+  }
+  return { changes, faults };
+}
+
+function undoOne(change: Change): Fault | undefined {
+  switch (change.kind) {
+    case 'sysctl': {
+      const now = readSysctl(change.key);
+      if (now === undefined || change.before === undefined || now === change.before) return undefined;
+      return writeSysctl(change.key, change.before);
+    }
+    case 'calls':
+      return withLink(change.bridge, () => callsLine(change.bridge, change.option, change.before));
+    case 'lro':
+      return withLink(change.device, () => {
+        const answer = runTool('ethtool', ['-K', change.device, 'lro', 'on']);
+        return isFault(answer) ? answer : undefined;
+      });
+    case 'filter':
+      return withLink(change.device, () => removeFilters(change.device, change.hook, change.madeQdisc));
+    default:
+      return undefined;
+  }
+}
+
+function withLink(name: string, act: () => Fault | undefined): Fault | undefined {
+  const links = readLinks();
+  if (isFault(links)) return links;
+  return links.some((link) => link.name === name) ? act() : undefined;
+}
+
+function undoLinks(changes: readonly LinkChange[]): Fault | undefined {
+  const state = readState();
+  if (isFault(state)) return state;
+  const lines: string[] = [];
+  for (const change of [...changes].reverse()) {
+    const more = undoLines(change, state);
+    if (isFault(more)) return more;
+    lines.push(...more);
+  }
+  const family = familyOf(changes);
+  return runBatch(lines, { force: true, ...(family === undefined ? {} : { family }) });
+}
+
+interface State {
+  readonly links: ReadonlyMap<string, Link>;
+  readonly routes: readonly Route[];
+}
+
+function readState(): State | Fault {
+  const links = readLinks();
+  if (isFault(links)) return links;
+  const routes: Route[] = [];
+  for (const family of [4, 6] as const) {
+    const some = readRoutes(family);
+    if (isFault(some)) return some;
+    routes.push(...some);
+  }
+  return { links: new Map(links.map((link) => [link.name, link])), routes };
+}
+
+function undoLines(change: LinkChange, state: State): string[] | Fault {
+  const { links, routes } = state;
+  switch (change.kind) {
+    case 'bridge':
+      return undoBridge(change.name, state);
+    case 'up':
+      return links.get(change.device)?.up === true ? [`link set dev ${change.device} down`] : [];
+    case 'port':
+      return links.get(change.device)?.master === change.bridge
+        ? [`link set dev ${change.device} nomaster`]
+        : [];
+    case 'rule': {
+      const rules = readRules(change.family);
+      if (isFault(rules)) return rules;
+      const { priority, mark, table } = change;
+      const there = rules.some(
+        (r) => r.priority === priority && r.mark === mark && r.table === String(table),
+      );
+      return there ? [`rule delete ${ruleWords(change)}`] : [];
+    }
+    case 'route':
+      return routes.some((route) => covers(route.words, change.words))
+        ? [`route delete ${change.words.join(' ')}`]
+        : [];
+    case 'moved':
+      return undoMove(change, state);
+  }
+}
+
+/** Our ports left it in a step before. */
+function undoBridge(name: string, { links }: State): string[] | Fault {
+  if (links.get(name)?.kind !== 'bridge') return [];
+  const ports = [...links.values()].filter(({ master }) => master === name).map((link) => link.name);
+  if (ports.length > 0) {
+    const mend = `it still has ports (${ports.join(', ')}): take them out, then leave again`;
+    return createFault('network-refused', `ip link delete ${name}`, { mend });
+  }
+  return [`link delete dev ${name}`];
+}
+
+/** Addresses first, so that connections and routes that use them outlive the move. */
+function undoMove(
+  change: Extract<LinkChange, { kind: 'moved' }>,
+  { links, routes }: State,
+): string[] | Fault {
+  const { from, to } = change;
+  // Where the interface is gone there is nothing to give its addresses to.
+  if (!links.has(from)) return [];
+  const here = readAddresses(from);
+  const there = links.has(to) ? readAddresses(to) : [];
+  if (isFault(here)) return here;
+  if (isFault(there)) return there;
+  const has = (list: typeof here, words: readonly string[]): boolean =>
+    list.some(({ words: [first] }) => first === words[0]);
+  const onTo = (words: readonly string[]): readonly string[] => onDevice(words, from, to);
+  return [
+    ...change.addresses
+      .filter((words) => !has(here, words))
+      .map((words) => `address add ${words.join(' ')} dev ${from}`),
+    ...[...change.routes]
+      .reverse()
+      .map(onTo)
+      .filter((words) => routes.some((route) => covers(route.words, words)))
+      .map((words) => `route delete ${words.join(' ')}`),
+    ...change.routes
+      .filter((words) => !routes.some((route) => covers(route.words, words)))
+      .map((words) => `route add ${words.join(' ')}`),
+    ...[...change.addresses]
+      .reverse()
+      .filter((words) => has(there, words))
+      .map((words) => `address delete ${words[0] ?? ''} dev ${to}`),
+  ];
+}
+
+/** Whether a listed route is the one of these words: a listing adds words that the kernel filled in. */
+function covers(listed: readonly string[], words: readonly string[]): boolean {
+  const pairs = new Set(listed.map((word, index) => `${listed[index - 1] ?? ''} ${word}`));
+  return (
+    IDENTITY.every((name) => {
+      const at = words.indexOf(name);
+      return at < 0 || pairs.has(`${name} ${words[at + 1] ?? ''}`);
+    }) &&
+    listed[0] === words[0] &&
+    listed[1] === words[1]
+  );
+}
+
+/** With type and destination, what tells a route from others. */
+const IDENTITY = ['via', 'dev', 'table', 'metric'];

@@ -1,0 +1,82 @@
+// The program's filters at tc, seen and taken away without the library that put them there.
+
+import { existsSync, rmSync, statfsSync } from 'node:fs';
+import { createFault, errno, isFault, type Fault } from '../../proxy/fault';
+import type { Hook } from '../journal/change';
+import { askTool, runTool, type Json } from './tools';
+
+export interface Filter {
+  readonly priority: number;
+  /** The program's name, as the kernel knows it. */
+  readonly program: string;
+}
+
+/** eBPF filters at a hook, in the order in which frames meet them; none where there is no such qdisc. */
+export function readFilters(device: string, hook: Hook): readonly Filter[] | Fault {
+  const answer = askTool('tc', ['filter', 'show', 'dev', device, hook]);
+  if (isFault(answer)) return answer;
+  return answer.flatMap((json) => {
+    const options = json['options'] as Json | undefined;
+    const prog = options?.['prog'] as Json | undefined;
+    if (json['kind'] !== 'bpf' || options?.['handle'] === undefined) return [];
+    const name = prog?.['name'] ?? options['bpf_name'] ?? '';
+    return [{ priority: Number(json['pref']), program: String(name) }];
+  });
+}
+
+/** Those of this program. */
+export function ourFilters(filters: readonly Filter[]): readonly Filter[] {
+  return filters.filter(({ program }) => program.startsWith(PROGRAM));
+}
+
+/** Takes our filters of a hook away, and the qdisc if it is ours and nobody else's filter is there. */
+export function removeFilters(device: string, hook: Hook, madeQdisc: boolean): Fault | undefined {
+  const filters = readFilters(device, hook);
+  if (isFault(filters)) return filters;
+  for (const { priority } of ourFilters(filters)) {
+    const answer = runTool('tc', ['filter', 'delete', 'dev', device, hook, 'pref', String(priority)]);
+    if (isFault(answer)) return answer;
+  }
+  return madeQdisc ? removeQdisc(device) : undefined;
+}
+
+/** Whether filters can be put there already. */
+export function hasQdisc(device: string): boolean {
+  const qdiscs = askTool('tc', ['qdisc', 'show', 'dev', device]);
+  return !isFault(qdiscs) && qdiscs.some(({ kind }) => kind === 'clsact');
+}
+
+function removeQdisc(device: string): Fault | undefined {
+  const qdiscs = askTool('tc', ['qdisc', 'show', 'dev', device]);
+  if (isFault(qdiscs)) return qdiscs;
+  if (!qdiscs.some(({ kind }) => kind === 'clsact')) return undefined;
+  for (const hook of ['ingress', 'egress'] as const) {
+    const others = askTool('tc', ['filter', 'show', 'dev', device, hook]);
+    if (isFault(others)) return others;
+    if (others.length > 0) return undefined;
+  }
+  const answer = runTool('tc', ['qdisc', 'delete', 'dev', device, 'clsact']);
+  return isFault(answer) ? answer : undefined;
+}
+
+/** What is pinned goes when its names go and no filter holds it. Only below a bpffs is anything removed. */
+export function removePins(folder: string): Fault | undefined {
+  if (!existsSync(folder)) return undefined;
+  if (statfsSync(folder).type !== BPF_FS)
+    return createFault('network-refused', folder, { mend: 'it is not in a bpffs' });
+  try {
+    rmSync(folder, { recursive: true, force: true });
+    return undefined;
+  } catch (cause) {
+    return createFault('network-refused', folder, {
+      what: 'cannot unpin',
+      mend: `the system said ${errno(cause)}`,
+      cause,
+    });
+  }
+}
+
+/** How the names of our programs begin. */
+const PROGRAM = 'ehlowire';
+/** BPF_FS_MAGIC of linux/magic.h. */
+const BPF_FS = 0xcafe_4a11;

@@ -1,0 +1,38 @@
+// Settings of the kernel below /proc/sys.
+
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { createFault, errno, type Fault } from '../../proxy/fault';
+
+/** Its value, or undefined where this kernel or interface has no such setting. `key`: `net/ipv4/ip_forward`. */
+export function readSysctl(key: string): string | undefined {
+  try {
+    return readFileSync(`${ROOT}/${key}`, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
+
+export function writeSysctl(key: string, value: string): Fault | undefined {
+  try {
+    writeFileSync(`${ROOT}/${key}`, value);
+    return undefined;
+  } catch (cause) {
+    const code = errno(cause);
+    const mend = READ_ONLY.has(code)
+      ? 'needs root, and a /proc/sys that may be written'
+      : `the system said ${code}`;
+    return createFault('network-refused', `sysctl ${key} = ${value}`, { mend, cause });
+  }
+}
+
+/** Names below a folder of settings, as interfaces below `net/ipv4/conf`. */
+export function listSysctl(key: string): readonly string[] {
+  try {
+    return readdirSync(`${ROOT}/${key}`);
+  } catch {
+    return [];
+  }
+}
+
+const ROOT = '/proc/sys';
+const READ_ONLY: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS']);
