@@ -6,7 +6,7 @@ import { escapeText } from '../text';
 import { beginBody, decide, dropInjected } from './client';
 import { isMasked, parseReplyLine, type ReplyLine } from './grammar';
 import type { Line } from './lines';
-import { endPending, fragment, type Pending, report, type State } from './state';
+import { endPending, fragment, type OpenReply, type Pending, report, type State } from './state';
 import { beginTls, readTls } from './tls-stream';
 
 /** Reads a chunk of the server's stream. */
@@ -62,16 +62,28 @@ function handleLine(state: State, line: Line): void {
     report(state, 'mixed-codes', 'server', line.at, `${open.first.code}- ended by ${parsed.code}`);
   }
   const reply: ReplyCode = { ...open.first, code: parsed.code, lines: open.lines };
-  settle(state, reply, {
-    ...reply,
+  settle(state, reply, eventOf(reply, open, line));
+}
+
+function eventOf({ code, lines, enhanced, text }: ReplyCode, open: OpenReply, { span, at }: Line): Reply {
+  const { start, started, texts } = open;
+  const event: Reply = {
     kind: 'reply',
     from: 'server',
-    span: { start: open.start, end: line.span.end },
-    started: open.started,
-    at: line.at,
-    texts: open.texts,
-  });
+    span: { start, end: span.end },
+    started,
+    at,
+    code,
+    lines,
+    texts,
+  };
+  if (enhanced !== undefined) event.enhanced = enhanced;
+  if (text !== undefined) event.text = text;
+  return event;
 }
+
+/** The event while it is made. */
+type Reply = { -readonly [K in keyof ReplyEvent]: ReplyEvent[K] };
 
 /** The greeting never ended, and this line answers a command: no greeting has such a code (RFC 5321 §3.1). */
 function answersBeyondGreeting({ pending }: State, { code }: ReplyLine): boolean {
@@ -129,9 +141,10 @@ function remark(state: State, line: Line, parsed: ReplyLine | undefined): void {
 }
 
 /** A whole reply: whom it answers, and what follows from it. */
-function settle(state: State, reply: ReplyCode, event: ReplyEvent): void {
+function settle(state: State, reply: ReplyCode, event: Reply): void {
   const [head] = state.pending;
-  state.out.push(head ? { ...event, answers: head.phase } : event);
+  if (head) event.answers = head.phase;
+  state.out.push(event);
   remarkReply(state, head, event);
   if (!head) return;
   const { content } = head;

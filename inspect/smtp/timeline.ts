@@ -46,9 +46,7 @@ export function createTimeline(started: Micros): Timeline {
       // A clock that was set back must not make times negative.
       const begun = Math.max(asked, last);
       const ended = Math.max(at, begun);
-      // The facts first: onto the copy of a whole object fields are put faster than fields between fields.
-      const event: PhaseEvent = {
-        ...facts,
+      const event: Mutable<PhaseEvent> = {
         kind: 'phase',
         phase,
         at: ended,
@@ -56,8 +54,9 @@ export function createTimeline(started: Micros): Timeline {
         sinceConnect: begun - started,
         duration: ended - begun,
         waited: begun - last,
-        ...(transferred !== undefined && { transfer: Math.max(0, transferred - begun) }),
       };
+      addFacts(event, facts);
+      if (transferred !== undefined) event.transfer = Math.max(0, transferred - begun);
       last = ended;
       if (phases.length < SESSION_PHASES) {
         phases.push([phase, event.sinceConnect, event.duration, facts.reply?.code]);
@@ -75,4 +74,18 @@ export function createTimeline(started: Micros): Timeline {
       ...facts,
     }),
   };
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** What there is of them, one by one: a spread in the midst of a literal is ten times as dear. */
+function addFacts(event: Mutable<PhaseEvent>, facts: PhaseFacts): void {
+  const { verb, argument, reply, bytes, tls, greeting, close } = facts;
+  if (verb !== undefined) event.verb = verb;
+  if (argument !== undefined) event.argument = argument;
+  if (reply) event.reply = reply;
+  if (bytes !== undefined) event.bytes = bytes;
+  if (tls) event.tls = tls;
+  if (greeting) event.greeting = greeting;
+  if (close) event.close = close;
 }
