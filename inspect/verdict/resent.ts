@@ -35,6 +35,7 @@ export function createResentJudge(): Judge {
     packets: createPacketCounter(),
     suspects: [],
     seen: { client: undefined, server: undefined },
+    repliedAt: undefined,
     leftOut: false,
     silent: false,
   };
@@ -59,6 +60,8 @@ interface State {
   readonly suspects: Suspect[];
   /** Where each side's last segment ended. */
   readonly seen: Record<Direction, number | undefined>;
+  /** When the server's last octets passed: what the client's next command answers. */
+  repliedAt: Micros | undefined;
   /** Octets went by whose segments nobody showed us: from there on nothing can be counted. */
   leftOut: boolean;
   /** The counter is none, the capture missed octets, or another judge has proof. */
@@ -72,6 +75,8 @@ interface Suspect {
   readonly first: boolean;
   /** What the counter had shown by then. */
   readonly exact: number;
+  /** When what it answers passed here: no copy of it was sent before. */
+  readonly answers: Micros;
   told: boolean;
 }
 
@@ -83,14 +88,18 @@ function follow(state: State, sight: Sight, from: Direction, segment: Segment): 
   if (state.leftOut) return;
   const end = start + segment.length + (segment.flags & (FLAG.syn | FLAG.fin) ? 1 : 0);
   if (!(segment.flags & FLAG.rst)) state.seen[from] = Math.max(state.seen[from] ?? end, end);
-  if (from === 'server') return packets.heard(segment, news);
+  if (from === 'server') {
+    if (news.some(({ kind }) => kind === 'octets')) state.repliedAt = segment.at;
+    return packets.heard(segment, news);
+  }
   packets.count(segment, news, connection.rtt);
   const { step, exact } = packets;
   if (!step || suspects.length >= SUSPECTS || news[0]?.kind !== 'octets') return;
   const command = sight.smtp.find(isCommand);
   // Of a command in several segments the first is what was waited for.
   if (!command || command.span.start !== start) return;
-  suspects.push({ step, verb: command.verb, first: start === 0, exact, told: false });
+  const answers = state.repliedAt ?? connection.started;
+  suspects.push({ step, verb: command.verb, first: start === 0, exact, answers, told: false });
 }
 
 /** Nothing is missing between the side's last segment and this one, and yet it begins farther on (a message in the kernel). */
@@ -117,7 +126,7 @@ function decide({ packets, suspects }: State, { kind, at, connection }: Sight): 
       ? age >= REORDERING || kind === 'end'
       : lost > 1 && age >= HOLE_PATIENCE;
     if (suspect.told || !ripe || !isCounter(packets, suspect)) continue;
-    const waited = waitedOf(suspect.step, connection);
+    const waited = waitedOf(suspect, connection);
     if (lost < 1 || waited === undefined || waited < RESENT * 2 ** (lost - 1)) continue;
     if (isWeather(lost, packets, suspects)) continue;
     suspect.told = true;
@@ -142,14 +151,18 @@ function isCounter({ exact }: PacketCounter, { step: { segment }, exact: before 
   return exact >= COUNTING && exact > before && segment.ttl <= TTL_OF_COUNTERS;
 }
 
-/** How long the client waited before it sent this copy, by its own clock. */
-function waitedOf({ before, segment }: Step, { client: { clock } }: ConnectionView): Micros | undefined {
+/**
+ * How long the client may have waited before it sent this copy: by its own clock since the segment before, and here since
+ * what the command answers. Where the path holds a command back, its copies are sent meanwhile, and are none of the next.
+ */
+function waitedOf({ step, answers }: Suspect, { client: { clock } }: ConnectionView): Micros | undefined {
+  const { before, segment } = step;
   const [then] = before.options.timestamps ?? [];
   const [now] = segment.options.timestamps ?? [];
   if (then === undefined || now === undefined || clock.rate === undefined) return undefined;
   const ticks = distance(then, now);
   // It may have waited a tick more than the stamps say.
-  return ticks < 0 ? undefined : ((ticks + 1) / clock.rate) * 1e6;
+  return ticks < 0 ? undefined : Math.min(((ticks + 1) / clock.rate) * 1e6, segment.at - answers);
 }
 
 /** On a road that loses the share p of its packets, n in a row are lost by chance with p to the n. */

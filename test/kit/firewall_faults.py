@@ -51,17 +51,6 @@ def drop_ehlo(times='0'):
     return fault
 
 
-def drop_verb(verb, times='0'):
-    """Swallows segments that begin with that command."""
-    wanted, due = verb.encode(), countdown(times)
-
-    def fault(frame, to_server):
-        drop = to_server and frame.payload[:len(wanted)].upper() == wanted and due()
-        return [] if drop else on(frame, to_server)
-
-    return fault
-
-
 def drop_acks(times='0'):
     """Swallows the client's bare ACKs, without the one that ends the handshake."""
     due, greeted = countdown(times), set()
@@ -261,7 +250,6 @@ def dnat(public, inside):
 
 FAULTS = {
     'drop-ehlo': drop_ehlo,
-    'drop-verb': drop_verb,
     'drop-acks': drop_acks,
     'drop-greeting': drop_greeting,
     'hold-ehlo': hold_ehlo,

@@ -215,6 +215,17 @@ const RESENT: readonly Row[] = [
     want: ['ehlo-held proved timestamp'],
   },
   {
+    name: 'EHLO held, its copies as well, and MAIL comes before them: none of MAIL is missing',
+    sent: counted(
+      change(delay(HEALTHY, carries('EHLO'), 800_000), carries('MAIL'), ({ at, options }) => ({
+        at: at - 980_000,
+        options: { ...options, timestamps: [(options.timestamps?.[0] ?? 0) - 980, 0] as const },
+      })).filter((sent) => !helloAck(sent)),
+      [before('MAIL', 2)],
+    ),
+    want: ['ehlo-held proved timestamp'],
+  },
+  {
     name: 'a loss that is proved is not suspected as well',
     sent: inOrder([
       ...counted(HEALTHY, [before('EHLO', 1)]),

@@ -72,21 +72,6 @@ const PATH_FAULTS: readonly Row[] = [
   ),
   row(
     'fault',
-    'MAIL dropped twice',
-    [wire('drop-verb:verb=MAIL,times=2'), 'postfix', swaks()],
-    [suspected('segment-dropped', { held: [380, 1_500] })],
-    {
-      twoPoint: [proved('segment-dropped')],
-      because: 'the packet counter left two out, and one of them may be the ACK of the reply before',
-    },
-  ),
-  row('fault', 'MAIL dropped once', [wire('drop-verb:verb=MAIL,times=1'), 'postfix', swaks()], [], {
-    twoPoint: [proved('segment-dropped')],
-    because:
-      'the packet counter left one out, which may be the ACK of the reply before: then the client was slow',
-  }),
-  row(
-    'fault',
     'full-size segments vanish',
     [wire('black-hole'), 'postfix', smtplib(10_000, 6)],
     [proved('segment-dropped')],
