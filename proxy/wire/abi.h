@@ -46,7 +46,7 @@ struct flow_key {
 	__u16 server_port;
 };
 
-/* What a side is sending. MIDDLE: its beginning was not seen, so nobody knows. */
+/* What a side is sending. MIDDLE: nobody knows, since its beginning was not seen, or it is no dialogue. */
 enum mode { MODE_DIALOGUE, MODE_DATA, MODE_CHUNK, MODE_TLS, MODE_MIDDLE };
 
 struct side {
@@ -60,10 +60,12 @@ struct side {
 	__u64 left_out_at;
 	/* MODE_DATA: where the content begins. MODE_CHUNK: where it ends. MODE_TLS: up to where all is copied. */
 	__u32 mark;
+	/* MODE_DIALOGUE: octets since the other side last spoke. */
+	__u32 unanswered;
 	__u8 mode;
 	/* `next` is known. */
 	__u8 heard;
-	__u16 zero;
+	__u8 zero[6];
 };
 
 #define PATCHES 8

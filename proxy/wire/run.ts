@@ -22,8 +22,8 @@ export interface RunOptions {
   readonly path: 'auto' | 'wire' | 'relay';
   /** The interface that faces the clients. */
   readonly wan: string;
-  /** Where connections can be handed to a relay: its mark, and the bridge's address on the link. */
-  readonly relay: { readonly mark: number; readonly mac: string } | undefined;
+  /** Where connections can be handed to a relay: its mark, the bridge's address on the link, and not only by IPv4. */
+  readonly relay: { readonly mark: number; readonly mac: string; readonly ipv6: boolean } | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -81,7 +81,8 @@ async function openRelay(
     proxyIn: false,
     proxyOut: undefined,
   };
-  const listen = { host: '::', port: 0 };
+  // A family that finds no listener is not diverted.
+  const listen = { host: way.ipv6 ? '::' : '0.0.0.0', port: 0 };
   const own: Config = {
     ...config,
     // The ring shows the client's leg; a capture would have to carry all that the wire carries.

@@ -44,6 +44,9 @@ static __always_inline __u32 content_of(struct __sk_buff *skb, struct segment *s
 	case MODE_MIDDLE:
 		return s->payload > MIDDLE_COPIED ? s->payload : 0;
 	default:
+		if (side->unanswered > UNANSWERED)
+			side->mode = MODE_MIDDLE;
+		side->unanswered += s->payload;
 		return 0;
 	}
 }
@@ -58,19 +61,21 @@ static __always_inline bool starts_tls(const struct record *record, const struct
 	return type >= 0x14 && type <= 0x17 && record->data[at + 1] == 0x03;
 }
 
-/* New octets of a dialogue, in the record: what they begin. */
-static __always_inline void look(struct segment *s, struct flow *flow, struct record *record)
+/* New octets of a dialogue, in the record: what they begin. A frame of its own: the stack is small. */
+static __noinline int look(struct segment *s, struct flow *flow, struct record *record)
 {
+	if (!s || !flow || !record)
+		return 0;
 	struct side *side = &flow->sides[s->from & 1];
 	struct side *client = &flow->sides[SIDE_CLIENT];
 	bool from_client = s->from == SIDE_CLIENT;
 	if (starts_tls(record, s)) {
 		side->mode = MODE_TLS;
 		side->mark = s->seq + TLS_COPIED;
-		return;
+		return 0;
 	}
 	if (!from_client && client->mode != MODE_DIALOGUE && client->mode != MODE_MIDDLE)
-		return;
+		return 0;
 	__u32 n = record->captured - record->headers;
 	struct scan scan = {
 		.record = record, .at = record->headers, .n = n, .client = from_client,
@@ -79,22 +84,23 @@ static __always_inline void look(struct segment *s, struct flow *flow, struct re
 		scan.n = SCANNED;
 	bpf_loop(SCANNED, scan_octet, &scan, 0);
 	if (!scan.content)
-		return;
+		return 0;
 	if (!from_client) {
 		client->mode = MODE_DATA;
 		client->mark = client->next;
-		return;
+		return 0;
 	}
 	__u32 shown = record->skipped + n;
 	__u32 ends = record->skipped + scan.until;
 	if (ends <= s->payload && ends <= shown)
-		return;
+		return 0;
 	/* The chunk goes on behind this segment: of it only the command is shown. */
 	side->mode = MODE_CHUNK;
 	side->mark = s->seq + ends;
 	if (scan.content < n)
 		record->captured = record->headers + scan.content;
 	record->flags |= RECORD_CONTENT;
+	return 0;
 }
 
 static __always_inline bool is_bare_ack(const struct segment *s)
@@ -102,14 +108,18 @@ static __always_inline bool is_bare_ack(const struct segment *s)
 	return s->payload == 0 && (s->flags & ~PSH) == ACK && s->header <= PLAIN_HEADER && s->window != 0;
 }
 
-/* The server speaks, or somebody ends it: whatever the client was sending is over. */
+/* A side speaks, or somebody ends it: whatever the other one was sending without an answer is over. */
 static __always_inline void close_content(struct segment *s, struct flow *flow)
 {
+	struct side *other = &flow->sides[!(s->from & 1)];
 	struct side *client = &flow->sides[SIDE_CLIENT];
-	if (client->mode == MODE_DATA)
+	if (client->mode == MODE_DATA && (s->from == SIDE_SERVER || s->flags & (FIN | RST)))
 		client->mode = MODE_DIALOGUE;
-	if (client->mode == MODE_MIDDLE && s->from == SIDE_SERVER && s->payload > 0)
-		client->mode = MODE_DIALOGUE;
+	if (s->payload == 0)
+		return;
+	if (other->mode == MODE_MIDDLE)
+		other->mode = MODE_DIALOGUE;
+	other->unanswered = 0;
 }
 
 static __always_inline void greet(struct __sk_buff *skb, struct segment *s, struct flow *flow, bool fresh, struct record *record)
@@ -181,7 +191,7 @@ static __noinline int see(struct __sk_buff *skb, struct segment *s, struct flow 
 	}
 	tell_stretch(s, flow, SIDE_CLIENT, false);
 	tell_stretch(s, flow, SIDE_SERVER, false);
-	if (control || (s->from == SIDE_SERVER && fresh))
+	if (control || fresh)
 		close_content(s, flow);
 	/* Out of order or again: the end of a message may be in it, and nobody follows that but the process. */
 	bool astray = !fresh && s->payload > 0;
