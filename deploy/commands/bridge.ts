@@ -3,10 +3,10 @@
 import type { Config } from '../../proxy/config';
 import { createFault, isFault, type Fault } from '../../proxy/fault';
 import type { Outcome } from '../../proxy/commands/outcome';
+import { runWire, type RunOptions } from '../../proxy/wire/run';
 import { leave, type Hands } from '../journal/enter';
 import { readLinks } from '../network/links';
 import { enterBridge, isFaults, type InPlace } from '../place';
-import { runWire, type RunOptions } from '../../proxy/wire/run';
 import { isConfig, readConfig, readPath, type BridgeFlags, type Path } from './flags';
 import { serve } from './serve';
 
@@ -45,5 +45,5 @@ function relayOf({ deploy }: Config, { journal, divert }: InPlace): RunOptions['
   const { bridge } = journal.place;
   const links = readLinks();
   const mac = isFault(links) ? undefined : links.find(({ name }) => name === bridge)?.address;
-  return mac === undefined ? undefined : { mark: deploy.mark, mac };
+  return mac === undefined ? undefined : { mark: deploy.mark, mac, ipv6: divert.families.includes(6) };
 }

@@ -1,8 +1,8 @@
 // `ehlowire host`: the wire path on the mail server's own interface.
 
 import type { Outcome } from '../../proxy/commands/outcome';
-import { enterHost } from '../place';
 import { runWire } from '../../proxy/wire/run';
+import { enterHost } from '../place';
 import { isConfig, readConfig, type HostFlags } from './flags';
 import { serve } from './serve';
 

@@ -58,6 +58,7 @@ async function inCharge(service: Service, sink: Sink): Promise<Outcome> {
       return (await service.run(place, wire, sink, end.signal)) ?? 0;
     } finally {
       clearInterval(rest);
+      wire.close();
       notifyManager('STOPPING=1');
       sink.note('info', 'stopped', { stays: 'frames go on crossing; `ehlowire leave` takes it out' });
     }

@@ -228,7 +228,19 @@ test('relay: the port is taken', async () => {
 });
 
 const HELP: readonly { readonly args: readonly string[]; readonly has: readonly RegExp[] }[] = [
-  { args: ['--help'], has: [/relay/, /check/, /demo/, /bridge/, /leave/, /status/, /doctor/, /Exit codes: 0 fine, 1 failed, 2 wrong usage/] },
+  {
+    args: ['--help'],
+    has: [
+      /relay/,
+      /check/,
+      /demo/,
+      /bridge/,
+      /leave/,
+      /status/,
+      /doctor/,
+      /Exit codes: 0 fine, 1 failed, 2 wrong usage/,
+    ],
+  },
   {
     args: ['relay', '--help'],
     has: [/--listen <addr:port>/, /--transparent/, /--repair/, /Examples:/, /Signals:/, /CONFIG\.md/],
