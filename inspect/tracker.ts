@@ -3,6 +3,7 @@
 import type { Direction, Micros } from './events';
 import { createInspector, type Inspector, type InspectorEvent, type Stretch } from './inspector';
 import { CONNECTIONS, FORGET_AFTER, LINGER, SWEEP } from './limits';
+import { createRecency, type Link, type Recency } from './recency';
 import { parsePacket } from './tcp/packet';
 import { FLAG, type Segment } from './tcp/segment';
 
@@ -70,6 +71,7 @@ export function createTracker(options: TrackerOptions): Tracker {
   const state: State = {
     options,
     open: new Map(),
+    recency: createRecency(),
     waiting: new Set(),
     counts: { frames: 0, segments: 0, fragments: 0, malformed: 0, others: 0, connections: 0 },
     now: 0,
@@ -89,13 +91,13 @@ export function createTracker(options: TrackerOptions): Tracker {
     stretch: (client, server, from, each) => stretch(state, find(client, server), from, each),
     lost: (client, server) => find(client, server)?.tracked.inspector.lost(),
     idle: (at) => idle(state, at),
-    end: (at) => [...state.open.values()].map((entry) => finish(state, entry, Math.max(at, state.now))),
+    end: (at) => finishAll(state, Math.max(at, state.now)),
     find: (a, b) => find(a, b)?.tracked,
     counts: state.counts,
   };
 }
 
-interface Entry {
+interface Entry extends Link<Entry> {
   readonly key: string;
   readonly tracked: Tracked;
   lastAt: Micros;
@@ -105,8 +107,8 @@ interface Entry {
 
 interface State {
   readonly options: TrackerOptions;
-  /** In order of last use: the first is the one that was silent longest. */
   readonly open: Map<string, Entry>;
+  readonly recency: Recency<Entry>;
   /** Those that want to be asked again when time passes. */
   readonly waiting: Set<Entry>;
   readonly counts: { -readonly [K in keyof TrackerCounts]: number };
@@ -128,7 +130,8 @@ function segment(state: State, each: Segment): TrackerNews[] {
   const known = state.open.get(key);
   const stale = known && isNewConnection(known, each) ? finish(state, known, each.at) : undefined;
   const entry = (stale ? undefined : known) ?? open(state, key, each, toServer);
-  touch(state, entry, each.at);
+  entry.lastAt = each.at;
+  state.recency.use(entry);
   const { client } = entry.tracked;
   const from = client.address === source && client.port === sourcePort ? 'client' : 'server';
   const events = entry.tracked.inspector.segment(from, each);
@@ -145,7 +148,10 @@ function segment(state: State, each: Segment): TrackerNews[] {
 function stretch(state: State, entry: Entry | undefined, from: Direction, each: Stretch): TrackerNews[] {
   if (!entry) return [];
   const before = idle(state, each.at);
-  touch(state, entry, each.at);
+  // Its time may have ended just now.
+  if (state.open.get(entry.key) !== entry) return before;
+  entry.lastAt = each.at;
+  state.recency.use(entry);
   const events = entry.tracked.inspector.stretch(from, each);
   return [...before, { connection: entry.tracked, events, ended: false }];
 }
@@ -167,20 +173,16 @@ function open(state: State, key: string, first: Segment, toServer: boolean): Ent
   state.counts.connections += 1;
   const implicitTls = state.options.implicitTlsPorts.includes(server.port);
   const inspector = createInspector(first, { implicitTls });
-  const entry = {
+  const entry: Entry = {
     key,
     tracked: { id: state.counts.connections, client, server, inspector },
     lastAt: first.at,
     due: Infinity,
+    older: undefined,
+    newer: undefined,
   };
   state.open.set(key, entry);
   return entry;
-}
-
-function touch(state: State, entry: Entry, at: Micros): void {
-  entry.lastAt = at;
-  state.open.delete(entry.key);
-  state.open.set(entry.key, entry);
 }
 
 /** A judge that is still waiting when its time has passed is asked once a second, not at every sweep. */
@@ -189,9 +191,11 @@ function wait(state: State, entry: Entry, at: Micros): void {
   const { closedAt } = inspector;
   const due = inspector.deadline() ?? Infinity;
   const asked = due > at ? due : at + AGAIN;
+  const waited = entry.due !== Infinity;
   entry.due = closedAt === undefined ? asked : Math.min(asked, closedAt + LINGER);
-  if (entry.due === Infinity) state.waiting.delete(entry);
-  else state.waiting.add(entry);
+  const waits = entry.due !== Infinity;
+  if (waits && !waited) state.waiting.add(entry);
+  if (waited && !waits) state.waiting.delete(entry);
 }
 
 /** Asks those whose time has come, ends those that are closed or forgotten. Costs nothing most of the time. */
@@ -212,7 +216,7 @@ function idle(state: State, at: Micros): TrackerNews[] {
     wait(state, entry, at);
     if (events.length > 0) news.push({ connection: entry.tracked, events, ended: false });
   }
-  for (const entry of state.open.values()) {
+  for (let entry = state.recency.oldest; entry; entry = state.recency.oldest) {
     if (state.open.size <= capacity && at - entry.lastAt < FORGET_AFTER) break;
     news.push(finish(state, entry, Math.min(at, entry.lastAt + FORGET_AFTER)));
   }
@@ -221,14 +225,23 @@ function idle(state: State, at: Micros): TrackerNews[] {
 
 function finish(state: State, entry: Entry, at: Micros): TrackerNews {
   state.open.delete(entry.key);
+  state.recency.remove(entry);
   state.waiting.delete(entry);
   return { connection: entry.tracked, events: entry.tracked.inspector.end(at), ended: true };
 }
 
+function finishAll(state: State, at: Micros): TrackerNews[] {
+  const news: TrackerNews[] = [];
+  for (let entry = state.recency.oldest; entry; entry = state.recency.oldest) {
+    news.push(finish(state, entry, at));
+  }
+  return news;
+}
+
 /** The same for both directions. */
 function keyOf(a: string, aPort: number, b: string, bPort: number): string {
-  const [first, second] = [`${a} ${aPort}`, `${b} ${bPort}`];
-  return first < second ? `${first} ${second}` : `${second} ${first}`;
+  const inOrder = aPort === bPort ? a < b : aPort < bPort;
+  return inOrder ? `${a} ${aPort} ${b} ${bPort}` : `${b} ${bPort} ${a} ${aPort}`;
 }
 
 const NO_NEWS: TrackerNews[] = [];

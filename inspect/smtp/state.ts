@@ -94,7 +94,8 @@ export interface State {
   /** The greeting's octets while it lasts, for judging. */
   greeting: Uint8Array | undefined;
   readonly timeline: Timeline;
-  readonly told: Map<string, number>;
+  /** How often each anomaly of each side was told; healthy sessions have none. */
+  told: Map<string, number> | undefined;
   readonly tls: Tls;
   /** The TLS phase that is open. */
   tlsBegan: Micros | undefined;
@@ -135,7 +136,7 @@ export function createState({ started, implicitTls, serverUnheard, midStream }: 
     openReply: undefined,
     greeting: expectsGreeting ? new Uint8Array(0) : undefined,
     timeline: createTimeline(started),
-    told: new Map(),
+    told: undefined,
     tls: createTls(),
     tlsBegan: implicitTls ? started : undefined,
     serverUnheard,
@@ -163,6 +164,7 @@ export function report(
   detail: string,
 ): void {
   const key = `${anomaly} ${direction}`;
+  state.told ??= new Map();
   const told = state.told.get(key) ?? 0;
   if (told >= ANOMALIES_OF_A_KIND) return;
   state.told.set(key, told + 1);
@@ -177,7 +179,7 @@ export function reportOnce(
   at: Micros,
   detail: string,
 ): void {
-  if (!state.told.has(`${anomaly} ${direction}`)) report(state, anomaly, direction, at, detail);
+  if (!state.told?.has(`${anomaly} ${direction}`)) report(state, anomaly, direction, at, detail);
 }
 
 /** A line that belongs to no dialogue: only its place is told. */

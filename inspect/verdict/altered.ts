@@ -7,13 +7,14 @@ import type { Judge } from './judge';
 /** Watches the dialogue's words and every octet that is sent twice. */
 export function createAlteredJudge(): Judge {
   let said = false;
-  const once = (verdict: VerdictEvent | undefined): VerdictEvent[] => {
-    if (!verdict || said) return [];
+  const once = (verdict: VerdictEvent | undefined): readonly VerdictEvent[] => {
+    if (!verdict || said) return NOTHING;
     said = true;
     return [verdict];
   };
   return {
     see(sight) {
+      if (said || (sight.smtp.length === 0 && sight.news.length === 0)) return NOTHING;
       const masked = sight.smtp.find((event) => event.kind === 'anomaly' && event.anomaly === 'masked');
       return once(masked?.kind === 'anomaly' ? maskedWords(sight, masked) : differentCopies(sight));
     },
@@ -53,3 +54,5 @@ function differentCopies(sight: Sight): VerdictEvent | undefined {
 function evidenceNow({ connection, from, segment }: Sight, note: string) {
   return from && segment ? [evidenceOf(connection, from, segment, note)] : [];
 }
+
+const NOTHING: readonly VerdictEvent[] = [];

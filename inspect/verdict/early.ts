@@ -6,6 +6,7 @@ import type { Judge } from './judge';
 export function createEarlyJudge(): Judge {
   return {
     see({ smtp, connection, from, segment }) {
+      if (smtp.length === 0) return [];
       const early = smtp.find((event) => event.kind === 'anomaly' && event.anomaly === 'early-talker');
       // Where the capture has nothing of the server's, nobody can say what the client had heard.
       if (early?.kind !== 'anomaly' || connection.server.stream.sent === 0) return [];

@@ -13,19 +13,23 @@ export function createTerminatedJudge(from: Direction): Judge {
   let first: Segment | undefined;
   let stamped: Stamped | undefined;
   let told = 0;
+  const add = (told: Told, connection: ConnectionView, segment: Segment): void => {
+    for (const [sign, note] of told) {
+      if (!signs.has(sign)) signs.set(sign, evidenceOf(connection, from, segment, note));
+    }
+  };
   return {
     see({ kind, from: sender, segment, connection, at }) {
       if (sender === from && segment && !(segment.flags & FLAG.rst)) {
         first ??= segment;
-        for (const [sign, note] of [...signsOf(first, segment), ...echoSigns(segment, stamped)]) {
-          if (!signs.has(sign)) signs.set(sign, evidenceOf(connection, from, segment, note));
-        }
+        add(signsOf(first, segment), connection, segment);
+        add(echoSigns(segment, stamped), connection, segment);
       } else if (segment) {
         stamped = stampedBy(stamped, segment);
       }
       // One sign is told at the end only: another may come.
       const bar = kind === 'end' ? 1 : 2;
-      if (!first || signs.size < bar || signs.size <= told || told >= 2) return [];
+      if (!first || signs.size < bar || signs.size <= told || told >= 2) return NOTHING;
       told = signs.size;
       return [tell(from, first, connection, signs, at)];
     },
@@ -41,47 +45,58 @@ interface Stamped {
 }
 
 function stampedBy(before: Stamped | undefined, { flags, options }: Segment): Stamped | undefined {
-  const [value] = options.timestamps ?? [];
+  const value = options.timestamps?.[0];
   if (value === undefined || flags & FLAG.rst) return before;
   if (flags & FLAG.syn) return { first: before?.first ?? value, last: value };
   // Mid-stream an older stamp may still be under way.
   return before && { first: before.first, last: later(before.last, value) };
 }
 
+type Told = readonly (readonly [sign: Sign, note: string])[];
+
 /** RFC 7323 §3.2: an echo repeats a stamp of the other side's, and without ACK there is nothing to echo. */
-function* echoSigns({ flags, options }: Segment, stamped: Stamped | undefined): Generator<[Sign, string]> {
-  const [, echo] = options.timestamps ?? [];
-  if (!echo) return;
+function echoSigns({ flags, options }: Segment, stamped: Stamped | undefined): Told {
+  const echo = options.timestamps?.[1];
+  if (!echo) return NONE;
   if (flags & FLAG.syn && !(flags & FLAG.ack)) {
-    yield ['echo', `a first SYN that echoes a timestamp (${echo}): a SYN proxy keeps its notes there`];
-  } else if (stamped && (distance(stamped.first, echo) < 0 || distance(stamped.last, echo) > ECHO_AHEAD)) {
-    yield ['echo', `echoes timestamp ${echo}, which the other side never sent`];
+    return [['echo', `a first SYN that echoes a timestamp (${echo}): a SYN proxy keeps its notes there`]];
   }
+  if (stamped && (distance(stamped.first, echo) < 0 || distance(stamped.last, echo) > ECHO_AHEAD)) {
+    return [['echo', `echoes timestamp ${echo}, which the other side never sent`]];
+  }
+  return NONE;
 }
 
-function* signsOf(first: Segment, segment: Segment): Generator<[Sign, string]> {
+function signsOf(first: Segment, segment: Segment): Told {
+  let told: Told = NONE;
   if (Math.abs(segment.ttl - first.ttl) >= TTL_JUMP) {
-    yield ['ttl', `TTL ${segment.ttl}, and ${first.ttl} in its first segment: another number of hops`];
+    told = [['ttl', `TTL ${segment.ttl}, and ${first.ttl} in its first segment: another number of hops`]];
   }
   const handshake = first.flags & FLAG.syn;
-  const [before, now] = [first.options.timestamps, segment.options.timestamps];
+  const before = first.options.timestamps;
+  const now = segment.options.timestamps;
   // RFC 7323 §3.2: agreed on in the handshake, they are in every segment; never agreed on, in none.
   if (handshake && segment !== first && (before === undefined) !== (now === undefined)) {
-    yield [
-      'timestamps',
-      now ? 'timestamps that were never agreed on' : 'no timestamps, though they were agreed on',
-    ];
+    const note = now ? 'timestamps that were never agreed on' : 'no timestamps, though they were agreed on';
+    told = [...told, ['timestamps', note]];
   }
   if (before && now) {
     const ticks = (now[0] - before[0]) | 0;
     const elapsed = (segment.at - first.at) / 1e6;
-    // No stack ticks faster than 1 kHz but those that stamp microseconds; neither runs backwards.
-    const fits = [1_000, 1_000_000].some((rate) => ticks >= -1 && ticks / rate <= elapsed + CLOCK_LEAP);
-    if (!fits) yield ['clock', `timestamp clock leapt by ${ticks} ticks in ${elapsed.toFixed(3)} s`];
+    if (!isClock(ticks, elapsed)) {
+      told = [...told, ['clock', `timestamp clock leapt by ${ticks} ticks in ${elapsed.toFixed(3)} s`]];
+    }
   }
   if (segment.flags & FLAG.syn && segment.flags & FLAG.ack && segment.window === 0) {
-    yield ['zero-window', 'SYN-ACK with a window of 0: a SYN proxy that has not reached the server yet'];
+    const note = 'SYN-ACK with a window of 0: a SYN proxy that has not reached the server yet';
+    told = [...told, ['zero-window', note]];
   }
+  return told;
+}
+
+/** No stack ticks faster than 1 kHz but those that stamp microseconds; neither runs backwards. */
+function isClock(ticks: number, elapsed: number): boolean {
+  return ticks >= -1 && (ticks / 1_000 <= elapsed + CLOCK_LEAP || ticks / 1_000_000 <= elapsed + CLOCK_LEAP);
 }
 
 function tell(
@@ -102,3 +117,6 @@ function tell(
     evidence: [evidenceOf(connection, from, first, `its first segment: TTL ${first.ttl}`), ...signs.values()],
   };
 }
+
+const NONE: Told = [];
+const NOTHING: readonly VerdictEvent[] = [];
