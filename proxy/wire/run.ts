@@ -1,5 +1,6 @@
 // The control process: reads the ring, decides about servers, relays where that is asked for. Frames need none of it.
 
+import { constants, setPriority } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Micros } from '../../inspect/events';
 import { now } from '../clock';
@@ -53,6 +54,8 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
     origin: createOrigin(),
     nextSession: createNames(),
   });
+  // Of a loaded machine the frames' side gets all: the ring holds what is read later. A relay must not wait, though.
+  if (relay === undefined) tryToStepBack(sink);
   sink.note('info', 'wire-open', { path, adopted: wire.adopted, relayed: relay !== undefined });
   const lost = await readUntil(signal, wire, reader, sink, saved.lost, (count) =>
     writeState(file, { servers: policies.known(), lost: count }),
@@ -67,6 +70,14 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
   probes?.close();
   if (!writeState(file, { servers: policies.known(), lost })) sink.note('warn', 'state-unsaved', { file });
   return undefined;
+}
+
+function tryToStepBack(sink: Sink): void {
+  try {
+    setPriority(constants.priority.PRIORITY_LOW);
+  } catch (error) {
+    sink.note('warn', 'priority-refused', { message: String(error) });
+  }
 }
 
 /** A relay for what the wire may not do: transparent, on any free port, for this machine only. */
