@@ -5,7 +5,7 @@ import { planDivert, type Divert, type DivertSettings } from './bridge/divert';
 import { readFacts } from './bridge/facts';
 import { planBridge, planReturn, programStep, type Ports } from './bridge/plan';
 import type { Change, Step } from './journal/change';
-import { enter, leave, undoSteps, type Hands } from './journal/enter';
+import { enter, retreat, type Hands, undoSteps } from './journal/enter';
 import {
   isOfThisBoot,
   isOfThisNamespace,
@@ -38,10 +38,7 @@ export function findJournal(file: string, wanted: (place: Place) => boolean): Jo
   if (!isOfThisNamespace(journal)) return createFault('other-namespace', file);
   if (!journal.entered) {
     // Cut short by a crash: nobody knows how far it came.
-    const rest = undoSteps(file, journal, () => true);
-    if (isFaults(rest)) return rest[0];
-    removeJournal(file);
-    return undefined;
+    return retreat(file, journal)[0];
   }
   return wanted(journal.place) ? journal : createFault('in-place', describePlace(journal.place));
 }
@@ -157,9 +154,9 @@ function enterDivert(
   const bridge = base.place.kind === 'bridge' ? base.place.bridge : '';
   const facts = readFacts([bridge]);
   const divert = isFault(facts) ? facts : planDivert(facts, bridge, settings);
-  if (isFault(divert)) return [divert, ...(again ? [] : leave(hands.file, base))];
+  if (isFault(divert)) return [divert, ...(again ? [] : retreat(hands.file, base))];
   const entered = enter(base, divert.steps, hands);
-  if (isFaults(entered)) return [...entered, ...(again ? [] : leave(hands.file, base))];
+  if (isFaults(entered)) return [...entered, ...(again ? [] : retreat(hands.file, base))];
   const done = finish(entered, hands, notes);
   return isFaults(done) ? done : { ...done, divert };
 }

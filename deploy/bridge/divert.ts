@@ -17,7 +17,7 @@ export interface DivertSettings {
 export interface Divert {
   /** The families that can be relayed. */
   readonly families: readonly Family[];
-  /** Why the others cannot, one sentence each. */
+  /** Why others cannot, one sentence each; without IPv4 there is none. */
   readonly because: readonly string[];
   readonly steps: readonly Step[];
 }
@@ -26,11 +26,14 @@ export interface Divert {
 export function planDivert(facts: Facts, bridge: string, settings: DivertSettings): Divert {
   const obstacle = obstacleOf(facts, bridge);
   if (obstacle !== undefined) return { families: [], because: [obstacle], steps: [] };
-  const verdicts = ([4, 6] as const).map((family) => ({ family, why: whyNot(facts, bridge, family) }));
-  const families = verdicts.filter(({ why }) => why === undefined).map(({ family }) => family);
+  const why4 = whyNot(facts, bridge, 4);
+  // A listener for IPv6 takes IPv4 too, and what it takes must find its way.
+  if (why4 !== undefined) return { families: [], because: [why4], steps: [] };
+  const why6 = whyNot(facts, bridge, 6);
+  const families: readonly Family[] = why6 === undefined ? [4, 6] : [4];
   return {
     families,
-    because: verdicts.flatMap(({ why }) => why ?? []),
+    because: why6 === undefined ? [] : [why6],
     steps: families.map((family) => divertStep(bridge, family, settings)),
   };
 }

@@ -15,30 +15,38 @@ export interface Moves {
 }
 
 export function planMoves(facts: Facts, ports: readonly Link[], bridge: string): Moves {
-  const changes: Change[] = [];
-  const notes: string[] = [];
-  const moved: Address[] = [];
-  let face: Link | undefined;
-  for (const port of ports) {
-    const addresses = (facts.addresses.get(port.name) ?? []).filter((address) => goesAlong(address, port));
-    const routes = orderRoutes(
-      facts.routes.filter(({ devices, automatic }) => !automatic && devices.includes(port.name)),
-    );
-    if (addresses.length === 0 && routes.length === 0) continue;
-    face ??= port;
-    moved.push(...addresses);
-    notes.push(
-      ...addresses.filter(({ dynamic }) => dynamic).map(({ prefix }) => runsOut(prefix, port.name, bridge)),
-    );
-    changes.push({
-      kind: 'moved',
-      from: port.name,
-      to: bridge,
-      addresses: addresses.map(({ words }) => words),
-      routes: routes.map(({ words }) => words),
-    });
-  }
-  return { changes, face, hasAny: moved.length > 0, has6: moved.some(({ family }) => family === 6), notes };
+  const names = ports.map(({ name }) => name);
+  const found = ports.flatMap((port) =>
+    (facts.addresses.get(port.name) ?? [])
+      .filter((address) => goesAlong(address, port))
+      .map((address) => ({ port, address })),
+  );
+  const mine = facts.routes.filter(
+    ({ devices, automatic }) => !automatic && devices.some((each) => names.includes(each)),
+  );
+  const addresses = found.map(({ port, address }) => ({ from: port.name, words: address.words }));
+  const routes = orderRoutes(mine).map(({ words }) => ({
+    before: words,
+    after: throughBridge(words, names, bridge),
+  }));
+  const known = found[0]?.port.name ?? mine[0]?.devices.find((each) => names.includes(each));
+  return {
+    changes: addresses.length + routes.length === 0 ? [] : [{ kind: 'moved', to: bridge, addresses, routes }],
+    face: ports.find(({ name }) => name === known),
+    hasAny: found.length > 0,
+    has6: found.some(({ address }) => address.family === 6),
+    notes: found
+      .filter(({ address }) => address.dynamic)
+      .map(({ port, address }) => runsOut(address.prefix, port.name, bridge)),
+  };
+}
+
+function throughBridge(
+  words: readonly string[],
+  ports: readonly string[],
+  bridge: string,
+): readonly string[] {
+  return words.map((word, index) => (words[index - 1] === 'dev' && ports.includes(word) ? bridge : word));
 }
 
 /** A link-local address that the kernel made of the hardware address, it makes on the bridge by itself. */

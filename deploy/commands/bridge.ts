@@ -4,7 +4,7 @@ import type { Config } from '../../proxy/config';
 import { createFault, isFault, type Fault } from '../../proxy/fault';
 import type { Outcome } from '../../proxy/commands/outcome';
 import { runWire, type RunOptions } from '../../proxy/wire/run';
-import { leave, type Hands } from '../journal/enter';
+import { retreat, type Hands } from '../journal/enter';
 import { readLinks } from '../network/links';
 import { enterBridge, isFaults, type InPlace } from '../place';
 import { isConfig, readConfig, readPath, type BridgeFlags, type Path } from './flags';
@@ -36,7 +36,7 @@ function getIn(
   if (isFaults(place) || path !== 'relay' || (place.divert?.families.length ?? 0) > 0) return place;
   // Asked for and impossible: the wire would be another thing than what was asked for.
   const because = place.divert?.because.join('; ') ?? 'deploy.mark is 0';
-  return [createFault('no-way-to-relay', because), ...leave(hands.file, place.journal)];
+  return [createFault('no-way-to-relay', because), ...retreat(hands.file, place.journal)];
 }
 
 function relayOf({ deploy }: Config, { journal, divert }: InPlace): RunOptions['relay'] {

@@ -12,13 +12,12 @@ export type Change =
   | { readonly kind: 'up'; readonly device: string }
   /** An interface became a bridge's port. */
   | { readonly kind: 'port'; readonly device: string; readonly bridge: string }
-  /** Addresses and routes went from an interface to another; as words of `ip … add`, routes with the first's name. */
+  /** Addresses and routes of ports went to the bridge; as words of `ip … add`, addresses without their device. */
   | {
       readonly kind: 'moved';
-      readonly from: string;
       readonly to: string;
-      readonly addresses: readonly (readonly string[])[];
-      readonly routes: readonly (readonly string[])[];
+      readonly addresses: readonly { readonly from: string; readonly words: readonly string[] }[];
+      readonly routes: readonly { readonly before: readonly string[]; readonly after: readonly string[] }[];
     }
   /** A rule of policy routing, and a route, were added. */
   | {

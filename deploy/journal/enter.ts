@@ -35,12 +35,16 @@ export function enter(journal: Journal, steps: readonly Step[], hands: Hands): J
 
 /** Takes back all that the journal tells of, and forgets it. Faults: what is still to be taken back. */
 export function leave(file: string, journal: Journal): readonly Fault[] {
+  const faults = retreat(file, journal);
+  const pinned = faults.length === 0 ? removePins(journal.pins) : undefined;
+  return pinned === undefined ? faults : [pinned];
+}
+
+/** The same without what is pinned: for a process that has it open, and may go on. */
+export function retreat(file: string, journal: Journal): readonly Fault[] {
   const faults = goBack(file, journal, 0);
-  if (faults.length > 0) return faults;
-  const pinned = removePins(journal.pins);
-  if (pinned !== undefined) return [pinned];
-  removeJournal(file);
-  return [];
+  if (faults.length === 0) removeJournal(file);
+  return faults;
 }
 
 /** Takes the program out and leaves the bridge and what else there is, to be taken back by another `leave`. */

@@ -79,23 +79,20 @@ export function ruleWords({
 }
 
 // First there, then gone here: an address that exists keeps the connections and the routes that use it.
-function moveLines({ from, to, addresses, routes }: Extract<Change, { kind: 'moved' }>): string[] {
+function moveLines({ to, addresses, routes }: Extract<Change, { kind: 'moved' }>): string[] {
   return [
-    ...addresses.map((words) => `address add ${onDevice(words, from, to).join(' ')} dev ${to}`),
-    ...[...routes].reverse().map((words) => `route delete ${words.join(' ')}`),
-    ...routes.map((words) => `route add ${onDevice(words, from, to).join(' ')}`),
-    ...[...addresses].reverse().map((words) => `address delete ${words[0] ?? ''} dev ${from}`),
+    ...addresses.map(({ from, words }) => `address add ${relabel(words, from, to).join(' ')} dev ${to}`),
+    ...[...routes].reverse().map(({ before }) => `route delete ${before.join(' ')}`),
+    ...routes.map(({ after }) => `route add ${after.join(' ')}`),
+    ...[...addresses].reverse().map(({ from, words }) => `address delete ${words[0] ?? ''} dev ${from}`),
   ];
 }
 
-/** The same for another interface: routes name it, and labels of addresses begin with it. */
-export function onDevice(words: readonly string[], from: string, to: string): readonly string[] {
-  return words.map((word, index) => {
-    const before = words[index - 1];
-    if (before === 'dev' && word === from) return to;
-    if (before === 'label') return `${to}${word.slice(from.length)}`.slice(0, LABEL);
-    return word;
-  });
+/** The label of an address begins with its interface's name. */
+function relabel(words: readonly string[], from: string, to: string): readonly string[] {
+  return words.map((word, index) =>
+    words[index - 1] === 'label' ? `${to}${word.slice(from.length)}`.slice(0, LABEL) : word,
+  );
 }
 
 function makeOne(change: Change, attach: Attach): Change | Fault | undefined {

@@ -2,11 +2,19 @@
 
 import { createFault, isFault, type Fault } from '../../proxy/fault';
 import { removeFilters } from '../network/filters';
-import { readAddresses, readLinks, readRoutes, readRules, type Link, type Route } from '../network/links';
+import {
+  readAddresses,
+  readLinks,
+  readRoutes,
+  readRules,
+  type Address,
+  type Link,
+  type Route,
+} from '../network/links';
 import { readSysctl, writeSysctl } from '../network/sysctl';
 import { runBatch, runTool } from '../network/tools';
 import type { Change, LinkChange, Step } from './change';
-import { callsLine, familyOf, isBatch, onDevice, pieces, ruleWords } from './make';
+import { callsLine, familyOf, isBatch, pieces, ruleWords } from './make';
 
 /** What could not be taken back, in the order in which it was made, and why. */
 export interface Left {
@@ -123,38 +131,43 @@ function undoBridge(name: string, { links }: State): string[] | Fault {
   return [`link delete dev ${name}`];
 }
 
-/** Addresses first, so that connections and routes that use them outlive the move. */
+/** Addresses first, so that connections and routes that use them outlive the move. What a port that is gone had, is gone. */
 function undoMove(
-  change: Extract<LinkChange, { kind: 'moved' }>,
-  { links, routes }: State,
+  { to, addresses, routes }: Extract<LinkChange, { kind: 'moved' }>,
+  state: State,
 ): string[] | Fault {
-  const { from, to } = change;
-  // Where the interface is gone there is nothing to give its addresses to.
-  if (!links.has(from)) return [];
-  const here = readAddresses(from);
-  const there = links.has(to) ? readAddresses(to) : [];
-  if (isFault(here)) return here;
+  const there = state.links.has(to) ? readAddresses(to) : [];
   if (isFault(there)) return there;
-  const has = (list: typeof here, words: readonly string[]): boolean =>
-    list.some(({ words: [first] }) => first === words[0]);
-  const onTo = (words: readonly string[]): readonly string[] => onDevice(words, from, to);
+  const lines: string[] = [];
+  for (const { from, words } of addresses) {
+    if (!state.links.has(from)) continue;
+    const here = readAddresses(from);
+    if (isFault(here)) return here;
+    if (!has(here, words)) lines.push(`address add ${words.join(' ')} dev ${from}`);
+  }
+  const exists = (words: readonly string[]): boolean =>
+    state.routes.some((route) => covers(route.words, words));
+  const whole = routes.filter(({ before }) => devicesOf(before).every((device) => state.links.has(device)));
   return [
-    ...change.addresses
-      .filter((words) => !has(here, words))
-      .map((words) => `address add ${words.join(' ')} dev ${from}`),
-    ...[...change.routes]
+    ...lines,
+    ...[...routes]
       .reverse()
-      .map(onTo)
-      .filter((words) => routes.some((route) => covers(route.words, words)))
-      .map((words) => `route delete ${words.join(' ')}`),
-    ...change.routes
-      .filter((words) => !routes.some((route) => covers(route.words, words)))
-      .map((words) => `route add ${words.join(' ')}`),
-    ...[...change.addresses]
+      .filter(({ after }) => exists(after))
+      .map(({ after }) => `route delete ${after.join(' ')}`),
+    ...whole.filter(({ before }) => !exists(before)).map(({ before }) => `route add ${before.join(' ')}`),
+    ...[...addresses]
       .reverse()
-      .filter((words) => has(there, words))
-      .map((words) => `address delete ${words[0] ?? ''} dev ${to}`),
+      .filter(({ words }) => has(there, words))
+      .map(({ words }) => `address delete ${words[0] ?? ''} dev ${to}`),
   ];
+}
+
+function has(addresses: readonly Address[], [first]: readonly string[]): boolean {
+  return addresses.some(({ words }) => words[0] === first);
+}
+
+function devicesOf(words: readonly string[]): readonly string[] {
+  return words.filter((_, index) => words[index - 1] === 'dev');
 }
 
 /** Whether a listed route is the one of these words: a listing adds words that the kernel filled in. */

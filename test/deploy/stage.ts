@@ -1,0 +1,80 @@
+// A namespace with two cables that end in another one, and ehlowire in it as a user starts it.
+
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeNamespace } from '../kit/netns';
+import { run, scratch, discard, start, type Child, type Outcome } from '../kit/process';
+
+export interface Stage {
+  /** A folder for the journal. */
+  readonly folder: string;
+  readonly pins: string;
+  /** A program in the namespace, which sees the bpffs of the machine (as `ip netns exec` would not). */
+  run(command: string, ...args: readonly string[]): Promise<Outcome>;
+  start(command: string, ...args: readonly string[]): Child;
+  ip(...args: readonly string[]): string;
+  remove(): void;
+}
+
+/** Why there can be none here, as a string. */
+export function makeStage(name: string): Stage | string {
+  const near = makeNamespace(`${name}-n`);
+  if (typeof near === 'string') return near;
+  const far = makeNamespace(`${name}-f`);
+  if (typeof far === 'string') {
+    near.remove();
+    return far;
+  }
+  const folder = scratch('deploy');
+  const pins = `/sys/fs/bpf/${name}`;
+  const within = [`--net=/run/netns/${near.name}`, '--'];
+  const remove = (): void => {
+    near.remove();
+    far.remove();
+    rmSync(pins, { recursive: true, force: true });
+    discard(folder);
+  };
+  process.on('exit', remove);
+  // Link-local addresses are not to be waited for.
+  for (const namespace of [near, far]) quiet(namespace.name);
+  for (const port of ['wan', 'lan']) {
+    ip('link', 'add', port, 'netns', near.name, 'type', 'veth', 'peer', 'name', port, 'netns', far.name);
+    ip('-n', far.name, 'link', 'set', port, 'up');
+  }
+  return {
+    folder,
+    pins,
+    run: (command, ...args) => run('nsenter', [...within, command, ...args]),
+    start: (command, ...args) => start('nsenter', [...within, command, ...args]),
+    ip: (...args) => ip('-n', near.name, ...args),
+    remove: () => {
+      process.off('exit', remove);
+      remove();
+    },
+  };
+}
+
+/** Why the kernel's part cannot be tested here. */
+export function unfit(): string | undefined {
+  if (process.getuid?.() !== 0) return 'not root';
+  try {
+    mkdirSync('/sys/fs/bpf/ehlowire-test', { recursive: true });
+    rmSync('/sys/fs/bpf/ehlowire-test', { recursive: true });
+  } catch {
+    return 'no bpffs at /sys/fs/bpf';
+  }
+  return undefined;
+}
+
+export const NODE = [process.execPath, '-r', 'ts-node/register/transpile-only'] as const;
+export const LAUNCHER = join(__dirname, '../../ehlowire');
+
+function quiet(namespace: string): void {
+  const line = 'for k in all default; do echo 0 > /proc/sys/net/ipv6/conf/$k/accept_dad; done';
+  execFileSync('nsenter', [`--net=/run/netns/${namespace}`, 'sh', '-c', line]);
+}
+
+function ip(...args: readonly string[]): string {
+  return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
