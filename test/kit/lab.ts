@@ -4,6 +4,8 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { suite as uvuSuite } from 'uvu';
+import { isTrouble, openLibbpf } from '../../proxy/native/libbpf';
+import { OBJECT } from '../../proxy/wire/object';
 import { hasPeer } from './peers';
 
 /** What a lab test may need beside this repository. */
@@ -22,6 +24,8 @@ const FOUND_BY = {
   tcpdump: () => inPath('tcpdump'),
   nftables: () => inPath('nft'),
   ethtool: () => inPath('ethtool'),
+  /** A kernel that takes programs, the compiled object, and libbpf. */
+  bpf: () => existsSync('/sys/fs/bpf') && existsSync(OBJECT) && !isTrouble(openLibbpf()),
   'smtp-source': () => inPath('smtp-source'),
   'posttls-finger': () => inPath('posttls-finger'),
 };

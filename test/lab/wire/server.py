@@ -1,0 +1,76 @@
+"""Mail servers, ADDRESS[:PORT]=GREETING...: they take everything and say what they saw. `\\w` in a greeting waits 1 s."""
+
+import asyncio
+import hashlib
+import sys
+
+
+def address_of(text):
+    if text.startswith('['):
+        host, _, port = text[1:].partition(']')
+        return host, int(port[1:] or 25)
+    host, _, port = text.partition(':') if text.count(':') == 1 else (text, '', '')
+    return host, int(port or 25)
+
+
+async def serve(host, greeting, reader, writer):
+    peer = writer.get_extra_info('peername')
+    print('from', host, f'{peer[0]},{peer[1]}')
+    how = 'eof'
+    try:
+        for i, part in enumerate(greeting):
+            if i:
+                await asyncio.sleep(1)
+            writer.write(part)
+        how = await talk(host, reader, writer)
+    except (ConnectionError, asyncio.IncompleteReadError):
+        how = 'reset'
+    print('end', host, how)
+    writer.close()
+
+
+async def talk(host, reader, writer):
+    while True:
+        line = await reader.readline()
+        if not line:
+            return 'eof'
+        verb = line[:4].upper()
+        if verb == b'DATA':
+            writer.write(b'354 go\r\n')
+            await message(host, reader)
+            writer.write(b'250 2.0.0 kept\r\n')
+        elif verb == b'EHLO':
+            writer.write(b'250-mx.dest.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 209715200\r\n')
+        elif verb == b'QUIT':
+            writer.write(b'221 2.0.0 bye\r\n')
+            return 'quit'
+        else:
+            writer.write(b'250 2.0.0 fine\r\n')
+
+
+async def message(host, reader):
+    digest = hashlib.sha256()
+    octets = 0
+    while True:
+        line = await reader.readuntil(b'\n')
+        if line == b'.\r\n':
+            break
+        line = line[1:] if line.startswith(b'.') else line
+        digest.update(line)
+        octets += len(line)
+    print('mail', host, digest.hexdigest(), octets)
+
+
+async def main():
+    for argument in sys.argv[1:]:
+        where, _, text = argument.partition('=')
+        host, port = address_of(where)
+        greeting = [part.encode('latin1').decode('unicode_escape').encode('latin1') for part in text.split('\\w')]
+        await asyncio.start_server(
+            lambda r, w, host=host, greeting=greeting: serve(host, greeting, r, w), host, port, backlog=1024, limit=1 << 20
+        )
+    print('ready')
+    await asyncio.Event().wait()
+
+
+asyncio.run(main())
