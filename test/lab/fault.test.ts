@@ -3,8 +3,10 @@
 import * as assert from 'uvu/assert';
 import { labSuite, SHOWN, type Need } from '../kit/lab';
 import { scratch } from '../kit/process';
-import { describe, nameOf, playAll, tasksOf, type Result } from './fault/matrix';
+import { playAll, type Result } from './fault/matrix';
+import { describe } from './fault/report';
 import { ROWS } from './fault/table';
+import { nameOf, tasksOf } from './fault/tasks';
 
 const lab = labSuite('faults');
 const NEEDS: readonly Need[] = ['postfix', 'swaks', 'python3', 'tcpdump', 'nftables', 'ethtool'];

@@ -8,56 +8,58 @@ import { ADDRESS, awaitWord, type Topology } from '../../kit/topology';
 import { RELAYED, SERVERS } from './mta';
 import { startRecording } from './recording';
 import type { Client, Firewall, Row } from './row';
-
-/** Where ehlowire stands: it reads a recording of the shim afterwards, or it is the relay on the shim. */
-export type Vantage = 'inside' | 'live';
+import type { Playing, Vantage } from './tasks';
 
 export interface Played {
   /** The client's address: what tells this playing's events from all others. */
   readonly client: string;
-  /** Recorded at the shim. */
-  readonly recording: string;
-  /** The same, recorded at the client. */
-  readonly outside: string;
+  /** Recorded at the shim, and at the client, where somebody will read it. */
+  readonly inside?: string;
+  readonly outside?: string;
   /** What the client and the firewall said on their outputs. */
   readonly said: string;
 }
 
-/** A topology with the servers and the relay running in it. `nth` is the client's address; nothing before had it. */
+/** `nth` is the client's address; nothing before had it. */
 export async function play(
   topology: Topology,
-  row: Row,
-  vantage: Vantage,
+  { row, serves }: Playing,
   { nth, folder }: { readonly nth: number; readonly folder: string },
 ): Promise<Played> {
   const { v4, v6 } = topology.moveClient(nth);
   const client = row.server === 'postfix6' ? v6 : v4;
-  const recording = join(folder, `${nth}-${vantage}.pcap`);
-  const outside = join(folder, `${nth}-${vantage}.outside.pcap`);
   const filter = `tcp port 25 and host ${client}`;
+  const read = (vantage: Vantage): boolean => serves.includes(vantage);
+  const points = {
+    ...((read('inside') || read('two points')) && { inside: join(folder, `${nth}.inside.pcap`) }),
+    ...(read('two points') && { outside: join(folder, `${nth}.outside.pcap`) }),
+  };
   const firewall = await startFirewall(topology, row.firewall);
   try {
     const recordings = await Promise.all([
-      startRecording(topology, { place: 'shim', device: 'wan' }, recording, filter),
-      startRecording(topology, { place: 'cli', device: 'eth0' }, outside, filter),
+      ...(points.inside ? [startRecording(topology, SHIM, points.inside, filter)] : []),
+      ...(points.outside ? [startRecording(topology, CLIENT, points.outside, filter)] : []),
     ]);
-    const host = hostOf(row, vantage);
+    const host = hostOf(row, read('live'));
     const outcome = await topology.run('cli', CLIENT_MS, ...commandOf(row.client, host, nth, folder));
     // What is under way arrives; a lost FIN is sent again.
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     await Promise.all(recordings.map((each) => each.stop()));
-    return { client, recording, outside, said: `${outcome.output}${firewall.said()}` };
+    return { client, ...points, said: `${outcome.output}${firewall.said()}` };
   } finally {
     await firewall.stop();
     await topology.run('cli', CLIENT_MS, 'nft', 'flush', 'ruleset');
   }
 }
 
-function hostOf({ server, translated, name }: Row, vantage: Vantage): string {
-  if (vantage === 'inside') return translated ? ADDRESS.public : SERVERS[server];
-  const relayed = Object.entries(RELAYED).find(([each]) => each === server);
-  if (!relayed) throw new Error(`${name}: no relay stands before ${server}`);
-  return relayed[1];
+const SHIM = { place: 'shim', device: 'wan' } as const;
+const CLIENT = { place: 'cli', device: 'eth0' } as const;
+
+function hostOf({ server, translated, name }: Row, relayed: boolean): string {
+  if (!relayed) return translated ? ADDRESS.public : SERVERS[server];
+  const found = Object.entries(RELAYED).find(([each]) => each === server);
+  if (!found) throw new Error(`${name}: no relay stands before ${server}`);
+  return found[1];
 }
 
 const CLIENT_MS = 60_000;

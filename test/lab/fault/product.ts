@@ -7,7 +7,7 @@ import { run, until } from '../../kit/process';
 import type { Topology } from '../../kit/topology';
 import { RELAYED, SERVERS, type Relayed } from './mta';
 
-const LAUNCHER = join(__dirname, '../../../ehlowire');
+export const LAUNCHER = join(__dirname, '../../../ehlowire');
 
 export interface RunningRelay {
   events(): readonly LogLine[];
@@ -22,7 +22,7 @@ export async function startRelay(topology: Topology, log: string): Promise<Runni
     ...['--upstream', `${SERVERS[server]}:25`],
   ]);
   const relay = topology.start('shim', LAUNCHER, 'relay', ...pairs, '--log', log);
-  const events = (): readonly LogLine[] => (existsSync(log) ? parseLines(readFileSync(log, 'utf8')) : []);
+  const events = (): readonly LogLine[] => readLog(log);
   await until(
     'the relay to listen',
     () => {
@@ -47,6 +47,11 @@ export async function analyzeTwoPoints(outside: string, inside: string): Promise
   const { code, output } = await run(LAUNCHER, ['analyze', '--json', ...points]);
   if (code !== 0) throw new Error(`analyze: ${output.slice(-2_000)}`);
   return parseLines(output);
+}
+
+/** What a running ehlowire has written by now. */
+export function readLog(log: string): readonly LogLine[] {
+  return existsSync(log) ? parseLines(readFileSync(log, 'utf8')) : [];
 }
 
 function parseLines(text: string): readonly LogLine[] {

@@ -34,6 +34,12 @@ export interface Row {
   readonly inside: readonly Expected[];
   /** Live through the relay on the shim, whose kernel probes; absent: not run. */
   readonly live?: readonly Expected[];
+  /** On the wire path, which is told every segment and asks silent clients by itself; absent: as live, or else as inside. */
+  readonly wire?: readonly Expected[];
+  /** Its client is silent so long that the wire asks it. */
+  readonly asked?: true;
+  /** Played again where the cards divide and add up (TSO, GRO, checksums). */
+  readonly offloads?: true;
   /** From two recordings, outside and inside of the firewall. */
   readonly twoPoint?: readonly Expected[];
   /** Why the inside says no more than that. */

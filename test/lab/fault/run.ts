@@ -4,8 +4,10 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { scratch } from '../../kit/process';
-import { describe, nameOf, playAll, tasksOf, type Task } from './matrix';
+import { playAll } from './matrix';
+import { describe } from './report';
 import { ROWS } from './table';
+import { nameOf, tasksOf, type Playing } from './tasks';
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -14,7 +16,7 @@ async function main(): Promise<void> {
       only: { type: 'string' },
       /** Recordings stay there. */
       keep: { type: 'string' },
-      width: { type: 'string', default: '4' },
+      width: { type: 'string', default: '2' },
     },
   });
   const { only } = values;
@@ -24,8 +26,8 @@ async function main(): Promise<void> {
     const folder = values.keep === undefined ? scratch('faults') : join(values.keep, String(run));
     mkdirSync(folder, { recursive: true, mode: 0o755 });
     const began = performance.now();
-    const onPlayed = (task: Task, seconds: number): void =>
-      console.error(`played in ${seconds.toFixed(1)} s: ${nameOf(task)}`);
+    const onPlayed = ({ row, serves }: Playing, seconds: number): void =>
+      console.error(`played in ${seconds.toFixed(1)} s: ${row.name} [${serves.join(', ')}]`);
     const results = await playAll(tasks, { folder, width: Number(values.width), onPlayed });
     console.log(`\nRun ${run}, ${((performance.now() - began) / 1000).toFixed(0)} s\n\n${describe(results)}`);
     for (const result of results) {

@@ -13,7 +13,7 @@ const PATH_FAULTS: readonly Row[] = [
     'greeting dropped always',
     [wire('drop-greeting'), 'postfix', script('wait:6', 'close')],
     [proved('greeting-lost')],
-    { live: [proved('greeting-lost')], twoPoint: [proved('greeting-lost')] },
+    { asked: true, live: [proved('greeting-lost')], twoPoint: [proved('greeting-lost')] },
   ),
   row('fault', 'greeting dropped twice', [wire('drop-greeting:times=2'), 'postfix', swaks()], [], {
     twoPoint: [proved('greeting-lost')],
@@ -75,7 +75,7 @@ const PATH_FAULTS: readonly Row[] = [
     'full-size segments vanish',
     [wire('black-hole'), 'postfix', smtplib(10_000, 6)],
     [proved('segment-dropped')],
-    { twoPoint: [proved('segment-dropped')] },
+    { offloads: true, twoPoint: [proved('segment-dropped')] },
   ),
   row('fault', 'one segment of DATA dropped once', [wire('drop-bulk'), 'postfix', smtplib(60_000)], [], {
     twoPoint: [proved('segment-dropped')],
@@ -86,12 +86,16 @@ const PATH_FAULTS: readonly Row[] = [
     'one segment of DATA dropped for 600 ms',
     [wire('drop-bulk:ms=600'), 'postfix', smtplib(60_000)],
     [proved('segment-dropped', { held: [500, 2_000] })],
+    { offloads: true },
   ),
 ];
 
 const CONTROLS: readonly Row[] = [
   row('control', 'normal delivery', [wire(), 'postfix', swaks()], [], { live: [], twoPoint: [] }),
-  row('control', 'normal delivery, IPv6', [wire(), 'postfix6', smtplib(60_000)], [], { twoPoint: [] }),
+  row('control', 'normal delivery, IPv6', [wire(), 'postfix6', smtplib(60_000)], [], {
+    offloads: true,
+    twoPoint: [],
+  }),
   row('control', 'normal delivery behind DNAT', [wire(DNAT), 'postfix', swaks()], [], {
     translated: true,
     twoPoint: [],
@@ -105,45 +109,58 @@ const CONTROLS: readonly Row[] = [
       script('greeting', 'wait:5', 'say:EHLO client.example', 'reply', 'say:QUIT', 'reply'),
     ],
     [],
-    { live: [], twoPoint: [] },
+    { asked: true, live: [], twoPoint: [] },
   ),
   row(
     'control',
     'silent client: closes after 12 s',
     [wire(), 'postfix', script('greeting', 'wait:12', 'close')],
     [proved('client-silent', { missing: 0 })],
-    { live: [proved('client-silent', { missing: 0 })], twoPoint: [proved('client-silent', { missing: 0 })] },
+    {
+      asked: true,
+      live: [proved('client-silent', { missing: 0 })],
+      twoPoint: [proved('client-silent', { missing: 0 })],
+    },
   ),
   row(
     'control',
     'silent client, probed by the server',
     [wire(), 'probing', script('greeting', 'wait:14', 'abort')],
     [proved('client-silent', { missing: 0 })],
+    { asked: true },
   ),
   row(
     'control',
     'dead client: vanishes before the greeting',
     [wire(), 'leisurely', script('vanish', 'wait:14')],
     [suspected('client-gone')],
-    { live: [suspected('client-gone')] },
+    { asked: true, live: [suspected('client-gone')] },
   ),
   row(
     'control',
     'dead client: vanishes after the greeting, probed',
     [wire(), 'probing', script('greeting', 'wait:0.3', 'vanish', 'wait:14')],
     [suspected('client-gone')],
+    { asked: true },
   ),
   row('control', 'slow server: greeting after 6 s', [wire(), 'slow', swaks()], [], {
     live: [],
     twoPoint: [],
   }),
-  row('control', 'postscreen’s teaser, 6 s', [wire(), 'postscreen', swaks()], [], { live: [], twoPoint: [] }),
+  row('control', 'postscreen’s teaser, 6 s', [wire(), 'postscreen', swaks()], [], {
+    asked: true,
+    live: [],
+    twoPoint: [],
+  }),
   row(
     'control',
     'greeting never ended by the server',
     [wire(), 'truncated', script('wait:24', 'close')],
     [proved('greeting-truncated')],
-    { because: 'suspected after 20 s; its ACK of the client’s FIN then shows that it sent no more' },
+    {
+      asked: true,
+      because: 'suspected after 20 s; its ACK of the client’s FIN then shows that it sent no more',
+    },
   ),
   row(
     'control',
@@ -160,6 +177,7 @@ const CONTROLS: readonly Row[] = [
     because: 'between two points the loss is seen and rightly told: that is no column for a control',
   }),
   row('control', 'reordering of 10 %', [wire('rough-road:loss=0,late=10'), 'postfix', smtplib(200_000)], [], {
+    offloads: true,
     twoPoint: [],
   }),
 ];

@@ -1,0 +1,74 @@
+// The wire path in the lab, as a user starts it: `bridge` on the shim, `host` on the mail server.
+
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LogLine } from '../../kit/ehlowire';
+import { run, start, until } from '../../kit/process';
+import type { Topology } from '../../kit/topology';
+import { LAUNCHER, readLog } from './product';
+
+export interface RunningWire {
+  events(): readonly LogLine[];
+  /** Ends the process, and takes the program out again. */
+  stop(): Promise<void>;
+}
+
+/** Resolves when it is in place. `asks`: it probes silent clients. */
+export async function startWire(
+  { name }: Topology,
+  as: 'bridge' | 'host',
+  { folder, asks }: { readonly folder: string; readonly asks: boolean },
+): Promise<RunningWire> {
+  const own = `${name}-${as}`;
+  const log = join(folder, `${own}.events`);
+  const pins = join(BPFFS, own);
+  // Of the namespace the network only: the bpffs is the machine's.
+  const within = [`--net=/run/netns/${name}-${as === 'bridge' ? 'shim' : 'mta'}`, '--', LAUNCHER];
+  const settings = [`deploy.journal=${join(folder, own, 'journal.json')}`, `wire.pins=${pins}`].flatMap(
+    (each) => ['--set', each],
+  );
+  const place = as === 'bridge' ? ['--wan', 'wan', '--lan', 'lan', '--path', 'wire'] : ['--dev', 'eth0'];
+  const silent = asks ? [] : ['--set', 'evidence.probe=off'];
+  const unpin = (): void => rmSync(pins, { recursive: true, force: true });
+  process.on('exit', unpin);
+  const child = start('nsenter', [...within, as, ...place, '--log', log, ...settings, ...silent]);
+  const events = (): readonly LogLine[] => readLog(log);
+  await until(
+    `${own} in place`,
+    () => {
+      if (child.process.exitCode !== null) throw new Error(`${own} ended: ${child.output()}`);
+      return events().some(({ event }) => event === 'wire-open') || undefined;
+    },
+    60_000,
+  );
+  return {
+    events,
+    stop: async () => {
+      await child.stop();
+      const left = await run('nsenter', [...within, 'leave', ...settings]);
+      if (left.code !== 0) throw new Error(`${own} could not leave: ${left.output}`);
+      process.off('exit', unpin);
+      unpin();
+    },
+  };
+}
+
+/** What a run left pinned that was killed. */
+export function forgetPins(prefix: string): void {
+  for (const each of readdirSync(BPFFS)) {
+    const [, pid] = new RegExp(`^${prefix}(\\d+)-`).exec(each) ?? [];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(BPFFS, each), { recursive: true });
+  }
+}
+
+/** Of the mail server's cable both ends, and what the shim receives: what it sends to the firewall is whole and summed. */
+export function offload(topology: Topology): Promise<unknown> {
+  const on = ['tx', 'sg', 'gso', 'gro', 'tso'].flatMap((each) => [each, 'on']);
+  return Promise.all([
+    topology.run('mta', 10_000, 'ethtool', '-K', 'eth0', ...on),
+    topology.run('shim', 10_000, 'ethtool', '-K', 'lan', ...on),
+    topology.run('shim', 10_000, 'ethtool', '-K', 'wan', 'gro', 'on'),
+  ]);
+}
+
+const BPFFS = '/sys/fs/bpf';
