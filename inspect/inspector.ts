@@ -37,7 +37,8 @@ export interface Inspector {
   lost(): void;
   /** Time passed; due when `deadline` says so. */
   idle(at: Micros): readonly InspectorEvent[];
-  deadline(): Micros | undefined;
+  /** The first time beyond `after` at which a judge wants to be asked; without `after` the first of all. */
+  deadline(after?: Micros): Micros | undefined;
   /** The capture ends, or the connection was forgotten: holes are given up, the story is told. */
   end(at: Micros): readonly InspectorEvent[];
 }
@@ -72,7 +73,7 @@ export function createInspector(first: Segment, options: InspectorOptions = {}):
     stretch: (from, each) => (state.ended ? NOTHING : takeStretch(state, from, each)),
     lost: () => void (state.blind = true),
     idle: (at) => (state.ended ? NOTHING : idle(state, at)),
-    deadline: () => earliest(state.judges),
+    deadline: (after = -Infinity) => earliest(state.judges, after),
     end: (at) => (state.ended ? NOTHING : end(state, at)),
   };
   return state;
@@ -220,11 +221,11 @@ function withSegmentFacts(state: State, event: SmtpEvent): SmtpEvent | SegmentSe
   };
 }
 
-function earliest(judges: readonly Judge[]): Micros | undefined {
+function earliest(judges: readonly Judge[], after: Micros): Micros | undefined {
   let first: Micros | undefined;
   for (const each of judges) {
     const due = each.deadline?.();
-    if (due !== undefined && (first === undefined || due < first)) first = due;
+    if (due !== undefined && due > after && (first === undefined || due < first)) first = due;
   }
   return first;
 }

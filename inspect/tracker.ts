@@ -185,12 +185,16 @@ function open(state: State, key: string, first: Segment, toServer: boolean): Ent
   return entry;
 }
 
-/** A judge that is still waiting when its time has passed is asked once a second, not at every sweep. */
-function wait(state: State, entry: Entry, at: Micros): void {
+/**
+ * When it is to be asked next, of the time `at` when it was fed or asked. A judge that is still waiting when its time
+ * has passed is asked once a second of the real time `now`, not at every sweep.
+ */
+function wait(state: State, entry: Entry, at: Micros, now = at): void {
   const { inspector } = entry.tracked;
   const { closedAt } = inspector;
-  const due = inspector.deadline() ?? Infinity;
-  const asked = due > at ? due : at + AGAIN;
+  const first = inspector.deadline() ?? Infinity;
+  const next = first > at ? first : (inspector.deadline(at) ?? Infinity);
+  const asked = first > at ? next : Math.min(next, now + AGAIN);
   const waited = entry.due !== Infinity;
   entry.due = closedAt === undefined ? asked : Math.min(asked, closedAt + LINGER);
   const waits = entry.due !== Infinity;
@@ -206,19 +210,31 @@ function idle(state: State, at: Micros): TrackerNews[] {
   state.sweepAt = at + SWEEP;
   const news: TrackerNews[] = [];
   for (const entry of state.waiting) {
-    if (entry.due > at) continue;
-    const { inspector } = entry.tracked;
-    if (inspector.closedAt !== undefined && at - inspector.closedAt >= LINGER) {
-      news.push(finish(state, entry, at));
-      continue;
-    }
-    const events = inspector.idle(at);
-    wait(state, entry, at);
-    if (events.length > 0) news.push({ connection: entry.tracked, events, ended: false });
+    if (entry.due <= at) news.push(...ask(state, entry, at));
   }
   for (let entry = state.recency.oldest; entry; entry = state.recency.oldest) {
     if (state.open.size <= capacity && at - entry.lastAt < FORGET_AFTER) break;
     news.push(finish(state, entry, Math.min(at, entry.lastAt + FORGET_AFTER)));
+  }
+  return news;
+}
+
+/**
+ * Asks as of the time when it was due, however late it is by now: in a capture the next frame may be minutes away, and
+ * what silence shows it showed then.
+ */
+function ask(state: State, entry: Entry, at: Micros): TrackerNews[] {
+  const { tracked } = entry;
+  const { inspector } = tracked;
+  const news: TrackerNews[] = [];
+  while (entry.due <= at) {
+    const { due } = entry;
+    if (inspector.closedAt !== undefined && due - inspector.closedAt >= LINGER) {
+      return [...news, finish(state, entry, due)];
+    }
+    const events = inspector.idle(due);
+    wait(state, entry, due, at);
+    if (events.length > 0) news.push({ connection: tracked, events, ended: false });
   }
   return news;
 }

@@ -116,4 +116,18 @@ test('a silent connection is asked again once a second, and the machine is left 
   assert.ok(asked > 0 && asked <= 11, `${asked} times in 10 s`);
 });
 
+test('what silence shows carries the time when it showed it, however late the next frame is', () => {
+  const tracker = createTracker(OPTIONS);
+  const segments = packetise([['S', '220-mx ESMTP\r\n']], { fin: false }).map(({ segment }) => segment);
+  const greeted = segments.find(({ length }) => length > 0)?.at ?? 0;
+  for (const segment of segments) tracker.segment(segment);
+  const verdicts = tracker
+    .idle(START + 300 * SECOND)
+    .flatMap(({ events }) => events.filter(({ kind }) => kind === 'verdict'));
+  assert.equal(
+    verdicts.map((event) => event.kind === 'verdict' && [event.verdict, event.at - greeted, event.held]),
+    [['greeting-truncated', 20 * SECOND, 20 * SECOND]],
+  );
+});
+
 test.run();
