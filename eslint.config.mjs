@@ -4,7 +4,7 @@ import tseslint from 'typescript-eslint';
 const noImport = (...patterns) => ['error', { patterns: patterns.map((p) => ({ group: [p] })) }];
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/'] },
+  { ignores: ['dist/', 'dist-bench/', 'node_modules/'] },
   ...tseslint.configs.strict,
   {
     files: ['**/*.ts'],

@@ -1,0 +1,16 @@
+// Hands every new SMTP connection of a bridge to somebody's transparent listener: divert.ts PINS MAC MARK PORT
+
+import { formatFault, isFault } from '../proxy/fault';
+import { openWire } from '../proxy/wire/wire';
+
+const [pins = '', mac = '', mark = '', port = ''] = process.argv.slice(2);
+const wire = openWire({ pins });
+if (isFault(wire)) throw new Error(formatFault(wire));
+for (const leg of ['wan', 'lan'] as const) {
+  const attached = wire.attach({ device: leg, hook: 'ingress', leg });
+  if (isFault(attached)) throw new Error(formatFault(attached));
+}
+wire.tables.setPorts([25]);
+wire.tables.configure({ unknown: 'relay', relay: { mark: Number(mark), port: Number(port), mac } });
+// What is attached stays.
+wire.close();

@@ -1,0 +1,101 @@
+// RESULTS.md: medians with their spread, ratios to the bare bridge and to HAProxy; generated, never typed.
+
+import { execFileSync } from 'node:child_process';
+import { cpus, release } from 'node:os';
+import { readVersion } from '../proxy/version';
+import type { Discipline, Samples } from './rounds';
+
+export interface Result {
+  readonly discipline: Discipline;
+  readonly samples: Samples;
+}
+
+export interface Goal {
+  readonly text: string;
+  readonly value: number;
+  readonly reached: boolean;
+}
+
+/** The issue's own bars. Of ratios the median of the rounds' own, since rounds are neighbours in time. */
+export function goalsOf(results: readonly Result[], loss: number): Goal[] {
+  return [
+    ...results.flatMap(({ discipline, samples }) => {
+      const { name } = discipline;
+      const over = (other: string): number => medianRatio(samples, 'ehlowire', other);
+      if (name === 'latency') {
+        const added = (median(samples.get('ehlowire')) - median(samples.get('bridge'))) / 2;
+        return [goal('added latency, one way, p50 < 5 µs', added, added < 5)];
+      }
+      const bar = name === 'bulk' ? 0.97 : 0.9;
+      return [
+        goal(`${name}: at least ${bar} of the bridge`, over('bridge'), over('bridge') >= bar),
+        goal(`${name}: at least 2.0 × HAProxy`, over('haproxy'), over('haproxy') >= 2),
+      ];
+    }),
+    goal('no loss at the highest session rate of the load generator', loss, loss === 0),
+  ];
+}
+
+function goal(text: string, value: number, reached: boolean): Goal {
+  return { text, value, reached };
+}
+
+export function describe(
+  results: readonly Result[],
+  goals: readonly Goal[],
+  told: Readonly<Record<string, number>>,
+  settings: string,
+): string {
+  const rows = results.flatMap(({ discipline, samples }) =>
+    [...samples].map(([name, values]) => {
+      const ratio = name === 'bridge' ? '' : medianRatio(samples, name, 'bridge').toFixed(3);
+      return `| ${discipline.name} | ${name} | ${spread(values)} | ${discipline.unit} | ${ratio} |`;
+    }),
+  );
+  return [
+    '# Results of `npm run bench`',
+    '',
+    `${new Date().toISOString()}, ${settings}. Generated; do not edit.`,
+    '',
+    `Client, bridge and server share one machine: ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Linux ${release()}, Node ${process.version}, ${versions()}, ehlowire ${readVersion()}.`,
+    '',
+    '| discipline | candidate | median (least … most) | unit | of the bridge |',
+    '|---|---|---|---|---|',
+    ...rows,
+    '',
+    '| goal | measured | |',
+    '|---|---|---|',
+    ...goals.map(
+      ({ text, value, reached }) => `| ${text} | ${value.toFixed(3)} | ${reached ? 'reached' : 'missed'} |`,
+    ),
+    '',
+    `ehlowire's log: ${Object.entries(told)
+      .map(([name, count]) => `${count} ${name}`)
+      .join(', ')} lines.`,
+    '',
+  ].join('\n');
+}
+
+function spread(values: readonly number[]): string {
+  const sorted = [...values].sort((a, b) => a - b);
+  const text = (value: number | undefined): string => (value ?? NaN).toPrecision(4);
+  return `${text(median(values))} (${text(sorted[0])} … ${text(sorted[sorted.length - 1])})`;
+}
+
+export function median(values: readonly number[] | undefined): number {
+  const sorted = [...(values ?? [])].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  if (sorted.length % 2 === 1) return sorted[middle] ?? NaN;
+  return ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
+}
+
+function medianRatio(samples: Samples, of: string, to: string): number {
+  const others = samples.get(to) ?? [];
+  return median((samples.get(of) ?? []).map((value, i) => value / (others[i] ?? NaN)));
+}
+
+function versions(): string {
+  const first = (command: string, ...args: string[]): string =>
+    (execFileSync(command, args, { encoding: 'utf8' }).split('\n')[0] ?? '').replace(/ \d{4}\/.*/, '').trim();
+  return `${first('haproxy', '-v')}, Postfix ${first('postconf', '-h', 'mail_version')}`;
+}

@@ -1,0 +1,103 @@
+// Rounds, interleaved: each candidate in turn, in an order that changes, so that no one has the quiet minutes.
+
+import { join } from 'node:path';
+import { run, type Outcome } from '../test/kit/process';
+import type { Candidate } from './candidates';
+import { SERVER } from './place';
+
+/** What was measured of each candidate, one number a round. */
+export type Samples = ReadonlyMap<string, readonly number[]>;
+
+export interface Discipline {
+  readonly name: string;
+  readonly unit: string;
+  /** Of ratios: whether the better one is the larger. */
+  readonly larger: boolean;
+  /** Its server, to be started at the candidate's place. */
+  readonly server: readonly [string, ...string[]];
+  measure(candidate: Candidate): Promise<number>;
+}
+
+const TRAFFIC = join(__dirname, 'traffic.py');
+const SERVE = ['python3', TRAFFIC, 'serve', SERVER] as const;
+
+export function bulk(octets: number): Discipline {
+  return {
+    name: 'bulk',
+    unit: 'Gbit/s',
+    larger: true,
+    server: SERVE,
+    async measure({ place }) {
+      const seconds = await client(place.enter('cli', 'python3', TRAFFIC, 'bulk', SERVER, String(octets)));
+      return (octets * 8) / Number(seconds.output) / 1e9;
+    },
+  };
+}
+
+export function sessions(count: number): Discipline {
+  return {
+    name: 'sessions',
+    unit: '1/s',
+    larger: true,
+    server: ['smtp-sink', '-u', 'nobody', `${SERVER}:25`, '1000'],
+    async measure({ place }) {
+      const load = ['-s', '20', '-m', String(count), '-l', '2000', `${SERVER}:25`];
+      const { seconds } = await client(place.enter('cli', 'smtp-source', ...load));
+      return count / seconds;
+    },
+  };
+}
+
+export function latency(count: number): Discipline {
+  return {
+    name: 'latency',
+    unit: 'µs, round trip, p50',
+    larger: false,
+    server: SERVE,
+    async measure({ place }) {
+      const { output } = await client(place.enter('cli', 'python3', TRAFFIC, 'ping', SERVER, String(count)));
+      const trips = output.trim().split(' ').map(Number);
+      return (trips[trips.length >> 1] ?? NaN) / 1_000;
+    },
+  };
+}
+
+async function client([command, args]: readonly [string, string[]]): Promise<Outcome> {
+  const outcome = await run(command, args, { timeoutMs: 300_000 });
+  if (outcome.code !== 0) throw new Error(`${command} ${args.join(' ')}: ${outcome.output}`);
+  return outcome;
+}
+
+/** One discipline over all candidates; the first round is not counted. */
+export async function compete(
+  discipline: Discipline,
+  candidates: readonly Candidate[],
+  rounds: number,
+  onRound: (text: string) => void,
+): Promise<Samples> {
+  const [command, ...args] = discipline.server;
+  const servers = candidates.map(({ place }) => place.start('mta', command, ...args));
+  const samples = new Map<string, number[]>(candidates.map(({ name }) => [name, []]));
+  try {
+    await new Promise((resolve) => setTimeout(resolve, SERVERS_MS));
+    for (let round = 0; round <= rounds; round += 1) {
+      for (let i = 0; i < candidates.length; i += 1) {
+        const candidate = candidates[(i + round) % candidates.length];
+        if (!candidate) continue;
+        const value = await discipline.measure(candidate);
+        // Nobody pays for what another one has left to do.
+        const settled = await candidate.settle();
+        if (round > 0) samples.get(candidate.name)?.push(value);
+        onRound(
+          `${discipline.name} ${round}: ${candidate.name} ${value.toFixed(2)} ${discipline.unit}, settled in ${settled.toFixed(1)} s`,
+        );
+      }
+    }
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+  }
+  return samples;
+}
+
+/** Until a server listens; it says so to nobody. */
+const SERVERS_MS = 1_000;

@@ -1,0 +1,54 @@
+// `npm run bench`: everything in one run, on one machine, candidates side by side. [--rounds N] [--only NAME] [--quick]
+
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { COMPILED, ehlowire, haproxy, plain, type Candidate } from './candidates';
+import { describe, goalsOf, type Result } from './results';
+import { bulk, compete, latency, sessions } from './rounds';
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: 'string', default: '7' },
+      only: { type: 'string' },
+      /** Where the results go; absent: only to the terminal. */
+      write: { type: 'string' },
+    },
+  });
+  compile();
+  const candidates: Candidate[] = [];
+  try {
+    for (const make of [plain, ehlowire, haproxy]) candidates.push(await make());
+    const disciplines = [bulk(4e9), sessions(10_000), latency(20_000)].filter(
+      ({ name }) => values.only === undefined || name === values.only,
+    );
+    const results: Result[] = [];
+    for (const discipline of disciplines) {
+      const samples = await compete(discipline, candidates, Number(values.rounds), (text) =>
+        console.error(text),
+      );
+      results.push({ discipline, samples });
+    }
+    const told = candidates[1]?.told() ?? {};
+    const settings = `${values.rounds} rounds, bulk 4 GB, 10,000 sessions of one message of 2,000 octets, 20 at a time, 20,000 round trips`;
+    const text = describe(results, goalsOf(results, told['loss'] ?? NaN), told, settings);
+    console.log(text);
+    if (values.write !== undefined) writeFileSync(values.write, text);
+  } finally {
+    for (const candidate of candidates.reverse()) await candidate.stop();
+  }
+}
+
+/** Beside `dist/`, which others may be running from. */
+function compile(): void {
+  const root = join(__dirname, '..');
+  const build = (command: string, ...args: string[]): void => {
+    execFileSync(command, args, { cwd: root, stdio: 'inherit' });
+  };
+  build('npx', 'tsc', '-p', 'tsconfig.build.json', '--outDir', COMPILED);
+  build('proxy/wire/build.sh', join(COMPILED, 'proxy/wire/ehlowire.bpf.o'));
+}
+
+void main();
