@@ -1,8 +1,19 @@
-// `ehlowire doctor`: what this machine can do.
+// `ehlowire doctor`: what this machine can do, and what is missing.
 
+import { wantsColor } from '../../proxy/config';
 import type { Outcome } from '../../proxy/commands/outcome';
+import { examine } from '../doctor/probe';
+import { isFit, toObject, toText } from '../doctor/text';
+import { isConfig, readConfig } from './flags';
 import type { StatusFlags } from './status';
 
+// Async as every command is.
 export async function runDoctor(flags: StatusFlags): Promise<Outcome> {
-  return flags.json === true ? 0 : 0;
+  const config = readConfig({ ...flags, json: false });
+  if (!isConfig(config)) return config;
+  const findings = examine(config.wire.pins);
+  process.stdout.write(
+    flags.json === true ? `${JSON.stringify(toObject(findings))}\n` : toText(findings, wantsColor(1)),
+  );
+  return isFit(findings) ? 0 : 1;
 }

@@ -12,14 +12,16 @@ export function snapshot(): string {
     .flatMap((line) => /^\d+: ([^:@]+)/.exec(line)?.[1] ?? []);
   return [
     // What was never up has another queue than what was: no way leads back to that.
-    say('ip', '-o', '-d', 'link').replaceAll(' qdisc noop ', ' qdisc noqueue '),
+    say('ip', '-o', '-d', 'link')
+      .replaceAll(' qdisc noop ', ' qdisc noqueue ')
+      .replace(/ \w+_timer +[\d.]+/g, ''),
     say('ip', '-o', '-d', 'address').replace(/ (valid|preferred)_lft \d+sec/g, ''),
     ...['-4', '-6'].flatMap((family) => [
       sorted(say('ip', family, '-d', '-o', 'route', 'show', 'table', 'all').replace(/ expires \d+sec/g, '')),
       say('ip', family, 'rule'),
     ]),
     ...names.flatMap((name) => [
-      say('tc', 'qdisc', 'show', 'dev', name).replaceAll('qdisc noop', 'qdisc noqueue'),
+      say('tc', 'qdisc', 'show', 'dev', name).replace(/^qdisc no(op|queue) .*\n?/gm, ''),
       ...['ingress', 'egress'].map((hook) => say('tc', 'filter', 'show', 'dev', name, hook)),
     ]),
     ...settings('/proc/sys/net'),
