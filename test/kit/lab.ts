@@ -24,6 +24,7 @@ const FOUND_BY = {
   tcpdump: () => inPath('tcpdump'),
   nftables: () => inPath('nft'),
   ethtool: () => inPath('ethtool'),
+  clang: () => inPath('clang'),
   /** A kernel that takes programs, the compiled object, and libbpf. */
   bpf: () => existsSync('/sys/fs/bpf') && existsSync(OBJECT) && !isTrouble(openLibbpf()),
   'smtp-source': () => inPath('smtp-source'),

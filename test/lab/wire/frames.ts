@@ -1,0 +1,165 @@
+// Frames of the lab's recordings, octet by octet: what one interface saw against what the other one did.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { awaitWord } from '../../kit/topology';
+import type { Wire } from '../../kit/wire';
+
+/** Where the parts of a TCP segment stand in its frame. */
+export interface Layout {
+  readonly from: 'client' | 'server';
+  readonly ip: number;
+  readonly tcp: number;
+  readonly payload: number;
+  readonly end: number;
+}
+
+/** A frame of the server that crossed changed. */
+export interface Changed {
+  readonly was: string;
+  readonly is: string;
+}
+
+export interface Crossing {
+  /** TCP segments, and frames of any other kind, that crossed. */
+  readonly segments: number;
+  readonly others: number;
+  readonly changed: readonly Changed[];
+}
+
+export interface Tap {
+  stop(): Promise<readonly Buffer[]>;
+}
+
+/** Records all frames of an interface, whole. */
+export async function tap(
+  wire: Wire,
+  place: 'cli' | 'shim' | 'mta',
+  device: string,
+  filter = '',
+): Promise<Tap> {
+  const file = join(wire.folder, `${place}-${device}-${taps++}.pcap`);
+  const options = ['-n', '-U', '--immediate-mode', '-B', '65536', '-s', '262144', '-Z', 'root'];
+  const child = wire.topology.start(place, 'tcpdump', ...options, '-i', device, '-w', file, filter);
+  await awaitWord(child, 'listening on');
+  return {
+    stop: async () => {
+      await child.stop('SIGINT');
+      assert.match(child.output(), /\b0 packets dropped by kernel/);
+      return readFrames(file);
+    },
+  };
+}
+
+let taps = 0;
+
+/** Frames on both sides of the shim while something happens. */
+export async function tapBoth(wire: Wire, filter: string, during: () => Promise<void>): Promise<Crossing> {
+  const [wan, lan] = await Promise.all([tap(wire, 'shim', 'wan', filter), tap(wire, 'shim', 'lan', filter)]);
+  await during();
+  // The last ones may still be on their way to the file.
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  return compare(await wan.stop(), await lan.stop());
+}
+
+/**
+ * Every frame of one side must be on the other, in its order, octet by octet. What the server sends may differ in
+ * one octet of its payload and in the TCP checksum.
+ */
+function compare(wan: readonly Buffer[], lan: readonly Buffer[]): Crossing {
+  const changed: Changed[] = [];
+  let segments = 0;
+  let others = 0;
+  for (const from of ['client', 'server', undefined] as const) {
+    const [outside, inside] = [wan, lan].map((frames) =>
+      frames.filter((frame) => layoutOf(frame)?.from === from),
+    );
+    assert.is(outside?.length, inside?.length, `frames of the ${from ?? 'others'}`);
+    outside?.forEach((frame, i) => {
+      const twin = inside?.[i] ?? Buffer.alloc(0);
+      const layout = layoutOf(frame);
+      if (layout === undefined) others += 1;
+      else segments += 1;
+      if (frame.equals(twin)) return;
+      assert.is(from, 'server', `frame ${i} of the ${from ?? 'others'} changed`);
+      changed.push(difference(frame, twin, layout));
+    });
+  }
+  return { segments, others, changed };
+}
+
+function difference(is: Buffer, was: Buffer, layout: Layout | undefined): Changed {
+  assert.ok(layout, 'a frame that is no TCP changed');
+  assert.is(is.length, was.length);
+  const offsets = [...is.keys()].filter((at) => is[at] !== was[at]);
+  const checksum = layout.tcp + CHECKSUM;
+  const octets = offsets.filter((at) => at !== checksum && at !== checksum + 1);
+  assert.is(octets.length, 1, `octets ${octets.join()} changed`);
+  assert.ok((octets[0] ?? 0) >= layout.payload, 'in the headers');
+  const text = (frame: Buffer): string => frame.toString('latin1', layout.payload, layout.end);
+  return { was: text(was), is: text(is) };
+}
+
+/** Undefined: no TCP segment of port 25. */
+export function layoutOf(frame: Buffer): Layout | undefined {
+  let at = 12;
+  while (TAGS.has(frame.readUInt16BE(at))) at += 4;
+  const type = frame.readUInt16BE(at);
+  const ip = at + 2;
+  if (type !== IPV4 && type !== IPV6) return undefined;
+  const v4 = type === IPV4;
+  if (frame[ip + (v4 ? 9 : 6)] !== TCP) return undefined;
+  if (v4 && (frame.readUInt16BE(ip + 6) & 0x3fff) !== 0) return undefined;
+  const tcp = ip + (v4 ? ((frame[ip] ?? 0) & 15) * 4 : 40);
+  const end = v4 ? ip + frame.readUInt16BE(ip + 2) : ip + 40 + frame.readUInt16BE(ip + 4);
+  const payload = tcp + ((frame[tcp + 12] ?? 0) >> 4) * 4;
+  const from = [frame.readUInt16BE(tcp + 2), frame.readUInt16BE(tcp)].indexOf(25);
+  if (from < 0) return undefined;
+  return { from: from === 0 ? 'client' : 'server', ip, tcp, payload, end };
+}
+
+/** RFC 9293 §3.1: the sum over pseudo header and segment is all ones. */
+export function isChecksumRight(frame: Buffer): boolean {
+  const layout = layoutOf(frame);
+  if (layout === undefined) return true;
+  const { ip, tcp, end } = layout;
+  const v4 = frame[ip] !== undefined && frame[ip] >> 4 === 4;
+  const addresses = v4 ? frame.subarray(ip + 12, ip + 20) : frame.subarray(ip + 8, ip + 40);
+  const length = end - tcp;
+  const sum = [...words(addresses), TCP, length, ...words(frame.subarray(tcp, end))].reduce(
+    (a, b) => a + b,
+    0,
+  );
+  return fold(sum) === 0xffff;
+}
+
+function words(octets: Buffer): number[] {
+  const even = octets.length % 2 === 0 ? octets : Buffer.concat([octets, Buffer.alloc(1)]);
+  return Array.from({ length: even.length / 2 }, (_, i) => even.readUInt16BE(2 * i));
+}
+
+function fold(sum: number): number {
+  let rest = sum;
+  while (rest > 0xffff) rest = (rest & 0xffff) + Math.floor(rest / 0x10000);
+  return rest;
+}
+
+/** tcpdump writes the classic format, in the machine's own order of octets. */
+function readFrames(file: string): readonly Buffer[] {
+  const all = readFileSync(file);
+  const frames: Buffer[] = [];
+  for (let at = 24; at + 16 <= all.length;) {
+    const length = all.readUInt32LE(at + 8);
+    frames.push(all.subarray(at + 16, at + 16 + length));
+    at += 16 + length;
+  }
+  return frames;
+}
+
+const SETTLE_MS = 500;
+const CHECKSUM = 16;
+const TCP = 6;
+const IPV4 = 0x0800;
+const IPV6 = 0x86dd;
+const TAGS: ReadonlySet<number> = new Set([0x8100, 0x88a8]);
