@@ -79,6 +79,11 @@ export interface Config {
   readonly wire: {
     /** A folder in a bpffs. */
     readonly pins: string;
+    /** Of servers that are looked at. */
+    readonly ports: readonly number[];
+    readonly ringOctets: number;
+    /** Followed at a time. */
+    readonly connections: number;
   };
   readonly deploy: {
     readonly bridge: string;
@@ -214,7 +219,12 @@ function toConfig(get: (key: string) => unknown): Config {
         opaque: timeout('opaque'),
       },
     },
-    wire: { pins: get('wire.pins') as string },
+    wire: {
+      pins: get('wire.pins') as string,
+      ports: get('wire.ports') as number[],
+      ringOctets: number('wire.ring'),
+      connections: number('wire.connections'),
+    },
     deploy: {
       bridge: get('deploy.bridge') as string,
       journal: get('deploy.journal') as string,

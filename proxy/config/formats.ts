@@ -24,11 +24,13 @@ export type FormatName =
   | 'duration'
   | 'count'
   | 'limit'
+  | 'ring'
   | 'mark'
   | 'table'
   | 'host'
   | 'file'
   | 'interface'
+  | 'ports'
   | 'networks'
   | 'listeners';
 
@@ -55,6 +57,11 @@ export const FORMATS: Readonly<Record<FormatName, Format>> = {
     takes: 'a whole number, 0 for no limit',
     read: readNumber,
     problem: (value) => check(isInteger(value, 0, 1_000_000)),
+  },
+  ring: {
+    takes: 'a power of two from 4096 to 1073741824',
+    read: readNumber,
+    problem: (value) => check(isInteger(value, 1 << 12, 1 << 30) && Math.log2(value as number) % 1 === 0),
   },
   mark: {
     takes: 'a number from 0 to 0xffffffff, 0 for none',
@@ -83,6 +90,11 @@ export const FORMATS: Readonly<Record<FormatName, Format>> = {
     // IFNAMSIZ of Linux: 15 octets and a NUL.
     problem: (value) => check(typeof value === 'string' && /^[^\s/]{1,15}$/.test(value)),
   },
+  ports: {
+    takes: 'a list of 1 to 64 ports, as [25, 587], in texts with commas',
+    read: (text) => (text.trim().startsWith('[') ? readJson(text) : readList(text).map(readNumber)),
+    problem: (value) => check(isPorts(value)),
+  },
   networks: {
     takes: 'a list of addresses or networks, as ["10.0.0.0/8", "2001:db8::1"], in texts with commas',
     read: (text) => (text.trim().startsWith('[') ? readJson(text) : readList(text)),
@@ -101,6 +113,12 @@ function check(fine: boolean): string | undefined {
 
 function isInteger(value: unknown, least: number, most: number): boolean {
   return Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+}
+
+/** As many as the program's table has room for. */
+function isPorts(value: unknown): boolean {
+  if (!Array.isArray(value) || value.length === 0 || value.length > 64) return false;
+  return value.every((port: unknown) => isInteger(port, 1, 65_535));
 }
 
 function isHostName(text: string): boolean {

@@ -155,6 +155,27 @@ export const SETTINGS: readonly Setting[] = [
     doc: "Where the program in the kernel and its tables are kept, in a bpffs, so that they outlive the process: a folder of ehlowire's own.",
   },
   {
+    key: 'wire.ports',
+    format: 'ports',
+    default: [25, 587],
+    doc: 'Ports of servers that the wire path looks at; all else crosses unseen. Under TLS from the first octet (465) there is no dialogue to see.',
+  },
+  {
+    key: 'wire.ring',
+    format: 'ring',
+    default: 1 << 26,
+    shown: '67108864, 64 MiB',
+    doc:
+      'Octets for what the kernel has seen and the process has not read yet: some 25,000 sessions in 64 MiB. What ' +
+      'finds no room is counted and told as `loss`; mail never waits for it. A program that is taken over keeps its own.',
+  },
+  {
+    key: 'wire.connections',
+    format: 'count',
+    default: 65_536,
+    doc: 'Connections that the wire path follows at a time. Beyond it the one that was silent longest is forgotten; its frames cross.',
+  },
+  {
     key: 'deploy.bridge',
     format: 'interface',
     default: 'ehlowire0',

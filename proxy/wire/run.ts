@@ -37,7 +37,7 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
   const policies = createPolicies(wire.tables, asked, saved.servers);
   const relay = await openRelay(options, policies);
   if (isFault(relay)) return relay;
-  wire.tables.setPorts(PORTS);
+  wire.tables.setPorts(config.wire.ports);
   wire.tables.configure({
     unknown: policies.unknown,
     relay: way && relay && { mark: way.mark, mac: way.mac, port: relay.addresses[0]?.port ?? 0 },
@@ -45,9 +45,9 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
   const probes = openProbing(options);
   const reader = createReader({
     sink,
-    ports: PORTS,
-    implicitTlsPorts: PORTS.filter((port) => port === SUBMISSIONS),
-    connections: CONNECTIONS,
+    ports: config.wire.ports,
+    implicitTlsPorts: config.wire.ports.filter((port) => port === SUBMISSIONS),
+    connections: config.wire.connections,
     policies,
     learner: createLearner({ patience: config.greeting.patienceMs * 1_000, knownOf: policies.knownOf }),
     probes,
@@ -181,9 +181,6 @@ function createNames(): () => string {
   };
 }
 
-/** Relay and submission; TLS from the first octet has no dialogue to see. */
-const PORTS: readonly number[] = [25, 587];
-const CONNECTIONS = 65_536;
 /** Records in one go, so that signals and the relay have their turn. */
 const BATCH = 1_024;
 /** How long to wait before looking again, while there is something and while there is nothing. */
