@@ -2,30 +2,26 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { join } from 'node:path';
 import { skip } from '../kit/lab';
-import { SITUATIONS } from './situations.table';
+import { SITUATIONS, type Situation } from './situations.table';
 import { makeStage, NODE, unfit } from './stage';
 
 const reason = unfit();
 
-for (const [index, { name }] of SITUATIONS.entries()) {
-  const title = `in, out, and back from every step: ${name}`;
-  if (reason !== undefined) {
-    skip(test, title, reason);
-    continue;
-  }
-  test(title, async () => {
-    const stage = makeStage(`eb${process.pid}${index}`);
+for (const situation of SITUATIONS) {
+  scene(`in and out: ${situation.name}`, situation, 'entering');
+  if (situation.everywhere === true) scene(`back from every step: ${situation.name}`, situation, 'refusing');
+}
+
+let count = 0;
+
+function scene(title: string, { name }: Situation, what: 'entering' | 'refusing'): void {
+  if (reason !== undefined) return skip(test, title, reason);
+  return void test(title, async () => {
+    const stage = makeStage(`eb${process.pid}${(count += 1)}`);
     if (typeof stage === 'string') throw new Error(stage);
     try {
-      const [node, ...options] = NODE;
-      const { output, code } = await stage.run(
-        node,
-        ...options,
-        join(__dirname, 'inside.ts'),
-        name,
-        stage.folder,
-        stage.pins,
-      );
+      const script = join(__dirname, 'inside.ts');
+      const { output, code } = await stage.run(...NODE, script, name, stage.folder, stage.pins, what);
       assert.is(code, 0, output);
       const problems = JSON.parse(output) as readonly string[];
       assert.is(problems.join('\n'), '');

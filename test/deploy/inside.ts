@@ -12,7 +12,7 @@ import { enterBridge, isFaults } from '../../deploy/place';
 import { SITUATIONS, type Situation } from './situations.table';
 import { difference, settle, snapshot } from './snapshot';
 
-const [name = '', folder = '', pins = ''] = process.argv.slice(2);
+const [name = '', folder = '', pins = '', refusing = ''] = process.argv.slice(2);
 const file = `${folder}/journal.json`;
 const wish = {
   ports: { wan: 'wan', lan: 'lan' },
@@ -27,16 +27,14 @@ function main(situation: Situation): readonly string[] {
   const problems: string[] = [];
   // One after another, until there is no such step any more.
   let index = 0;
-  for (let tried = situation.everywhere === true; tried; index += 1) {
-    for (const part of [0.5, 1]) {
-      const step = { name: '' };
-      const problem = fail(index, part, before, step);
-      tried = step.name !== '';
-      if (problem !== undefined) problems.push(`${step.name}, refused after ${part} of it: ${problem}`);
-      if (!tried) break;
-    }
+  for (let tried = refusing === 'refusing'; tried; index += 1) {
+    const step = { name: '' };
+    // A step of one change is made, and refused all the same.
+    const problem = fail(index, 0.5, before, step);
+    tried = step.name !== '';
+    if (problem !== undefined) problems.push(`refused in the middle of ${step.name}: ${problem}`);
   }
-  if (situation.everywhere === true && index < 3) problems.push(`there were only ${index} steps`);
+  if (refusing === 'refusing' && index < 3) problems.push(`there were only ${index} steps`);
   return [...problems, ...visit(situation, before)];
 }
 

@@ -45,7 +45,7 @@ export function makeStage(name: string): Stage | string {
   return {
     folder,
     pins,
-    run: (command, ...args) => run('nsenter', [...within, command, ...args]),
+    run: (command, ...args) => run('nsenter', [...within, command, ...args], { timeoutMs: PATIENCE_MS }),
     start: (command, ...args) => start('nsenter', [...within, command, ...args]),
     ip: (...args) => ip('-n', near.name, ...args),
     remove: () => {
@@ -67,6 +67,8 @@ export function unfit(): string | undefined {
   return undefined;
 }
 
+/** On a machine that has much else to do. */
+const PATIENCE_MS = 300_000;
 export const NODE = [process.execPath, '-r', 'ts-node/register/transpile-only'] as const;
 export const LAUNCHER = join(__dirname, '../../ehlowire');
 

@@ -1,0 +1,247 @@
+// ehlowire as a user runs it: in, killed, back, out, and what is said when it cannot.
+
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { skip } from '../kit/lab';
+import { until, type Child, type Outcome } from '../kit/process';
+import { LAUNCHER, makeStage, NODE, unfit, type Stage } from './stage';
+
+interface Scene {
+  readonly stage: Stage;
+  readonly journal: string;
+  /** Runs a command to its end. */
+  say(...args: readonly string[]): Promise<Outcome>;
+  /** Starts one that stays, and waits until it is in place. */
+  enter(...args: readonly string[]): Promise<Child>;
+  snapshot(): Promise<string>;
+  programs(device: string, hook: string): Promise<number>;
+}
+
+const BRIDGE = ['bridge', '--wan', 'wan', '--lan', 'lan'] as const;
+const reason = unfit();
+let count = 0;
+
+function scene(name: string, body: (scene: Scene) => Promise<void>): void {
+  if (reason !== undefined) return skip(test, name, reason);
+  const id = `el${process.pid}${(count += 1)}`;
+  return void test(name, async () => {
+    const stage = makeStage(id);
+    if (typeof stage === 'string') throw new Error(stage);
+    try {
+      for (const port of ['wan', 'lan']) stage.ip('link', 'set', port, 'up');
+      stage.ip('address', 'add', '198.18.0.2/24', 'dev', 'wan');
+      stage.ip('route', 'add', 'default', 'via', '198.18.0.1');
+      await body(createScene(stage));
+    } finally {
+      stage.remove();
+    }
+  });
+}
+
+function createScene(stage: Stage): Scene {
+  const journal = join(stage.folder, 'journal.json');
+  const settings = ['--set', `deploy.journal=${journal}`, '--set', `wire.pins=${stage.pins}`];
+  return {
+    stage,
+    journal,
+    say: (...args) => stage.run(LAUNCHER, ...args, ...settings),
+    async enter(...args) {
+      const child = stage.start(LAUNCHER, ...args, ...settings);
+      await until(
+        'it is in place',
+        () => {
+          if (child.process.exitCode !== null) throw new Error(child.output());
+          return child.output().includes('"wire-open"') || undefined;
+        },
+        60_000,
+      );
+      return child;
+    },
+    async snapshot() {
+      const line = `process.stdout.write(require('${join(__dirname, 'snapshot')}').snapshot())`;
+      return (await stage.run(...NODE, '-e', line)).output;
+    },
+    async programs(device, hook) {
+      const { output } = await stage.run('tc', 'filter', 'show', 'dev', device, hook);
+      return output.split('name ehlowire_').length - 1;
+    },
+  };
+}
+
+scene('killed: the program stays; leave undoes all of it, twice, without any process', async (it) => {
+  const before = await it.snapshot();
+  const child = await it.enter(...BRIDGE);
+  await child.stop('SIGKILL');
+  assert.is(await it.programs('wan', 'ingress'), 1);
+  const status = await it.say('status', '--json');
+  assert.is(status.code, 1, 'no process lives');
+  const told = JSON.parse(status.output) as Record<string, unknown>;
+  assert.is(told['process'], null);
+  assert.equal(told['broken'], []);
+  const first = await it.say('leave');
+  assert.is(first.code, 0, first.output);
+  assert.is(await it.snapshot(), before);
+  assert.not.ok(existsSync(it.stage.pins));
+  assert.not.ok(existsSync(it.journal));
+  const second = await it.say('leave');
+  assert.is(second.code, 0, second.output);
+  assert.match(second.output, 'nothing to undo');
+});
+
+scene(
+  'killed and started again: it takes over what is pinned, and leaves as if it had been one',
+  async (it) => {
+    const before = await it.snapshot();
+    await (await it.enter(...BRIDGE)).stop('SIGKILL');
+    const again = await it.enter(...BRIDGE);
+    assert.match(again.output(), '"adopted":true');
+    assert.is(await it.programs('wan', 'ingress'), 1);
+    assert.is(await it.programs('lan', 'ingress'), 1);
+    const status = await it.say('status');
+    assert.is(status.code, 0, status.output);
+    assert.match(status.output, /^In place on ehlowire0, between wan and lan/);
+    const left = await it.say('leave');
+    assert.is(left.code, 0, left.output);
+    assert.is((await again.ended).code, 0, 'leave ends the process');
+    assert.is(await it.snapshot(), before);
+  },
+);
+
+scene('a signal ends the process and nothing else; --keep-bridge leaves a plain bridge', async (it) => {
+  const before = await it.snapshot();
+  const child = await it.enter(...BRIDGE);
+  assert.is((await child.stop('SIGTERM')).code, 0);
+  assert.is(await it.programs('lan', 'ingress'), 1);
+  const kept = await it.say('leave', '--keep-bridge');
+  assert.is(kept.code, 0, kept.output);
+  assert.is(await it.programs('lan', 'ingress'), 0);
+  assert.match(it.stage.ip('link', 'show', 'wan'), 'master ehlowire0');
+  assert.not.match(it.stage.ip('rule'), 'fwmark');
+  assert.is((await it.say('leave')).code, 0);
+  assert.is(await it.snapshot(), before);
+});
+
+scene('a second one is refused: other ports, the same ports, and the host', async (it) => {
+  const child = await it.enter(...BRIDGE);
+  const same = await it.say(...BRIDGE);
+  assert.is(same.code, 1);
+  assert.match(same.output, `already running: process ${child.pid}`);
+  await child.stop('SIGKILL');
+  for (const args of [
+    ['bridge', '--wan', 'lan', '--lan', 'wan'],
+    ['host', '--dev', 'wan'],
+  ]) {
+    const other = await it.say(...args);
+    assert.is(other.code, 1);
+    assert.match(
+      other.output,
+      /already in place: on ehlowire0, between wan and lan: `ehlowire leave` first\n/,
+    );
+  }
+  assert.is(await it.programs('wan', 'ingress'), 1, 'what is in force stays');
+});
+
+scene('a port that is gone does not keep the rest from being undone', async (it) => {
+  await (await it.enter(...BRIDGE)).stop('SIGKILL');
+  it.stage.ip('link', 'delete', 'lan');
+  const status = await it.say('status');
+  assert.is(status.code, 1);
+  assert.match(status.output, 'lan is gone');
+  const left = await it.say('leave');
+  assert.is(left.code, 0, left.output);
+  assert.match(it.stage.ip('-br', 'address', 'show', 'wan'), '198.18.0.2/24');
+  assert.not.match(it.stage.ip('-br', 'link'), 'ehlowire0');
+});
+
+scene('after a reboot the journal is forgotten, not undone', async (it) => {
+  await (await it.enter(...BRIDGE)).stop('SIGKILL');
+  const text = readFileSync(it.journal, 'utf8').replace(/"boot": "[^"]*"/, '"boot": "another"');
+  writeFileSync(it.journal, text);
+  const status = await it.say('status');
+  assert.is(status.code, 1);
+  assert.match(status.output, 'before the machine was started anew');
+  const left = await it.say('leave');
+  assert.is(left.code, 0);
+  assert.match(left.output, 'started anew');
+  assert.match(it.stage.ip('-br', 'link'), 'ehlowire0');
+  assert.not.ok(existsSync(it.journal));
+});
+
+scene("host: of the mail server's interface only the filters change", async (it) => {
+  const before = await it.snapshot();
+  const child = await it.enter('host', '--dev', 'wan');
+  assert.is(await it.programs('wan', 'ingress'), 1);
+  assert.is(await it.programs('wan', 'egress'), 1);
+  const status = await it.say('status');
+  assert.is(status.code, 0, status.output);
+  assert.match(status.output, 'on a host nothing is relayed');
+  await child.stop();
+  assert.is((await it.say('leave')).code, 0);
+  assert.is(await it.snapshot(), before);
+});
+
+const REFUSED: readonly {
+  readonly name: string;
+  readonly prepare?: readonly string[];
+  readonly args: readonly string[];
+  readonly code: number;
+  readonly says: RegExp;
+}[] = [
+  {
+    name: 'no such interface',
+    args: ['bridge', '--wan', 'wan', '--lan', 'none'],
+    code: 1,
+    says: /no such interface: none/,
+  },
+  { name: 'one side only', args: ['bridge', '--wan', 'wan', '--lan', 'wan'], code: 2, says: /name two/ },
+  {
+    name: 'loopback',
+    args: ['bridge', '--wan', 'lo', '--lan', 'wan'],
+    code: 2,
+    says: /no bridge can be made: lo/,
+  },
+  {
+    name: 'an unknown path',
+    args: [...BRIDGE, '--path', 'fast'],
+    code: 2,
+    says: /--path fast: must be auto, wire, relay/,
+  },
+  {
+    name: 'different MTU',
+    prepare: ['link', 'set', 'wan', 'mtu', '1400'],
+    args: BRIDGE,
+    code: 2,
+    says: /wan 1400, lan 1500: .*`ip link set lan mtu 1400`/,
+  },
+  {
+    name: 'the name is taken',
+    prepare: ['link', 'add', 'ehlowire0', 'type', 'bridge'],
+    args: BRIDGE,
+    code: 2,
+    says: /there is an interface ehlowire0/,
+  },
+  {
+    name: 'relay, and no way for it',
+    prepare: ['route', 'delete', 'default'],
+    args: [...BRIDGE, '--path', 'relay'],
+    code: 2,
+    says: /nothing can be relayed here: there is no IPv4 route back/,
+  },
+];
+
+for (const { name, prepare, args, code, says } of REFUSED) {
+  scene(`refused, and nothing changed: ${name}`, async (it) => {
+    if (prepare !== undefined) it.stage.ip(...prepare);
+    const before = await it.snapshot();
+    const outcome = await it.say(...args);
+    assert.is(outcome.code, code, outcome.output);
+    assert.match(outcome.output, says);
+    assert.is(await it.snapshot(), before);
+    assert.not.ok(existsSync(it.stage.pins));
+    assert.not.ok(existsSync(it.journal));
+  });
+}
+
+test.run();
