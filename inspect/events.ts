@@ -365,6 +365,8 @@ export interface VerdictEvent {
   readonly missingBytes?: number;
   /** For how long the path, or a server, kept something back. */
   readonly held?: Micros;
+  /** If this was told of the connection before, it is taken back: what was missing had only been kept. */
+  readonly withdraws?: VerdictName;
   /** One plain sentence for a ticket. */
   readonly summary: string;
   readonly evidence: readonly Evidence[];

@@ -191,7 +191,10 @@ function judge(state: State, sight: Sight): readonly VerdictEvent[] {
   let spoken: readonly VerdictEvent[] = NOTHING;
   for (const each of state.judges) {
     const said = each.see(sight);
-    for (const { verdict } of said) state.verdicts.add(verdict);
+    for (const { verdict, withdraws } of said) {
+      state.verdicts.add(verdict);
+      if (withdraws) state.verdicts.delete(withdraws);
+    }
     spoken = join(spoken, said);
   }
   return spoken;

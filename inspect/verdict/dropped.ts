@@ -2,6 +2,7 @@
 
 import type { Direction, Evidence, Micros, Proof, VerdictEvent } from '../events';
 import { FLAG, type Segment } from '../tcp/segment';
+import { distance } from '../tcp/seq';
 import type { StreamNews } from '../tcp/stream';
 import { evidenceOf, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
@@ -41,6 +42,8 @@ interface Hole {
   /** How long the octets may be late. */
   readonly patience: Micros;
   readonly evidence: Evidence[];
+  /** The timestamp of the segment that showed it. */
+  readonly stamp: number | undefined;
   /** Nothing whole of this side had come before: the missing octets are its first words. */
   readonly first: boolean;
   told: boolean;
@@ -76,6 +79,7 @@ function collect(state: State, sight: Sight, segment: Segment): void {
     evidence: state.last
       ? [evidenceOf(connection, state.from, state.last, 'the last segment before the hole')]
       : [],
+    stamp: segment.options.timestamps?.[0],
     first: !state.spoken,
     told: false,
   };
@@ -88,11 +92,17 @@ function collect(state: State, sight: Sight, segment: Segment): void {
 function close(state: State, sight: Sight, { span, waited }: Filled): VerdictEvent[] {
   const { hole } = state;
   state.hole = undefined;
-  if (!hole || !sight.segment) return [];
+  if (!hole || !sight.segment || wasUnderWay(hole, sight.segment)) return [];
   if (!hole.told && waited < mendingTime(sight.connection.rtt)) return [];
   const note = `the missing octets, ${milliseconds(waited)} ms after they were first missed`;
   hole.evidence.push(evidenceOf(sight.connection, state.from, sight.segment, note));
   return [tell(state, hole, sight.at, span.end - span.start, waited)];
+}
+
+/** Sent before the segment that missed it, by its sender's own clock (RFC 7323 §3.2): overtaken or held, not lost. */
+function wasUnderWay({ stamp }: Hole, { options }: Segment): boolean {
+  const own = options.timestamps?.[0];
+  return stamp !== undefined && own !== undefined && distance(own, stamp) > 0;
 }
 
 function isRipe(hole: Hole, { kind, at }: Sight): boolean {

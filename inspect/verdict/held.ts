@@ -26,20 +26,32 @@ interface State {
   /** The client's last stamped segment before its first octets. */
   before: Segment | undefined;
   /** Its first octets. */
-  hello: { readonly segment: Segment; readonly before: Segment } | undefined;
+  hello: Hello | undefined;
   /** Its other stamped segments: how late those are by nature. */
   readonly others: Stamp[];
   done: boolean;
 }
 
-function remember(state: State, { news }: Sight, segment: Segment): void {
+interface Hello {
+  readonly segment: Segment;
+  /** The last one that was sent before it. */
+  readonly before: Segment;
+  /** It was known to be missing when it came. */
+  readonly missed: boolean;
+}
+
+function remember(state: State, { news, connection }: Sight, segment: Segment): void {
   const first = !state.hello && news.some(({ kind }) => kind === 'octets' || kind === 'ahead');
   // Who holds the first command holds its retransmissions too: their lateness is not the path's nature.
   if (segment.length > 0 && segment.seq === state.hello?.segment.seq) return;
   if (!first && state.others.length < OTHERS) state.others.push(stampOf(segment));
-  if (!first) state.before = state.hello ? state.before : segment;
-  else if (state.before) state.hello = { segment, before: state.before };
-  else state.done = true;
+  const { stream } = connection.client;
+  // What is numbered behind the first command was sent after it: a FIN, or the answer to a probe.
+  if (!first) state.before = state.hello || stream.sent > stream.next ? state.before : segment;
+  else if (state.before) {
+    const missed = news.some(({ kind }) => kind === 'filled');
+    state.hello = { segment, before: state.before, missed };
+  } else state.done = true;
 }
 
 /**
@@ -72,7 +84,9 @@ function decide(state: State, { connection, kind, at }: Sight): VerdictEvent[] {
       held,
       summary:
         `The first command (EHLO) was held on the path for ${ms(held)} ms: it arrived ${arrived} ms after the ` +
-        `segment before it, and by ${rate} it was sent ${ticks} ticks after it.`,
+        `segment before it, and by ${rate} it was sent ${ticks} ticks after it.` +
+        (hello.missed ? ' It was not lost, as it had seemed.' : ''),
+      ...(hello.missed && { withdraws: 'ehlo-dropped' as const }),
       evidence: [
         evidenceOf(connection, 'client', hello.before, 'the segment before'),
         evidenceOf(

@@ -140,6 +140,7 @@ function verdictFields(event: VerdictEvent): string {
     text('proof', event.proof) +
     number('missing_bytes', event.missingBytes) +
     duration('held_ms', event.held) +
+    text('withdraws', event.withdraws) +
     text('summary', event.summary) +
     value('evidence', event.evidence.map(evidenceFields))
   );

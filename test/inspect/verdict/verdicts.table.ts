@@ -1,6 +1,6 @@
 // What was done to a connection, and what the judges are to say of it.
 
-import type { Direction } from '../../../inspect/events';
+import type { Direction, VerdictName } from '../../../inspect/events';
 import { FLAG, type Segment } from '../../../inspect/tcp/segment';
 import { octets, SECOND, START, type Turn } from '../smtp/transcript';
 import { packetise, type PacketOptions, segment, type Sent } from '../tcp/packetise';
@@ -28,6 +28,8 @@ export interface Row {
   /** `verdict certainty proof`, each once, in order. */
   readonly want: readonly string[];
   readonly missing?: number;
+  /** By the last verdict. */
+  readonly withdraws?: VerdictName;
   readonly held?: readonly [least: number, most: number];
 }
 
@@ -211,6 +213,16 @@ export const ROWS: readonly Row[] = [
     ),
     want: ['ehlo-held proved timestamp'],
     held: [0.79 * SECOND, 0.81 * SECOND],
+  },
+  {
+    name: 'EHLO held for 5 s, and a probe is answered meanwhile: what seemed dropped was not',
+    sent: delay(HEALTHY, carries('EHLO'), 5 * SECOND)
+      .concat([PROBE_ANSWER])
+      .sort((a, b) => a.segment.at - b.segment.at),
+    probes: [4.9],
+    want: ['ehlo-dropped proved probe', 'ehlo-held proved timestamp'],
+    withdraws: 'ehlo-dropped',
+    held: [4.9 * SECOND, 5.1 * SECOND],
   },
   {
     name: 'EHLO held, and the connection ends before its clock is known',

@@ -50,6 +50,7 @@ for (const row of [...ROWS, ...INSIDE_ROWS]) {
     assert.equal([...new Set(told)], row.want);
     const last = verdicts[verdicts.length - 1];
     if (row.missing !== undefined) assert.is(last?.missingBytes, row.missing);
+    assert.is(last?.withdraws, row.withdraws);
     if (row.held)
       assert.ok((last?.held ?? 0) >= row.held[0] && (last?.held ?? 0) <= row.held[1], `${last?.held}`);
     for (const { summary, evidence } of verdicts) {

@@ -41,6 +41,8 @@ export function evaluate(log: readonly LogLine[], client: string): Evaluation {
       greetedAt.set(line['session'], at);
     }
     if (line.event !== 'verdict') continue;
+    // What the log takes back does not count.
+    verdicts.delete(`${line['session']} ${line['withdraws']}`);
     verdicts.set(
       `${line['session']} ${line['verdict']}`,
       foundOf(line, at - (greetedAt.get(line['session']) ?? at)),

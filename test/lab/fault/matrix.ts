@@ -42,13 +42,7 @@ export async function playAll(tasks: readonly Task[], options: MatrixOptions): P
 }
 
 /** Those first that can be played nowhere else. */
-const EQUIPMENT: readonly Equipment[] = [
-  'relay',
-  'bridge asks',
-  'host asks',
-  'offloads, bridge asks',
-  'offloads, host asks',
-];
+const EQUIPMENT: readonly Equipment[] = ['relay', 'bridge asks', 'host asks'];
 
 interface Queued {
   readonly playing: Playing;

@@ -23,7 +23,7 @@ export interface Played {
 /** `nth` is the client's address; nothing before had it. */
 export async function play(
   topology: Topology,
-  { row, serves }: Playing,
+  { row, serves, offloads = false }: Playing,
   { nth, folder }: { readonly nth: number; readonly folder: string },
 ): Promise<Played> {
   const { v4, v6 } = topology.moveClient(nth);
@@ -34,6 +34,7 @@ export async function play(
     ...((read('inside') || read('two points')) && { inside: join(folder, `${nth}.inside.pcap`) }),
     ...(read('two points') && { outside: join(folder, `${nth}.outside.pcap`) }),
   };
+  await offload(topology, offloads);
   const firewall = await startFirewall(topology, row.firewall);
   try {
     const recordings = await Promise.all([
@@ -50,6 +51,18 @@ export async function play(
     await firewall.stop();
     await topology.run('cli', CLIENT_MS, 'nft', 'flush', 'ruleset');
   }
+}
+
+/** Of the mail server's cable both ends, and what the shim receives: what it sends to the firewall is whole and summed. */
+async function offload(topology: Topology, on: boolean): Promise<void> {
+  const words = ['tx', 'sg', 'gso', 'gro', 'tso'].flatMap((each) => [each, on ? 'on' : 'off']);
+  const outcomes = await Promise.all([
+    topology.run('mta', CLIENT_MS, 'ethtool', '-K', 'eth0', ...words),
+    topology.run('shim', CLIENT_MS, 'ethtool', '-K', 'lan', ...words),
+    topology.run('shim', CLIENT_MS, 'ethtool', '-K', 'wan', 'gro', on ? 'on' : 'off'),
+  ]);
+  const failed = outcomes.find(({ code }) => code !== 0);
+  if (failed) throw new Error(`ethtool: ${failed.output}`);
 }
 
 const SHIM = { place: 'shim', device: 'wan' } as const;

@@ -1,4 +1,4 @@
-// The fault matrix by hand: run.ts [--runs N] [--only PART] [--keep FOLDER] [--width N]
+// The fault matrix by hand: run.ts [--runs N] [--only PATTERN] [--keep FOLDER] [--width N]
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ async function main(): Promise<void> {
     },
   });
   const { only } = values;
-  const tasks = tasksOf(ROWS).filter((task) => only === undefined || nameOf(task).includes(only));
+  const tasks = tasksOf(ROWS).filter((task) => only === undefined || new RegExp(only).test(nameOf(task)));
   let failed = false;
   for (let run = 1; run <= Number(values.runs); run += 1) {
     const folder = values.keep === undefined ? scratch('faults') : join(values.keep, String(run));

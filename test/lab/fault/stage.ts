@@ -9,7 +9,7 @@ import type { Child } from '../../kit/process';
 import { awaitWord, forgetStale, makeTopology, type Topology } from '../../kit/topology';
 import { startRelay } from './product';
 import type { Equipment } from './tasks';
-import { forgetPins, offload, startWire } from './wire';
+import { forgetPins, startWire } from './wire';
 
 export interface Stage {
   readonly topology: Topology;
@@ -24,6 +24,8 @@ export interface Logs {
 }
 
 const NAME = 'ehlf';
+/** All of them start at once. */
+const START_MS = 180_000;
 
 /** Once, before the first: what a run left behind that was killed, and the program for the kernel. */
 export function prepare(): void {
@@ -45,7 +47,7 @@ export async function raise(index: number, equipment: Equipment, folder: string)
   try {
     const [equipped] = await Promise.all([
       equip(topology, equipment, folder),
-      awaitWord(servers, 'ready', 60_000),
+      awaitWord(servers, 'ready', START_MS),
     ]);
     return {
       topology,
@@ -70,10 +72,9 @@ async function equip(topology: Topology, equipment: Equipment, folder: string): 
       return { live: relay.events(), bridge: [], host: [] };
     };
   }
-  if (equipment.startsWith('offloads')) await offload(topology);
   const [bridge, host] = await Promise.all([
-    startWire(topology, 'bridge', { folder, asks: equipment.endsWith('bridge asks') }),
-    startWire(topology, 'host', { folder, asks: equipment.endsWith('host asks') }),
+    startWire(topology, 'bridge', { folder, asks: equipment === 'bridge asks' }),
+    startWire(topology, 'host', { folder, asks: equipment === 'host asks' }),
   ]);
   return async () => {
     await Promise.all([bridge.stop(), host.stop()]);

@@ -110,7 +110,11 @@ export const EHLO_FAULTS: readonly Row[] = [
     'EHLO held 5 s',
     [wire('hold-ehlo:ms=5000'), 'postfix', swaks()],
     [proved('ehlo-held', { held: [4_950, 5_400] })],
-    { asked: true, twoPoint: [proved('ehlo-held', { held: [4_950, 5_400] })] },
+    {
+      asked: true,
+      twoPoint: [proved('ehlo-held', { held: [4_950, 5_400] })],
+      because: 'asked meanwhile, the client shows that it is missing: taken back by the wire as it comes',
+    },
   ),
   row('fault', 'EHLO masked in place', [wire('mask-verb'), 'postfix', swaks()], [proved('ehlo-altered')], {
     offloads: true,

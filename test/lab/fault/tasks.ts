@@ -38,6 +38,7 @@ export interface Playing {
   /** Any of these will do. */
   readonly on: readonly Equipment[];
   readonly serves: readonly Vantage[];
+  readonly offloads?: boolean;
 }
 
 /** What there is to see of these rows. */
@@ -67,9 +68,9 @@ export function playingsOf(tasks: readonly Task[]): readonly Playing[] {
   return rows
     .flatMap((row) => {
       const wanted = tasks.flatMap((task) => (task.row === row ? [task.vantage] : []));
-      return (row.asked ? ASKED : UNASKED).flatMap(({ on, serves }): Playing[] => {
-        const served = serves.filter((vantage) => wanted.includes(vantage));
-        return served.length > 0 ? [{ row, on, serves: served }] : [];
+      return (row.asked ? ASKED : UNASKED).flatMap((plan): Playing[] => {
+        const serves = plan.serves.filter((vantage) => wanted.includes(vantage));
+        return serves.length > 0 ? [{ ...plan, row, serves }] : [];
       });
     })
     .sort((a, b) => patience(b.row) - patience(a.row));
@@ -83,7 +84,7 @@ const LIVE: Plan = { on: ['relay'], serves: ['live'] };
 const UNASKED: readonly Plan[] = [
   { on: ['bridge asks', 'host asks'], serves: ['inside', 'two points', 'bridge', 'host'] },
   LIVE,
-  { on: ['offloads, bridge asks', 'offloads, host asks'], serves: ['bridge, offloads', 'host, offloads'] },
+  { on: ['bridge asks', 'host asks'], serves: ['bridge, offloads', 'host, offloads'], offloads: true },
 ];
 
 /** Each asks for itself, and nobody beside the recordings. */
@@ -92,8 +93,8 @@ const ASKED: readonly Plan[] = [
   LIVE,
   { on: ['bridge asks'], serves: ['bridge'] },
   { on: ['host asks'], serves: ['host'] },
-  { on: ['offloads, bridge asks'], serves: ['bridge, offloads'] },
-  { on: ['offloads, host asks'], serves: ['host, offloads'] },
+  { on: ['bridge asks'], serves: ['bridge, offloads'], offloads: true },
+  { on: ['host asks'], serves: ['host, offloads'], offloads: true },
 ];
 
 /** Roughly how long a row lasts, in seconds: what its client waits. */

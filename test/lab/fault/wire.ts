@@ -39,7 +39,7 @@ export async function startWire(
       if (child.process.exitCode !== null) throw new Error(`${own} ended: ${child.output()}`);
       return events().some(({ event }) => event === 'wire-open') || undefined;
     },
-    60_000,
+    180_000,
   );
   return {
     events,
@@ -59,16 +59,6 @@ export function forgetPins(prefix: string): void {
     const [, pid] = new RegExp(`^${prefix}(\\d+)-`).exec(each) ?? [];
     if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(BPFFS, each), { recursive: true });
   }
-}
-
-/** Of the mail server's cable both ends, and what the shim receives: what it sends to the firewall is whole and summed. */
-export function offload(topology: Topology): Promise<unknown> {
-  const on = ['tx', 'sg', 'gso', 'gro', 'tso'].flatMap((each) => [each, 'on']);
-  return Promise.all([
-    topology.run('mta', 10_000, 'ethtool', '-K', 'eth0', ...on),
-    topology.run('shim', 10_000, 'ethtool', '-K', 'lan', ...on),
-    topology.run('shim', 10_000, 'ethtool', '-K', 'wan', 'gro', 'on'),
-  ]);
 }
 
 const BPFFS = '/sys/fs/bpf';
