@@ -179,6 +179,8 @@ enum counter {
 	COUNT_DIVERTED_SEGMENTS,
 	/* Connections that should have been, and no relay listened. */
 	COUNT_NO_RELAY,
+	/* ICMP errors about the relay's own segments. */
+	COUNT_DIVERTED_ERRORS,
 	COUNTERS,
 };
 

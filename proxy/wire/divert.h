@@ -25,6 +25,16 @@ static __always_inline struct bpf_sock *socket_of(struct __sk_buff *skb, const s
 	return bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
 }
 
+/* Lets the machine itself have the frame: `mark` is what its rules go by. */
+static __always_inline void to_host(struct __sk_buff *skb, const struct settings *set)
+{
+	__u8 mac[6];
+	__builtin_memcpy(mac, set->relay_mac, 6);
+	bpf_skb_store_bytes(skb, 0, mac, 6, 0);
+	bpf_skb_change_type(skb, 0 /* PACKET_HOST */);
+	skb->mark = set->relay_mark;
+}
+
 /* Hands the segment to the relay's socket. False: there is none, and the frame goes on over the bridge. */
 static __noinline int divert(struct __sk_buff *skb, struct segment *s)
 {
@@ -45,11 +55,54 @@ static __noinline int divert(struct __sk_buff *skb, struct segment *s)
 	bpf_sk_release(socket);
 	if (refused)
 		return 0;
-	__u8 mac[6];
-	__builtin_memcpy(mac, set->relay_mac, 6);
-	bpf_skb_store_bytes(skb, 0, mac, 6, 0);
-	bpf_skb_change_type(skb, 0 /* PACKET_HOST */);
-	skb->mark = set->relay_mark;
+	to_host(skb, set);
+	return 1;
+}
+
+/* An ICMP error that is about one of the relay's own segments is the relay's, whomever it is addressed to: without
+ * it a path with a smaller MTU would swallow what the relay sends (RFC 1191, RFC 8201). */
+static __noinline int divert_error(struct __sk_buff *skb, struct segment *s)
+{
+	__u32 zero = 0;
+	struct settings *set = bpf_map_lookup_elem(&settings, &zero);
+	__u8 ip[40];
+	__u8 type;
+	__be16 port[2];
+	if (!s || !set || !set->relay_mark || bpf_skb_load_bytes(skb, s->icmp_at, &type, 1))
+		return 0;
+	/* Unreachable and time exceeded; of ICMPv6 all errors (RFC 4443 section 2.1). */
+	bool error = s->family == 4 ? type == 3 || type == 11 : type < 128;
+	__u32 at = s->icmp_at + 8;
+	if (!error || bpf_skb_load_bytes(skb, at, ip, s->family == 4 ? 20 : 40))
+		return 0;
+	__u8 *source = s->key.client, *destination = s->key.server;
+	if (s->family == 4) {
+		__u32 address;
+		__builtin_memcpy(&address, ip + 12, 4);
+		mapped(source, address);
+		__builtin_memcpy(&address, ip + 16, 4);
+		mapped(destination, address);
+		at += (ip[0] & 15) * 4;
+	} else {
+		__builtin_memcpy(source, ip + 8, 16);
+		__builtin_memcpy(destination, ip + 24, 16);
+		at += 40;
+	}
+	if ((s->family == 4 ? ip[9] : ip[6]) != IPPROTO_TCP || bpf_skb_load_bytes(skb, at, port, sizeof(port)))
+		return 0;
+	s->key.client_port = bpf_ntohs(port[0]);
+	s->key.server_port = bpf_ntohs(port[1]);
+	struct flow *flow = bpf_map_lookup_elem(&flows, &s->key);
+	if (!flow) {
+		/* It went the other way. */
+		struct flow_key other = { .client_port = s->key.server_port, .server_port = s->key.client_port };
+		__builtin_memcpy(other.client, s->key.server, 16);
+		__builtin_memcpy(other.server, s->key.client, 16);
+		flow = bpf_map_lookup_elem(&flows, &other);
+	}
+	if (!flow || !flow->diverted)
+		return 0;
+	to_host(skb, set);
 	return 1;
 }
 

@@ -50,8 +50,11 @@ static __always_inline int handle(struct __sk_buff *skb, __u8 leg)
 		return TC_ACT_UNSPEC;
 	__builtin_memset(s, 0, sizeof(*s));
 	s->leg = leg;
-	if (!parse(skb, s))
+	if (!parse(skb, s)) {
+		if (s->icmp_at && divert_error(skb, s))
+			count(COUNT_DIVERTED_ERRORS, 1);
 		return TC_ACT_UNSPEC;
+	}
 	count(COUNT_SEGMENTS, 1);
 	count(COUNT_OCTETS, s->payload);
 	struct flow *flow = flow_of(s);

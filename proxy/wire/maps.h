@@ -118,6 +118,8 @@ struct segment {
 	__u8 from;
 	__u8 leg;
 	__u8 family;
+	/* Not TCP: where an ICMP header is. */
+	__u32 icmp_at;
 };
 
 /* The segment in hand: of the stack the program has little. */

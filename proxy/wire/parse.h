@@ -32,16 +32,18 @@ static __always_inline int link_header(struct __sk_buff *skb, __u16 *type)
 }
 
 /* Offset of the TCP header; fills addresses (source first) and `end`, the offset behind the datagram. -1: none. */
-static __always_inline int ipv4_header(struct __sk_buff *skb, int at, __u8 *source, __u8 *destination, __u32 *end)
+static __always_inline int ipv4_header(struct __sk_buff *skb, int at, __u8 *source, __u8 *destination, __u32 *end, __u32 *icmp_at)
 {
 	__u8 ip[20];
 	if (bpf_skb_load_bytes(skb, at, ip, sizeof(ip))) {
 		count(COUNT_MALFORMED, 1);
 		return -1;
 	}
+	int header = (ip[0] & 15) * 4;
+	if (ip[9] == IPPROTO_ICMP)
+		*icmp_at = at + header;
 	if (ip[9] != IPPROTO_TCP)
 		return -1;
-	int header = (ip[0] & 15) * 4;
 	if (ip[0] >> 4 != 4 || header < 20) {
 		count(COUNT_MALFORMED, 1);
 		return -1;
@@ -61,7 +63,7 @@ static __always_inline int ipv4_header(struct __sk_buff *skb, int at, __u8 *sour
 	return at + header;
 }
 
-static __always_inline int ipv6_header(struct __sk_buff *skb, int at, __u8 *source, __u8 *destination, __u32 *end)
+static __always_inline int ipv6_header(struct __sk_buff *skb, int at, __u8 *source, __u8 *destination, __u32 *end, __u32 *icmp_at)
 {
 	__u8 ip[40];
 	if (bpf_skb_load_bytes(skb, at, ip, sizeof(ip))) {
@@ -81,6 +83,8 @@ static __always_inline int ipv6_header(struct __sk_buff *skb, int at, __u8 *sour
 		__u8 extension[2];
 		if (next == IPPROTO_TCP)
 			return at;
+		if (next == IPPROTO_ICMPV6)
+			*icmp_at = at;
 		if (next == IPPROTO_FRAGMENT) {
 			count(COUNT_FRAGMENTS, 1);
 			return -1;
@@ -107,10 +111,10 @@ static __always_inline bool parse(struct __sk_buff *skb, struct segment *s)
 	if (at < 0)
 		return false;
 	if (type == ETH_P_IP) {
-		at = ipv4_header(skb, at, source, destination, &end);
+		at = ipv4_header(skb, at, source, destination, &end, &s->icmp_at);
 		s->family = 4;
 	} else if (type == ETH_P_IPV6) {
-		at = ipv6_header(skb, at, source, destination, &end);
+		at = ipv6_header(skb, at, source, destination, &end, &s->icmp_at);
 		s->family = 6;
 	} else {
 		return false;

@@ -1,27 +1,11 @@
 // Both halves of the ABI are the same: what the compiler made of abi.h, against abi.ts.
 
-import { execFileSync } from 'node:child_process';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as abi from '../../../proxy/wire/abi';
 import { skip } from '../../kit/lab';
+import { typesOf } from './btf';
 import { missing, OBJECT } from './object';
-
-interface Type {
-  readonly kind: string;
-  readonly name: string;
-  readonly size?: number;
-  readonly members?: readonly { readonly name: string; readonly bits_offset: number }[];
-  readonly values?: readonly { readonly name: string; readonly val: number }[];
-}
-
-function typesOf(object: string): readonly Type[] {
-  const text = execFileSync('bpftool', ['-j', 'btf', 'dump', 'file', object], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 26,
-  });
-  return (JSON.parse(text) as { types: Type[] }).types;
-}
 
 const STRUCTS = [
   ['record', abi.RECORD, undefined],

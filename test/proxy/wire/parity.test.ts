@@ -110,6 +110,22 @@ else {
     );
   });
 
+  test('property: broken frames cross untouched, and what is told of them can be read', () => {
+    const healthy = packetise(OPENING, { isn: numbers() }).map(({ segment }) => frameOf(segment));
+    const change = fc.tuple(fc.nat(90), fc.nat(255));
+    const broken = fc.tuple(fc.constantFrom(...healthy), fc.array(change, { maxLength: 4 }), fc.nat(140));
+    fc.assert(
+      fc.property(broken, fc.boolean(), ([frame, changes, cut], inward) => {
+        const bytes = frame.slice(0, Math.max(34, frame.length - cut));
+        for (const [at, octet] of changes) if (at < bytes.length) bytes[at] = octet;
+        const out = program.run(inward ? 'client' : 'server', bytes);
+        assert.equal(new Uint8Array(out), bytes);
+        program.records();
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
   test('property: loss, repetition and reordering', () => {
     const dice = fc.array(fc.nat(100), { minLength: 5, maxLength: 40 });
     fc.assert(

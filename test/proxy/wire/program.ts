@@ -17,6 +17,9 @@ export interface Program {
   records(): WireRecord[];
   setServer(address: string, port: number, policy: keyof typeof POLICY, lines?: number): void;
   server(address: string, port: number): { policy: number; contradicted: number } | undefined;
+  /** What a map has for a key, of `size` octets; undefined: nothing. */
+  read(map: string, key: Uint8Array, size: number): Uint8Array | undefined;
+  write(map: string, key: Uint8Array, value: Uint8Array): void;
   close(): void;
 }
 
@@ -47,6 +50,14 @@ export function loadProgram(ports: readonly number[] = [25], ringOctets = RING):
       const value = Buffer.alloc(SERVER_SIZE);
       if (!bpf.read(object.map('servers'), keyOf(address, port), value)) return undefined;
       return { policy: value[SERVER.policy] ?? 0, contradicted: value[SERVER.contradicted] ?? 0 };
+    },
+    read(map, key, size) {
+      const value = Buffer.alloc(size);
+      return bpf.read(object.map(map), key, value) ? value : undefined;
+    },
+    write(map, key, value) {
+      const trouble = bpf.write(object.map(map), key, value);
+      if (trouble) throw new Error(trouble.text);
     },
     close() {
       memory.unmap();

@@ -1,0 +1,90 @@
+// ICMP errors about the relay's own segments go to this machine; all others cross.
+
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { FLAG } from '../../../inspect/tcp/segment';
+import { FLOW_KEY, SETTINGS, SETTINGS_SIZE } from '../../../proxy/wire/abi';
+import { writeAddress } from '../../../proxy/wire/address';
+import { segment } from '../../inspect/tcp/packetise';
+import { skip } from '../../kit/lab';
+import { frameOf } from '../evidence/frames';
+import { typesOf } from './btf';
+import { missing, OBJECT } from './object';
+import { loadProgram } from './program';
+
+const CLIENT = '198.18.0.1';
+const SERVER = '198.18.0.2';
+/** Shorter IPv4 frames the kernel does not make for a test run. */
+const MADE_UP = 34;
+const MAC = [2, 9, 9, 9, 9, 9];
+
+/** Fragmentation needed, of a router, about the segment in `frame` (RFC 792, RFC 1191 §4). */
+function errorAbout(frame: Uint8Array, type = 3): Uint8Array {
+  const ip = frame.slice(14, 14 + 20 + 8);
+  const error = new Uint8Array(14 + 20 + 8 + ip.length);
+  error.set(frame.subarray(0, 14));
+  error.set([0x45, 0, 0, error.length - 14, 0, 0, 0, 0, 64, 1, 0, 0, 198, 18, 0, 254], 14);
+  error.set(frame.subarray(26, 30), 30);
+  error.set([type, 4, 0, 0, 0, 0, 5, 0], 34);
+  error.set(ip, 42);
+  return error;
+}
+
+const why = missing();
+if (why !== undefined) skip(test, 'errors', why);
+else {
+  const program = loadProgram();
+  const flow = typesOf(OBJECT).find(({ kind, name }) => kind === 'STRUCT' && name === 'flow');
+  const diverted = (flow?.members?.find(({ name }) => name === 'diverted')?.bits_offset ?? NaN) / 8;
+  const settings = Buffer.alloc(SETTINGS_SIZE);
+  settings.writeUInt32LE(7, SETTINGS.relay_mark);
+  settings.set(MAC, SETTINGS.relay_mac);
+  program.write('settings', Buffer.alloc(4), settings);
+  const facts = { seq: 1, ack: 1, payload: new Uint8Array(0), at: 1 };
+  const key = Buffer.alloc(FLOW_KEY.server_port + 2);
+  writeAddress(key, FLOW_KEY.client, CLIENT);
+  writeAddress(key, FLOW_KEY.server, SERVER);
+  key.writeUInt16LE(40_000, FLOW_KEY.client_port);
+  key.writeUInt16LE(25, FLOW_KEY.server_port);
+
+  const own = (relayed: boolean): void => {
+    program.run('client', frameOf(segment('client', { ...facts, flags: FLAG.syn })));
+    const value = program.read('flows', key, flow?.size ?? 0);
+    if (!value) throw new Error('no such flow');
+    value[diverted] = relayed ? 1 : 0;
+    program.write('flows', key, value);
+  };
+
+  for (const from of ['client', 'server'] as const) {
+    const about = frameOf(segment(from, { ...facts, flags: FLAG.ack }));
+
+    test(`about a segment of the ${from}’s side that the relay sent`, () => {
+      own(true);
+      const out = program.run(from, errorAbout(about));
+      assert.equal([...out.subarray(0, 6)], MAC, 'to this machine');
+      assert.equal(out.subarray(6), Buffer.from(errorAbout(about).subarray(6)), 'and not touched else');
+    });
+
+    test(`about a segment of the ${from}’s own`, () => {
+      own(false);
+      assert.equal(program.run(from, errorAbout(about)), Buffer.from(errorAbout(about)));
+    });
+  }
+
+  test('an echo that quotes such a segment is no error', () => {
+    own(true);
+    const echo = errorAbout(frameOf(segment('client', { ...facts, flags: FLAG.ack })), 8);
+    assert.equal(program.run('client', echo), Buffer.from(echo));
+  });
+
+  test('cut anywhere, it crosses', () => {
+    own(true);
+    const error = errorAbout(frameOf(segment('client', { ...facts, flags: FLAG.ack })));
+    for (let length = MADE_UP; length < 66; length += 1) {
+      const cut = error.subarray(0, length);
+      assert.equal(program.run('client', cut), Buffer.from(cut), `${length} octets`);
+    }
+  });
+}
+
+test.run();
