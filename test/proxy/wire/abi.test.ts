@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as abi from '../../../proxy/wire/abi';
 import { skip } from '../../kit/lab';
-import { typesOf } from './btf';
+import { typesOf, type Type } from './btf';
 import { missing, OBJECT } from './object';
 
 const STRUCTS = [
