@@ -2,11 +2,13 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { OBJECT } from '../../proxy/wire/object';
 import { skip } from '../kit/lab';
 import { until, type Child, type Outcome } from '../kit/process';
-import { LAUNCHER, makeStage, NODE, unfit, type Stage } from './stage';
+import { buildLauncher } from '../proxy/launch';
+import { makeStage, NODE, unfit, type Stage } from './stage';
 
 interface Scene {
   readonly stage: Stage;
@@ -21,6 +23,12 @@ interface Scene {
 
 const BRIDGE = ['bridge', '--wan', 'wan', '--lan', 'lan'] as const;
 const reason = unfit();
+// Compiled: it is started some forty times.
+const { dir } = buildLauncher();
+const LAUNCHER = join(dir, 'ehlowire');
+if (reason === undefined) copyFileSync(OBJECT, join(dir, 'dist/proxy/wire/ehlowire.bpf.o'));
+test.after(() => rmSync(dir, { recursive: true }));
+
 let count = 0;
 
 function scene(name: string, body: (scene: Scene) => Promise<void>): void {

@@ -2,7 +2,6 @@
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { makeNamespace } from '../kit/netns';
 import { run, scratch, discard, start, type Child, type Outcome } from '../kit/process';
 
@@ -70,7 +69,6 @@ export function unfit(): string | undefined {
 /** On a machine that has much else to do. */
 const PATIENCE_MS = 300_000;
 export const NODE = [process.execPath, '-r', 'ts-node/register/transpile-only'] as const;
-export const LAUNCHER = join(__dirname, '../../ehlowire');
 
 function quiet(namespace: string): void {
   const line = 'for k in all default; do echo 0 > /proc/sys/net/ipv6/conf/$k/accept_dad; done';
