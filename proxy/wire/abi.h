@@ -52,9 +52,10 @@ enum mode { MODE_DIALOGUE, MODE_DATA, MODE_CHUNK, MODE_TLS, MODE_MIDDLE };
 struct side {
 	/* Sequence number of the next octet. */
 	__u32 next;
-	/* Octets in order that were left out of the ring since the last record, where they begin, and in how many segments. */
+	/* Octets in order that were left out of the ring since the last record, [from, to), and in how many segments. The
+	 * side's own segments move `to`, and the other side's, on another processor, may move `from`: none gets lost. */
 	__u32 left_out_from;
-	__u32 left_out;
+	__u32 left_out_to;
 	__u32 left_out_segments;
 	/* When the last of them came. */
 	__u64 left_out_at;

@@ -43,6 +43,11 @@ static __always_inline bool copy(struct __sk_buff *skb, __u32 at, struct record 
 	return bpf_skb_load_bytes(skb, at, record->data + to, last + 1) == 0;
 }
 
+static __always_inline bool left_out(const struct side *side)
+{
+	return side->left_out_from != side->left_out_to;
+}
+
 /* Tells what was left out of a side since its last record, and how a message ended: `dot`, or whatever came last. */
 static __noinline int tell_stretch(struct segment *s, struct flow *flow, __u32 from, bool dot)
 {
@@ -50,26 +55,27 @@ static __noinline int tell_stretch(struct segment *s, struct flow *flow, __u32 f
 		return 0;
 	struct side *side = &flow->sides[from];
 	struct record *record = blank_record(s, RECORD_STRETCH, from);
-	if (!record || side->left_out == 0)
+	__u32 start = side->left_out_from, end = side->left_out_to;
+	if (!record || start == end)
 		return 0;
 	record->at = side->left_out_at;
 	record->leg = s->from == from ? s->leg : !s->leg;
-	record->seq = side->left_out_from;
-	record->octets = side->left_out;
+	record->seq = start;
+	record->octets = end - start;
 	record->segments = side->left_out_segments;
 	record->flags = side->mode == MODE_MIDDLE ? 0 : RECORD_CONTENT;
 	__builtin_memcpy(record->data, &s->key, sizeof(s->key));
 	record->captured = STRETCH_KEY;
 	struct tail *tail = side->mode == MODE_DATA ? bpf_map_lookup_elem(&tails, &s->key) : NULL;
-	if (tail && tail->end == side->left_out_from + side->left_out) {
-		record->payload = tail->end - tail->from;
-		if (record->payload > side->left_out)
-			record->payload = side->left_out;
+	if (tail && tail->end == end) {
+		record->payload = end - tail->from;
+		if (record->payload > record->octets)
+			record->payload = record->octets;
 		if (dot) {
 			if (record->payload > DOT)
 				record->payload = DOT;
 			for (__u32 i = 0; i < DOT; i++)
-				record->data[STRETCH_KEY + i] = tail->octets[(tail->end - record->payload + i) & (TAIL - 1)];
+				record->data[STRETCH_KEY + i] = tail->octets[(end - record->payload + i) & (TAIL - 1)];
 			record->captured += DOT;
 		} else {
 			__builtin_memcpy(record->data + STRETCH_KEY, tail->octets, TAIL);
@@ -77,7 +83,7 @@ static __noinline int tell_stretch(struct segment *s, struct flow *flow, __u32 f
 		}
 	}
 	put(record, flow);
-	side->left_out = 0;
+	side->left_out_from = end;
 	side->left_out_segments = 0;
 	return 0;
 }
@@ -86,14 +92,14 @@ static __always_inline void leave_out(struct segment *s, struct flow *flow, stru
 {
 	if (octets == 0)
 		return;
-	if (side->left_out == 0)
+	if (side->left_out_to != from)
 		side->left_out_from = from;
-	side->left_out += octets;
+	side->left_out_to = from + octets;
 	side->left_out_segments += 1;
 	side->left_out_at = s->now;
 	count(COUNT_LEFT_OUT_SEGMENTS, 1);
 	count(COUNT_LEFT_OUT_OCTETS, octets);
-	if (side->left_out > STRETCH_MOST)
+	if (side->left_out_to - side->left_out_from > STRETCH_MOST)
 		tell_stretch(s, flow, s->from, false);
 }
 

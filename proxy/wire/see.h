@@ -185,8 +185,8 @@ static __noinline int see(struct __sk_buff *skb, struct segment *s, struct flow 
 		}
 	}
 	if (is_bare_ack(s) && ordered) {
-		struct side *client = &flow->sides[SIDE_CLIENT];
-		if (client->mode == MODE_DATA || client->mode == MODE_CHUNK || side->mode == MODE_TLS || side->left_out || other->left_out)
+		__u8 client = flow->sides[SIDE_CLIENT].mode;
+		if (client == MODE_DATA || client == MODE_CHUNK || side->mode == MODE_TLS || left_out(side) || left_out(other))
 			return 0;
 	}
 	tell_stretch(s, flow, SIDE_CLIENT, false);
