@@ -72,12 +72,10 @@ export interface Libbpf {
   nextKey(map: number, key: Uint8Array | undefined, next: Uint8Array): boolean;
   /** Makes the clsact qdisc; false: it was there. */
   makeHook(device: number): boolean | BpfTrouble;
-  dropHook(device: number): BpfTrouble | undefined;
   /** Puts a program there, in place of another one of ours with the same priority if `replace` says so. */
   attach(filter: TcFilter, program: number, replace: boolean): BpfTrouble | undefined;
   /** The program's id there; undefined: no such filter of ours. */
   attached(filter: TcFilter): number | undefined;
-  detach(filter: TcFilter): BpfTrouble | undefined;
   /** Runs a program on a frame without any device: BPF_PROG_TEST_RUN. */
   run(
     program: number,
@@ -144,9 +142,7 @@ function declare(koffi: typeof Koffi) {
     delete: bpf.func('int bpf_map_delete_elem(int fd, const uint8_t *key)'),
     nextKey: bpf.func('int bpf_map_get_next_key(int fd, const uint8_t *key, _Out_ uint8_t *next)'),
     hookCreate: bpf.func('int bpf_tc_hook_create(uint8_t *hook)'),
-    hookDestroy: bpf.func('int bpf_tc_hook_destroy(uint8_t *hook)'),
     attach: bpf.func('int bpf_tc_attach(const uint8_t *hook, uint8_t *opts)'),
-    detach: bpf.func('int bpf_tc_detach(const uint8_t *hook, const uint8_t *opts)'),
     query: bpf.func('int bpf_tc_query(const uint8_t *hook, _Inout_ uint8_t *opts)'),
     testRun: bpf.func('int bpf_prog_test_run_opts(int fd, _Inout_ uint8_t *opts)'),
     info: bpf.func('int bpf_obj_get_info_by_fd(int fd, _Inout_ uint8_t *info, _Inout_ uint32_t *length)'),
@@ -178,7 +174,6 @@ function wrap(lib: Library): Libbpf {
       const result = lib.hookCreate(hookOf(device, BOTH)) as number;
       return result === -EEXIST ? false : (outcome('clsact qdisc', result) ?? true);
     },
-    dropHook: (device) => outcome('clsact qdisc', lib.hookDestroy(hookOf(device, BOTH))),
     attach(filter, program, replace) {
       const opts = optsOf(filter, program, replace ? REPLACE : 0);
       return outcome('tc filter', lib.attach(hookOf(filter.device, HOOKS[filter.hook]), opts));
@@ -188,8 +183,6 @@ function wrap(lib: Library): Libbpf {
       const found = lib.query(hookOf(filter.device, HOOKS[filter.hook]), opts) === 0;
       return found ? opts.readUInt32LE(TC_PROG_ID) : undefined;
     },
-    detach: (filter) =>
-      outcome('tc filter', lib.detach(hookOf(filter.device, HOOKS[filter.hook]), optsOf(filter, 0, 0))),
     run: (program, options) => run(lib, program, options),
     mapRing: (map, octets) => mapRing(lib, map, octets),
   };

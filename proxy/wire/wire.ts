@@ -1,17 +1,10 @@
-// The program's life: loaded or taken over, attached, told from others', and taken out again.
+// The program's life: loaded or taken over, attached, told from others'.
 
 import { closeSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createFault, type Fault } from '../fault';
-import {
-  isTrouble,
-  openLibbpf,
-  type BpfObject,
-  type BpfTrouble,
-  type Libbpf,
-  type TcFilter,
-} from '../native/libbpf';
+import { isTrouble, openLibbpf, type BpfObject, type BpfTrouble, type Libbpf } from '../native/libbpf';
 import { ABI } from './abi';
 import { OBJECT } from './object';
 import { createRing, type Ring } from './ring';
@@ -36,12 +29,6 @@ export interface WirePlace {
 export interface Attached {
   readonly createdQdisc: boolean;
   readonly priority: number;
-}
-
-/** What is to be undone. */
-export interface Attachment extends Attached {
-  readonly device: string;
-  readonly hook: 'ingress' | 'egress';
 }
 
 export interface Wire {
@@ -103,60 +90,59 @@ export function readWire(pins: string): { readonly tables: Tables; close(): void
   return undefined;
 }
 
-/** Detaches our filters, and the qdisc where it is ours alone; then the pins go. */
-export function removeWire(pins: string, attachments: readonly Attachment[]): Fault[] {
-  const bpf = openLibbpf();
-  if (isTrouble(bpf)) return [faultOf(bpf)];
-  const faults = attachments.flatMap((each) => detach(bpf, each) ?? []);
-  if (existsSync(pins)) rmSync(pins, { recursive: true, force: true });
-  return faults;
-}
-
 function attach(bpf: Libbpf, object: BpfObject, pins: string, place: WirePlace): Attached | Fault {
   const device = bpf.deviceIndex(place.device);
   if (device === undefined) return createFault('interface-unknown', place.device);
   const made = bpf.makeHook(device);
   if (isTrouble(made)) return faultOf({ ...made, what: `${place.device}: ${made.what}` });
   const program = object.program(`ehlowire_${place.leg}`);
+  const filters = Array.from({ length: PRIORITIES }, (_, i) => ({
+    device,
+    hook: place.hook,
+    priority: i + 1,
+  }));
   const own = ownPrograms(bpf, pins);
-  for (let priority = 1; priority <= PRIORITIES; priority += 1) {
-    const filter = { device, hook: place.hook, priority };
-    const there = bpf.attached(filter);
-    const ours = there !== undefined && own.has(there);
-    if (there !== undefined && !ours) continue;
-    const trouble = bpf.attach(filter, program, ours);
-    // Another kind of filter has this priority.
-    if (trouble && !ours && trouble.code !== 'EPERM' && priority < PRIORITIES) continue;
-    if (trouble) return faultOf({ ...trouble, what: `${place.device}: ${trouble.what}` });
-    remember(bpf, program, pins, place);
-    return { createdQdisc: made, priority };
+  const before = filters.find((filter) => own.has(bpf.attached(filter) ?? -1));
+  let refused: BpfTrouble | undefined;
+  for (const filter of before ? [before] : filters) {
+    // Somebody else's, of our kind; another kind refuses by itself.
+    if (!before && bpf.attached(filter) !== undefined) continue;
+    refused = bpf.attach(filter, program, before !== undefined);
+    if (refused) continue;
+    pinProgram(bpf, program, pins, place);
+    return { createdQdisc: made, priority: filter.priority };
   }
-  return createFault('wire-refused', `${place.device}: no tc filter`, {
-    mend: `the first ${PRIORITIES} are taken`,
-  });
+  const mend = `the first ${PRIORITIES} are taken`;
+  return refused
+    ? faultOf({ ...refused, what: `${place.device}: ${refused.what}` })
+    : createFault('wire-refused', `${place.device}: no tc filter`, { mend });
 }
 
-/** Pins what is attached, so that the next process knows its own; older versions' pins go. */
-function remember(bpf: Libbpf, program: number, pins: string, { device, hook }: WirePlace): void {
-  const path = join(folderOf(pins), `program_${device.replace(/[^\w-]/g, '_')}_${hook}`);
-  rmSync(path, { force: true });
-  bpf.pin(program, path);
-  for (const name of readdirSync(pins)) {
-    const other = join(pins, name);
-    const rest = readdirSync(other).filter((each) => each === path.slice(dirname(path).length + 1));
-    if (other !== folderOf(pins)) rest.forEach((each) => rmSync(join(other, each), { force: true }));
-    if (other !== folderOf(pins) && !readdirSync(other).some((each) => each.startsWith('program_'))) {
-      rmSync(other, { recursive: true, force: true });
-    }
+/** Pins what is attached, so that the next process knows its own; what it replaced of another version goes. */
+function pinProgram(bpf: Libbpf, program: number, pins: string, { device, hook }: WirePlace): void {
+  const own = folderOf(pins);
+  const name = `program_${device.replace(/[^\w-]/g, '_')}_${hook}`;
+  mkdirSync(own, { recursive: true, mode: 0o700 });
+  rmSync(join(own, name), { force: true });
+  bpf.pin(program, join(own, name));
+  for (const other of readdirSync(pins).map((version) => join(pins, version))) {
+    if (other === own) continue;
+    rmSync(join(other, name), { force: true });
+    if (!readdirSync(other).some(isProgram)) rmSync(other, { recursive: true, force: true });
   }
+}
+
+function isProgram(name: string): boolean {
+  return name.startsWith('program_');
 }
 
 /** The kernel's numbers of all programs that we pinned, of whichever version. */
 function ownPrograms(bpf: Libbpf, pins: string): ReadonlySet<number> {
   const own = new Set<number>();
+  // Taken out by `leave` in the meantime: then nothing is ours.
+  if (!existsSync(pins)) return own;
   for (const version of readdirSync(pins)) {
-    for (const name of readdirSync(join(pins, version))) {
-      if (!name.startsWith('program_')) continue;
+    for (const name of readdirSync(join(pins, version)).filter(isProgram)) {
       const fd = bpf.pinned(join(pins, version, name));
       if (typeof fd !== 'number') continue;
       own.add(bpf.programId(fd) ?? -1);
@@ -164,33 +150,6 @@ function ownPrograms(bpf: Libbpf, pins: string): ReadonlySet<number> {
     }
   }
   return own;
-}
-
-function detach(bpf: Libbpf, { device: name, hook, priority, createdQdisc }: Attachment): Fault | undefined {
-  const device = bpf.deviceIndex(name);
-  // The interface went away, and its filters with it.
-  if (device === undefined) return undefined;
-  const filter: TcFilter = { device, hook, priority };
-  if (bpf.attached(filter) !== undefined) {
-    const trouble = bpf.detach(filter);
-    if (trouble) return faultOf({ ...trouble, what: `${name}: ${trouble.what}` });
-  }
-  if (!createdQdisc || isUsed(name)) return undefined;
-  const trouble = bpf.dropHook(device);
-  return trouble && trouble.code !== 'ENOENT' && trouble.code !== 'EINVAL'
-    ? faultOf({ ...trouble, what: `${name}: ${trouble.what}` })
-    : undefined;
-}
-
-/** Filters of others, of whichever kind, hang on the qdisc by now; in doubt they do. */
-function isUsed(device: string): boolean {
-  return ['ingress', 'egress'].some((hook) => {
-    try {
-      return execFileSync('tc', ['filter', 'show', 'dev', device, hook], { stdio: 'pipe' }).length > 0;
-    } catch {
-      return true;
-    }
-  });
 }
 
 /** Each version of the tables has its own folder: another one's could not be read. */
