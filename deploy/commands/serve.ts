@@ -13,6 +13,7 @@ import { isOfThisBoot, readJournal } from '../journal/journal';
 import { removePins } from '../network/filters';
 import { describePlace, isFaults, type InPlace } from '../place';
 import { runningFile, takeCharge } from '../running';
+import { prepareWire } from '../../proxy/wire/run';
 import { openWire, type Wire } from '../../proxy/wire/wire';
 
 export interface Service {
@@ -50,6 +51,7 @@ async function inCharge(service: Service, sink: Sink): Promise<Outcome> {
     // Before anything is changed: where the kernel refuses the program, all stays as it is.
     const wire = openWire(config.wire);
     if (isFault(wire)) return wire;
+    prepareWire(config, wire);
     const place = service.getIn({ file: config.deploy.journal, attach: (at) => wire.attach(at) });
     if (isFaults(place)) return giveUp(place, config);
     tellPlace(place, wire, sink);

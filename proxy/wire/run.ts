@@ -28,10 +28,22 @@ export interface RunOptions {
   readonly signal: AbortSignal;
 }
 
+/**
+ * Before the program sees its first frame: the ports, and what was learned of servers. Tables that are taken over
+ * have it; those of another version, or made anew, would let greetings pass unrepaired until `runWire` fills them.
+ */
+export function prepareWire(config: Config, { adopted, tables }: Wire): void {
+  if (adopted) return;
+  const asked = { path: 'wire', repair: config.greeting.repair, canRelay: false } as const;
+  const { unknown } = createPolicies(tables, asked, readState(stateFile(config)).servers);
+  tables.setPorts(config.wire.ports);
+  tables.configure({ unknown, relay: undefined });
+}
+
 /** Runs until the signal; then everything that is attached and pinned goes on by itself. */
 export async function runWire(options: RunOptions): Promise<Fault | undefined> {
   const { config, sink, wire, path, relay: way, signal } = options;
-  const file = join(dirname(config.deploy.journal), 'servers.json');
+  const file = stateFile(config);
   const saved = readState(file);
   const asked = { path, repair: config.greeting.repair, canRelay: way !== undefined };
   const policies = createPolicies(wire.tables, asked, saved.servers);
@@ -78,6 +90,10 @@ function tryToStepBack(sink: Sink): void {
   } catch (error) {
     sink.note('warn', 'priority-refused', { message: String(error) });
   }
+}
+
+function stateFile({ deploy }: Config): string {
+  return join(dirname(deploy.journal), 'servers.json');
 }
 
 /** A relay for what the wire may not do: transparent, on any free port, for this machine only. */
@@ -129,7 +145,7 @@ function readUntil(
   let idleAt: Micros = 0;
   let lossAt: Micros = 0;
   let pause = SHORT_MS;
-  const look = (): void => {
+  const look = (backlog: boolean): void => {
     const at = now();
     if (at >= lossAt) {
       lossAt = at + LOSS_EVERY;
@@ -140,14 +156,15 @@ function readUntil(
       if (count > 0 || told !== lost) save(lost);
       told = lost;
     }
-    if (at < idleAt) return;
+    // What still lies in the ring was before now: of who is silent nothing can be said yet.
+    if (backlog || at < idleAt) return;
     idleAt = at + IDLE_EVERY;
     reader.idle(at);
   };
   return new Promise((resolve) => {
     const step = (): void => {
       const count = ring.drain(reader.take, BATCH);
-      look();
+      look(count === BATCH);
       if (signal.aborted && count < BATCH) return resolve(told);
       if (count === BATCH) return void setImmediate(step);
       pause = count > 0 ? SHORT_MS : Math.min(pause * 2, LONG_MS);
