@@ -57,7 +57,12 @@ function begin(connection: Tracked): Silent {
   return { connection, greetedAt: view.server.last?.at ?? view.started, sent: 0 };
 }
 
-/** The server has said something, and not one number of the client's shows that it ever did. */
+/** The server has said something, and not one number of the client's shows that it ever did, or that it is through. */
 function isSilent({ inspector: { view, closedAt } }: Tracked): boolean {
-  return closedAt === undefined && view.server.stream.next > 0 && view.client.stream.sent === 0;
+  return (
+    closedAt === undefined &&
+    view.client.finAt === undefined &&
+    view.server.stream.next > 0 &&
+    view.client.stream.sent === 0
+  );
 }

@@ -94,9 +94,10 @@ function judgeSilent(state: State, { connection, at }: Sight): VerdictEvent | un
 }
 
 /** Neither the greeting nor a probe brought a sign of life. That the path swallows the answers cannot be ruled out. */
-function judgeGone(state: State, { kind, at }: Sight): VerdictEvent | undefined {
+function judgeGone(state: State, { kind, at, connection }: Sight): VerdictEvent | undefined {
   const { greetedAt, probes, answer, repeats, shown } = state;
-  if (greetedAt === undefined) return undefined;
+  // A client that closed its side has told so, and its TCP may forget it soon.
+  if (greetedAt === undefined || connection.client.finAt !== undefined) return undefined;
   const [probe] = probes.filter((each) => (answer?.at ?? 0) < each);
   const unanswered = probe !== undefined && at - probe >= PROBE_ANSWER;
   const unheard = answer === undefined && repeats > 0;

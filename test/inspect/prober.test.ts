@@ -3,6 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createProber, type Prober } from '../../inspect/prober';
+import { FLAG } from '../../inspect/tcp/segment';
 import { createTracker, type Tracker } from '../../inspect/tracker';
 import { SECOND, START, type Turn } from './smtp/transcript';
 import { packetise } from './tcp/packetise';
@@ -46,6 +47,14 @@ for (const { name, turns, fin, want } of ROWS) {
     assert.equal(asked(prober), want);
   });
 }
+
+test('a client that closed its side is not asked, though the server has not closed', () => {
+  const { tracker, prober } = stage();
+  const sent = packetise([GREETING], { fin: true });
+  const closing = sent.findIndex(({ from, segment }) => from === 'client' && segment.flags & FLAG.fin);
+  for (const { segment } of sent.slice(0, closing + 1)) prober.see(tracker.segment(segment));
+  assert.equal(asked(prober), []);
+});
 
 test('no more than so many a second; the others a second later', () => {
   const { tracker, prober } = stage(2);

@@ -444,6 +444,13 @@ export const ROWS: readonly Row[] = [
     want: ['client-gone suspected probe'],
   },
   {
+    name: 'a client that left, is asked, and whose TCP has forgotten it',
+    sent: [...GREETED, extra('client', 1.5, { seq: CLIENT, ack: SERVER + 14, flags: FLAG.fin | FLAG.ack })],
+    probes: [4, 11],
+    until: 20,
+    want: [],
+  },
+  {
     name: 'a client that is gone: retransmissions only',
     sent: [
       ...GREETED.slice(0, 4),
