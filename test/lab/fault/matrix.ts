@@ -1,6 +1,7 @@
 // The fault matrix, played: rows side by side in topologies of their own, and judged.
 
 import type { LogLine } from '../../kit/ehlowire';
+import type { Topology } from '../../kit/topology';
 import { compare, evaluate, type Comparison, type Evaluation } from './evaluate';
 import { play, type Played } from './play';
 import { analyze, analyzeTwoPoints } from './product';
@@ -31,17 +32,21 @@ export async function playAll(tasks: readonly Task[], options: MatrixOptions): P
   const queue = playingsOf(tasks).map((playing, nth) => ({ playing, nth }));
   const played = new Map<Playing, Played | string>();
   const logs: Logs[] = [];
+  let raised: Promise<unknown> = Promise.resolve();
   const work = async (equipment: Equipment, index: number): Promise<void> => {
-    const next = (): Queued | undefined => take(queue, equipment);
-    const first = next();
-    if (first) logs.push(await playOn(equipment, index, { first, next }, played, options));
+    if (!queue.some(({ playing }) => playing.on.includes(equipment))) return;
+    // One after the other: many servers that start at a time all start late.
+    const stage = raised.then(() => raise(index, equipment, options.folder));
+    raised = stage;
+    const { topology, fall } = await stage;
+    await playOn(topology, () => take(queue, equipment), played, options);
+    logs.push(await fall());
   };
-  const workers = EQUIPMENT.flatMap((each) => Array.from({ length: width }, () => each));
+  const workers = Array.from({ length: width }, () => EQUIPMENT).flat();
   await Promise.all(workers.map(work));
   return judgeAll(tasks, played, logs);
 }
 
-/** Those first that can be played nowhere else. */
 const EQUIPMENT: readonly Equipment[] = ['relay', 'bridge asks', 'host asks'];
 
 interface Queued {
@@ -55,24 +60,21 @@ function take(queue: Queued[], equipment: Equipment): Queued | undefined {
   return at < 0 ? undefined : queue.splice(at, 1)[0];
 }
 
-/** In one topology, one after the other, as long as there is something. */
+/** One after the other, as long as there is something. */
 async function playOn(
-  equipment: Equipment,
-  index: number,
-  { first, next }: { readonly first: Queued; readonly next: () => Queued | undefined },
+  topology: Topology,
+  next: () => Queued | undefined,
   played: Map<Playing, Played | string>,
   { folder, onPlayed }: MatrixOptions,
-): Promise<Logs> {
-  const stage = await raise(index, equipment, folder);
-  for (let each: Queued | undefined = first; each; each = next()) {
+): Promise<void> {
+  for (let each = next(); each; each = next()) {
     const { playing, nth } = each;
     const began = performance.now();
     // What goes wrong with one row is told with it: the others go on.
     const tell = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-    played.set(playing, await play(stage.topology, playing, { nth, folder }).catch(tell));
+    played.set(playing, await play(topology, playing, { nth, folder }).catch(tell));
     onPlayed?.(playing, (performance.now() - began) / 1000);
   }
-  return stage.fall();
 }
 
 async function judgeAll(

@@ -29,7 +29,7 @@ export async function startRelay(topology: Topology, log: string): Promise<Runni
       if (relay.process.exitCode !== null) throw new Error(`the relay ended: ${relay.output()}`);
       return events().filter(({ event }) => event === 'listening').length === servers.length || undefined;
     },
-    60_000,
+    180_000,
   );
   return { events, stop: async () => void (await relay.stop()) };
 }

@@ -29,8 +29,7 @@ export async function startWire(
   );
   const place = as === 'bridge' ? ['--wan', 'wan', '--lan', 'lan', '--path', 'wire'] : ['--dev', 'eth0'];
   const silent = asks ? [] : ['--set', 'evidence.probe=off'];
-  const unpin = (): void => rmSync(pins, { recursive: true, force: true });
-  process.on('exit', unpin);
+  watchExit().add(pins);
   const child = start('nsenter', [...within, as, ...place, '--log', log, ...settings, ...silent]);
   const events = (): readonly LogLine[] => readLog(log);
   await until(
@@ -47,10 +46,23 @@ export async function startWire(
       await child.stop();
       const left = await run('nsenter', [...within, 'leave', ...settings]);
       if (left.code !== 0) throw new Error(`${own} could not leave: ${left.output}`);
-      process.off('exit', unpin);
-      unpin();
+      unpin(pins);
+      pinned.delete(pins);
     },
   };
+}
+
+const pinned = new Set<string>();
+let watching = false;
+
+function watchExit(): Set<string> {
+  if (!watching) process.on('exit', () => pinned.forEach(unpin));
+  watching = true;
+  return pinned;
+}
+
+function unpin(pins: string): void {
+  rmSync(pins, { recursive: true, force: true });
 }
 
 /** What a run left pinned that was killed. */
