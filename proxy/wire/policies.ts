@@ -23,12 +23,16 @@ export interface Policies {
   /** The kernel took a repair back: what was truncated was only slow. */
   contradict(server: Endpoint, at: Micros): LearnedEvent;
   known(): readonly ServerKnowledge[];
+  /** How often something was learned: whether there is news to be saved. */
+  readonly lessons: number;
 }
 
 export function createPolicies(tables: Tables, asked: Asked, before: readonly ServerKnowledge[]): Policies {
   const known = new Map<string, ServerKnowledge>();
+  let lessons = 0;
   const learn = (server: Endpoint, knowledge: GreetingKnowledge): void => {
     const key = `${server.address} ${server.port}`;
+    lessons += 1;
     known.delete(key);
     known.set(key, { server, knowledge });
     for (const oldest of known.keys()) {
@@ -52,6 +56,9 @@ export function createPolicies(tables: Tables, asked: Asked, before: readonly Se
       return { kind: 'learned', at, greeting, policy, because };
     },
     known: () => [...known.values()],
+    get lessons() {
+      return lessons;
+    },
   };
 }
 

@@ -69,7 +69,7 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
   // Of a loaded machine the frames' side gets all: the ring holds what is read later. A relay must not wait, though.
   if (relay === undefined) tryToStepBack(sink);
   sink.note('info', 'wire-open', { path, adopted: wire.adopted, relayed: relay !== undefined });
-  const lost = await readUntil(signal, wire, reader, sink, saved.lost, (count) =>
+  const lost = await readUntil(signal, wire, reader, sink, saved.lost, policies, (count) =>
     writeState(file, { servers: policies.known(), lost: count }),
   );
   // What waits for a relay that is going must not wait: from now on all of it crosses the bridge.
@@ -139,9 +139,11 @@ function readUntil(
   reader: Reader,
   sink: Sink,
   toldBefore: number,
+  policies: Policies,
   save: (lost: number) => void,
 ): Promise<number> {
   let told = toldBefore;
+  let saved = policies.lessons;
   let idleAt: Micros = 0;
   let lossAt: Micros = 0;
   let pause = SHORT_MS;
@@ -153,7 +155,9 @@ function readUntil(
       // A number that went down is that of a table made anew.
       const count = lost < told ? lost : lost - told;
       if (count > 0) sink.write(undefined, { kind: 'loss', at, source: 'ring', count });
-      if (count > 0 || told !== lost) save(lost);
+      // A process that is killed saves nothing any more.
+      if (told !== lost || saved !== policies.lessons) save(lost);
+      saved = policies.lessons;
       told = lost;
     }
     // What still lies in the ring was before now: of who is silent nothing can be said yet.
