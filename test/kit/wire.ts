@@ -29,15 +29,14 @@ export interface Wire {
   run(command: string, ...args: readonly string[]): Promise<Outcome>;
   /** `ehlowire bridge`, in place when this resolves. */
   enter(...args: readonly string[]): Promise<Child>;
-  /** Without waiting for it. */
-  begin(...args: readonly string[]): Child;
+  /** Another one than this tree's. */
+  enterBy(launcher: string, ...args: readonly string[]): Promise<Child>;
   leave(...args: readonly string[]): Promise<Outcome>;
   status(): Promise<WireStatus>;
   /** What the log says by now. */
   events(): readonly LogLine[];
   /** A line of the log, as soon as it is there. */
   line(what: string, is: (line: LogLine) => boolean, timeoutMs?: number): Promise<LogLine>;
-  /** A copy of the program that may be changed: its launcher. */
   remove(): Promise<void>;
 }
 
@@ -80,13 +79,27 @@ export function makeWire(label: string, { bridge = 'none' }: WireOptions = {}): 
   makeFirewallAWire(name);
   if (bridge === 'none') ip('shim', 'link delete br0');
   else ip('shim', `address add ${SHIM6}/64 dev br0 nodad`, 'route add fd00:18::/64 dev br0');
-  const begin: Wire['begin'] = (...args) => {
+  const begin = (launcher: string, args: readonly string[]): Child => {
     const fixed = ['bridge', '--wan', 'wan', '--lan', 'lan', '--json', '--log', log];
-    return start('nsenter', [...shim, LAUNCHER, ...fixed, ...settings, ...args]);
+    return start('nsenter', [...shim, launcher, ...fixed, ...settings, ...args]);
   };
   const events = (): readonly LogLine[] => readEvents(log);
   const control = (...args: readonly string[]): Promise<Outcome> =>
     run('nsenter', [...shim, LAUNCHER, ...args, ...settings], { timeoutMs: 30_000 });
+  const enterBy: Wire['enterBy'] = async (launcher, ...args) => {
+    const opened = (): number => events().filter(({ event }) => event === 'wire-open').length;
+    const before = opened();
+    const child = begin(launcher, args);
+    await until(
+      'ehlowire in place',
+      () => {
+        if (child.process.exitCode !== null) throw new Error(`it ended: ${child.output()}`);
+        return opened() > before || undefined;
+      },
+      30_000,
+    );
+    return child;
+  };
   return {
     topology,
     client,
@@ -94,21 +107,8 @@ export function makeWire(label: string, { bridge = 'none' }: WireOptions = {}): 
     ip,
     offload: (on) => offload(name, on),
     run: (command, ...args) => run('nsenter', [...shim, command, ...args]),
-    begin,
-    enter: async (...args) => {
-      const opened = (): number => events().filter(({ event }) => event === 'wire-open').length;
-      const before = opened();
-      const child = begin(...args);
-      await until(
-        'ehlowire in place',
-        () => {
-          if (child.process.exitCode !== null) throw new Error(`it ended: ${child.output()}`);
-          return opened() > before || undefined;
-        },
-        30_000,
-      );
-      return child;
-    },
+    enter: (...args) => enterBy(LAUNCHER, ...args),
+    enterBy,
     leave: (...args) => control('leave', ...args),
     status: async () => JSON.parse((await control('status', '--json')).output) as WireStatus,
     events,
@@ -143,6 +143,8 @@ export async function startServers({ topology }: Wire, ...servers: readonly stri
     peers: (address) => lines('from').flatMap(([at, peer = '']) => (at === address ? [peer] : [])),
     mails: (address) => lines('mail').flatMap(([at, hash = '']) => (at === address ? [hash] : [])),
     ends: (address) => lines('end').flatMap(([at, how = '']) => (at === address ? [how] : [])),
+    octets: (address) =>
+      lines('end').reduce((sum, [at, , octets]) => (at === address ? sum + Number(octets) : sum), 0),
     stop: async () => void (await child.stop()),
   };
 }
@@ -194,6 +196,17 @@ export function startLoad(
   };
 }
 
+/** A client that waits for the rest of a greeting, until it is known that there is none: the line that says so. */
+export async function meet(wire: Wire, server: string): Promise<LogLine> {
+  const script = 'import socket,sys,time\ns = socket.create_connection((sys.argv[1], 25))\ntime.sleep(60)';
+  const child = wire.topology.start('cli', 'python3', '-c', script, server);
+  const learned = await wire.line(`${server} to be learned`, (line) => {
+    return line.event === 'learned' && line['server.address'] === server;
+  });
+  await child.stop('SIGKILL');
+  return learned;
+}
+
 /** One message by one of the lab's clients, at the client's place. */
 export async function deliver(
   { topology }: Wire,
@@ -214,6 +227,8 @@ export interface Servers {
   peers(address: string): readonly string[];
   /** SHA-256 of the messages, as they came on the wire without the dot that ends them, hex. */
   mails(address: string): readonly string[];
+  /** Of all its connections that have ended, as they came on the wire. */
+  octets(address: string): number;
   /** How connections ended: `quit`, `eof`, `reset`. */
   ends(address: string): readonly string[];
   stop(): Promise<void>;

@@ -103,6 +103,8 @@ function difference(is: Buffer, was: Buffer, layout: Layout | undefined): Change
 
 /** Undefined: no TCP segment of port 25. */
 export function layoutOf(frame: Buffer): Layout | undefined {
+  // Room for all headers that are looked at.
+  if (frame.length < 54) return undefined;
   let at = 12;
   while (TAGS.has(frame.readUInt16BE(at))) at += 4;
   const type = frame.readUInt16BE(at);
@@ -112,6 +114,7 @@ export function layoutOf(frame: Buffer): Layout | undefined {
   if (frame[ip + (v4 ? 9 : 6)] !== TCP) return undefined;
   if (v4 && (frame.readUInt16BE(ip + 6) & 0x3fff) !== 0) return undefined;
   const tcp = ip + (v4 ? ((frame[ip] ?? 0) & 15) * 4 : 40);
+  if (tcp + 20 > frame.length) return undefined;
   const end = v4 ? ip + frame.readUInt16BE(ip + 2) : ip + 40 + frame.readUInt16BE(ip + 4);
   const payload = tcp + ((frame[tcp + 12] ?? 0) >> 4) * 4;
   const from = [frame.readUInt16BE(tcp + 2), frame.readUInt16BE(tcp)].indexOf(25);

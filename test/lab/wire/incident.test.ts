@@ -6,7 +6,7 @@ import type { LogLine } from '../../kit/ehlowire';
 import { labSuite, type Need } from '../../kit/lab';
 import { makeMessage, writeMessage } from '../../kit/message';
 import type { Child } from '../../kit/process';
-import { deliver, LONE, makeWire, ONE, ONE6, startLoad, startServers, TWO } from '../../kit/wire';
+import { deliver, LONE, makeWire, meet, ONE, ONE6, startLoad, startServers, TWO } from '../../kit/wire';
 import type { Servers, Wire } from '../../kit/wire';
 import { isChecksumRight, layoutOf, tap, tapBoth } from './frames';
 import { layTags, TAGGED, TAGGED6, TWICE } from './tags';
@@ -45,17 +45,6 @@ function linesAt(server: string, event: string): LogLine[] {
   return wire.events().filter((line) => line['server.address'] === server && line.event === event);
 }
 
-/** A client that waits for the rest of a greeting, until it is known that there is none. */
-async function meet(server: string): Promise<LogLine> {
-  const script = 'import socket,sys,time\ns = socket.create_connection((sys.argv[1], 25))\ntime.sleep(60)';
-  const child = wire.topology.start('cli', 'python3', '-c', script, server);
-  const learned = await wire.line(`${server} to be learned`, (line) => {
-    return line.event === 'learned' && line['server.address'] === server;
-  });
-  await child.stop('SIGKILL');
-  return learned;
-}
-
 async function visit(server: string, sessions: number): Promise<void> {
   const { fine, failed } = await startLoad(wire, server, { connections: 1, pace: 0, sessions }).ended;
   assert.equal({ fine, failed }, { fine: sessions, failed: {} });
@@ -63,7 +52,7 @@ async function visit(server: string, sessions: number): Promise<void> {
 
 for (const { name, server, tags } of WAYS) {
   lab.test(`${name}: learned, then one octet and the checksum change, and nothing else`, NEEDS, async () => {
-    const learned = await meet(server);
+    const learned = await meet(wire, server);
     assert.equal([learned['greeting'], learned['policy'], learned['path']], ['truncated', 'repair', 'wire']);
     const { segments, changed } = await tapBoth(wire, '', () => visit(server, 3));
     assert.ok(segments > 3 * 20, `${segments} segments`);
@@ -127,7 +116,7 @@ lab.test('with offloads, where checksums are left to the cards, the same', NEEDS
 });
 
 lab.test('the greeting of a server not learned is not touched', NEEDS, async () => {
-  const { changed } = await tapBoth(wire, 'port 25', async () => void (await meet(TWO)));
+  const { changed } = await tapBoth(wire, 'port 25', async () => void (await meet(wire, TWO)));
   assert.equal(changed, []);
 });
 

@@ -13,25 +13,37 @@ def address_of(text):
     return host, int(port or 25)
 
 
+class Seen:
+    """A reader that counts."""
+
+    def __init__(self, reader):
+        self.reader, self.octets = reader, 0
+
+    async def line(self):
+        line = await self.reader.readline()
+        self.octets += len(line)
+        return line
+
+
 async def serve(host, greeting, reader, writer):
     peer = writer.get_extra_info('peername')
     print('from', host, f'{peer[0]},{peer[1]}')
-    how = 'eof'
+    how, seen = 'eof', Seen(reader)
     try:
         for i, part in enumerate(greeting):
             if i:
                 await asyncio.sleep(1)
             writer.write(part)
-        how = await talk(host, reader, writer)
+        how = await talk(host, seen, writer)
     except (ConnectionError, asyncio.IncompleteReadError):
         how = 'reset'
-    print('end', host, how)
+    print('end', host, how, seen.octets)
     writer.close()
 
 
 async def talk(host, reader, writer):
     while True:
-        line = await reader.readline()
+        line = await reader.line()
         if not line:
             return 'eof'
         verb = line[:4].upper()
@@ -52,7 +64,9 @@ async def message(host, reader):
     digest = hashlib.sha256()
     octets = 0
     while True:
-        line = await reader.readuntil(b'\n')
+        line = await reader.line()
+        if not line.endswith(b'\n'):
+            raise ConnectionError('cut off')
         if line == b'.\r\n':
             break
         line = line[1:] if line.startswith(b'.') else line

@@ -1,0 +1,109 @@
+// At its limits: a ring that is full, more connections than it follows, taken out of a bridge that was there before.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as assert from 'uvu/assert';
+import type { LogLine } from '../../kit/ehlowire';
+import { labSuite, type Need } from '../../kit/lab';
+import type { Child } from '../../kit/process';
+import { makeWire, ONE, startLoad, startServers, TWO, WHOLE } from '../../kit/wire';
+import type { Servers, Tally, Wire } from '../../kit/wire';
+
+const NEEDS: readonly Need[] = ['python3', 'bpf'];
+/** Of the ring: so many octets are the dialogues of some ten sessions. */
+const SMALL = 65_536;
+const FOLLOWED = 16;
+
+const lab = labSuite('wire, at its limits');
+let wire: Wire;
+let servers: Servers;
+let ehlowire: Child;
+
+lab.before(async () => {
+  wire = makeWire('m', { bridge: 'addresses' });
+  servers = await startServers(wire, `${ONE}=${WHOLE}`, `${TWO}=${WHOLE}`);
+});
+
+lab.after(async () => {
+  await servers.stop();
+  await wire.remove();
+});
+
+const linesOf = (event: string): LogLine[] => wire.events().filter((line) => line.event === event);
+
+lab.test('a full ring: mail goes on, and the log says how much it missed', NEEDS, async () => {
+  ehlowire = await wire.enter('--path', 'wire', '--set', `wire.ring=${SMALL}`);
+  // Whole before, half read, and some of which nothing is known.
+  const load = startLoad(wire, ONE, { connections: 10, pace: 0.02 });
+  await load.greeted;
+  ehlowire.process.kill('SIGSTOP');
+  await sleep(2_000);
+  ehlowire.process.kill('SIGCONT');
+  await sleep(2_500);
+  const { fine, failed } = await load.stop();
+  assert.equal(failed, {});
+  const lost = (await wire.status()).counters['lost'] ?? 0;
+  assert.ok(lost > 100, `${lost} records lost`);
+  await wire.line('the losses', () => lossesTold() === lost);
+  for (const line of linesOf('loss')) assert.is(line['source'], 'ring');
+  // What was not seen proves nothing.
+  assert.equal(linesOf('verdict'), []);
+  assert.ok(linesOf('session').length < fine, 'all of them were told');
+  // What begins behind the loss is whole again.
+  const before = linesOf('session').length;
+  const after = await startLoad(wire, TWO, { connections: 1, pace: 0, sessions: 3 }).ended;
+  assert.equal(after, { fine: 3, messages: 6, failed: {} });
+  await wire.line('three sessions', () => linesOf('session').length >= before + 3);
+  const last = linesOf('session').filter((line) => line['server.address'] === TWO);
+  assert.equal(
+    last.map((line) => [line['messages'], line['bytes.client']]),
+    [1, 2, 3].map(() => [2, OCTETS]),
+  );
+});
+
+/** Of the commands and messages of one session of the load. */
+const OCTETS = 395;
+
+function lossesTold(): number {
+  return linesOf('loss').reduce((sum, line) => sum + Number(line['segments']), 0);
+}
+
+lab.test('left under load: the bridge that was there before notices nothing', NEEDS, async () => {
+  const load = startLoad(wire, ONE, { connections: 10, pace: 0.02 });
+  await load.greeted;
+  const { code, output } = await wire.leave();
+  assert.is(code, 0, output);
+  await sleep(1_000);
+  assert.equal(await failuresOf(load.stop()), {});
+  assert.is((await ehlowire.ended).code, 0);
+  assert.is((await wire.status()).in_place, false);
+});
+
+lab.test(
+  'more connections than are followed: all of them get through, and nothing false is told',
+  NEEDS,
+  async () => {
+    const before = linesOf('session').length;
+    ehlowire = await wire.enter('--path', 'wire', '--set', `wire.connections=${FOLLOWED}`);
+    const load = startLoad(wire, ONE, { connections: 6 * FOLLOWED, pace: 0.1, sessions: 20 * FOLLOWED });
+    const tally = await load.ended;
+    assert.equal(tally, { fine: 20 * FOLLOWED, messages: 40 * FOLLOWED, failed: {} });
+    await sleep(1_500);
+    assert.equal(linesOf('verdict'), []);
+    const told = linesOf('session').slice(before);
+    assert.ok(told.length > 0);
+    for (const line of told) assert.ok(Number(line['bytes.client']) <= OCTETS, JSON.stringify(line));
+    // And whoever comes alone is followed from beginning to end.
+    const after = await startLoad(wire, TWO, { connections: 1, pace: 0, sessions: 1 }).ended;
+    assert.equal(after.failed, {});
+    const last = await wire.line('its session', (line) => {
+      return line.event === 'session' && line['server.address'] === TWO && line['bytes.client'] === OCTETS;
+    });
+    assert.is(last['messages'], 2);
+  },
+);
+
+async function failuresOf(tally: Promise<Tally>): Promise<Tally['failed']> {
+  return (await tally).failed;
+}
+
+lab.run();

@@ -1,0 +1,208 @@
+// What has no defect crosses as it is: bulk, many sessions, and all that is not SMTP.
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import type { LogLine } from '../../kit/ehlowire';
+import { labSuite, type Need } from '../../kit/lab';
+import { makeMessage, writeMessage } from '../../kit/message';
+import { until } from '../../kit/process';
+import { deliver, makeWire, ONE, ONE6, SIX, startLoad, startServers, TWO, WHOLE } from '../../kit/wire';
+import type { Servers, Wire } from '../../kit/wire';
+import { tapBoth } from './frames';
+import { layTags, TAGGED, TAGGED6, TWICE } from './tags';
+
+const NEEDS: readonly Need[] = ['python3', 'tcpdump', 'curl', 'clang', 'smtp-source', 'postfix', 'bpf'];
+const BULK = 50 * 1024 * 1024;
+const WAYS = [ONE, ONE6, TAGGED, TAGGED6, TWICE];
+
+const lab = labSuite('wire, unharmed');
+let wire: Wire;
+let servers: Servers;
+
+lab.before(async () => {
+  wire = makeWire('n');
+  await layTags(wire);
+  servers = await startServers(wire, ...[...WAYS, TWO].map((host) => `[${host}]=${WHOLE}`));
+  await wire.enter('--path', 'wire');
+});
+
+lab.after(async () => {
+  await servers.stop();
+  await wire.remove();
+});
+
+const lossless = (): void => {
+  for (const event of ['loss', 'verdict', 'anomaly', 'repair']) {
+    assert.equal(
+      wire.events().filter((line) => line.event === event),
+      [],
+    );
+  }
+};
+
+function sessionsAt(server: string): LogLine[] {
+  return wire.events().filter((line) => line.event === 'session' && line['server.address'] === server);
+}
+
+lab.test('a message of 50 MiB, whole, and counted to the last octet', NEEDS, async () => {
+  wire.offload(true);
+  const message = makeMessage({ octets: BULK, eightBit: false });
+  const path = writeMessage(join(wire.folder, 'bulk.eml'), message);
+  const { ok, output } = await deliver(wire, 'curl', TWO, path, 120_000);
+  assert.ok(ok, output.slice(-2_000));
+  wire.offload(false);
+  assert.equal(servers.mails(TWO), [createHash('sha256').update(message.octets).digest('hex')]);
+  const session = await wire.line('its session', (line) => line.event === 'session');
+  assert.is(session['messages'], 1);
+  const phase = wire.events().find((line) => line['phase'] === 'message');
+  // With the dots that are doubled on the way (RFC 5321 §4.5.2).
+  const stuffed = BULK + message.octets.toString('latin1').split('\r\n.').length - 1;
+  assert.is(phase?.['bytes'], stuffed);
+  assert.is(servers.octets(TWO), session['bytes.client']);
+  const { counters } = await wire.status();
+  assert.ok((counters['left_out_octets'] ?? 0) > 0.99 * BULK, 'the bulk stayed in the kernel');
+  lossless();
+});
+
+for (const server of WAYS) {
+  lab.test(`sessions with ${server}: every frame as it was, every session told`, NEEDS, async () => {
+    const crossing = await tapBoth(wire, '', async () => {
+      const tally = await startLoad(wire, server, { connections: 4, pace: 0, sessions: 40 }).ended;
+      assert.equal(tally, { fine: 40, messages: 80, failed: {} });
+    });
+    assert.equal(crossing.changed, []);
+    await wire.line('their sessions', () => sessionsAt(server).length === 40);
+    for (const line of sessionsAt(server)) {
+      assert.equal([line['messages'], line['bytes.client'], line['bytes.server']], [2, 395, 225]);
+    }
+    lossless();
+  });
+}
+
+lab.test('2000 messages from 20 sources: all delivered, all told', NEEDS, async () => {
+  const sink = wire.topology.start('mta', 'smtp-sink', '-u', 'nobody', '-c', `${SIX}:25`, '512');
+  const source = ['smtp-source', '-s', '20', '-m', '2000', '-l', '4096', '-f', 'a@client.example'];
+  // It may not listen yet.
+  const sent = await until('smtp-sink', async () => {
+    const outcome = await wire.topology.run(
+      'cli',
+      120_000,
+      ...(source as [string]),
+      '-t',
+      'b@dest.example',
+      SIX,
+    );
+    return outcome.output.includes('refused') ? undefined : outcome;
+  });
+  assert.is(sent.code, 0, sent.output);
+  await until('2000 sessions', () => countSessions() >= 2_000 || undefined, 60_000);
+  await sink.stop();
+  const told = sessionsAt(SIX);
+  assert.is(told.length, 2_000);
+  assert.ok(told.every((line) => line['messages'] === 1 && Number(line['bytes.client']) > 4_096));
+  const phases = wire.events().filter((line) => line.event === 'phase' && line['server.address'] === SIX);
+  assert.equal(tally(phases.map((line) => String(line['phase']))), {
+    ...Object.fromEntries(PHASES.map((phase) => [phase, 2_000])),
+  });
+  lossless();
+});
+
+const PHASES = ['connect', 'greeting', 'hello', 'mail', 'rcpt', 'data', 'message', 'quit', 'close'];
+
+/** Of the sink, without reading tens of thousands of lines each time. */
+function countSessions(): number {
+  const lines = readFileSync(join(wire.folder, 'events'), 'latin1').split('\n');
+  return lines.filter((line) => line.includes('"event":"session"') && line.includes(`"${SIX}"`)).length;
+}
+
+function tally(words: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
+  return counts;
+}
+
+lab.test('what is not SMTP: ARP, ICMP, UDP, fragments, other TCP', NEEDS, async () => {
+  const { topology, client } = wire;
+  const before = (await wire.status()).counters;
+  const other = topology.start('mta', 'python3', '-c', OTHERS);
+  await until('it to listen', () => other.output().includes('ready') || undefined);
+  const { others, segments, changed } = await tapBoth(wire, '', async () => {
+    for (const place of ['cli', 'mta'] as const) wire.ip(place, 'neighbour flush dev eth0');
+    for (const [target, size] of [
+      [ONE, '56'],
+      [ONE, '8000'],
+      [ONE6, '56'],
+      [ONE6, '8000'],
+    ] as const) {
+      const { code, output } = await topology.run('cli', 20_000, 'ping', '-c3', '-i.2', '-s', size, target);
+      assert.is(code, 0, output);
+    }
+    const { code, output } = await topology.run('cli', 30_000, 'python3', '-c', TALK, ONE);
+    assert.is(code, 0, `${client.v4}: ${output}`);
+  });
+  await other.stop();
+  assert.equal({ segments, changed }, { segments: 0, changed: [] });
+  assert.ok(others > 500, `${others} frames`);
+  const after = (await wire.status()).counters;
+  assert.is(after['segments'], before['segments'], 'nothing of it was looked at');
+  assert.is(after['malformed'], before['malformed']);
+});
+
+/** An echo of datagrams, and a mill that answers with what it got, on ports that are not looked at. */
+const OTHERS = `
+import socket, threading
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); udp.bind(('198.19.0.4', 53))
+def echo():
+    while True: udp.sendto(*udp.recvfrom(65535))
+threading.Thread(target=echo, daemon=True).start()
+tcp = socket.create_server(('198.19.0.4', 8080)); print('ready', flush=True)
+while True:
+    one, _ = tcp.accept()
+    while data := one.recv(65536): one.sendall(data)
+    one.close()
+`;
+
+const TALK = `
+import socket, sys, os, threading
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); udp.settimeout(10)
+for size in (0, 1, 1400, 20000):
+    data = os.urandom(size); udp.sendto(data, (sys.argv[1], 53))
+    assert udp.recvfrom(65535)[0] == data
+tcp = socket.create_connection((sys.argv[1], 8080), 10); data = os.urandom(2_000_000); back = b''
+threading.Thread(target=lambda: (tcp.sendall(data), tcp.shutdown(socket.SHUT_WR))).start()
+while part := tcp.recv(65536): back += part
+assert back == data
+`;
+
+lab.test('frames that nobody expects, jumbo ones too', NEEDS, async () => {
+  const { topology } = wire;
+  for (const [place, ...devices] of CABLES) {
+    for (const device of devices) wire.ip(place, `link set ${device} mtu 9000`);
+  }
+  const before = (await wire.status()).counters;
+  let sent = 0;
+  const { others, segments, changed } = await tapBoth(wire, '', async () => {
+    const there = (await topology.run('mta', 5_000, 'cat', '/sys/class/net/eth0/address')).output.trim();
+    const program = join(__dirname, 'odd_frames.py');
+    const { code, output } = await topology.run('cli', 10_000, 'python3', program, 'eth0', there);
+    assert.is(code, 0, output);
+    sent = Number(output);
+  });
+  assert.equal(changed, []);
+  assert.ok(sent > 20 && others + segments >= sent, `${others + segments} of ${sent}`);
+  const after = (await wire.status()).counters;
+  const more = (name: string): number => (after[name] ?? 0) - (before[name] ?? 0);
+  assert.is(more('fragments'), 3);
+  assert.ok(more('malformed') >= 6, `malformed: ${more('malformed')}`);
+});
+
+const CABLES = [
+  ['cli', 'eth0'],
+  ['fw', 'out', 'in', 'br0'],
+  ['shim', 'wan', 'lan', 'ehlowire0'],
+  ['mta', 'eth0'],
+] as const;
+
+lab.run();
