@@ -1,0 +1,98 @@
+// Probes on a bridge without any address: an eaten EHLO is proved within seconds, and the server is none the worse.
+
+import * as assert from 'uvu/assert';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { labSuite, type Need } from '../../kit/lab';
+import { makeWire, ONE, ONE6, startLoad, startServers, WHOLE } from '../../kit/wire';
+import type { Servers, Wire } from '../../kit/wire';
+import { layoutOf, tap } from './frames';
+import { layTags, TAGGED } from './tags';
+
+const NEEDS: readonly Need[] = ['python3', 'tcpdump', 'nftables', 'clang', 'bpf'];
+/** After its greeting; the first probe is sent after 3 s of silence. */
+const WITHIN_MS = 5_000;
+const EHLO = 'EHLO client.example\r\n';
+const ACK = 0x10;
+
+const lab = labSuite('wire, probes');
+let wire: Wire;
+let servers: Servers;
+
+lab.before(async () => {
+  wire = makeWire('p');
+  await layTags(wire);
+  servers = await startServers(wire, ...[ONE, ONE6, TAGGED].map((host) => `[${host}]=${WHOLE}`));
+  await wire.enter('--path', 'wire');
+});
+
+lab.after(async () => {
+  await servers.stop();
+  await wire.remove();
+});
+
+/** The firewall of the incident: it drops every segment that begins with EHLO, and says nothing. */
+async function eat(on: boolean): Promise<void> {
+  const rule = on
+    ? 'add table netdev f; add chain netdev f c { type filter hook ingress device out priority 0; }; ' +
+      'add rule netdev f c tcp dport 25 @ih,0,32 0x45484c4f drop; ' +
+      'add rule netdev f c vlan id 10 ip saddr 198.18.10.1 tcp dport 25 @ih,0,32 0x45484c4f drop'
+    : 'flush ruleset';
+  const { code, output } = await wire.topology.run('fw', 10_000, 'nft', rule);
+  assert.is(code, 0, output);
+}
+
+for (const [name, server] of [
+  ['IPv4', ONE],
+  ['IPv6', ONE6],
+  ['behind a tag', TAGGED],
+] as const) {
+  lab.test(`${name}: an EHLO that was eaten is proved by its sequence numbers`, NEEDS, async () => {
+    const { output } = await wire.run('ip', 'address', 'show', 'dev', 'ehlowire0');
+    assert.not.match(output, /\binet6? /);
+    await eat(true);
+    const mta = await tap(wire, 'mta', 'eth0');
+    const load = startLoad(wire, server, { connections: 1, pace: 0, sessions: 1 });
+    const verdict = await wire.line(
+      'the verdict',
+      (line) => line.event === 'verdict' && line['server.address'] === server,
+      20_000,
+    );
+    await sleep(300);
+    const frames = await mta.stop();
+    await eat(false);
+    assert.equal(
+      [verdict['verdict'], verdict['certainty']],
+      ['ehlo-dropped', 'proved'],
+      JSON.stringify(verdict),
+    );
+    assert.is(verdict['proof'], 'probe');
+    assert.is(verdict['missing_bytes'], EHLO.length);
+    const greeting = await wire.line('the greeting', (line) => {
+      return line['phase'] === 'greeting' && line['session'] === verdict['session'];
+    });
+    const after = Date.parse(String(verdict['time'])) - Date.parse(String(greeting['time']));
+    assert.ok(after < WITHIN_MS, `${after} ms after the greeting`);
+    // What came to the server: the handshake, and acknowledgements of what it had said; it answered none of them.
+    const seen = frames.flatMap((frame) => {
+      const layout = layoutOf(frame);
+      return layout === undefined
+        ? []
+        : [{ ...layout, flags: frame[layout.tcp + 13], ack: frame.readUInt32BE(layout.tcp + 8) }];
+    });
+    const [, ...acks] = seen.filter(({ from }) => from === 'client');
+    assert.ok(acks.length >= 2, `${acks.length} acknowledgements`);
+    assert.ok(acks.every(({ payload, end, flags }) => payload === end && flags === ACK));
+    assert.is(acks.at(-1)?.ack, acks.at(-2)?.ack);
+    assert.is(
+      seen.filter(({ from }) => from === 'server').length,
+      2,
+      'SYN ACK and greeting, and nothing more',
+    );
+    // The firewall relents, and the session goes on as if nothing had been.
+    assert.equal(await load.ended, { fine: 1, messages: 2, failed: {} });
+    assert.equal(servers.ends(server), ['quit']);
+    assert.is(servers.mails(server).length, 2);
+  });
+}
+
+lab.run();
