@@ -2,7 +2,7 @@
 
 import type { Direction, Micros } from './events';
 import { createInspector, type Inspector, type InspectorEvent, type Stretch } from './inspector';
-import { CONNECTIONS, FORGET_AFTER, LINGER, SWEEP } from './limits';
+import { CONNECTIONS, FORGET_AFTER, LINGER, STRAGGLERS, SWEEP } from './limits';
 import { createRecency, type Link, type Recency } from './recency';
 import { parsePacket } from './tcp/packet';
 import { FLAG, type Segment } from './tcp/segment';
@@ -71,6 +71,7 @@ export function createTracker(options: TrackerOptions): Tracker {
   const state: State = {
     options,
     open: new Map(),
+    closed: new Map(),
     recency: createRecency(),
     waiting: new Set(),
     counts: { frames: 0, segments: 0, fragments: 0, malformed: 0, others: 0, connections: 0 },
@@ -108,6 +109,8 @@ interface Entry extends Link<Entry> {
 interface State {
   readonly options: TrackerOptions;
   readonly open: Map<string, Entry>;
+  /** When those ended that were closed a short while ago, the oldest first. */
+  readonly closed: Map<string, Micros>;
   readonly recency: Recency<Entry>;
   /** Those that want to be asked again when time passes. */
   readonly waiting: Set<Entry>;
@@ -128,6 +131,7 @@ function segment(state: State, each: Segment): TrackerNews[] {
   const before = idle(state, each.at);
   const key = keyOf(source, sourcePort, destination, destinationPort);
   const known = state.open.get(key);
+  if (!known && isStraggler(state, key, each)) return before;
   const stale = known && isNewConnection(known, each) ? finish(state, known, each.at) : undefined;
   const entry = (stale ? undefined : known) ?? open(state, key, each, toServer);
   entry.lastAt = each.at;
@@ -230,6 +234,7 @@ function ask(state: State, entry: Entry, at: Micros): TrackerNews[] {
   while (entry.due <= at) {
     const { due } = entry;
     if (inspector.closedAt !== undefined && due - inspector.closedAt >= LINGER) {
+      remember(state, entry.key, due);
       return [...news, finish(state, entry, due)];
     }
     const events = inspector.idle(due);
@@ -252,6 +257,24 @@ function finishAll(state: State, at: Micros): TrackerNews[] {
     news.push(finish(state, entry, at));
   }
   return news;
+}
+
+/** A path that holds segments lets go of some when all is over: they are no new connection, as only a SYN begins one. */
+function isStraggler({ closed }: State, key: string, { flags, at }: Segment): boolean {
+  const ended = closed.get(key);
+  if (ended === undefined) return false;
+  const late = (flags & FLAG.syn) === 0 && at - ended < STRAGGLERS;
+  if (!late) closed.delete(key);
+  return late;
+}
+
+function remember({ closed, options }: State, key: string, at: Micros): void {
+  closed.delete(key);
+  closed.set(key, at);
+  for (const [oldest, ended] of closed) {
+    if (at - ended < STRAGGLERS && closed.size <= (options.capacity ?? CONNECTIONS)) break;
+    closed.delete(oldest);
+  }
 }
 
 /** The same for both directions. */

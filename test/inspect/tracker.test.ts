@@ -52,6 +52,19 @@ test('a closed connection is ended a second later, by the time alone', () => {
   assert.equal(told(tracker.end(START + 60 * SECOND)), []);
 });
 
+test('what was held on the path until all was over begins no connection, and a SYN does', () => {
+  const tracker = createTracker(OPTIONS);
+  const sent = from(1001);
+  const hello = sent.find(({ destinationPort, length }) => destinationPort === 25 && length > 0) as Segment;
+  for (const segment of sent) tracker.segment(segment);
+  tracker.idle(START + 7 * SECOND);
+  tracker.segment({ ...hello, at: START + 8 * SECOND });
+  assert.is(tracker.counts.connections, 1);
+  for (const segment of from(1001, 9)) tracker.segment(segment);
+  assert.is(tracker.counts.connections, 2);
+  assert.equal(told(tracker.idle(START + 20 * SECOND)), ['1001 fin']);
+});
+
 test('a fresh SYN on the same ports begins a new connection', () => {
   const tracker = createTracker(OPTIONS);
   const again = from(1001, 30, false).map((segment) => ({ ...segment, seq: segment.seq + 50_000 }));
