@@ -87,13 +87,20 @@ async function judgeAll(
   );
   const offline = recordings.length > 0 ? await analyze(recordings) : [];
   const results: Result[] = [];
-  for (const task of tasks) {
+  const open = tasks.map((task, nth) => ({ task, nth }));
+  const work = async (): Promise<void> => {
+    for (let next = open.shift(); next; next = open.shift()) results[next.nth] = await judgeOne(next.task);
+  };
+  // Each two points are a process of their own.
+  await Promise.all([work(), work()]);
+  return results;
+
+  async function judgeOne(task: Task): Promise<Result> {
     const one = [...played].find(
       ([{ row, serves }]) => row === task.row && serves.includes(task.vantage),
     )?.[1];
-    results.push(judge(task, one, await logOf(task, one)));
+    return judge(task, one, await logOf(task, one));
   }
-  return results;
 
   async function logOf({ vantage }: Task, one: Played | string | undefined): Promise<readonly LogLine[]> {
     if (vantage === 'inside') return offline;
