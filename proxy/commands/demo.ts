@@ -108,6 +108,7 @@ function createDemoLog(): DemoLog | Fault {
       process.stdout.write(`   ${text}`);
       return true;
     },
+    waiting: () => 0,
     reopen: () => undefined,
     close: () => Promise.resolve(),
   };

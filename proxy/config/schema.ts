@@ -94,7 +94,9 @@ export const SETTINGS: readonly Setting[] = [
     format: 'duration',
     default: 3 * SECOND,
     shown: '"3s"',
-    doc: 'After how much silence it asks, in whole seconds, and then every 10 s: the answer proves what was dropped.',
+    doc:
+      "After how much silence the relay's kernel asks, in whole seconds, and then every 10 s: the answer proves what was " +
+      'dropped. The wire path asks 3 s, 10 s and 30 s after the greeting.',
   },
   {
     key: 'relay.listeners',

@@ -189,6 +189,7 @@ interface Libc {
   getsockopt(fd: number, level: number, name: number, value: number[], length: number[]): number;
   bind(fd: number, address: Uint8Array, length: number): number;
   connect(fd: number, address: Uint8Array, length: number): number;
+  sched_setscheduler(thread: number, policy: number, parameters: number[]): number;
   getsockname(fd: number, address: Uint8Array, length: number[]): number;
   close(fd: number): number;
 }
@@ -210,6 +211,7 @@ function libc(): Libc | undefined {
       ),
       bind: so.func('int bind(int fd, const uint8_t *address, uint32_t length)'),
       connect: so.func('int connect(int fd, const uint8_t *address, uint32_t length)'),
+      sched_setscheduler: so.func('int sched_setscheduler(int thread, int policy, const int *parameters)'),
       getsockname: so.func('int getsockname(int fd, _Out_ uint8_t *address, _Inout_ uint32_t *length)'),
       close: so.func('int close(int fd)'),
     };
@@ -219,12 +221,21 @@ function libc(): Libc | undefined {
   return loaded;
 }
 
+/**
+ * Lets a thread of this process run only where a processor has nothing else to do (sched(7), SCHED_IDLE), as the
+ * threads that it makes later. False where that was refused.
+ */
+export function runWhenIdle(thread: number): boolean {
+  return libc()?.sched_setscheduler(thread, SCHED_IDLE, [0]) === 0;
+}
+
 /** Node keeps the descriptor on the handle, without a public way to it. */
 function descriptorOf(socket: Socket): number | undefined {
   const { _handle: handle } = socket as Socket & { readonly _handle?: { readonly fd?: number } | null };
   return handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : undefined;
 }
 
+const SCHED_IDLE = 5;
 const INT = 4;
 const SOCKADDR_IN = 16;
 const SOCKADDR_IN6 = 28;

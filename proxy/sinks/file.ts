@@ -48,6 +48,7 @@ export function createFileOutput(
       arm();
       return true;
     },
+    waiting: () => (state.closed ? 0 : state.queued),
     reopen() {
       if (typeof dest !== 'string' || state.closed) return;
       state.reopening = true;

@@ -5,6 +5,8 @@ import { createFault, errno, type Fault } from '../fault';
 export interface Output {
   /** Never blocks. False where too much waits already: the text is left out. */
   write(text: string): boolean;
+  /** Octets that wait to be written. */
+  waiting(): number;
   /** Opens the file anew; nothing where there is no file. */
   reopen(): void;
   /** Resolves when all is written, or when that makes no headway for CLOSE_MS. */

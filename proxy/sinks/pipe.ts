@@ -37,6 +37,7 @@ export function createPipeOutput(
       });
       return true;
     },
+    waiting: () => (state.closed ? 0 : state.queued),
     reopen: () => undefined,
     async close() {
       if (state.queued > 0 && !state.closed) {

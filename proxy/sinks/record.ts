@@ -53,6 +53,8 @@ export interface Sink {
   write(connection: Connection | undefined, event: Recorded): void;
   /** The life of the shim itself: `listening`, `draining`, `upstream-refused`… */
   note(level: Level, what: string, fields?: Fields): void;
+  /** Octets that wait to be written: who can wait, had better. */
+  waiting(): number;
   /** The file was moved away (logrotate): open it anew. */
   reopen(): void;
   /** Everything written or, where the destination takes nothing any more, given up. */

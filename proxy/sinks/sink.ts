@@ -69,6 +69,7 @@ export function createSink({ renderer, level, open, trouble, head }: SinkOptions
       if (isWorth(event, level)) put(event.kind, renderer.event(levelOf(event), connection, event));
     },
     note,
+    waiting: () => output.waiting(),
     reopen() {
       output.reopen();
       begin();

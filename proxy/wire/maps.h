@@ -20,8 +20,6 @@
 #define MIDDLE_COPIED 512
 /* So much without a word of the other side is no dialogue; a group of commands is far below. */
 #define UNANSWERED 65536
-/* An acknowledgement with timestamps and nothing else: more has SACK blocks. */
-#define PLAIN_HEADER 32
 /* CRLF . CRLF */
 #define DOT 5
 /* A stretch is told before its length wraps. */

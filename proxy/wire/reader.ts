@@ -111,7 +111,10 @@ function tellLearned(
   { connection, knowledge, event }: ReturnType<Learner['see']>[number],
 ): void {
   const { sink, policies } = state.options;
+  // Several first contacts at a time learn the same: once is news.
+  const before = policies.knownOf(connection.server);
   policies.learn(connection.server, knowledge);
+  if (before?.greeting === knowledge.greeting && before.policy === knowledge.policy) return;
   sink.write(nameOf(state, connection), event);
 }
 

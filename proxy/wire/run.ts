@@ -1,11 +1,12 @@
 // The control process: reads the ring, decides about servers, relays where that is asked for. Frames need none of it.
 
-import { constants, setPriority } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Micros } from '../../inspect/events';
 import { now } from '../clock';
 import type { Config } from '../config';
 import { isFault, type Fault } from '../fault';
+import { runWhenIdle } from '../native/libc';
 import { SUBMISSIONS } from '../ports';
 import { startRelay, type Relay } from '../relay/relay';
 import type { Sink } from '../sinks/record';
@@ -67,7 +68,7 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
     nextSession: createNames(),
   });
   // Of a loaded machine the frames' side gets all: the ring holds what is read later. A relay must not wait, though.
-  if (relay === undefined) tryToStepBack(sink);
+  if (relay === undefined) stepBack(sink);
   sink.note('info', 'wire-open', { path, adopted: wire.adopted, relayed: relay !== undefined });
   const lost = await readUntil(signal, wire, reader, sink, saved.lost, policies, (count) =>
     writeState(file, { servers: policies.known(), lost: count }),
@@ -84,12 +85,11 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
   return undefined;
 }
 
-function tryToStepBack(sink: Sink): void {
-  try {
-    setPriority(constants.priority.PRIORITY_LOW);
-  } catch (error) {
-    sink.note('warn', 'priority-refused', { message: String(error) });
-  }
+/** Threads have policies of their own: those that collect garbage, compile and write step back, too. */
+function stepBack(sink: Sink): void {
+  const threads = readdirSync('/proc/self/task').map(Number);
+  if (!threads.every(runWhenIdle))
+    sink.note('warn', 'priority-refused', { message: 'SCHED_IDLE was refused' });
 }
 
 function stateFile({ deploy }: Config): string {
@@ -166,7 +166,14 @@ function readUntil(
     reader.idle(at);
   };
   return new Promise((resolve) => {
+    let held = 0;
     const step = (): void => {
+      // The ring has more room than the log: what cannot be written yet waits there, for a while.
+      if (sink.waiting() > UNWRITTEN && held < HELD_AT_MOST) {
+        held += 1;
+        return void setTimeout(step, HELD_MS);
+      }
+      held = 0;
       const count = ring.drain(reader.take, BATCH);
       look(count === BATCH);
       if (signal.aborted && count < BATCH) return resolve(told);
@@ -205,8 +212,12 @@ function createNames(): () => string {
 /** Records in one go, so that signals and the relay have their turn. */
 const BATCH = 1_024;
 /** How long to wait before looking again, while there is something and while there is nothing. */
-const SHORT_MS = 2;
-const LONG_MS = 16;
+const SHORT_MS = 50;
+const LONG_MS = 100;
+/** Octets of the log in memory while its file is written, and how long that is waited for: 200 times 10 ms. */
+const UNWRITTEN = 1 << 20;
+const HELD_MS = 10;
+const HELD_AT_MOST = 200;
 const IDLE_EVERY: Micros = 100_000;
 const LOSS_EVERY: Micros = 1_000_000;
 const CHECK_MS = 1_000;

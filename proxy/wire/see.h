@@ -105,7 +105,7 @@ static __noinline int look(struct segment *s, struct flow *flow, struct record *
 
 static __always_inline bool is_bare_ack(const struct segment *s)
 {
-	return s->payload == 0 && (s->flags & ~PSH) == ACK && s->header <= PLAIN_HEADER && s->window != 0;
+	return s->payload == 0 && (s->flags & ~PSH) == ACK && s->window != 0;
 }
 
 /* A side speaks, or somebody ends it: whatever the other one was sending without an answer is over. */
@@ -197,10 +197,11 @@ static __noinline int see(struct __sk_buff *skb, struct segment *s, struct flow 
 	bool astray = !fresh && s->payload > 0;
 	bool secret = side->mode == MODE_TLS ? !before(s->seq, side->mark) : side->mode == MODE_MIDDLE;
 	__u32 shown = s->payload - skipped;
-	if (astray && secret)
-		shown = 0;
-	else if (astray && shown > PAYLOAD && side->mode != MODE_DIALOGUE)
-		skipped = s->payload - PAYLOAD;
+	__u32 most = side->mode == MODE_DIALOGUE ? PAYLOAD : secret ? 0 : TAIL;
+	if (astray && shown > most) {
+		skipped = most ? s->payload - most : 0;
+		shown = most;
+	}
 	bool hidden = astray && side->mode != MODE_DIALOGUE;
 	struct record *record = record_of(skb, s, skipped, shown);
 	if (!record)

@@ -22,6 +22,7 @@ export function rememberingSink(): Remembered {
     of: (kind) => lines.map(({ event }) => event).filter((event) => event.kind === kind) as never,
     write: (connection, event) => void lines.push({ connection, event }),
     note: (_level, what, fields = {}) => void notes.push({ what, fields }),
+    waiting: () => 0,
     reopen: () => undefined,
     close: () => Promise.resolve(),
   };
