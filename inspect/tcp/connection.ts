@@ -121,7 +121,8 @@ function note(view: Mutable<ConnectionView>, side: Side, from: Direction, segmen
 
 function addFlow(flow: Flow[], from: Direction, news: StreamNews): void {
   if (news.kind === 'octets') flow.push({ kind: 'octets', from, bytes: news.bytes });
-  else if (news.kind === 'cut') flow.push({ kind: news.elided ? 'elided' : 'gap', from, length: news.length });
+  else if (news.kind === 'cut')
+    flow.push({ kind: news.elided ? 'elided' : 'gap', from, length: news.length });
 }
 
 /** The other side has octets that we have not: they passed, and it was we who missed them. */
