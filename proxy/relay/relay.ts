@@ -5,6 +5,7 @@ import { formatAddress } from '../address';
 import { now } from '../clock';
 import { createFault, formatFault, isFault, type Fault } from '../fault';
 import { SMTP_PORTS, SUBMISSIONS } from '../ports';
+import { createNames } from '../sinks/names';
 import type { Endpoint, Sink } from '../sinks/record';
 import type { Route } from './call';
 import { createCap } from './caps';
@@ -186,14 +187,4 @@ async function drain(listeners: readonly Listener[], patienceMs: number): Promis
   const timer = patienceMs === 0 ? undefined : setTimeout(endAll, patienceMs);
   await Promise.all(listeners.map(({ ended }) => ended));
   clearTimeout(timer);
-}
-
-/** Session ids: the millisecond of the start, then a number, both in base 36. Unique over restarts. */
-function createNames(): () => string {
-  const start = Date.now().toString(36);
-  let count = 0;
-  return () => {
-    count += 1;
-    return `${start}-${count.toString(36)}`;
-  };
 }

@@ -19,8 +19,6 @@ export interface Reader {
   idle(at: Micros): void;
   /** No more will come: the connections that are open are told as they stand. */
   end(at: Micros): void;
-  /** Records that were not what they should be. */
-  readonly odd: number;
 }
 
 export interface ReaderOptions {
@@ -44,15 +42,12 @@ export function createReader(options: ReaderOptions): Reader {
     tracker: createTracker({ ports, implicitTlsPorts, capacity: connections }),
     names: new Map(),
     repaired: new Set(),
-    odd: 0,
+    odd: false,
   };
   return {
     take: (octets) => takeRecord(state, readRecord(octets, options.origin())),
     idle: (at) => idle(state, at),
     end: (at) => tell(state, state.tracker.end(at), undefined),
-    get odd() {
-      return state.odd;
-    },
   };
 }
 
@@ -63,12 +58,14 @@ interface State {
   readonly names: Map<number, Connection>;
   /** Whose repair was told. */
   readonly repaired: Set<number>;
-  odd: number;
+  /** A record was not what it should be, and that was said. */
+  odd: boolean;
 }
 
 function takeRecord(state: State, record: WireRecord): void {
   if (record.kind === 'odd') {
-    state.odd += 1;
+    if (!state.odd) state.options.sink.note('warn', 'record-odd', { message: record.why });
+    state.odd = true;
     return;
   }
   const news = followRecord(state.tracker, record);

@@ -5,8 +5,6 @@ import type { RingMemory } from '../native/libbpf';
 export interface Ring {
   /** Hands over every record that is there, at most `most`; says how many there were. The octets are reused afterwards. */
   drain(take: (record: Uint8Array) => void, most: number): number;
-  /** Octets that wait to be read. */
-  waiting(): number;
 }
 
 /**
@@ -36,7 +34,6 @@ export function createRing({ consumer, producer, data, words }: RingMemory, octe
       }
       return count;
     },
-    waiting: () => Number(Atomics.load(producer, 0) - Atomics.load(consumer, 0)),
   };
 }
 

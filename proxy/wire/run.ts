@@ -9,6 +9,7 @@ import { isFault, type Fault } from '../fault';
 import { runWhenIdle } from '../native/libc';
 import { SUBMISSIONS } from '../ports';
 import { startRelay, type Relay } from '../relay/relay';
+import { createNames } from '../sinks/names';
 import type { Sink } from '../sinks/record';
 import { createLearner } from './learner';
 import { createPolicies, type Policies } from './policies';
@@ -65,7 +66,7 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
     learner: createLearner({ patience: config.greeting.patienceMs * 1_000, knownOf: policies.knownOf }),
     probes,
     origin: createOrigin(),
-    nextSession: createNames(),
+    nextSession: createNames('w'),
   });
   // Of a loaded machine the frames' side gets all: the ring holds what is read later. A relay must not wait, though.
   if (relay === undefined) stepBack(sink);
@@ -197,15 +198,6 @@ function createOrigin(): () => Micros {
     const found = now() - Number(process.hrtime.bigint() / 1000n);
     if (Math.abs(found - origin) > STEP) origin = found;
     return origin;
-  };
-}
-
-function createNames(): () => string {
-  const start = Date.now().toString(36);
-  let count = 0;
-  return () => {
-    count += 1;
-    return `${start}-w${count.toString(36)}`;
   };
 }
 

@@ -44,7 +44,6 @@ export interface Tables {
   setPorts(ports: readonly number[]): void;
   setServer(server: Endpoint, value: Omit<WireServer, 'contradicted'>): boolean;
   server(server: Endpoint): WireServer | undefined;
-  forget(server: Endpoint): void;
   servers(): readonly (WireServer & { readonly server: Endpoint })[];
   counters(): WireCounters;
 }
@@ -73,7 +72,6 @@ export function createTables(bpf: Libbpf, fd: (name: string) => number): Tables 
       const value = Buffer.alloc(SERVER_SIZE);
       return bpf.read(fd('servers'), keyOf(server), value) ? readServer(value) : undefined;
     },
-    forget: (server) => void bpf.remove(fd('servers'), keyOf(server)),
     servers() {
       const value = Buffer.alloc(SERVER_SIZE);
       return keysOf(bpf, fd('servers'), SERVER_KEY_SIZE).flatMap((key) => {
