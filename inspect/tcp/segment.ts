@@ -37,6 +37,8 @@ export interface Segment {
   readonly length: number;
   /** What is not in `payload` was left out on purpose: it is known to be message or TLS. */
   readonly elided?: boolean;
+  /** So many octets before those of `payload` were left out, for the same reason. */
+  readonly lead?: number;
   /** Time to live, or hop limit. */
   readonly ttl: number;
   /** IPv4 identification; IPv6 has none. */

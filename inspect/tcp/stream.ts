@@ -21,7 +21,7 @@ export type StreamNews =
   | { readonly kind: 'keepalive' };
 
 /** What a stream reads of a segment. */
-export type Carried = Pick<Segment, 'at' | 'seq' | 'flags' | 'payload' | 'length' | 'elided'>;
+export type Carried = Pick<Segment, 'at' | 'seq' | 'flags' | 'payload' | 'length' | 'elided' | 'lead'>;
 
 export interface Stream {
   /** Offset of the next octet in order. */
@@ -72,6 +72,8 @@ interface Piece {
   readonly length: number;
   /** `Segment.elided` */
   readonly elided: boolean;
+  /** `Segment.lead` */
+  readonly lead: number;
 }
 
 interface State extends Stream {
@@ -92,7 +94,7 @@ interface State extends Stream {
 }
 
 function take(state: State, segment: Carried): readonly StreamNews[] {
-  const { seq, flags, length, payload, at, elided = false } = segment;
+  const { seq, flags, length, payload, at, elided = false, lead = 0 } = segment;
   if (flags & FLAG.rst) {
     announce(state, offsetOf(state, seq) ?? 0, at, true);
     return NO_NEWS;
@@ -105,7 +107,7 @@ function take(state: State, segment: Carried): readonly StreamNews[] {
   state.origin ??= seq;
   const start = offsetOf(state, seq) ?? 0;
   if (length <= 1 && start === state.next - 1 && !(flags & FLAG.fin)) return KEEPALIVE;
-  const news = length > 0 ? place(state, { start, bytes: payload, length, elided }, at) : NO_NEWS;
+  const news = length > 0 ? place(state, { start, bytes: payload, length, elided, lead }, at) : NO_NEWS;
   if (flags & FLAG.fin) state.fin ??= start + length;
   announce(state, start + length, at, false);
   return news;
@@ -149,13 +151,21 @@ function place(state: State, piece: Piece, at: Micros): StreamNews[] {
   return [...news, ...deliverAhead(state)];
 }
 
-function deliver(state: State, { bytes, length, elided }: Piece): StreamNews[] {
+function deliver(state: State, { bytes, length, elided, lead }: Piece): StreamNews[] {
+  const news: StreamNews[] = [];
+  if (lead > 0) {
+    state.next += lead;
+    state.recentFrom = state.next;
+    news.push({ kind: 'cut', length: lead, elided: true });
+  }
   keepRecent(state, bytes);
-  state.next += length;
-  if (bytes.length === length) return [{ kind: 'octets', bytes }];
+  state.next += length - lead;
+  if (bytes.length > 0 || length === 0) news.push({ kind: 'octets', bytes });
+  const rest = length - lead - bytes.length;
+  if (rest === 0) return news;
   state.recentFrom = state.next;
-  const cut: StreamNews = { kind: 'cut', length: length - bytes.length, elided };
-  return bytes.length > 0 ? [{ kind: 'octets', bytes }, cut] : [cut];
+  news.push({ kind: 'cut', length: rest, elided });
+  return news;
 }
 
 /** Writes the octets from `next` on into the ring; of many only the last. */
@@ -205,7 +215,12 @@ function giveUp(state: State): { length: number; news: StreamNews[] } | undefine
 }
 
 /** Whether the octets before offset `seen` are those that came first; unknown where these are not kept. */
-function sameAsBefore(state: State, { start, bytes, length }: Piece, seen: number): boolean | undefined {
+function sameAsBefore(
+  state: State,
+  { start, bytes, length, lead }: Piece,
+  seen: number,
+): boolean | undefined {
+  if (lead > 0) return undefined;
   const { recent, recentFrom, next } = state;
   if (start < Math.max(recentFrom, next - recent.length)) return undefined;
   if (bytes.length < Math.min(length, seen - start)) return undefined;
@@ -217,8 +232,10 @@ function sameAsBefore(state: State, { start, bytes, length }: Piece, seen: numbe
 
 function cutFront(piece: Piece, octets: number): Piece {
   if (octets === 0) return piece;
-  const { start, bytes, length, elided } = piece;
-  return { start: start + octets, bytes: bytes.subarray(octets), length: length - octets, elided };
+  const { start, bytes, length, elided, lead } = piece;
+  const rest = { start: start + octets, length: length - octets, elided };
+  if (octets <= lead) return { ...rest, bytes, lead: lead - octets };
+  return { ...rest, bytes: bytes.subarray(octets - lead), lead: 0 };
 }
 
 /** Offsets go beyond 2^32; a sequence number means the one nearest to where the stream is. */

@@ -128,6 +128,8 @@ enum record_flag {
 	RECORD_REPAIRED = 4,
 	/* The server went on behind a greeting that we ended. */
 	RECORD_CONTRADICTED = 8,
+	/* What `skipped` says was not told before, and is message: the segment came out of order, or again. */
+	RECORD_LEAD = 16,
 };
 
 #define HEADERS 256

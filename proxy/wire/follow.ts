@@ -3,8 +3,6 @@
 import type { Peer, Tracker, TrackerNews } from '../../inspect/tracker';
 import type { WireRecord } from './records';
 
-const NOTHING = new Uint8Array(0);
-
 /** What the record says is new; one that is no segment says nothing. */
 export function followRecord(tracker: Tracker, record: WireRecord): TrackerNews[] {
   if (record.kind === 'odd') return [];
@@ -12,13 +10,10 @@ export function followRecord(tracker: Tracker, record: WireRecord): TrackerNews[
     if (record.lost) tracker.lost(record.client, record.server);
     return tracker.stretch(record.client, record.server, record.from, record.stretch);
   }
-  const { segment, front, from, lost } = record;
+  const { segment, from, lost } = record;
   const source: Peer = { address: segment.source, port: segment.sourcePort };
   const destination: Peer = { address: segment.destination, port: segment.destinationPort };
   const [client, server] = from === 'client' ? [source, destination] : [destination, source];
   if (lost) tracker.lost(client, server);
-  if (front === 0) return tracker.segment(segment);
-  const seq = (segment.seq - front) >>> 0;
-  const before = { at: segment.at, seq, length: front, end: NOTHING };
-  return [...tracker.stretch(client, server, from, before), ...tracker.segment(segment)];
+  return tracker.segment(segment);
 }

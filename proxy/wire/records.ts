@@ -9,11 +9,9 @@ import { readAddress } from './address';
 import { FLOW_KEY, RECORD, RECORD_FLAG, RECORD_KIND, STRETCH_KEY, TAIL } from './abi';
 
 export type WireRecord =
-  /** `front`: octets of message before the segment's payload that it left out. */
   | (Facts & {
       readonly kind: 'segment';
       readonly segment: Segment;
-      readonly front: number;
       /** What stands before the IP header, as the frame had it on the wire; a view where no tag was put back. */
       readonly link: Uint8Array;
     })
@@ -61,7 +59,7 @@ export function readRecord(octets: Uint8Array, origin: Micros): WireRecord {
   const at = origin + Math.round(monotonic / 1000);
   if (fields.getUint8(RECORD.kind) === RECORD_KIND.RECORD_STRETCH)
     return readStretch(fields, octets, at, facts);
-  return readSegment(fields, octets, at, facts, (flags & RECORD_FLAG.RECORD_CONTENT) !== 0);
+  return readSegment(fields, octets, at, facts, flags);
 }
 
 function readSegment(
@@ -69,7 +67,7 @@ function readSegment(
   octets: Uint8Array,
   at: Micros,
   facts: Facts,
-  content: boolean,
+  flags: number,
 ): WireRecord {
   const captured = fields.getUint32(RECORD.captured, true);
   const packet = parsePacket(ETHERNET, octets.subarray(RECORD.data, RECORD.data + captured), at);
@@ -77,17 +75,21 @@ function readSegment(
     return { kind: 'odd', why: packet.kind === 'malformed' ? packet.why : packet.kind };
   }
   const skipped = fields.getUint32(RECORD.skipped, true);
+  // What was told as a stretch before this record is no part of its segment any more.
+  const lead = (flags & RECORD_FLAG.RECORD_LEAD) !== 0 ? skipped : 0;
+  const gone = skipped - lead;
   const tag = fields.getUint16(RECORD.vlan_protocol, true);
   const { segment } = packet;
   const told = {
     ...segment,
-    length: fields.getUint32(RECORD.payload, true) - skipped,
-    seq: (segment.seq + skipped) >>> 0,
+    length: fields.getUint32(RECORD.payload, true) - gone,
+    seq: (segment.seq + gone) >>> 0,
     ...(tag !== 0 && { vlans: [fields.getUint16(RECORD.vlan_tci, true) & VLAN_ID, ...segment.vlans] }),
-    ...(content && { elided: true }),
+    ...((flags & RECORD_FLAG.RECORD_CONTENT) !== 0 && { elided: true }),
+    ...(lead > 0 && { lead }),
   };
   const link = linkOf(octets.subarray(RECORD.data, RECORD.data + captured), fields);
-  return { kind: 'segment', segment: told, front: content ? skipped : 0, link, ...facts };
+  return { kind: 'segment', segment: told, link, ...facts };
 }
 
 /** With the tag that the card took off in its place (IEEE 802.1Q §9). */

@@ -208,6 +208,8 @@ static __noinline int see(struct __sk_buff *skb, struct segment *s, struct flow 
 		return 0;
 	if (hidden)
 		record->flags |= RECORD_CONTENT;
+	if (astray && skipped)
+		record->flags |= RECORD_LEAD;
 	if (s->from == SIDE_SERVER && s->payload > 0) {
 		greet(skb, s, flow, fresh, record);
 		apply(skb, s, flow, record);
