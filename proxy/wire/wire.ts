@@ -56,7 +56,13 @@ export function openWire(options: WireOptions): Wire | Fault {
   if (trouble) return trouble;
   const adopted = existsSync(join(pins, 'settings'));
   const sizes = sizesOf(bpf, pins, options);
-  const object = bpf.load({ object: OBJECT, pins, sizes });
+  let object = bpf.load({ object: OBJECT, pins, sizes });
+  if (isTrouble(object) && object.code === 'ENOENT') {
+    // Another process mounted the bpffs at the same time, over the one that the folder was made in.
+    const again = makeFolder(pins);
+    if (again) return again;
+    object = bpf.load({ object: OBJECT, pins, sizes });
+  }
   if (isTrouble(object)) return faultOf(object);
   const memory = bpf.mapRing(object.map('ring'), sizes['ring'] ?? RING);
   if (isTrouble(memory)) {
