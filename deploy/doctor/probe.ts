@@ -1,9 +1,10 @@
 // What this machine has, one finding each: asked without changing anything.
 
-import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { BPFFS, isBpffs } from '../../proxy/wire/bpffs';
 import { isTrouble, openLibbpf } from '../../proxy/native/libbpf';
 import { OBJECT } from '../../proxy/wire/object';
 import { runTool } from '../network/tools';
@@ -88,7 +89,7 @@ function capabilityBits(): bigint | undefined {
 function bpffs(): Finding {
   const base = { what: 'bpffs', needed: true };
   try {
-    if (statfsSync(BPFFS).type === BPF_FS) return { ...base, state: 'ok', found: `at ${BPFFS}` };
+    if (isBpffs(BPFFS)) return { ...base, state: 'ok', found: `at ${BPFFS}` };
     return {
       ...base,
       state: 'note',
@@ -249,9 +250,6 @@ function firstLine(error: unknown): string {
   return String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';
 }
 
-const BPFFS = '/sys/fs/bpf';
-/** BPF_FS_MAGIC of linux/magic.h. */
-const BPF_FS = 0xcafe_4a11;
 const PATHS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 /** linux/capability.h */
 const CAPABILITIES = [

@@ -1,7 +1,8 @@
 // The program's filters at tc, seen and taken away without the library that put them there.
 
-import { existsSync, rmSync, statfsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { createFault, errno, isFault, type Fault } from '../../proxy/fault';
+import { isBpffs } from '../../proxy/wire/bpffs';
 import type { Hook } from '../journal/change';
 import { askTool, runTool, type Json } from './tools';
 
@@ -62,8 +63,7 @@ function removeQdisc(device: string): Fault | undefined {
 /** What is pinned goes when its names go and no filter holds it. Only below a bpffs is anything removed. */
 export function removePins(folder: string): Fault | undefined {
   if (!existsSync(folder)) return undefined;
-  if (statfsSync(folder).type !== BPF_FS)
-    return createFault('network-refused', folder, { mend: 'it is not in a bpffs' });
+  if (!isBpffs(folder)) return createFault('network-refused', folder, { mend: 'it is not in a bpffs' });
   try {
     rmSync(folder, { recursive: true, force: true });
     return undefined;
@@ -78,5 +78,3 @@ export function removePins(folder: string): Fault | undefined {
 
 /** How the names of our programs begin. */
 const PROGRAM = 'ehlowire';
-/** BPF_FS_MAGIC of linux/magic.h. */
-const BPF_FS = 0xcafe_4a11;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createFault, type Fault } from '../fault';
 import { isTrouble, openLibbpf, type BpfObject, type BpfTrouble, type Libbpf } from '../native/libbpf';
 import { ABI } from './abi';
+import { BPFFS, isBpffs } from './bpffs';
 import { OBJECT } from './object';
 import { createRing, type Ring } from './ring';
 import { createTables, type Tables } from './tables';
@@ -181,7 +182,7 @@ function sizesOf(bpf: Libbpf, pins: string, options: WireOptions): Record<string
 /** A bpffs is there on every machine with systemd; elsewhere it is mounted where it belongs. */
 function makeFolder(pins: string): Fault | undefined {
   try {
-    if (pins.startsWith(`${BPFFS}/`) && !isMounted()) {
+    if (pins.startsWith(`${BPFFS}/`) && !isBpffs(BPFFS)) {
       execFileSync('mount', ['-t', 'bpf', 'bpf', BPFFS], { stdio: 'pipe' });
     }
     mkdirSync(pins, { recursive: true, mode: 0o700 });
@@ -190,10 +191,6 @@ function makeFolder(pins: string): Fault | undefined {
     const mend = `it must lie in a bpffs, and be ours: mount -t bpf bpf ${BPFFS}`;
     return createFault('wire-refused', pins, { cause, mend });
   }
-}
-
-function isMounted(): boolean {
-  return execFileSync('stat', ['-f', '-c', '%T', BPFFS], { encoding: 'utf8' }).trim() === 'bpf_fs';
 }
 
 function faultOf({ kind, what, text, code }: BpfTrouble): Fault {
@@ -205,7 +202,6 @@ function faultOf({ kind, what, text, code }: BpfTrouble): Fault {
   return createFault('wire-refused', what, { mend: code === 'EPERM' ? rights : text });
 }
 
-const BPFFS = '/sys/fs/bpf';
 /** 64 MiB: the dialogue of some ten thousand connections, should the process be away for a while. */
 const RING = 1 << 26;
 /** Places in a chain of filters that are tried. */
