@@ -180,8 +180,8 @@ def forged(frame, seq, ttl):
     return reset
 
 
-def randomise(seed='7'):
-    """Other sequence numbers on each leg, translated both ways; SACK blocks stay as they are, as on Cisco's."""
+def randomise(seed='7', sack='no'):
+    """Other sequence numbers on each leg, translated both ways; SACK blocks only with `sack`, which Cisco's forgets."""
     chance, shifts = random.Random(int(seed)), {}
 
     def fault(frame, to_server):
@@ -191,6 +191,8 @@ def randomise(seed='7'):
         frame.seq = frame.seq + mine
         if frame.flags & ACK:
             frame.ack = frame.ack + theirs
+        if sack == 'yes':
+            frame.shift_sack(theirs)
         return on(frame, to_server)
 
     return fault

@@ -5,6 +5,7 @@ import struct
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 ETHERNET = 14
 TCP = 6
+END, NOP, SACK = 0, 1, 5
 
 
 class Frame:
@@ -65,6 +66,19 @@ class Frame:
         """IPv4 only: 12 is the source, 16 the destination."""
         self.octets[self.ip + offset:self.ip + offset + 4] = address
         self.changed = True
+
+    def shift_sack(self, by):
+        """Adds to every edge of its SACK blocks (RFC 2018 section 3)."""
+        at, option_end = self.tcp + 20, self.data
+        while at < option_end and self.octets[at] != END:
+            if self.octets[at] == NOP:
+                at += 1
+                continue
+            size = self.octets[at + 1]
+            if self.octets[at] == SACK:
+                for edge in range(at + 2, at + size, 4):
+                    self.put32(edge, self.u32(edge) + by)
+            at += size
 
     def copy(self):
         twin = Frame(self.octets)

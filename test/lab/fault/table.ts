@@ -4,6 +4,9 @@ import type { Row } from './row';
 import { EHLO_FAULTS } from './table-ehlo';
 import { DNAT, proved, row, script, smtplib, suspected, swaks, wire } from './words';
 
+/** Its acknowledgement of the greeting stands alone. */
+const QUIET_AND_QUIT = script('greeting', 'wait:1', 'say:QUIT', 'reply', 'close');
+
 const PATH_FAULTS: readonly Row[] = [
   row('fault', 'ACKs dropped', [wire('drop-acks'), 'postfix', swaks()], [], {
     because: 'every command acknowledges what the lost ACKs would have: only the traffic is a little more',
@@ -54,19 +57,22 @@ const PATH_FAULTS: readonly Row[] = [
     twoPoint: [proved('reset-injected')],
     because: 'it never passed here: the client’s own, legal RST answers what the server says next',
   }),
-  row('fault', 'sequence numbers randomised', [wire('randomise'), 'postfix', swaks()], [], {
+  row('fault', 'sequence numbers randomised', [wire('randomise:sack=yes'), 'postfix', swaks()], [], {
     live: [],
     twoPoint: [],
     because: 'translated without a mistake it does no harm, and cannot be seen',
   }),
   row(
     'fault',
+    'sequence numbers randomised, SACK blocks too, a server segment sent twice',
+    [wire('drop-acks:times=1', 'randomise:sack=yes'), 'postfix', QUIET_AND_QUIT],
+    [],
+    { twoPoint: [], because: 'the same, though the client’s SACK block names numbers' },
+  ),
+  row(
+    'fault',
     'sequence numbers randomised, a server segment sent twice',
-    [
-      wire('drop-acks:times=1', 'randomise'),
-      'postfix',
-      script('greeting', 'wait:1', 'say:QUIT', 'reply', 'close'),
-    ],
+    [wire('drop-acks:times=1', 'randomise'), 'postfix', QUIET_AND_QUIT],
     [proved('path-terminated')],
     { because: 'the client’s SACK block lies outside of all that the server sent: nobody translated it' },
   ),
