@@ -1,11 +1,9 @@
-// Probes of a live capture: silent clients are asked, in the server's name, by frames like the server's own.
+// Probes of a live capture, which sees them pass, too, as keep-alives of the server's.
 
-import { createProber } from '../../inspect/prober';
-import { parseLink } from '../../inspect/tcp/link';
-import { probePacket } from '../../inspect/tcp/probe';
-import type { TrackerNews } from '../../inspect/tracker';
 import type { Micros } from '../../inspect/events';
+import type { TrackerNews } from '../../inspect/tracker';
 import { createFault, type Fault } from '../fault';
+import { createProbes, ETHERNET } from '../probes';
 import type { LiveSource } from '../sources/live';
 import type { SeenFrame } from './passes';
 
@@ -22,38 +20,16 @@ export function openAsking(name: string, source: LiveSource): Asking | Fault {
     const mend = 'it needs one Ethernet interface: the one that faces the clients, or the bridge';
     return createFault('bad-flag', `--probe on ${name}`, { mend });
   }
-  const prober = createProber();
-  /** By connection: what stands before the IP packet in the server's last frame, VLAN tags included. */
-  const heads = new Map<number, Uint8Array>();
+  const probes = createProbes((frame) => source.send(frame));
   let over = false;
   return {
-    see(news, frame) {
-      prober.see(news);
-      for (const { connection, segment, ended } of news) {
-        if (ended || !prober.awaits(connection)) heads.delete(connection.id);
-        else if (frame && segment?.from === 'server') heads.set(connection.id, headOf(frame.octets));
-      }
-    },
+    see: (news, frame) => probes.see(news, frame?.octets),
     ask(at) {
       if (over) return undefined;
-      for (const { id, inspector } of prober.due(at)) {
-        const head = heads.get(id);
-        const packet = probePacket(inspector.view, 'client');
-        if (!head || !packet) continue;
-        // Our own capture sees it pass, as a keep-alive of the server's: no need to tell the inspector.
-        const refused = source.send(Buffer.concat([head, packet]));
-        if (refused === undefined) continue;
-        over = true;
-        return createFault('capture-failed', name, { mend: `no probe can be sent: ${refused}` });
-      }
-      return undefined;
+      const { refused } = probes.send(at);
+      if (refused === undefined) return undefined;
+      over = true;
+      return createFault('capture-failed', name, { mend: `no probe can be sent: ${refused}` });
     },
   };
 }
-
-function headOf(frame: Uint8Array): Uint8Array {
-  const link = parseLink(ETHERNET, frame);
-  return frame.slice(0, link.kind === 'ip' ? link.offset : 0);
-}
-
-const ETHERNET = 1;

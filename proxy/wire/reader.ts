@@ -5,11 +5,11 @@ import type { InspectorEvent } from '../../inspect/inspector';
 import { TEXT } from '../../inspect/limits';
 import { escapeText } from '../../inspect/text';
 import { createTracker, type Tracked, type Tracker, type TrackerNews } from '../../inspect/tracker';
+import type { Probes } from '../probes';
 import type { Connection, Recorded, Sink } from '../sinks/record';
 import { followRecord } from './follow';
 import type { Learner } from './learner';
 import type { Policies } from './policies';
-import type { Probes } from './probes';
 import { readRecord, type WireRecord } from './records';
 
 export interface Reader {
