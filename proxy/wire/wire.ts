@@ -1,12 +1,11 @@
 // The program's life: loaded or taken over, attached, told from others'.
 
 import { closeSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { createFault, type Fault } from '../fault';
 import { isTrouble, openLibbpf, type BpfObject, type BpfTrouble, type Libbpf } from '../native/libbpf';
 import { ABI } from './abi';
-import { BPFFS, isBpffs } from './bpffs';
+import { BPFFS, mountBpffs } from './bpffs';
 import { OBJECT } from './object';
 import { createRing, type Ring } from './ring';
 import { createTables, type Tables } from './tables';
@@ -57,13 +56,7 @@ export function openWire(options: WireOptions): Wire | Fault {
   if (trouble) return trouble;
   const adopted = existsSync(join(pins, 'settings'));
   const sizes = sizesOf(bpf, pins, options);
-  let object = bpf.load({ object: OBJECT, pins, sizes });
-  if (isTrouble(object) && object.code === 'ENOENT') {
-    // Another process mounted the bpffs at the same time, over the one that the folder was made in.
-    const again = makeFolder(pins);
-    if (again) return again;
-    object = bpf.load({ object: OBJECT, pins, sizes });
-  }
+  const object = bpf.load({ object: OBJECT, pins, sizes });
   if (isTrouble(object)) return faultOf(object);
   const memory = bpf.mapRing(object.map('ring'), sizes['ring'] ?? RING);
   if (isTrouble(memory)) {
@@ -182,9 +175,7 @@ function sizesOf(bpf: Libbpf, pins: string, options: WireOptions): Record<string
 /** A bpffs is there on every machine with systemd; elsewhere it is mounted where it belongs. */
 function makeFolder(pins: string): Fault | undefined {
   try {
-    if (pins.startsWith(`${BPFFS}/`) && !isBpffs(BPFFS)) {
-      execFileSync('mount', ['-t', 'bpf', 'bpf', BPFFS], { stdio: 'pipe' });
-    }
+    if (pins.startsWith(`${BPFFS}/`)) mountBpffs();
     mkdirSync(pins, { recursive: true, mode: 0o700 });
     return undefined;
   } catch (cause) {
