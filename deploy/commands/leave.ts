@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createFault, isFault, type Fault } from '../../proxy/fault';
 import type { CommonFlags } from '../../proxy/commands/flags';
 import type { Outcome } from '../../proxy/commands/outcome';
+import { stepUp } from '../../proxy/wire/priority';
 import { leave, leaveProgram } from '../journal/enter';
 import {
   isOfThisBoot,
@@ -64,6 +65,8 @@ function tell(text: string): number {
 async function endProcess(file: string): Promise<void> {
   const running = findRunning(file);
   if (running === undefined) return;
+  // Else the signal itself waits on a busy machine.
+  stepUp(running.pid);
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     try {
       process.kill(running.pid, signal);
@@ -77,5 +80,6 @@ async function endProcess(file: string): Promise<void> {
   }
 }
 
-const PATIENCE_MS = 3_000;
+/** To read what is left in the ring, which may be full, and to write its log. */
+const PATIENCE_MS = 10_000;
 const STEP_MS = 20;

@@ -229,12 +229,18 @@ export function runWhenIdle(thread: number): boolean {
   return libc()?.sched_setscheduler(thread, SCHED_IDLE, [0]) === 0;
 }
 
+/** Undoes that. False where it was refused: it needs CAP_SYS_NICE, or an RLIMIT_NICE that allows its nice value. */
+export function runAsOthers(thread: number): boolean {
+  return libc()?.sched_setscheduler(thread, SCHED_OTHER, [0]) === 0;
+}
+
 /** Node keeps the descriptor on the handle, without a public way to it. */
 function descriptorOf(socket: Socket): number | undefined {
   const { _handle: handle } = socket as Socket & { readonly _handle?: { readonly fd?: number } | null };
   return handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : undefined;
 }
 
+const SCHED_OTHER = 0;
 const SCHED_IDLE = 5;
 const INT = 4;
 const SOCKADDR_IN = 16;

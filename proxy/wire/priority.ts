@@ -1,0 +1,32 @@
+// The reader's place among all that runs on the machine: behind it, until somebody waits for the end of its log.
+
+import { readdirSync } from 'node:fs';
+import { runAsOthers, runWhenIdle } from '../native/libc';
+import type { Sink } from '../sinks/record';
+
+/**
+ * Of a loaded machine the frames' side gets all: the ring holds what is read later. Whoever ends it waits for what is
+ * left, and not for long: from the signal on it runs as others do.
+ */
+export function stepBack(sink: Sink, signal: AbortSignal): void {
+  if (!threadsOf(process.pid).every(runWhenIdle)) {
+    sink.note('warn', 'priority-refused', { message: 'SCHED_IDLE was refused' });
+  }
+  signal.addEventListener('abort', () => stepUp(process.pid), { once: true });
+  if (signal.aborted) stepUp(process.pid);
+}
+
+/** A process that is there, our own or another. Where it is refused (see `runAsOthers`), its end takes longer. */
+export function stepUp(pid: number): void {
+  threadsOf(pid).forEach(runAsOthers);
+}
+
+/** They have policies of their own: those that collect garbage, compile and write step back, too. */
+function threadsOf(pid: number): number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).map(Number);
+  } catch {
+    // Ended meanwhile.
+    return [];
+  }
+}
