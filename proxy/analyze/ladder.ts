@@ -61,7 +61,8 @@ interface Ladder {
   /** The last rows; what is pushed out of it is left out. */
   readonly tail: Row[];
   left: number;
-  readonly verdicts: VerdictEvent[];
+  /** Those that stand. */
+  verdicts: readonly VerdictEvent[];
   closing: string;
 }
 
@@ -70,7 +71,9 @@ function add(open: Map<number, Ladder>, { connection, segment, events }: Tracker
   open.set(connection.id, ladder);
   if (segment) place(ladder, rowOf(connection, segment, events, ladder.before));
   for (const event of events) {
-    if (event.kind === 'verdict') ladder.verdicts.push(event);
+    if (event.kind === 'verdict') {
+      ladder.verdicts = [...ladder.verdicts.filter(({ verdict }) => verdict !== event.withdraws), event];
+    }
     if (event.kind === 'session') {
       const took = formatDuration(event.at - event.started);
       ladder.closing = `${took}, ended by ${event.close.by}, ${event.close.how}`;

@@ -1,6 +1,6 @@
 // What all connections together say: counts, phases, verdicts by client network. Fixed room for any number of them.
 
-import type { Certainty, Micros, Phase, VerdictEvent, VerdictName } from '../../inspect/events';
+import type { Micros, Phase, VerdictEvent, VerdictName } from '../../inspect/events';
 import type { TrackerNews } from '../../inspect/tracker';
 import { createHistogram, type Histogram } from './histogram';
 import { networkOf } from './network';
@@ -66,8 +66,15 @@ interface State extends Mutable<Omit<Summary, 'phases' | 'verdicts' | 'networks'
   readonly phases: Map<Phase, Histogram>;
   readonly verdicts: Map<VerdictName, VerdictSummary>;
   readonly networks: Map<string, number>;
-  /** What was said of connections that are not over, by `Tracked.id`. */
-  readonly open: Map<number, Map<VerdictName, Certainty>>;
+  /** What stands of connections that are not over, by `Tracked.id`: until then it may be taken back. */
+  readonly open: Map<number, Map<VerdictName, Standing>>;
+}
+
+/** One verdict on one connection. */
+interface Standing {
+  readonly proved: boolean;
+  readonly firstAt: Micros;
+  readonly lastAt: Micros;
 }
 
 function see(state: State, { connection, segment, events, ended }: TrackerNews): void {
@@ -78,7 +85,7 @@ function see(state: State, { connection, segment, events, ended }: TrackerNews):
       state.phases.set(event.phase, histogram);
       histogram.add(event.duration);
     } else if (event.kind === 'verdict') {
-      addVerdict(state, connection.id, connection.client.address, event);
+      noteVerdict(state, connection.id, event);
     } else if (event.kind === 'session') {
       state.sessions += 1;
       state.messages += event.messages;
@@ -91,31 +98,39 @@ function see(state: State, { connection, segment, events, ended }: TrackerNews):
       count(state.networks, networkOf(connection.client.address));
     }
   }
-  if (ended) state.open.delete(connection.id);
+  if (ended) addVerdicts(state, connection.id, networkOf(connection.client.address));
 }
 
 /** A verdict may come again, with more or with more certainty; the session counts once. */
-function addVerdict(state: State, id: number, client: string, event: VerdictEvent): void {
-  const said = state.open.get(id) ?? new Map<VerdictName, Certainty>();
-  if (said.size === 0) state.flagged += 1;
+function noteVerdict(state: State, id: number, { verdict, certainty, at, withdraws }: VerdictEvent): void {
+  const said = state.open.get(id) ?? new Map<VerdictName, Standing>();
   state.open.set(id, said);
-  const of = state.verdicts.get(event.verdict) ?? {
-    sessions: 0,
-    proved: 0,
-    firstAt: event.at,
-    lastAt: event.at,
-    networks: new Map<string, number>(),
-  };
-  state.verdicts.set(event.verdict, of);
-  of.firstAt = Math.min(of.firstAt, event.at);
-  of.lastAt = Math.max(of.lastAt, event.at);
-  const before = said.get(event.verdict);
-  if (before === undefined) {
+  if (withdraws) said.delete(withdraws);
+  const before = said.get(verdict) ?? { proved: false, firstAt: at, lastAt: at };
+  said.set(verdict, {
+    proved: before.proved || certainty === 'proved',
+    firstAt: Math.min(before.firstAt, at),
+    lastAt: Math.max(before.lastAt, at),
+  });
+}
+
+function addVerdicts(state: State, id: number, network: string): void {
+  const said = state.open.get(id);
+  if (!said) return;
+  state.open.delete(id);
+  state.flagged += 1;
+  for (const [verdict, { proved, firstAt, lastAt }] of said) {
+    const of = state.verdicts.get(verdict) ?? {
+      ...{ sessions: 0, proved: 0, firstAt, lastAt },
+      networks: new Map<string, number>(),
+    };
+    state.verdicts.set(verdict, of);
     of.sessions += 1;
-    count(of.networks, networkOf(client));
+    if (proved) of.proved += 1;
+    of.firstAt = Math.min(of.firstAt, firstAt);
+    of.lastAt = Math.max(of.lastAt, lastAt);
+    count(of.networks, network);
   }
-  if (event.certainty === 'proved' && before !== 'proved') of.proved += 1;
-  if (before !== 'proved') said.set(event.verdict, event.certainty);
 }
 
 function span(state: State, at: Micros): void {

@@ -81,7 +81,8 @@ export function openEvidence(options: EvidenceOptions): EvidenceWriter | Fault {
 interface Case {
   readonly recording: Recording;
   readonly visible: Visible;
-  readonly verdicts: VerdictEvent[];
+  /** Those that stand. */
+  verdicts: readonly VerdictEvent[];
   session: SegmentSessionEvent | undefined;
 }
 
@@ -108,16 +109,24 @@ function follow(state: State, news: TrackerNews, frame: Frame | undefined): void
   for (const event of events) {
     own.visible.see(event);
     if (event.kind === 'session') own.session = event as SegmentSessionEvent;
-    if (event.kind !== 'verdict') continue;
-    if (own.verdicts.length < VERDICTS) own.verdicts.push(event);
-    const name = `${event.verdict} (${event.certainty})`;
-    for (const each of event.evidence) own.recording.mark(each, `${name}: ${withoutNames(each.note)}`);
+    if (event.kind === 'verdict') note(own, event);
   }
   state.held += own.recording.size - before;
   if (!ended) return;
   state.open.delete(connection.id);
   state.held -= own.recording.size;
   if (own.verdicts.length > 0) finish(state, connection, own);
+}
+
+function note(own: Case, event: VerdictEvent): void {
+  const { verdict, certainty, withdraws, evidence } = event;
+  if (withdraws) {
+    own.verdicts = own.verdicts.filter((each) => each.verdict !== withdraws);
+    own.recording.unmark(`${withdraws} (`);
+  }
+  if (own.verdicts.length < VERDICTS) own.verdicts = [...own.verdicts, event];
+  for (const each of evidence)
+    own.recording.mark(each, `${verdict} (${certainty}): ${withoutNames(each.note)}`);
 }
 
 function begin(state: State, { id, inspector }: Tracked): Case {

@@ -43,6 +43,8 @@ export interface Recording {
   add(facts: FrameFacts): void;
   /** Marks the frame that this is about; tells whether it is still there. */
   mark(evidence: Evidence, comment: string): boolean;
+  /** Takes back all comments that begin so. */
+  unmark(beginning: string): void;
 }
 
 export function createRecording(): Recording {
@@ -84,6 +86,12 @@ export function createRecording(): Recording {
         frame.comments.push(comment);
       }
       return frame !== undefined;
+    },
+    unmark(beginning) {
+      for (const { comments } of [...head, ...tail]) {
+        const kept = comments.filter((comment) => !comment.startsWith(beginning));
+        comments.splice(0, comments.length, ...kept);
+      }
     },
   };
 }

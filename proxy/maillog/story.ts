@@ -12,6 +12,7 @@ export interface PacketStory {
   readonly ended: Micros;
   /** The handshake was seen: an smtpd may have known of it. */
   readonly whole: boolean;
+  /** Those that stand. */
   readonly verdicts: readonly Told[];
   /** Commands that passed this point in the clear, by lower-case verb. */
   readonly commands: Readonly<Record<string, number>>;
@@ -81,7 +82,8 @@ function note(story: Growing, event: TrackerNews['events'][number]): void {
   } else if (event.kind === 'gap' || event.kind === 'opaque') story.partial = true;
   else if (event.kind === 'session') story.close = event.close;
   else if (event.kind === 'verdict') {
-    const { verdict, certainty, missingBytes } = event;
+    const { verdict, certainty, missingBytes, withdraws } = event;
+    if (withdraws) story.verdicts = story.verdicts.filter((each) => each.verdict !== withdraws);
     if (story.verdicts.length >= VERDICTS) return;
     story.verdicts.push({ verdict, certainty, ...(missingBytes !== undefined && { missingBytes }) });
   }

@@ -132,6 +132,7 @@ function tell({ legs, sink }: State, { connection: { client, server }, events, e
   for (const event of events) {
     if (!isVerdict(event) || !CONCERNS[followed.side].has(event.verdict)) continue;
     followed.verdicts.add(event.verdict);
+    if (event.withdraws) followed.verdicts.delete(event.withdraws);
     sink.write(followed.connection, event);
   }
 }

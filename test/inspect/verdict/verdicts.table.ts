@@ -96,6 +96,10 @@ const SERVER = 2_001;
 const GREETED = packetise([GREETING], { fin: false });
 const PROBE_ANSWER = extra('client', 5, { seq: CLIENT + 9, ack: SERVER + 14 });
 const HEALTHY = packetise(DIALOGUE);
+/** EHLO comes 5 s late; meanwhile two of the client's segments show that it was sent. Dropped, it seems, and was held. */
+export const SEEMED_DROPPED = delay(HEALTHY, carries('EHLO'), 5 * SECOND)
+  .concat([PROBE_ANSWER, extra('client', 6, { seq: CLIENT + 9, ack: SERVER + 14 })])
+  .sort((a, b) => a.segment.at - b.segment.at);
 /** A copy of EHLO stamped when EHLO was sent, 2 s after the start, or a bit later; the path kept it back until now. */
 const OLD_HELLO = (seconds: number, later = 0): Sent =>
   extra(

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { buildLauncher, type Result } from '../launch';
+import { SEEMED_DROPPED } from '../../inspect/verdict/verdicts.table';
+import { frameOf } from '../evidence/frames';
 import { openWire, pcapFile, type Wire } from '../sources/frames';
 
 const { dir, launch } = buildLauncher();
@@ -235,6 +237,18 @@ for (const [choice, count] of LADDERS) {
     assert.is(out.split('\n').filter((line) => line.startsWith('#')).length, count);
   });
 }
+
+test('a verdict that was taken back is not counted, and no verdict of its ladder', async () => {
+  const file = join(folder, 'held.pcap');
+  writeFileSync(
+    file,
+    pcapFile(SEEMED_DROPPED.map(({ segment }) => ({ at: segment.at, frame: frameOf(segment) }))),
+  );
+  const { out } = await run(file);
+  assert.match(lastLine(out), /^EHLO held back before this point in 1 of 1 session /);
+  assert.match(out, /^ {2}ehlo-held proved, by timestamp: /m);
+  assert.not.match(out, /ehlo-dropped/);
+});
 
 test('files in another order than time: a connection goes on from one to the next', async () => {
   const { frames } = healthy(START, '192.0.2.8');

@@ -11,6 +11,7 @@ import { isFault } from '../../../proxy/fault';
 import { FLAG } from '../../../inspect/tcp/segment';
 import { advance } from '../../../inspect/tcp/seq';
 import { packetise, type Sent } from '../../inspect/tcp/packetise';
+import { SEEMED_DROPPED } from '../../inspect/verdict/verdicts.table';
 import type { Turn } from '../../inspect/smtp/transcript';
 import { skip } from '../../kit/lab';
 import { scratch } from '../../kit/process';
@@ -98,6 +99,21 @@ test('the files: named by time and client, the octets that prove it and no other
   for (const hidden of [HIDDEN, 'a@client', 'b@mx', 'undefined', 'NaN'])
     assert.not.ok(page.includes(hidden), hidden);
   assert.match(page, /Octets sent and not arrived: \*\*6\*\*/);
+});
+
+test('a verdict that was taken back stands nowhere: not in a name, not on the page, not in the capture', () => {
+  const folder = scratch('evidence');
+  record(SEEMED_DROPPED, { folder });
+  const files = readdirSync(folder).sort();
+  assert.equal(
+    files.map((file) => file.replace(/^.*-40000-/, '')),
+    ['ehlo-held.md', 'ehlo-held.pcapng'],
+  );
+  for (const file of files) {
+    const text = readFileSync(join(folder, file), 'utf8');
+    assert.match(text, /ehlo-held \(proved\)/, file);
+    assert.not.match(text, /ehlo-dropped|beyond|were sent, and are not in the capture/, file);
+  }
 });
 
 test('in doubt nothing: behind a gap the client’s words may be a message', () => {

@@ -7,7 +7,10 @@ import { createLineReader } from '../../../proxy/maillog/lines';
 import { alignMaillog, type Alignment } from '../../../proxy/maillog/match';
 import { maillogRecords, maillogText } from '../../../proxy/maillog/maillog';
 import { createLogSessions, type LogSession } from '../../../proxy/maillog/session';
-import type { PacketStory } from '../../../proxy/maillog/story';
+import { createStories, type PacketStory } from '../../../proxy/maillog/story';
+import { createTracker } from '../../../inspect/tracker';
+import { SEEMED_DROPPED } from '../../inspect/verdict/verdicts.table';
+import { ETHERNET, frameOf } from '../evidence/frames';
 
 const NINE = Date.UTC(2026, 10, 24, 9) * 1000;
 const SECOND = 1e6;
@@ -134,6 +137,24 @@ for (const [name, line, packets, want] of DIFFERENCES) {
     else assert.match(difference ?? '', want);
   });
 }
+
+test('a verdict that was taken back is no part of the story, and explains nothing', () => {
+  const tracker = createTracker({ ports: [25], implicitTlsPorts: [] });
+  const stories = createStories();
+  const told: string[] = [];
+  const frames = SEEMED_DROPPED.map(({ segment }) => tracker.frame(ETHERNET, frameOf(segment), segment.at));
+  for (const news of [...frames, tracker.end(SEEMED_DROPPED.at(-1)?.segment.at ?? 0)]) {
+    stories.take(news);
+    told.push(
+      ...news.flatMap(({ events }) => events.flatMap((e) => (e.kind === 'verdict' ? [e.verdict] : []))),
+    );
+  }
+  assert.equal(told, ['ehlo-dropped', 'ehlo-held']);
+  assert.equal(
+    stories.end().map(({ verdicts }) => verdicts.map(({ verdict }) => verdict)),
+    [['ehlo-held']],
+  );
+});
 
 test('two that began together are told apart by their ends, else they are ambiguous and none is guessed', () => {
   const text = `
