@@ -27,8 +27,8 @@ export interface Child {
   output(): string;
   /** Resolves when the process has ended and its outputs are closed; never rejects. */
   readonly ended: Promise<Outcome>;
-  /** SIGTERM (or the given signal), SIGKILL after two seconds; resolves when it has ended. */
-  stop(signal?: NodeJS.Signals): Promise<Outcome>;
+  /** SIGTERM (or the given signal), SIGKILL after two seconds (or the time given); resolves when it has ended. */
+  stop(signal?: NodeJS.Signals, patienceMs?: number): Promise<Outcome>;
 }
 
 export interface StartOptions extends SpawnOptions {
@@ -78,10 +78,10 @@ export function start(command: string, args: readonly string[], options: StartOp
     process,
     output,
     ended,
-    stop: async (signal = 'SIGTERM') => {
+    stop: async (signal = 'SIGTERM', patienceMs = 2_000) => {
       if (signal === 'SIGKILL') kill(process);
       else process.kill(signal);
-      const timer = setTimeout(() => kill(process), 2_000);
+      const timer = setTimeout(() => kill(process), patienceMs);
       return ended.finally(() => clearTimeout(timer));
     },
   };

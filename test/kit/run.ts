@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import pc from 'picocolors';
 import { BECAUSE, SHOWN } from './lab';
 import { makeNamespace, type Namespace } from './netns';
+import { scratch } from './process';
 import { runTestFile, type TestFileOptions, type Verdict } from './testfile';
 
 const FAST_MS = 120_000;
@@ -51,7 +52,7 @@ async function runFast(files: readonly string[], report: Report): Promise<void> 
   const queue = [...files];
   const worker = async (): Promise<void> => {
     for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
-      report(path, await runTestFile(path, { timeoutMs: FAST_MS }));
+      report(path, await runTestFile(path, { timeoutMs: FAST_MS, environment: common() }));
     }
   };
   await Promise.all([worker(), worker()]);
@@ -61,7 +62,7 @@ async function runLab(files: readonly string[], report: Report, shaky: string[])
   if (files.length === 0) return;
   const made = makeNamespace(`ehlowire-${process.pid}`);
   if (typeof made === 'string') {
-    const options = { timeoutMs: LAB_MS, environment: { LAB: '', LAB_WITHOUT: made } };
+    const options = { timeoutMs: LAB_MS, environment: { ...common(), LAB: '', LAB_WITHOUT: made } };
     for (const path of files) report(path, await runTestFile(path, options));
     return;
   }
@@ -88,12 +89,21 @@ async function runTwiceAtMost(namespace: Namespace, path: string, shaky: string[
 async function runInside(namespace: Namespace, path: string): Promise<Verdict> {
   // What enters and leaves must see the machine's own bpffs, which `ip netns exec` hides.
   const within = path.includes('/deploy/') ? {} : { within: namespace.within };
-  const options: TestFileOptions = { timeoutMs: LAB_MS, environment: { LAB: 'namespace' }, ...within };
+  const environment = { ...common(), LAB: 'namespace' };
+  const options: TestFileOptions = { timeoutMs: LAB_MS, environment, ...within };
   const verdict = await runTestFile(path, options);
   const left = namespace.sweep();
   if (left.length === 0) return verdict;
   const trouble = [...verdict.trouble, ...left.map((line) => `left running, now killed: ${line}`)];
   return { ...verdict, failed: Math.max(verdict.failed, 1), trouble };
+}
+
+let compiled: string | undefined;
+
+/** `COMPILED`: where files share what they compile. */
+function common(): Record<string, string> {
+  compiled ??= scratch('compiled');
+  return { COMPILED: compiled };
 }
 
 function tell(path: string, verdict: Verdict): void {

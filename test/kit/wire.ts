@@ -5,11 +5,11 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Result } from './clients';
 import type { LogLine } from './ehlowire';
+import { launcher } from './launcher';
 import { discard, run, scratch, start, until, type Child, type Outcome } from './process';
 import { ADDRESS, awaitWord, makeTopology, type ClientAddress, type Place, type Topology } from './topology';
 
 export const NODE = [process.execPath, '-r', 'ts-node/register/transpile-only'] as const;
-const LAUNCHER = join(__dirname, '../../ehlowire');
 
 export interface WireOptions {
   /** The bridge is there before, as somebody else's, with addresses and a way back to clients; else ehlowire makes one. */
@@ -85,7 +85,7 @@ export function makeWire(label: string, { bridge = 'none' }: WireOptions = {}): 
   };
   const events = (): readonly LogLine[] => readEvents(log);
   const control = (...args: readonly string[]): Promise<Outcome> =>
-    run('nsenter', [...shim, LAUNCHER, ...args, ...settings], { timeoutMs: 30_000 });
+    run('nsenter', [...shim, launcher(), ...args, ...settings], { timeoutMs: 30_000 });
   const enterBy: Wire['enterBy'] = async (launcher, ...args) => {
     const opened = (): number => events().filter(({ event }) => event === 'wire-open').length;
     const before = opened();
@@ -107,7 +107,7 @@ export function makeWire(label: string, { bridge = 'none' }: WireOptions = {}): 
     ip,
     offload: (on) => offload(name, on),
     run: (command, ...args) => run('nsenter', [...shim, command, ...args]),
-    enter: (...args) => enterBy(LAUNCHER, ...args),
+    enter: (...args) => enterBy(launcher(), ...args),
     enterBy,
     leave: (...args) => control('leave', ...args),
     status: async () => JSON.parse((await control('status', '--json')).output) as WireStatus,

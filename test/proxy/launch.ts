@@ -4,10 +4,13 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import {
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -15,6 +18,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { ModuleKind, ScriptTarget, transpileModule } from 'typescript';
+import { OBJECT } from '../../proxy/wire/object';
 
 const ROOT = join(__dirname, '../..');
 
@@ -43,14 +47,37 @@ export function buildLauncher(more: readonly string[] = []): {
   readonly launch: Launch;
 } {
   const dir = mkdtempSync(join(tmpdir(), 'ehlowire-launch-'));
+  const shared = process.env['COMPILED'];
+  if (shared === undefined || more.length > 0) compileTree(dir, more);
+  else symlinkSync(join(sharedTree(shared), 'dist'), join(dir, 'dist'));
+  for (const name of ['ehlowire', 'package.json']) copyFileSync(join(ROOT, name), join(dir, name));
+  return { dir, launch: (args, env = {}) => start(join(dir, 'ehlowire'), args, env) };
+}
+
+/** Compiled once for all files of a run, in a folder of the runner's, by the first that needs it. */
+function sharedTree(folder: string): string {
+  const tree = join(folder, 'tree');
+  if (existsSync(tree)) return tree;
+  const own = mkdtempSync(join(folder, 'own-'));
+  compileTree(own, []);
+  copyFileSync(join(ROOT, 'package.json'), join(own, 'package.json'));
+  try {
+    renameSync(own, tree);
+  } catch {
+    // Another file was faster.
+    rmSync(own, { recursive: true });
+  }
+  return tree;
+}
+
+function compileTree(dir: string, more: readonly string[]): void {
   for (const folder of ['inspect', 'proxy', 'deploy', ...more]) {
     for (const name of readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })) {
       if (name.endsWith('.ts')) compile(join(folder, name), dir);
     }
   }
-  for (const name of ['ehlowire', 'package.json']) copyFileSync(join(ROOT, name), join(dir, name));
+  if (existsSync(OBJECT)) copyFileSync(OBJECT, join(dir, 'dist/proxy/wire/ehlowire.bpf.o'));
   symlinkSync(join(ROOT, 'node_modules'), join(dir, 'node_modules'));
-  return { dir, launch: (args, env = {}) => start(join(dir, 'ehlowire'), args, env) };
 }
 
 function compile(name: string, dir: string): void {

@@ -1,13 +1,11 @@
 // ehlowire itself in the lab, as a user starts it: the relay on the shim, and `analyze` over the recordings.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { LogLine } from '../../kit/ehlowire';
+import { launcher } from '../../kit/launcher';
 import { run, until } from '../../kit/process';
 import type { Topology } from '../../kit/topology';
 import { RELAYED, SERVERS, type Relayed } from './mta';
-
-export const LAUNCHER = join(__dirname, '../../../ehlowire');
 
 export interface RunningRelay {
   events(): readonly LogLine[];
@@ -21,7 +19,7 @@ export async function startRelay(topology: Topology, log: string): Promise<Runni
     ...['--listen', `${RELAYED[server]}:25`],
     ...['--upstream', `${SERVERS[server]}:25`],
   ]);
-  const relay = topology.start('shim', LAUNCHER, 'relay', ...pairs, '--log', log);
+  const relay = topology.start('shim', launcher(), 'relay', ...pairs, '--log', log);
   const events = (): readonly LogLine[] => readLog(log);
   await until(
     'the relay to listen',
@@ -36,7 +34,7 @@ export async function startRelay(topology: Topology, log: string): Promise<Runni
 
 /** All events of all recordings, in one go; throws with what it said where it did not like one. */
 export async function analyze(recordings: readonly string[]): Promise<readonly LogLine[]> {
-  const { code, output } = await run(LAUNCHER, ['analyze', '--json', ...recordings]);
+  const { code, output } = await run(launcher(), ['analyze', '--json', ...recordings]);
   if (code !== 0) throw new Error(`analyze: ${output.slice(-2_000)}`);
   return parseLines(output);
 }
@@ -44,7 +42,7 @@ export async function analyze(recordings: readonly string[]): Promise<readonly L
 /** What the two sides of the firewall, lined up, say; both were recorded all the time. */
 export async function analyzeTwoPoints(outside: string, inside: string): Promise<readonly LogLine[]> {
   const points = ['--wan', outside, '--dmz', inside, '--together'];
-  const { code, output } = await run(LAUNCHER, ['analyze', '--json', ...points]);
+  const { code, output } = await run(launcher(), ['analyze', '--json', ...points]);
   if (code !== 0) throw new Error(`analyze: ${output.slice(-2_000)}`);
   return parseLines(output);
 }

@@ -3,9 +3,10 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LogLine } from '../../kit/ehlowire';
+import { launcher } from '../../kit/launcher';
 import { run, start, until } from '../../kit/process';
 import type { Topology } from '../../kit/topology';
-import { LAUNCHER, readLog } from './product';
+import { readLog } from './product';
 
 export interface RunningWire {
   events(): readonly LogLine[];
@@ -23,7 +24,7 @@ export async function startWire(
   const log = join(folder, `${own}.events`);
   const pins = join(BPFFS, own);
   // Of the namespace the network only: the bpffs is the machine's.
-  const within = [`--net=/run/netns/${name}-${as === 'bridge' ? 'shim' : 'mta'}`, '--', LAUNCHER];
+  const within = [`--net=/run/netns/${name}-${as === 'bridge' ? 'shim' : 'mta'}`, '--', launcher()];
   const settings = [`deploy.journal=${join(folder, own, 'journal.json')}`, `wire.pins=${pins}`].flatMap(
     (each) => ['--set', each],
   );
@@ -43,7 +44,9 @@ export async function startWire(
   return {
     events,
     stop: async () => {
-      await child.stop();
+      // It reads what is left in the ring, and writes its log: on a busy machine that is not done at once.
+      const { code, signal, seconds, output } = await child.stop('SIGTERM', PATIENCE_MS);
+      if (code !== 0) throw new Error(`${own} ended with ${code ?? signal} after ${seconds} s: ${output}`);
       const left = await run('nsenter', [...within, 'leave', ...settings]);
       if (left.code !== 0) throw new Error(`${own} could not leave: ${left.output}`);
       unpin(pins);
@@ -73,4 +76,5 @@ export function forgetPins(prefix: string): void {
   }
 }
 
+const PATIENCE_MS = 60_000;
 const BPFFS = '/sys/fs/bpf';

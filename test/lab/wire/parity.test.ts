@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import type { LogLine } from '../../kit/ehlowire';
 import { labSuite, missing, type Need } from '../../kit/lab';
+import { launcher } from '../../kit/launcher';
 import { makeMessage, writeMessage } from '../../kit/message';
 import { scratch, until } from '../../kit/process';
 import { ADDRESS, awaitWord, makeTopology, type Topology } from '../../kit/topology';
 import { OBJECT } from '../../../proxy/wire/object';
-import { LAUNCHER, readLog } from '../fault/product';
+import { readLog } from '../fault/product';
 import { startWire } from '../fault/wire';
 import { SERVERS } from './parity/mta';
 import { SESSIONS } from './parity/sessions.table';
@@ -89,7 +90,7 @@ async function playAll(topology: Topology): Promise<Told> {
   const program = ['-r', 'ts-node/register/transpile-only', join(__dirname, 'parity/mta.ts')];
   const servers = topology.start('mta', 'env', `TMPDIR=${folder}`, process.execPath, ...program);
   const firewall = topology.start('fw', 'python3', join(__dirname, '../../kit/firewall.py'), 'out', 'in');
-  const relay = topology.start('shim', LAUNCHER, 'relay', ...pairs, '--log', log);
+  const relay = topology.start('shim', launcher(), 'relay', ...pairs, '--log', log);
   const [bridge, host] = await Promise.all([
     startWire(topology, 'bridge', { folder, asks: false }),
     startWire(topology, 'host', { folder, asks: false }),
