@@ -11,6 +11,7 @@ for (const leg of ['wan', 'lan'] as const) {
   if (isFault(attached)) throw new Error(formatFault(attached));
 }
 wire.tables.setPorts([25]);
-wire.tables.configure({ unknown: 'relay', relay: { mark: Number(mark), port: Number(port), mac } });
+const relay = { mark: Number(mark), socketMark: 0, port: Number(port), mac };
+wire.tables.configure({ unknown: 'relay', relay });
 // What is attached stays.
 wire.close();

@@ -198,7 +198,8 @@ export const SETTINGS: readonly Setting[] = [
     shown: '0x45480000',
     doc:
       'Firewall mark of the frames that the bridge hands to the relay, on this machine only. It must be nobody ' +
-      "else's, and not `relay.mark`. 0: nothing is handed to a relay.",
+      "else's, and not `relay.mark`; the relay's own sockets have the number before it where `relay.mark` is 0. " +
+      '0: nothing is handed to a relay.',
   },
   {
     key: 'deploy.table',

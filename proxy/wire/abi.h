@@ -31,6 +31,8 @@ struct settings {
 	__u32 abi;
 	/* Where diverted segments are handed to; 0: nothing is diverted. */
 	__u32 relay_mark;
+	/* SO_MARK of the relay's sockets, by which they are told from somebody else's; 0: whoever listens will do. */
+	__u32 relay_socket_mark;
 	__u16 relay_port;
 	/* The bridge's own address on the link. */
 	__u8 relay_mac[6];

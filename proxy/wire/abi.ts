@@ -23,8 +23,15 @@ export const RECORD = {
   data: 48,
 } as const;
 
-export const SETTINGS = { abi: 0, relay_mark: 4, relay_port: 8, relay_mac: 10, unknown: 16 } as const;
-export const SETTINGS_SIZE = 20;
+export const SETTINGS = {
+  abi: 0,
+  relay_mark: 4,
+  relay_socket_mark: 8,
+  relay_port: 12,
+  relay_mac: 14,
+  unknown: 20,
+} as const;
+export const SETTINGS_SIZE = 24;
 
 export const SERVER_KEY = { address: 0, port: 16 } as const;
 export const SERVER_KEY_SIZE = 20;

@@ -25,6 +25,23 @@ static __always_inline struct bpf_sock *socket_of(struct __sk_buff *skb, const s
 	return bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
 }
 
+/* Whether a socket is the relay's: others may listen on its port once it was killed, or on the server's own port. Of a
+ * connection that is only begun, or only remembered, nobody knows; its listener was asked at the first segment. */
+static __always_inline bool is_relays(struct bpf_sock *socket, const struct settings *set)
+{
+	struct bpf_sock *full = bpf_sk_fullsock(socket);
+	return !full || !set->relay_socket_mark || full->mark == set->relay_socket_mark;
+}
+
+static __always_inline struct bpf_sock *relays_socket(struct __sk_buff *skb, const struct segment *s, const struct settings *set, bool listener)
+{
+	struct bpf_sock *socket = socket_of(skb, s, set, listener);
+	if (!socket || is_relays(socket, set))
+		return socket;
+	bpf_sk_release(socket);
+	return NULL;
+}
+
 /* Lets the machine itself have the frame: `mark` is what its rules go by. */
 static __always_inline void to_host(struct __sk_buff *skb, const struct settings *set)
 {
@@ -43,11 +60,11 @@ static __noinline int divert(struct __sk_buff *skb, struct segment *s)
 	if (!s || !set || !set->relay_mark)
 		return 0;
 	bool first = is_first(s);
-	struct bpf_sock *socket = socket_of(skb, s, set, false);
+	struct bpf_sock *socket = relays_socket(skb, s, set, false);
 	if (first && (!socket || socket->state == BPF_TCP_TIME_WAIT)) {
 		if (socket)
 			bpf_sk_release(socket);
-		socket = socket_of(skb, s, set, true);
+		socket = relays_socket(skb, s, set, true);
 	}
 	if (!socket)
 		return 0;

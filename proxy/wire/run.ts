@@ -54,7 +54,13 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
   wire.tables.setPorts(config.wire.ports);
   wire.tables.configure({
     unknown: policies.unknown,
-    relay: way && relay && { mark: way.mark, mac: way.mac, port: relay.addresses[0]?.port ?? 0 },
+    relay: way &&
+      relay && {
+        mark: way.mark,
+        socketMark: socketMark(config, way.mark),
+        mac: way.mac,
+        port: relay.addresses[0]?.port ?? 0,
+      },
   });
   const probes = openProbing(options);
   const reader = createReader({
@@ -115,7 +121,11 @@ async function openRelay(
     ...config,
     // The ring shows the client's leg; a capture would have to carry all that the wire carries.
     evidence: { ...config.evidence, watch: 'off' },
-    relay: { ...config.relay, listeners: [{ listen, ...listener }] },
+    relay: {
+      ...config.relay,
+      mark: socketMark(config, way.mark),
+      listeners: [{ listen, ...listener }],
+    },
   };
   try {
     return await startRelay(own, sink, { known: policies.known(), onLearned: policies.learn });
@@ -123,6 +133,15 @@ async function openRelay(
     if (isFault(error)) return error;
     throw error;
   }
+}
+
+/**
+ * What tells the relay's sockets from those of whoever takes its port when it was killed: only who may change the
+ * network can set it. Not the frames' own mark, by whose rule the relay's answers would come back to this machine.
+ */
+function socketMark({ relay }: Config, framesMark: number): number {
+  if (relay.mark !== 0) return relay.mark;
+  return framesMark > 1 ? framesMark - 1 : framesMark + 1;
 }
 
 function openProbing({ config, sink, wan }: RunOptions): Probes | undefined {

@@ -22,7 +22,16 @@ export interface WireSettings {
   /** Of servers that are not in the table. */
   readonly unknown: WirePolicy;
   /** Where new connections to relayed servers are handed to. */
-  readonly relay: { readonly mark: number; readonly port: number; readonly mac: string } | undefined;
+  readonly relay:
+    | {
+        /** Of the frames. */
+        readonly mark: number;
+        /** SO_MARK of the relay's sockets, which nobody else's have; 0: whoever listens will do. */
+        readonly socketMark: number;
+        readonly port: number;
+        readonly mac: string;
+      }
+    | undefined;
 }
 
 export interface WireServer {
@@ -90,6 +99,7 @@ function packSettings({ unknown, relay }: WireSettings): Buffer {
   value[SETTINGS.unknown] = NUMBER[unknown];
   if (!relay) return value;
   value.writeUInt32LE(relay.mark >>> 0, SETTINGS.relay_mark);
+  value.writeUInt32LE(relay.socketMark >>> 0, SETTINGS.relay_socket_mark);
   value.writeUInt16LE(relay.port, SETTINGS.relay_port);
   Buffer.from(relay.mac.replaceAll(':', ''), 'hex').copy(value, SETTINGS.relay_mac);
   return value;

@@ -32,6 +32,8 @@ let wire: Wire;
 let servers: Servers;
 let ehlowire: Child;
 let maillog: string;
+/** Where the relay listened, in its life. */
+let relayPort: number;
 
 lab.before(async () => {
   wire = makeWire('a', { bridge: 'addresses' });
@@ -54,6 +56,30 @@ lab.after(async () => {
 function pathsOf(server: string): string[] {
   return linesAt(server, 'session').map((line) => String(line['path']));
 }
+
+/** The only one on the shim. */
+async function listeningPort(): Promise<number> {
+  const { output } = await wire.run('ss', '-Hltn');
+  return Number(/:(\d+) +\S+\s*$/m.exec(output)?.[1]);
+}
+
+/** Somebody else on the shim who takes connections there, whatever address they are to, and says nothing. */
+async function startStranger(port: number): Promise<Child> {
+  const child = wire.topology.start('shim', 'python3', '-u', '-c', STRANGER, String(port));
+  await awaitWord(child, 'ready');
+  return child;
+}
+
+const STRANGER = [
+  'import socket, sys, time',
+  's = socket.socket(socket.AF_INET6)',
+  's.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)',
+  's.setsockopt(socket.SOL_IP, 19, 1)  # IP_TRANSPARENT: it can answer for the server',
+  "s.bind(('::', int(sys.argv[1])))",
+  's.listen(100)',
+  "print('ready')",
+  'time.sleep(600)',
+].join('\n');
 
 function linesAt(server: string, event: string): LogLine[] {
   return wire.events().filter((line) => line['server.address'] === server && line.event === event);
@@ -155,6 +181,7 @@ lab.test('a dead relay takes along what it carried, and nothing else', NEEDS, as
   const known = startLoad(wire, ONE, { connections: 3, pace: 0.05 });
   const strange = startLoad(wire, FIVE, { connections: 1, pace: 0.3 });
   await Promise.all([known.greeted, strange.greeted]);
+  relayPort = await listeningPort();
   await ehlowire.stop('SIGKILL');
   // Nobody has met that one, and nobody listens: over the bridge, at once.
   const fresh = await startLoad(wire, SIX, { connections: 5, pace: 0, sessions: 20 }).ended;
@@ -171,6 +198,21 @@ lab.test('a dead relay takes along what it carried, and nothing else', NEEDS, as
   assert.ok((counters['no_relay'] ?? 0) >= 20, JSON.stringify(counters));
 });
 
+lab.test(
+  'who listens where a dead relay did, or on the servers’ own port, gets nothing of it',
+  NEEDS,
+  async () => {
+    const strangers = [await startStranger(relayPort), await startStranger(25)];
+    const before = (await wire.status()).counters;
+    const { ended } = startLoad(wire, SIX, { connections: 5, pace: 0, sessions: 20 });
+    assert.equal(await ended, { fine: 20, messages: 40, failed: {} });
+    const { counters } = await wire.status();
+    assert.is(counters['no_relay'], (before['no_relay'] ?? 0) + 20);
+    assert.is(counters['diverted'], before['diverted']);
+    await Promise.all(strangers.map((stranger) => stranger.stop('SIGKILL')));
+  },
+);
+
 lab.test('its successor relays again, and knows what was learned', NEEDS, async () => {
   ehlowire = await wire.enter('--path', 'auto');
   const opened = wire.events().filter(({ event }) => event === 'wire-open');
@@ -184,6 +226,13 @@ lab.test('its successor relays again, and knows what was learned', NEEDS, async 
   await visit(ONE, 1);
   assert.is(pathsOf(ONE).at(-1), 'wire');
   assert.is(linesAt(ONE, 'repair').at(-1)?.['path'], 'wire');
+});
+
+lab.test('a mail server on the machine itself gets nobody else’s clients', NEEDS, async () => {
+  const own = await startStranger(25);
+  await visit(FOUR, 2);
+  assert.equal(pathsOf(FOUR).slice(-2), ['relay', 'relay']);
+  await own.stop('SIGKILL');
 });
 
 lab.test('without an address on the bridge auto means wire, and status says why', NEEDS, async () => {
