@@ -28,6 +28,8 @@ export interface Inspector {
   readonly view: ConnectionView;
   /** When both sides had ended, or one had reset: stragglers apart nothing more is to be expected. */
   readonly closedAt: Micros | undefined;
+  /** Closed in good order and acknowledged to the end (RFC 9293 §3.6): what may still come are copies. */
+  readonly settled: boolean;
   segment(from: Direction, segment: Segment): readonly InspectorEvent[];
   /** We, or a kernel for us, sent this side an empty segment with an old number (RFC 9293 §3.8.4). */
   probed(side: Direction, at: Micros): readonly InspectorEvent[];
@@ -68,6 +70,7 @@ export function createInspector(first: Segment, options: InspectorOptions = {}):
     blind: false,
     view: connection.view,
     closedAt: undefined,
+    settled: false,
     segment: (from, segment) => (state.ended ? NOTHING : take(state, from, segment)),
     probed: (side, at) => (state.ended ? NOTHING : probed(state, side, at)),
     stretch: (from, each) => (state.ended ? NOTHING : takeStretch(state, from, each)),
@@ -89,6 +92,7 @@ interface State extends Inspector {
   readonly probedAt: Record<Direction, Micros | undefined>;
   close: Close | undefined;
   closedAt: Micros | undefined;
+  settled: boolean;
   /** Segments were missed, by us. */
   blind: boolean;
   ended: boolean;
@@ -116,7 +120,20 @@ function take(state: State, from: Direction, segment: Segment): readonly Inspect
     smtp,
   });
   if (keepalive) return join(join(smtp, verdicts), judge(state, probeSight(state, OTHER[from], at)));
+  if (state.closedAt !== undefined) state.settled = isSettled(state);
   return join(smtp, verdicts);
+}
+
+/** Of a connection on which anything was odd, more is awaited. */
+function isSettled({ close, view, verdicts, judges, blind }: State): boolean {
+  if (!close || blind || verdicts.size > 0) return false;
+  const whole = SIDES.every((side) => {
+    const { finAcked, retransmits, stream } = view[side];
+    // Many a client resets what the server has ended and it has read to its end: then its own side has no FIN.
+    const over = finAcked || (close.how === 'rst' && close.by === side);
+    return over && retransmits === 0 && stream.missingSince === undefined;
+  });
+  return whole && !judges.some((each) => each.doubts?.());
 }
 
 function takeStretch(state: State, from: Direction, stretch: Stretch): readonly InspectorEvent[] {

@@ -139,12 +139,13 @@ function segment(state: State, each: Segment): TrackerNews[] {
   const { client } = entry.tracked;
   const from = client.address === source && client.port === sourcePort ? 'client' : 'server';
   const events = entry.tracked.inspector.segment(from, each);
-  wait(state, entry, each.at);
+  const last = entry.tracked.inspector.settled ? settle(state, entry, each.at) : undefined;
+  if (!last) wait(state, entry, each.at);
   const news: TrackerNews = {
     connection: entry.tracked,
     segment: { from, segment: each },
-    events,
-    ended: false,
+    events: last ? [...events, ...last.events] : events,
+    ended: last !== undefined,
   };
   return before.length === 0 && !stale ? [news] : [...before, ...(stale ? [stale] : []), news];
 }
@@ -234,14 +235,19 @@ function ask(state: State, entry: Entry, at: Micros): TrackerNews[] {
   while (entry.due <= at) {
     const { due } = entry;
     if (inspector.closedAt !== undefined && due - inspector.closedAt >= LINGER) {
-      remember(state, entry.key, due);
-      return [...news, finish(state, entry, due)];
+      return [...news, settle(state, entry, due)];
     }
     const events = inspector.idle(due);
     wait(state, entry, due, at);
     if (events.length > 0) news.push({ connection: tracked, events, ended: false });
   }
   return news;
+}
+
+/** Its end is known: what comes of it now is no new connection. */
+function settle(state: State, entry: Entry, at: Micros): TrackerNews {
+  remember(state, entry.key, at);
+  return finish(state, entry, at);
 }
 
 function finish(state: State, entry: Entry, at: Micros): TrackerNews {

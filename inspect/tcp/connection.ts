@@ -99,6 +99,7 @@ function createSide(): Side {
     last: undefined,
     acked: 0,
     finAt: undefined,
+    finAcked: false,
     rstAt: undefined,
   };
 }
@@ -131,7 +132,9 @@ function acknowledge(flow: Flow[], side: Side, from: Direction, { ack, at }: Seg
   const acked = stream.offsetOf(ack);
   if (acked === undefined || acked - stream.next > MAX_WINDOW) return;
   // FIN takes a sequence number and is no octet.
-  const offset = side.finAt !== undefined && acked > stream.sent ? acked - 1 : acked;
+  const finAcked = side.finAt !== undefined && acked > stream.sent;
+  side.finAcked ||= finAcked;
+  const offset = finAcked ? acked - 1 : acked;
   side.acked = Math.max(side.acked, offset);
   if (offset <= stream.next) return;
   stream.confirm(offset, at);

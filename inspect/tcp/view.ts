@@ -18,6 +18,8 @@ export interface SideView {
   /** The highest offset of this side that the other side has acknowledged. */
   readonly acked: number;
   readonly finAt: Micros | undefined;
+  /** The other side has acknowledged its FIN, and with it all that it sent. */
+  readonly finAcked: boolean;
   readonly rstAt: Micros | undefined;
 }
 

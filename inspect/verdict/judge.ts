@@ -8,4 +8,6 @@ export interface Judge {
   see(sight: Sight): readonly VerdictEvent[];
   /** When the judge wants to be asked again though nothing happens; absent or `undefined`: it waits for segments. */
   deadline?(): Micros | undefined;
+  /** What is still on its way, overtaken by all the rest, may change what the judge thinks. */
+  doubts?(): boolean;
 }

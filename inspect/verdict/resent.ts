@@ -51,6 +51,7 @@ export function createResentJudge(): Judge {
       const waiting = state.suspects.find((each) => !each.told && lostOf(each.step) > 1);
       return waiting && waiting.step.segment.at + HOLE_PATIENCE;
     },
+    doubts: () => state.suspects.length > 0,
   };
 }
 

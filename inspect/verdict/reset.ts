@@ -36,6 +36,7 @@ export function createResetJudge(from: Direction): Judge {
       state.told = EVIDENCE;
       return [tell(state, sight)];
     },
+    doubts: () => state.signs.length > 0,
   };
 }
 

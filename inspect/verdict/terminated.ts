@@ -33,6 +33,7 @@ export function createTerminatedJudge(from: Direction): Judge {
       told = signs.size;
       return [tell(from, first, connection, signs, at)];
     },
+    doubts: () => signs.size > 0,
   };
 }
 

@@ -44,9 +44,39 @@ test('two connections at once are told apart, in order of appearance', () => {
   assert.is(tracker.counts.connections, 2);
 });
 
-test('a closed connection is ended a second later, by the time alone', () => {
+test('a connection that closed in good order ends with its last acknowledgement', () => {
   const tracker = createTracker(OPTIONS);
-  for (const segment of from(1001)) tracker.segment(segment);
+  const sent = from(1001);
+  const news = sent.map((segment) => told(tracker.segment(segment)));
+  assert.equal(news.pop(), ['1001 fin']);
+  assert.equal(news.flat(), []);
+  assert.equal(told(tracker.end(START + 60 * SECOND)), []);
+});
+
+test('so does one whose client resets what the server has ended, once it has read that', () => {
+  const tracker = createTracker(OPTIONS);
+  const sent = from(1001, 0, false);
+  const [said, acknowledged] = sent.slice(-2) as [Segment, Segment];
+  const bare = { payload: new Uint8Array(0), length: 0 };
+  const fin = { ...said, ...bare, seq: acknowledged.ack, flags: FLAG.fin | FLAG.ack, at: said.at + 20_000 };
+  for (const segment of [...sent, fin]) assert.equal(told(tracker.segment(segment)), []);
+  const reset = { ...acknowledged, ack: fin.seq + 1, flags: FLAG.rst | FLAG.ack, at: said.at + 30_000 };
+  assert.equal(told(tracker.segment(reset)), ['1001 rst']);
+});
+
+test('after anything odd, a second is waited for what the path may have kept', () => {
+  const tracker = createTracker(OPTIONS);
+  for (const segment of from(1001)) {
+    tracker.segment(segment);
+    // Sent again.
+    if (segment.length > 0) tracker.segment({ ...segment, at: segment.at + 1_000 });
+  }
+  assert.equal(told(tracker.idle(START + 5.2 * SECOND)), ['1001 fin']);
+});
+
+test('a connection whose last acknowledgement passed elsewhere is ended a second later, by the time alone', () => {
+  const tracker = createTracker(OPTIONS);
+  for (const segment of from(1001).slice(0, -1)) tracker.segment(segment);
   assert.equal(told(tracker.idle(START + 4.5 * SECOND)), []);
   assert.equal(told(tracker.idle(START + 5.2 * SECOND)), ['1001 fin']);
   assert.equal(told(tracker.end(START + 60 * SECOND)), []);
@@ -56,13 +86,11 @@ test('what was held on the path until all was over begins no connection, and a S
   const tracker = createTracker(OPTIONS);
   const sent = from(1001);
   const hello = sent.find(({ destinationPort, length }) => destinationPort === 25 && length > 0) as Segment;
-  for (const segment of sent) tracker.segment(segment);
-  tracker.idle(START + 7 * SECOND);
-  tracker.segment({ ...hello, at: START + 8 * SECOND });
+  assert.equal(told(sent.flatMap((segment) => tracker.segment(segment))), ['1001 fin']);
+  assert.equal(tracker.segment({ ...hello, at: START + 8 * SECOND }), []);
   assert.is(tracker.counts.connections, 1);
-  for (const segment of from(1001, 9)) tracker.segment(segment);
+  assert.equal(told(from(1001, 9).flatMap((segment) => tracker.segment(segment))), ['1001 fin']);
   assert.is(tracker.counts.connections, 2);
-  assert.equal(told(tracker.idle(START + 20 * SECOND)), ['1001 fin']);
 });
 
 test('a fresh SYN on the same ports begins a new connection', () => {
