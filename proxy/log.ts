@@ -35,11 +35,8 @@ export function harmless(json: string): string {
   );
 }
 
-/**
- * Opens for appending. `maxLength` octets may wait; what comes beyond them is given to the `drop` event.
- * Log lines name correspondents, so a new file is not for everybody.
- */
-export function openDestination(dest: string | number, maxLength: number): Destination {
+/** Opens for appending. Log lines name correspondents, so a new file is not for everybody. */
+export function openDestination(dest: string | number): Destination {
   // As octets: as texts they would be joined and measured anew with every line.
   const destination = pino.destination({
     dest,
@@ -48,7 +45,6 @@ export function openDestination(dest: string | number, maxLength: number): Desti
     sync: false,
     contentMode: 'buffer',
     minLength: BATCH,
-    maxLength,
   });
   return destination as unknown as Destination;
 }

@@ -1,5 +1,6 @@
 // Lines into a file or terminal: written by a thread of node, reopened on demand, patient with a full disk.
 
+import { createBatch } from './batch';
 import { createFault, errno } from '../fault';
 import { openDestination, type Destination } from '../log';
 import { logFault, patiently, type Output, type OutputEvents } from './output';
@@ -7,8 +8,6 @@ import { logFault, patiently, type Output, type OutputEvents } from './output';
 interface State {
   /** Octets accepted and not yet written. */
   queued: number;
-  /** The text at hand found no room. */
-  dropped: boolean;
   failing: boolean;
   reopening: boolean;
   closed: boolean;
@@ -26,9 +25,14 @@ export function createFileOutput(
   limit: number,
   events: OutputEvents,
 ): Output {
-  const destination = openDestination(dest, limit);
-  const state: State = { queued: 0, dropped: false, failing: false, reopening: false, closed: false };
+  const destination = openDestination(dest);
+  const state: State = { queued: 0, failing: false, reopening: false, closed: false };
   const arm = createFlusher(destination, state);
+  const batch = createBatch((octets) => {
+    if (state.closed) return;
+    destination.write(octets);
+    arm();
+  });
   watch(destination, state, events);
   let last: unknown;
   destination.on('error', (error: unknown) => {
@@ -40,21 +44,21 @@ export function createFileOutput(
   return {
     write(text) {
       if (state.closed) return true;
-      state.dropped = false;
-      const bytes = Buffer.from(text);
-      destination.write(bytes);
-      if (state.dropped) return false;
-      state.queued += bytes.length;
-      arm();
+      if (state.queued + text.length > limit) return false;
+      state.queued += batch.add(text);
       return true;
     },
     waiting: () => (state.closed ? 0 : state.queued),
     reopen() {
       if (typeof dest !== 'string' || state.closed) return;
+      batch.flush();
       state.reopening = true;
       destination.reopen();
     },
-    close: () => close(destination, state),
+    close() {
+      batch.flush();
+      return close(destination, state);
+    },
   };
 }
 
@@ -74,7 +78,6 @@ function createFlusher(destination: Destination, state: State): () => void {
 }
 
 function watch(destination: Destination, state: State, events: OutputEvents): void {
-  destination.on('drop', () => (state.dropped = true));
   destination.on('drain', events.drained);
   destination.on('ready', () => (state.reopening = false));
   destination.on('write', (octets: number) => {

@@ -1,6 +1,7 @@
 // Lines into a pipe or socket, by the event loop: a reader that stands still costs memory up to a limit, no more.
 
 import type { Socket } from 'node:net';
+import { createBatch } from './batch';
 import { createFault } from '../fault';
 import { patiently, type Output, type OutputEvents } from './output';
 
@@ -12,13 +13,17 @@ export function createPipeOutput(
   events: OutputEvents,
 ): Output {
   const state = { queued: 0, closed: false, finished: (): void => undefined };
-  const cork = createCork(stream);
   const written = (octets: number): void => {
     state.queued -= octets;
     if (state.queued > 0 || state.closed) return;
     state.finished();
     events.drained();
   };
+  const batch = createBatch((octets) => {
+    stream.write(octets, (error) => {
+      if (!error) written(octets.length);
+    });
+  });
   stream.on('error', (cause: Error) => {
     if (state.closed) return;
     state.closed = true;
@@ -28,18 +33,14 @@ export function createPipeOutput(
   return {
     write(text) {
       if (state.closed) return true;
-      const bytes = Buffer.from(text);
-      if (state.queued + bytes.length > limit) return false;
-      state.queued += bytes.length;
-      cork();
-      stream.write(bytes, (error) => {
-        if (!error) written(bytes.length);
-      });
+      if (state.queued + text.length > limit) return false;
+      state.queued += batch.add(text);
       return true;
     },
     waiting: () => (state.closed ? 0 : state.queued),
     reopen: () => undefined,
     async close() {
+      batch.flush();
       if (state.queued > 0 && !state.closed) {
         await patiently(
           () => state.queued,
@@ -49,19 +50,5 @@ export function createPipeOutput(
       state.closed = true;
       stream.destroy();
     },
-  };
-}
-
-/** One system call for all the lines of one turn of the event loop. */
-function createCork(stream: Socket | typeof process.stdout): () => void {
-  let corked = false;
-  return () => {
-    if (corked) return;
-    corked = true;
-    stream.cork();
-    setImmediate(() => {
-      corked = false;
-      stream.uncork();
-    });
   };
 }
