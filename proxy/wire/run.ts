@@ -1,18 +1,17 @@
 // The control process: reads the ring, decides about servers, relays where that is asked for. Frames need none of it.
 
-import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Micros } from '../../inspect/events';
 import { now } from '../clock';
 import type { Config } from '../config';
 import { isFault, type Fault } from '../fault';
-import { runWhenIdle } from '../native/libc';
 import { SUBMISSIONS } from '../ports';
 import { startRelay, type Relay } from '../relay/relay';
 import { createNames } from '../sinks/names';
 import type { Sink } from '../sinks/record';
 import { createLearner } from './learner';
 import { createPolicies, type Policies } from './policies';
+import { stepBack } from './priority';
 import { openProbes, type Probes } from './probes';
 import { createReader, type Reader } from './reader';
 import { readState, writeState } from './state';
@@ -74,8 +73,8 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
     origin: createOrigin(),
     nextSession: createNames('w'),
   });
-  // Of a loaded machine the frames' side gets all: the ring holds what is read later. A relay must not wait, though.
-  if (relay === undefined) stepBack(sink);
+  // A relay must not wait.
+  if (relay === undefined) stepBack(sink, signal);
   sink.note('info', 'wire-open', { path, adopted: wire.adopted, relayed: relay !== undefined });
   const lost = await readUntil(signal, wire, reader, sink, saved.lost, policies, (count) =>
     writeState(file, { servers: policies.known(), lost: count }),
@@ -90,13 +89,6 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
   probes?.close();
   if (!writeState(file, { servers: policies.known(), lost })) sink.note('warn', 'state-unsaved', { file });
   return undefined;
-}
-
-/** Threads have policies of their own: those that collect garbage, compile and write step back, too. */
-function stepBack(sink: Sink): void {
-  const threads = readdirSync('/proc/self/task').map(Number);
-  if (!threads.every(runWhenIdle))
-    sink.note('warn', 'priority-refused', { message: 'SCHED_IDLE was refused' });
 }
 
 function stateFile({ deploy }: Config): string {
