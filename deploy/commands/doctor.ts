@@ -2,8 +2,9 @@
 
 import { wantsColor } from '../../proxy/config';
 import type { Outcome } from '../../proxy/commands/outcome';
-import { examine } from '../doctor/probe';
-import { isFit, toObject, toText } from '../doctor/text';
+import { isFit, judgeMachine } from '../doctor/findings';
+import { readMachine } from '../doctor/probe';
+import { toObject, toText } from '../doctor/text';
 import { isConfig, readConfig } from './flags';
 import type { StatusFlags } from './status';
 
@@ -11,7 +12,7 @@ import type { StatusFlags } from './status';
 export async function runDoctor(flags: StatusFlags): Promise<Outcome> {
   const config = readConfig({ ...flags, json: false });
   if (!isConfig(config)) return config;
-  const findings = examine(config.wire.pins);
+  const findings = judgeMachine(readMachine(config.wire.pins));
   process.stdout.write(
     flags.json === true ? `${JSON.stringify(toObject(findings))}\n` : toText(findings, wantsColor(1)),
   );

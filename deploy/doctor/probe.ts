@@ -1,172 +1,130 @@
-// What this machine has, one finding each: asked without changing anything.
+// What this machine has: asked without changing anything.
 
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
-import { release } from 'node:os';
 import { createRequire } from 'node:module';
+import { release } from 'node:os';
 import { join } from 'node:path';
-import { BPFFS, isBpffs } from '../../proxy/wire/bpffs';
-import { isTrouble, openLibbpf } from '../../proxy/native/libbpf';
-import { OBJECT } from '../../proxy/wire/object';
-import { runTool } from '../network/tools';
-import { readLinks, NF_CALLS, nfSysctl } from '../network/links';
-import { readSysctl } from '../network/sysctl';
 import { isFault } from '../../proxy/fault';
+import { isTrouble, openLibbpf } from '../../proxy/native/libbpf';
+import { BPFFS, isBpffs } from '../../proxy/wire/bpffs';
+import { OBJECT } from '../../proxy/wire/object';
+import { NF_CALLS, nfSysctl, readLinks } from '../network/links';
+import { readSysctl } from '../network/sysctl';
+import { runTool } from '../network/tools';
 
-export interface Finding {
-  /** What was looked at. */
-  readonly what: string;
-  /** `unknown`: it could not be seen from here. */
-  readonly state: 'ok' | 'missing' | 'unknown' | 'note';
-  /** What was found. */
-  readonly found: string;
-  /** What it costs, where it is not ok. */
-  readonly costs?: string;
-  readonly mend?: string;
-  /** The wire path needs it. */
-  readonly needed: boolean;
+export interface Machine {
+  /** As `uname -r`. */
+  readonly release: string;
+  readonly user: number | undefined;
+  /** By the numbers of linux/capability.h; undefined: not to be seen. */
+  readonly capabilities: bigint | undefined;
+  /** `absent`: there is no place for one. */
+  readonly bpffs: 'mounted' | 'unmounted' | 'absent';
+  readonly koffi: Part;
+  readonly libbpf: Part;
+  readonly libpcap: Part;
+  readonly object: { readonly path: string; readonly there: boolean };
+  readonly program:
+    | { readonly kind: 'loads' }
+    | { readonly kind: 'not-tried'; readonly why: string }
+    /** `code`: the errno's name, or empty. */
+    | { readonly kind: 'refused'; readonly code: string; readonly text: string };
+  /** Where they are. */
+  readonly tools: Readonly<Record<'ip' | 'tc' | 'ethtool', string | undefined>>;
+  /** `[none] integrity confidentiality`; undefined: this kernel has none. */
+  readonly lockdown: string | undefined;
+  /** Sysctls by which frames of all bridges pass iptables, those that are on. */
+  readonly calls: readonly string[];
+  /** Interfaces whose large receive offload is on; undefined: nobody can tell. */
+  readonly lro: readonly string[] | undefined;
+  /** Whether something of ehlowire is pinned. */
+  readonly pinned: 'nothing' | 'unknown' | { readonly pins: string };
 }
 
-export function examine(pins: string): readonly Finding[] {
-  return [
-    kernel(),
-    ...capabilities(),
-    bpffs(),
-    koffi(),
-    libbpf(),
-    object(),
-    libpcap(),
-    tool('ip', 'iproute2', 'nothing can be attached, bridged or undone', true),
-    tool('tc', 'iproute2', 'filters cannot be seen or taken away', true),
-    tool('ethtool', 'ethtool', 'large receive offload is not given back after `leave`', false),
-    lockdown(),
-    iptables(),
-    receiveOffload(),
-    pinned(pins),
-  ];
-}
+export type Part =
+  | { readonly kind: 'there'; readonly text: string }
+  | { readonly kind: 'missing'; readonly why: string }
+  /** What it takes to look is missing itself. */
+  | { readonly kind: 'unknown'; readonly why: string };
 
-function kernel(): Finding {
-  const [major = 0, minor = 0] = release().split('.').map(Number);
-  const fine = major > 5 || (major === 5 && minor >= 17);
-  const base = { what: 'kernel', found: release(), needed: true };
-  if (fine) return { ...base, state: 'ok' };
+export function readMachine(pins: string): Machine {
   return {
-    ...base,
-    state: 'missing',
-    costs: 'no wire path: bpf_loop came with 5.17',
-    mend: 'Debian 12 (6.1) or newer',
+    release: release(),
+    user: process.getuid?.(),
+    capabilities: capabilityBits(),
+    bpffs: bpffs(),
+    koffi: koffi(),
+    libbpf: libbpf(),
+    libpcap: libpcap(),
+    object: { path: OBJECT, there: existsSync(OBJECT) },
+    program: tryProgram(),
+    tools: { ip: whereIs('ip'), tc: whereIs('tc'), ethtool: whereIs('ethtool') },
+    lockdown: readText('/sys/kernel/security/lockdown'),
+    calls: NF_CALLS.map(nfSysctl)
+      .filter((key) => (readSysctl(key) ?? '0') !== '0')
+      .map((key) => key.replaceAll('/', '.')),
+    lro: receiveOffloads(),
+    pinned: pinned(pins),
   };
-}
-
-function capabilities(): readonly Finding[] {
-  const effective = capabilityBits();
-  if (effective === undefined) {
-    return [{ what: 'capabilities', state: 'unknown', found: 'no /proc/self/status', needed: true }];
-  }
-  return CAPABILITIES.map(({ name, bit, costs, needed }): Finding => {
-    const has = ((effective >> BigInt(bit)) & 1n) === 1n;
-    if (has) return { what: name, state: 'ok', found: 'we have it', needed };
-    return {
-      what: name,
-      state: 'missing',
-      found: 'not for this user',
-      costs,
-      mend: 'run as root, or by the systemd unit',
-      needed,
-    };
-  });
 }
 
 function capabilityBits(): bigint | undefined {
+  const [, hex] = /^CapEff:\s*([0-9a-f]+)$/m.exec(readText('/proc/self/status') ?? '') ?? [];
+  return hex === undefined ? undefined : BigInt(`0x${hex}`);
+}
+
+function bpffs(): Machine['bpffs'] {
   try {
-    const [, hex] = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
-    return hex === undefined ? undefined : BigInt(`0x${hex}`);
+    return isBpffs(BPFFS) ? 'mounted' : 'unmounted';
   } catch {
-    return undefined;
+    return 'absent';
   }
 }
 
-function bpffs(): Finding {
-  const base = { what: 'bpffs', needed: true };
-  try {
-    if (isBpffs(BPFFS)) return { ...base, state: 'ok', found: `at ${BPFFS}` };
-    return {
-      ...base,
-      state: 'note',
-      found: `not mounted at ${BPFFS}`,
-      costs: 'with CAP_SYS_ADMIN it is mounted when needed',
-      mend: `mount -t bpf bpf ${BPFFS}`,
-      needed: false,
-    };
-  } catch {
-    return {
-      ...base,
-      state: 'missing',
-      found: `no ${BPFFS}`,
-      costs: 'the program cannot outlive its process: no wire path',
-      mend: 'a kernel with CONFIG_BPF_SYSCALL, and sysfs',
-    };
-  }
-}
-
-function koffi(): Finding {
-  const base = { what: 'koffi', needed: true };
+function koffi(): Part {
   try {
     createRequire(__filename)('koffi');
-    return { ...base, state: 'ok', found: 'loads' };
+    return { kind: 'there', text: 'loads' };
   } catch (error) {
-    const costs = 'no wire path, no live evidence, no transparent relay; `relay` with --upstream goes on';
-    return { ...base, state: 'missing', found: firstLine(error), costs, mend: 'npm install koffi' };
+    return { kind: 'missing', why: firstLine(error) };
   }
 }
 
-function libbpf(): Finding {
-  const base = { what: 'libbpf', needed: true };
+function libbpf(): Part {
   const lib = openLibbpf();
-  if (!isTrouble(lib)) return { ...base, state: 'ok', found: lib.version };
-  if (lib.kind === 'no-koffi') return { ...base, state: 'unknown', found: 'cannot look without koffi' };
-  return {
-    ...base,
-    state: 'missing',
-    found: firstLine(lib.text),
-    costs: 'no wire path; `relay` goes on',
-    mend: 'apt install libbpf1',
-  };
+  if (!isTrouble(lib)) return { kind: 'there', text: lib.version };
+  return lib.kind === 'no-koffi' ? WITHOUT_KOFFI : { kind: 'missing', why: firstLine(lib.text) };
 }
 
-function object(): Finding {
-  const base = { what: 'the compiled program', needed: true };
-  if (existsSync(OBJECT)) return { ...base, state: 'ok', found: OBJECT };
-  return {
-    ...base,
-    state: 'missing',
-    found: `no ${OBJECT}`,
-    costs: 'no wire path',
-    mend: 'npm run build (needs clang and libbpf-dev), or the package',
-  };
-}
-
-function libpcap(): Finding {
-  const base = { what: 'libpcap', needed: false };
+function libpcap(): Part {
   let load: (name: string) => unknown;
   try {
     load = (createRequire(__filename)('koffi') as { load(name: string): unknown }).load;
   } catch {
-    return { ...base, state: 'unknown', found: 'cannot look without koffi' };
+    return WITHOUT_KOFFI;
   }
   try {
-    load('libpcap.so.0.8');
-    return { ...base, state: 'ok', found: 'libpcap.so.0.8' };
+    load(LIBPCAP);
+    return { kind: 'there', text: LIBPCAP };
   } catch (error) {
-    const costs = 'no `analyze --live`, no probes, and the relay does not see its segments';
-    return { ...base, state: 'missing', found: firstLine(error), costs, mend: 'apt install libpcap0.8' };
+    return { kind: 'missing', why: firstLine(error) };
   }
 }
 
-function tool(name: string, pack: string, costs: string, needed: boolean): Finding {
-  const found = PATHS.map((folder) => join(folder, name)).find(isProgram);
-  if (found !== undefined) return { what: name, state: 'ok', found, needed };
-  return { what: name, state: 'missing', found: 'not installed', costs, mend: `apt install ${pack}`, needed };
+/** Loads the program with the smallest tables, pins nothing, and lets go of it. */
+function tryProgram(): Machine['program'] {
+  const bpf = openLibbpf();
+  if (isTrouble(bpf))
+    return { kind: 'not-tried', why: `cannot try without ${bpf.kind === 'no-koffi' ? 'koffi' : 'libbpf'}` };
+  if (!existsSync(OBJECT)) return { kind: 'not-tried', why: 'cannot try without the compiled program' };
+  const object = bpf.load({ object: OBJECT, sizes: { ring: 4096, flows: 64 } });
+  if (isTrouble(object)) return { kind: 'refused', code: object.code ?? '', text: object.text };
+  object.close();
+  return { kind: 'loads' };
+}
+
+function whereIs(name: string): string | undefined {
+  return PATHS.map((folder) => join(folder, name)).find(isProgram);
 }
 
 function isProgram(path: string): boolean {
@@ -178,64 +136,28 @@ function isProgram(path: string): boolean {
   }
 }
 
-function lockdown(): Finding {
-  const base = { what: 'lockdown', needed: true };
-  const text = readText('/sys/kernel/security/lockdown');
-  const mode = /\[(\w+)\]/.exec(text ?? '')?.[1] ?? 'none';
-  if (mode !== 'confidentiality')
-    return { ...base, state: 'ok', found: text === undefined ? 'not seen' : mode };
-  return {
-    ...base,
-    state: 'missing',
-    found: mode,
-    costs: 'the kernel refuses programs that read packets',
-    mend: 'boot with lockdown=integrity',
-  };
-}
-
-function iptables(): Finding {
-  const on = NF_CALLS.map(nfSysctl).filter((key) => (readSysctl(key) ?? '0') !== '0');
-  const base = { what: 'bridge-nf', needed: false };
-  if (on.length === 0) return { ...base, state: 'ok', found: 'bridged frames do not pass iptables' };
-  const costs =
-    'on a bridge that is there, nothing can be relayed; `bridge` switches it off for a bridge that it makes';
-  return {
-    ...base,
-    state: 'note',
-    found: `on (${on.map((key) => key.split('/').at(-1)).join(', ')})`,
-    costs,
-    mend: 'if no rule needs it: sysctl net.bridge.bridge-nf-call-iptables=0',
-  };
-}
-
-function receiveOffload(): Finding {
-  const base = { what: 'large receive offload', needed: false };
+function receiveOffloads(): readonly string[] | undefined {
   const links = readLinks();
-  if (isFault(links)) return { ...base, state: 'unknown', found: 'ip is missing' };
-  const on = links
-    .filter(({ type }) => type === 'ether')
-    .filter(({ name }) => {
-      const answer = runTool('ethtool', ['-k', name]);
-      return !isFault(answer) && /^large-receive-offload: on/m.test(answer);
-    });
-  if (on.length === 0) return { ...base, state: 'ok', found: 'off on all interfaces' };
-  const names = on.map(({ name }) => name).join(', ');
-  return {
-    ...base,
-    state: 'note',
-    found: `on: ${names}`,
-    costs: 'the kernel switches it off on a port of a bridge; `leave` switches it on again',
-  };
+  if (isFault(links)) return undefined;
+  const on: string[] = [];
+  for (const { name } of links.filter(({ type }) => type === 'ether')) {
+    const answer = runTool('ethtool', ['-k', name]);
+    if (isFault(answer)) {
+      if (answer.code === 'tool-missing') return undefined;
+    } else if (/^large-receive-offload: on/m.test(answer)) on.push(name);
+  }
+  return on;
 }
 
-function pinned(pins: string): Finding {
-  const there = existsSync(pins);
-  return {
-    what: 'pins',
-    state: 'ok',
-    found: there ? `something is pinned in ${pins}: see \`ehlowire status\`` : 'nothing is pinned',
-    needed: false,
-  };
+function pinned(pins: string): Machine['pinned'] {
+  if (existsSync(pins)) return { pins };
+  try {
+    accessSync(BPFFS, constants.X_OK);
+    return 'nothing';
+  } catch {
+    // A bpffs is root's own, and of what lies in it others see nothing.
+    return existsSync(BPFFS) ? 'unknown' : 'nothing';
+  }
 }
 
 function readText(path: string): string | undefined {
@@ -250,18 +172,6 @@ function firstLine(error: unknown): string {
   return String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';
 }
 
+const LIBPCAP = 'libpcap.so.0.8';
+const WITHOUT_KOFFI: Part = { kind: 'unknown', why: 'cannot look without koffi' };
 const PATHS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
-/** linux/capability.h */
-const CAPABILITIES = [
-  { name: 'CAP_NET_ADMIN', bit: 12, needed: true, costs: 'no filter, bridge or transparent socket' },
-  { name: 'CAP_BPF', bit: 39, needed: true, costs: 'no program can be loaded' },
-  {
-    name: 'CAP_PERFMON',
-    bit: 38,
-    needed: true,
-    costs: 'the program reads packets by pointers, which the verifier refuses without',
-  },
-  { name: 'CAP_NET_RAW', bit: 13, needed: false, costs: 'no probes, no live captures' },
-  { name: 'CAP_SYS_ADMIN', bit: 21, needed: false, costs: 'a bpffs that is not there cannot be mounted' },
-  { name: 'CAP_NET_BIND_SERVICE', bit: 10, needed: false, costs: 'the relay cannot listen below port 1024' },
-] as const;

@@ -10,7 +10,7 @@ import { makeMessage, writeMessage } from '../../kit/message';
 import { run, scratch, start, until } from '../../kit/process';
 import { startScripted } from '../../kit/scripted';
 
-const NEEDS: readonly Need[] = ['swaks', 'bpf'];
+const NEEDS: readonly Need[] = ['swaks', 'python3', 'bpf'];
 const LAUNCHER = join(__dirname, '../../../ehlowire');
 /** In a view of the machine of its own, where a file or a folder is not what it was. */
 const hide = (mount: string): string =>
@@ -20,7 +20,7 @@ const MACHINES = [
   {
     name: 'without root',
     line: `exec setpriv --reuid=65534 --regid=65534 --clear-groups ${LAUNCHER} "$@"`,
-    missing: /missing +CAP_BPF +not for this user/,
+    missing: /missing +rights +user 65534 lacks CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON\n/,
   },
   {
     name: 'without libbpf',
@@ -32,9 +32,24 @@ const MACHINES = [
   {
     name: 'root that may load no programs, as in a container',
     line: `exec setpriv --bounding-set=-bpf,-perfmon,-sys_admin ${LAUNCHER} "$@"`,
-    missing: /missing +CAP_BPF/,
+    missing: /missing +rights +user 0 lacks CAP_BPF, CAP_PERFMON\n/,
   },
-] as const;
+  {
+    name: 'root of a user namespace: all capabilities, and none over the kernel',
+    line: `exec unshare --user --map-root-user ${LAUNCHER} "$@"`,
+    missing: /missing +eBPF +the kernel refuses the program: EPERM\n/,
+  },
+  ...(
+    [
+      ['a seccomp profile that refuses bpf(2)', 'EPERM'],
+      ['a kernel without eBPF', 'ENOSYS'],
+    ] as const
+  ).map(([name, errno]) => ({
+    name,
+    line: `exec python3 ${join(__dirname, 'no_bpf.py')} ${errno} ${LAUNCHER} "$@"`,
+    missing: new RegExp(`missing +eBPF +the kernel refuses the program: ${errno}\\n`),
+  })),
+];
 
 const lab = labSuite('wire, not possible');
 const folder = scratch('without');

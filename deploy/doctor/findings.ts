@@ -1,0 +1,304 @@
+// What a machine's parts mean for the wire path: one finding each, and what to do where something is missing.
+
+import type { Machine, Part } from './probe';
+
+export type Finding = {
+  /** What was looked at. */
+  readonly what: string;
+  /** What was found. */
+  readonly found: string;
+  /** The wire path needs it. */
+  readonly needed: boolean;
+} & (
+  | { readonly state: 'ok' }
+  | {
+      /** `unknown`: it could not be seen from here. */
+      readonly state: 'missing' | 'unknown' | 'note';
+      /** What follows from it. */
+      readonly costs: string;
+      readonly mend: string;
+    }
+);
+
+/** The wire path can be used: all that it needs is there. */
+export function isFit(findings: readonly Finding[]): boolean {
+  return obstacles(findings).length === 0;
+}
+
+/** What the wire path needs and has not, or may not have. */
+export function obstacles(findings: readonly Finding[]): readonly Finding[] {
+  return findings.filter(({ needed, state }) => needed && state !== 'ok' && state !== 'note');
+}
+
+export function judgeMachine(machine: Machine): readonly Finding[] {
+  return [
+    kernel(machine),
+    ...rights(machine),
+    bpffs(machine),
+    koffi(machine),
+    libbpf(machine),
+    object(machine),
+    program(machine),
+    libpcap(machine),
+    tool(machine, 'ip', 'iproute2', 'nothing can be attached, bridged or undone', true),
+    tool(machine, 'tc', 'iproute2', 'filters cannot be seen or taken away', true),
+    tool(machine, 'ethtool', 'ethtool', 'large receive offload is not given back after `leave`', false),
+    lockdown(machine),
+    iptables(machine),
+    receiveOffload(machine),
+    pinned(machine),
+  ];
+}
+
+function kernel({ release }: Machine): Finding {
+  const [major = 0, minor = 0] = release.split('.').map(Number);
+  const base = { what: 'kernel', found: `Linux ${release}`, needed: true };
+  if (major > 5 || (major === 5 && minor >= 17)) return { ...base, state: 'ok' };
+  const costs = 'no wire path: the program calls bpf_loop, which came with Linux 5.17';
+  return { ...base, state: 'missing', costs, mend: 'Debian 12 (Linux 6.1) or newer' };
+}
+
+/** Those that the wire path needs, and the others. */
+function rights(machine: Machine): readonly Finding[] {
+  return [rightsOf(machine, 'rights', true), rightsOf(machine, 'more rights', false)];
+}
+
+function rightsOf({ capabilities, user }: Machine, what: string, needed: boolean): Finding {
+  if (capabilities === undefined) {
+    const costs = 'whether this user may change the network is not known';
+    const mend = 'mount /proc, or run it as root and see';
+    return { what, state: 'unknown', found: 'no /proc/self/status', needed, costs, mend };
+  }
+  const asked = CAPABILITIES.filter((each) => each.needed === needed);
+  const lacks = asked.filter((each) => !may(capabilities, each));
+  const names = (list: readonly Capability[]): string => list.map(({ name }) => name).join(', ');
+  if (lacks.length === 0) return { what, state: 'ok', found: names(asked), needed };
+  return {
+    what,
+    state: 'missing',
+    found: `user ${user ?? '?'} lacks ${names(lacks)}`,
+    needed,
+    costs: lacks.map(({ costs }) => costs).join('; '),
+    mend:
+      user === 0
+        ? 'root was given less here: a container, or a unit with CapabilityBoundingSet; run it on the machine itself'
+        : 'run it as root, or by the systemd units, which give these and no more',
+  };
+}
+
+function may(capabilities: bigint, { bit, part }: Capability): boolean {
+  return has(capabilities, bit) || (part && has(capabilities, ADMIN));
+}
+
+function has(capabilities: bigint, bit: number): boolean {
+  return ((capabilities >> BigInt(bit)) & 1n) === 1n;
+}
+
+function bpffs({ bpffs: state, capabilities }: Machine): Finding {
+  const what = 'bpffs';
+  const mend = `mount -t bpf bpf ${BPFFS}`;
+  const found = `not mounted at ${BPFFS}`;
+  if (state === 'mounted') return { what, state: 'ok', found: `at ${BPFFS}`, needed: true };
+  if (state === 'absent') {
+    const costs = 'no wire path: the program could not outlive its process';
+    const better = 'a kernel with CONFIG_BPF_SYSCALL; in a container, one that has /sys';
+    return { what, state: 'missing', found: `there is no ${BPFFS}`, needed: true, costs, mend: better };
+  }
+  return capabilities === undefined || has(capabilities, ADMIN)
+    ? {
+        what,
+        state: 'note',
+        found,
+        needed: false,
+        costs: 'it is mounted when it is needed',
+        mend: `nothing, or: ${mend}`,
+      }
+    : {
+        ...{ what, state: 'missing', found, needed: true, mend: `as root: ${mend}` },
+        costs:
+          'no wire path: the program could not outlive its process, and who has no CAP_SYS_ADMIN cannot mount it',
+      };
+}
+
+function koffi({ koffi: part }: Machine): Finding {
+  const costs = 'no wire path, no live evidence, no transparent relay; `ehlowire relay --upstream` goes on';
+  const mend = 'npm install koffi, or the deb package, which brings it';
+  return found('koffi', true, part, costs, mend);
+}
+
+function libbpf({ libbpf: part }: Machine): Finding {
+  return found('libbpf', true, part, 'no wire path; `ehlowire relay` goes on', 'apt install libbpf1');
+}
+
+function libpcap({ libpcap: part }: Machine): Finding {
+  const costs = 'no `analyze --live`, no probes, and the relay does not see its segments';
+  return found('libpcap', false, part, costs, 'apt install libpcap0.8');
+}
+
+function found(what: string, needed: boolean, part: Part, costs: string, mend: string): Finding {
+  if (part.kind === 'there') return { what, state: 'ok', found: part.text, needed };
+  if (part.kind === 'missing') return { what, state: 'missing', found: part.why, needed, costs, mend };
+  return {
+    what,
+    state: 'unknown',
+    found: part.why,
+    needed,
+    costs: `if it is missing: ${costs}`,
+    mend: FIRST,
+  };
+}
+
+function object({ object: { path, there } }: Machine): Finding {
+  const base = { what: 'the compiled program', needed: true };
+  if (there) return { ...base, state: 'ok', found: path };
+  const mend = 'npm run build:wire (needs clang and libbpf-dev), or the npm or deb package, which have it';
+  return { ...base, state: 'missing', found: `no ${path}`, costs: 'no wire path', mend };
+}
+
+/** The proof of all the above: it was loaded, and let go again. */
+function program({ program: part, capabilities = 0n }: Machine): Finding {
+  const base = { what: 'eBPF', needed: true };
+  if (part.kind === 'loads') return { ...base, state: 'ok', found: 'the kernel takes the program' };
+  if (part.kind === 'not-tried') {
+    return {
+      ...base,
+      state: 'unknown',
+      found: part.why,
+      costs: 'whether the kernel takes the program is not known',
+      mend: FIRST,
+    };
+  }
+  const { code, text } = part;
+  const entitled = CAPABILITIES.every((each) => !each.needed || may(capabilities, each));
+  if (code === 'EPERM' && !entitled) {
+    return {
+      ...base,
+      state: 'unknown',
+      found: 'not for this user',
+      costs: 'whether the kernel takes the program is not known',
+      mend: FIRST,
+    };
+  }
+  return {
+    ...base,
+    state: 'missing',
+    found: `the kernel refuses the program: ${code === '' ? text : code}`,
+    costs: 'no wire path; `ehlowire relay` goes on',
+    mend: REFUSED[code] ?? `report it with \`uname -a\` and this: ${text}`,
+  };
+}
+
+function tool(
+  { tools }: Machine,
+  name: 'ip' | 'tc' | 'ethtool',
+  pack: string,
+  costs: string,
+  needed: boolean,
+): Finding {
+  const path = tools[name];
+  if (path !== undefined) return { what: name, state: 'ok', found: path, needed };
+  return { what: name, state: 'missing', found: 'not installed', costs, mend: `apt install ${pack}`, needed };
+}
+
+function lockdown({ lockdown: text }: Machine): Finding {
+  const base = { what: 'lockdown', needed: true };
+  const mode = /\[(\w+)\]/.exec(text ?? '')?.[1] ?? 'none';
+  if (mode !== 'confidentiality')
+    return { ...base, state: 'ok', found: text === undefined ? 'not in this kernel' : mode };
+  const costs = 'no wire path: the kernel refuses programs that read packets';
+  return {
+    ...base,
+    state: 'missing',
+    found: mode,
+    costs,
+    mend: 'boot with lockdown=integrity on the kernel command line',
+  };
+}
+
+function iptables({ calls }: Machine): Finding {
+  const base = { what: 'bridge-nf', needed: false };
+  if (calls.length === 0) return { ...base, state: 'ok', found: 'bridged frames do not pass iptables' };
+  return {
+    ...base,
+    state: 'note',
+    found: `on: ${calls.map((key) => key.replace(/^.*\./, '')).join(', ')}`,
+    costs:
+      'on a bridge of yours nothing can be relayed; for a bridge that `ehlowire bridge` makes it is switched off',
+    mend: `nothing, or if no rule needs it: sysctl ${calls.map((key) => `${key}=0`).join(' ')}`,
+  };
+}
+
+function receiveOffload({ lro }: Machine): Finding {
+  const base = { what: 'large receive offload', needed: false };
+  if (lro === undefined) {
+    const costs = 'where it is on, the kernel switches it off on a port of a bridge';
+    return { ...base, state: 'unknown', found: 'cannot look without ip and ethtool', costs, mend: FIRST };
+  }
+  if (lro.length === 0) return { ...base, state: 'ok', found: 'off on all interfaces' };
+  const costs = 'the kernel switches it off on a port of a bridge';
+  return {
+    ...base,
+    state: 'note',
+    found: `on: ${lro.join(', ')}`,
+    costs,
+    mend: 'nothing: `leave` switches it on again',
+  };
+}
+
+function pinned({ pinned: state }: Machine): Finding {
+  const base = { what: 'in place', needed: false };
+  if (state === 'nothing') return { ...base, state: 'ok', found: 'nothing of ehlowire is in the kernel' };
+  if (state === 'unknown') {
+    const costs = 'whether something of ehlowire is in the kernel is not known';
+    return { ...base, state: 'unknown', found: 'not for this user', costs, mend: 'as root: ehlowire status' };
+  }
+  const costs = 'starting `bridge` or `host` takes it over';
+  return {
+    ...base,
+    state: 'note',
+    found: `something is pinned in ${state.pins}`,
+    costs,
+    mend: 'ehlowire status',
+  };
+}
+
+type Capability = (typeof CAPABILITIES)[number];
+
+/** linux/capability.h; `part`: CAP_SYS_ADMIN includes it (capabilities(7)). */
+const CAPABILITIES = [
+  {
+    name: 'CAP_NET_ADMIN',
+    bit: 12,
+    needed: true,
+    part: false,
+    costs: 'no filter, bridge or transparent socket',
+  },
+  { name: 'CAP_BPF', bit: 39, needed: true, part: true, costs: 'no program can be loaded' },
+  {
+    name: 'CAP_PERFMON',
+    bit: 38,
+    needed: true,
+    part: true,
+    costs: 'no program can read packets by pointers',
+  },
+  { name: 'CAP_NET_RAW', bit: 13, needed: false, part: false, costs: 'no probes, no live captures' },
+  {
+    name: 'CAP_NET_BIND_SERVICE',
+    bit: 10,
+    needed: false,
+    part: false,
+    costs: 'no relay on a port below 1024',
+  },
+] as const;
+/** CAP_SYS_ADMIN */
+const ADMIN = 21;
+const BPFFS = '/sys/fs/bpf';
+/** Something that stands above it is missing. */
+const FIRST = 'mend what is missing first';
+const REFUSED: Readonly<Record<string, string>> = {
+  EPERM:
+    'in a container root is not enough: run it on the machine itself, or permit bpf(2) in its seccomp profile and start it without a user namespace',
+  ENOSYS:
+    'a kernel with CONFIG_BPF_SYSCALL (Debian 12 has it), or a container whose seccomp profile permits bpf(2)',
+  ENOMEM: 'the kernel has no memory for its tables: `free -m`, and the limit of the unit or container',
+};
