@@ -1,4 +1,4 @@
-// The wire path in the lab: `cli - fw - shim - mta`, all of them wires, and `ehlowire bridge` on the shim.
+// The wire path in the lab: `cli - fw - shim - mta`, the two between them wires, and ehlowire on the shim or the mta.
 
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
@@ -14,6 +14,8 @@ export const NODE = [process.execPath, '-r', 'ts-node/register/transpile-only'] 
 export interface WireOptions {
   /** The bridge is there before, as somebody else's, with addresses and a way back to clients; else ehlowire makes one. */
   readonly bridge?: 'none' | 'addresses';
+  /** `bridge` on the shim, or `host` on the mail server; then the shim is a plain bridge. Default: bridge. */
+  readonly as?: 'bridge' | 'host';
 }
 
 export interface Wire {
@@ -25,9 +27,9 @@ export interface Wire {
   ip(place: Place, ...lines: readonly string[]): void;
   /** Offloads of both ends of all cables. */
   offload(on: boolean): void;
-  /** A program on the shim, in a view of the machine that has the bpffs. */
+  /** A program where ehlowire is, in a view of the machine that has the bpffs. */
   run(command: string, ...args: readonly string[]): Promise<Outcome>;
-  /** `ehlowire bridge`, in place when this resolves. */
+  /** `ehlowire bridge` or `host`, in place when this resolves. */
   enter(...args: readonly string[]): Promise<Child>;
   /** Another one than this tree's. */
   enterBy(launcher: string, ...args: readonly string[]): Promise<Child>;
@@ -58,7 +60,7 @@ export interface WireStatus {
 }
 
 /** Throws where there can be none. */
-export function makeWire(label: string, { bridge = 'none' }: WireOptions = {}): Wire {
+export function makeWire(label: string, { bridge = 'none', as = 'bridge' }: WireOptions = {}): Wire {
   const name = `ehw${label}${process.pid}`;
   const made = makeTopology(name);
   if (typeof made === 'string') throw new Error(made);
@@ -71,21 +73,31 @@ export function makeWire(label: string, { bridge = 'none' }: WireOptions = {}): 
     `wire.pins=${pins}`,
     `greeting.patience=${PATIENCE_MS}ms`,
   ].flatMap((each) => ['--set', each]);
-  const shim = [`--net=/run/netns/${name}-shim`, '--'];
+  const within = [`--net=/run/netns/${name}-${as === 'host' ? 'mta' : 'shim'}`, '--'];
   const removePins = (): void => rmSync(pins, { recursive: true, force: true });
   process.on('exit', removePins);
   const ip: Wire['ip'] = (place, ...lines) => batch(`${name}-${place}`, lines);
   const client = topology.moveClient(0);
   makeFirewallAWire(name);
-  if (bridge === 'none') ip('shim', 'link delete br0');
-  else ip('shim', `address add ${SHIM6}/64 dev br0 nodad`, 'route add fd00:18::/64 dev br0');
+  if (bridge === 'none' && as === 'bridge') ip('shim', 'link delete br0');
+  if (bridge === 'addresses')
+    ip('shim', `address add ${SHIM6}/64 dev br0 nodad`, 'route add fd00:18::/64 dev br0');
   const begin = (launcher: string, args: readonly string[]): Child => {
-    const fixed = ['bridge', '--wan', 'wan', '--lan', 'lan', '--json', '--log', log];
-    return start('nsenter', [...shim, launcher, ...fixed, ...settings, ...args]);
+    return start('nsenter', [
+      ...within,
+      launcher,
+      as,
+      ...PLACES[as],
+      '--json',
+      '--log',
+      log,
+      ...settings,
+      ...args,
+    ]);
   };
   const events = (): readonly LogLine[] => readEvents(log);
   const control = (...args: readonly string[]): Promise<Outcome> =>
-    run('nsenter', [...shim, launcher(), ...args, ...settings], { timeoutMs: 30_000 });
+    run('nsenter', [...within, launcher(), ...args, ...settings], { timeoutMs: 30_000 });
   const enterBy: Wire['enterBy'] = async (launcher, ...args) => {
     const opened = (): number => events().filter(({ event }) => event === 'wire-open').length;
     const before = opened();
@@ -106,7 +118,7 @@ export function makeWire(label: string, { bridge = 'none' }: WireOptions = {}): 
     folder,
     ip,
     offload: (on) => offload(name, on),
-    run: (command, ...args) => run('nsenter', [...shim, command, ...args]),
+    run: (command, ...args) => run('nsenter', [...within, command, ...args]),
     enter: (...args) => enterBy(launcher(), ...args),
     enterBy,
     leave: (...args) => control('leave', ...args),
@@ -122,6 +134,8 @@ export function makeWire(label: string, { bridge = 'none' }: WireOptions = {}): 
     },
   };
 }
+
+const PLACES = { bridge: ['--wan', 'wan', '--lan', 'lan'], host: ['--dev', 'eth0'] } as const;
 
 /** Of the tests' servers: what is not whole by then is truncated. */
 export const PATIENCE_MS = 2_000;

@@ -6,34 +6,69 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import type { LogLine } from '../../kit/ehlowire';
 import { labSuite, type Need } from '../../kit/lab';
-import { run, type Child } from '../../kit/process';
+import { run, scratch, type Child } from '../../kit/process';
 import { LONE, makeWire, meet, ONE, startLoad, startServers, TWO, WHOLE } from '../../kit/wire';
 import type { Servers, Tally, Wire } from '../../kit/wire';
 
 const NEEDS: readonly Need[] = ['python3', 'clang', 'bpf'];
 const CONNECTIONS = 8;
 
-const lab = labSuite('wire, its life');
-let wire: Wire;
-let servers: Servers;
-let ehlowire: Child;
+/** One way of being in place. */
+interface Place {
+  readonly as: 'bridge' | 'host';
+  /** Its flags. */
+  readonly flags: readonly string[];
+  /** Where its programs are. */
+  readonly hooks: readonly (readonly [device: string, hook: string])[];
+  /** What `status` says while the mail server's cable is out. */
+  readonly broken: RegExp;
+  /** Flags of `leave`, behind which mail still flows. */
+  readonly leave: readonly string[];
+}
 
-lab.before(async () => {
-  wire = makeWire('l');
-  servers = await startServers(wire, `${ONE}=${LONE}`, `${TWO}=${WHOLE}`);
-  ehlowire = await wire.enter('--path', 'wire');
+const PLACES: readonly Place[] = [
+  {
+    as: 'bridge',
+    flags: ['--path', 'wire'],
+    hooks: [
+      ['wan', 'ingress'],
+      ['lan', 'ingress'],
+    ],
+    broken: /lan is down/,
+    leave: ['--keep-bridge'],
+  },
+  {
+    as: 'host',
+    flags: [],
+    hooks: [
+      ['eth0', 'ingress'],
+      ['eth0', 'egress'],
+    ],
+    broken: /eth0 has no carrier/,
+    leave: [],
+  },
+];
+
+interface Scene {
+  readonly place: Place;
+  readonly wire: Wire;
+  readonly servers: Servers;
+  /** The process of the moment. */
+  ehlowire: Child;
+}
+
+async function raise(place: Place): Promise<Scene> {
+  const wire = makeWire(`l${place.as.charAt(0)}`, { as: place.as });
+  const servers = await startServers(wire, `${ONE}=${LONE}`, `${TWO}=${WHOLE}`);
+  const ehlowire = await wire.enter(...place.flags);
   await meet(wire, ONE);
   // It is saved within a second, whatever becomes of the process.
   await sleep(SOME_MS);
-});
-
-lab.after(async () => {
-  await servers.stop();
-  await wire.remove();
-});
+  return { place, wire, servers, ehlowire };
+}
 
 /** To a server that needs every single one of its greetings repaired, and to one that does not. */
-async function underLoad(during: () => Promise<void>): Promise<readonly Tally[]> {
+async function underLoad({ wire }: Scene, during: () => Promise<void>): Promise<readonly Tally[]> {
   const loads = [ONE, TWO].map((server) => startLoad(wire, server, { connections: CONNECTIONS, pace: 0.02 }));
   await Promise.all(loads.map(({ greeted }) => greeted));
   await during();
@@ -46,34 +81,36 @@ async function underLoad(during: () => Promise<void>): Promise<readonly Tally[]>
   return tallies;
 }
 
-function sessions(): LogLine[] {
-  return wire.events().filter(({ event }) => event === 'session');
+function linesOf({ wire }: Scene, ...events: readonly string[]): LogLine[] {
+  return wire.events().filter(({ event }) => events.includes(String(event)));
 }
 
-function adoptions(): unknown[] {
-  return wire
-    .events()
-    .filter(({ event }) => event === 'wire-open')
-    .map(({ adopted }) => adopted);
+function adoptions(scene: Scene): unknown[] {
+  return linesOf(scene, 'wire-open').map(({ adopted }) => adopted);
 }
 
 const SOME_MS = 1_500;
+/** For a process with little priority to write its log. */
+const PATIENCE_MS = 60_000;
 
-lab.test('killed and started again: what happened in between is told from the ring', NEEDS, async () => {
+async function killAndStart(scene: Scene): Promise<void> {
+  const { wire, place } = scene;
+  const sessions = (): LogLine[] => linesOf(scene, 'session');
   const before = sessions().length;
   let killed = '';
-  const tallies = await underLoad(async () => {
-    await ehlowire.stop('SIGKILL');
+  const tallies = await underLoad(scene, async () => {
+    await scene.ehlowire.stop('SIGKILL');
     killed = new Date().toISOString();
     await sleep(SOME_MS);
-    ehlowire = await wire.enter('--path', 'wire');
+    scene.ehlowire = await wire.enter(...place.flags);
   });
-  assert.equal(adoptions(), [false, true]);
-  const opened = String(wire.events().findLast(({ event }) => event === 'wire-open')?.['time']);
+  assert.equal(adoptions(scene), [false, true]);
+  const opened = String(linesOf(scene, 'wire-open').at(-1)?.['time']);
+  // Whoever reads the ring has the least priority of all, and ends when it is read.
+  await change(scene, undefined);
   const all = tallies.reduce((sum, { fine }) => sum + fine, 0);
-  const least = before + all - 2 * CONNECTIONS;
-  // Whoever writes the log has the least priority of all.
-  await wire.line(`${least} records`, () => sessions().length >= least, 60_000);
+  const told = sessions().length - before;
+  assert.ok(told >= all - 2 * CONNECTIONS, `${told} of ${all} sessions`);
   // Of those that were open as it was killed the one half was read by the dead.
   const between = sessions().filter(({ started }) => String(started) > killed && String(started) < opened);
   assert.ok(between.length > CONNECTIONS, `${between.length} sessions of the time between`);
@@ -81,64 +118,64 @@ lab.test('killed and started again: what happened in between is told from the ri
     const { messages, 'bytes.client': octets, 'retransmits.client': again } = line;
     assert.equal({ messages, octets, again }, { messages: 2, octets: 395, again: 0 }, JSON.stringify(line));
   }
-  assert.equal(
-    wire.events().filter(({ event }) => event === 'loss' || event === 'verdict'),
-    verdictsOfMeeting(),
-  );
-});
-
-/** The server's greeting is truncated, and that is told. */
-function verdictsOfMeeting(): LogLine[] {
-  return wire.events().filter((line) => line['verdict'] === 'greeting-truncated');
+  // The server's greeting is truncated, and that is told.
+  const others = linesOf(scene, 'loss', 'verdict').filter((line) => line['verdict'] !== 'greeting-truncated');
+  assert.equal(others, []);
 }
 
-lab.test('upgraded: filters change over, and no greeting passes unrepaired', NEEDS, async () => {
+async function upgrade(scene: Scene): Promise<void> {
   const launcher = await nextVersion('next', 'maps.h', /#define EXTENSIONS 4/, '#define EXTENSIONS 3');
-  await underLoad(() => change(launcher));
-  assert.is(adoptions().at(-1), true);
-  await programsAre(1);
-});
+  await underLoad(scene, () => change(scene, launcher));
+  assert.is(adoptions(scene).at(-1), true);
+  await programsAre(scene, 1);
+}
 
-lab.test('upgraded to other tables, and back: what was learned goes along', NEEDS, async () => {
-  const launcher = await nextVersion(
-    'other',
-    'abi.h',
-    /#define EHLOWIRE_ABI \d+/,
-    '#define EHLOWIRE_ABI 4711',
-  );
+async function upgradeTables(scene: Scene): Promise<void> {
+  const { wire } = scene;
+  const abi = /#define EHLOWIRE_ABI \d+/;
+  const launcher = await nextVersion('other', 'abi.h', abi, '#define EHLOWIRE_ABI 4711');
   for (const each of [launcher, undefined]) {
     const known = startLoad(wire, ONE, { connections: 2, pace: 0.02 });
     const other = startLoad(wire, TWO, { connections: CONNECTIONS, pace: 0.02 });
     await Promise.all([known.greeted, other.greeted]);
-    await change(each);
-    assert.is(adoptions().at(-1), false);
+    await change(scene, each);
+    assert.is(adoptions(scene).at(-1), false);
     assert.equal((await other.stop()).failed, {});
     const { fine, failed } = await known.stop();
     // At most one that was between its SYN and its greeting: nobody knows any more what it is.
     const lost = Object.values(failed).reduce((sum, count) => sum + count, 0);
     assert.ok(fine > 2 && lost <= 1, JSON.stringify({ fine, failed }));
-    await programsAre(1);
+    await programsAre(scene, 1);
   }
-});
-
-async function change(launcher: string | undefined): Promise<void> {
-  await ehlowire.stop('SIGTERM');
-  ehlowire = await (launcher === undefined
-    ? wire.enter('--path', 'wire')
-    : wire.enterBy(launcher, '--path', 'wire'));
 }
 
-async function programsAre(count: number): Promise<void> {
-  for (const device of ['wan', 'lan']) {
-    const { output } = await wire.run('tc', 'filter', 'show', 'dev', device, 'ingress');
+async function change(scene: Scene, launcher: string | undefined): Promise<void> {
+  const { wire, place } = scene;
+  await scene.ehlowire.stop('SIGTERM', PATIENCE_MS);
+  scene.ehlowire = await (launcher === undefined
+    ? wire.enter(...place.flags)
+    : wire.enterBy(launcher, ...place.flags));
+}
+
+async function programsAre({ wire, place }: Scene, count: number): Promise<void> {
+  for (const [device, hook] of place.hooks) {
+    const { output } = await wire.run('tc', 'filter', 'show', 'dev', device, hook);
     assert.is(output.split('name ehlowire_').length - 1, count, output);
   }
 }
 
-/** This tree with something changed in the program. */
-async function nextVersion(name: string, file: string, from: RegExp, to: string): Promise<string> {
+const versions = new Map<string, Promise<string>>();
+
+/** This tree with something changed in the program; made once. */
+function nextVersion(name: string, file: string, from: RegExp, to: string): Promise<string> {
+  const known = versions.get(name) ?? buildVersion(file, from, to);
+  versions.set(name, known);
+  return known;
+}
+
+async function buildVersion(file: string, from: RegExp, to: string): Promise<string> {
   const root = join(__dirname, '../../..');
-  const next = join(wire.folder, name);
+  const next = scratch('version');
   for (const part of ['ehlowire', 'package.json', 'tsconfig.json', 'inspect', 'proxy', 'deploy']) {
     cpSync(join(root, part), join(next, part), { recursive: true });
   }
@@ -155,26 +192,51 @@ async function nextVersion(name: string, file: string, from: RegExp, to: string)
   return join(next, 'ehlowire');
 }
 
-lab.test('a cable out and in again: nothing is lost, and status told of it', NEEDS, async () => {
+async function pullTheCable(scene: Scene): Promise<void> {
+  const { wire, place } = scene;
   let broken = '';
-  await underLoad(async () => {
+  await underLoad(scene, async () => {
     wire.ip('shim', 'link set lan down');
     broken = (await wire.status()).broken.join();
     wire.ip('shim', 'link set lan up');
   });
-  assert.match(broken, 'lan is down');
+  assert.match(broken, place.broken);
   assert.equal((await wire.status()).broken, []);
-});
+}
 
-lab.test('taken out: the bridge goes on, and repairs end', NEEDS, async () => {
+async function leave(scene: Scene): Promise<void> {
+  const { wire, place, ehlowire } = scene;
   const load = startLoad(wire, TWO, { connections: CONNECTIONS, pace: 0.02 });
   await load.greeted;
-  const left = await wire.leave('--keep-bridge');
+  const left = await wire.leave(...place.leave);
   assert.is(left.code, 0, left.output);
   await sleep(SOME_MS);
   assert.equal((await load.stop()).failed, {});
   assert.is((await ehlowire.ended).code, 0);
-  await programsAre(0);
-});
+  await programsAre(scene, 0);
+}
 
-lab.run();
+const ROWS: readonly (readonly [name: string, body: (scene: Scene) => Promise<void>])[] = [
+  ['killed and started again: what happened in between is told from the ring', killAndStart],
+  ['upgraded: filters change over, and no greeting passes unrepaired', upgrade],
+  ['upgraded to other tables, and back: what was learned goes along', upgradeTables],
+  ['a cable out and in again: nothing is lost, and status told of it', pullTheCable],
+  ['taken out: mail goes on, and repairs end', leave],
+];
+
+for (const place of PLACES) {
+  const lab = labSuite(`wire, its life as ${place.as}`);
+  let scene: Scene | undefined;
+  lab.before(async () => void (scene = await raise(place)));
+  lab.after(async () => {
+    await scene?.servers.stop();
+    await scene?.wire.remove();
+  });
+  for (const [name, body] of ROWS) {
+    lab.test(name, NEEDS, async () => {
+      assert.ok(scene);
+      if (scene !== undefined) await body(scene);
+    });
+  }
+  lab.run();
+}
