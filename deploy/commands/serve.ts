@@ -4,7 +4,7 @@ import { isatty } from 'node:tty';
 import type { Config } from '../../proxy/config';
 import { formatFault, isFault, type Fault } from '../../proxy/fault';
 import type { Outcome } from '../../proxy/commands/outcome';
-import { notifyManager, watchdogMs } from '../../proxy/native/systemd';
+import { reportReady } from '../../proxy/manager';
 import type { Sink } from '../../proxy/sinks/record';
 import { openSink } from '../../proxy/sinks/sink';
 import { readVersion } from '../../proxy/version';
@@ -55,13 +55,12 @@ async function inCharge(service: Service, sink: Sink): Promise<Outcome> {
     const place = service.getIn({ file: config.deploy.journal, attach: (at) => wire.attach(at) });
     if (isFaults(place)) return giveUp(place, config);
     tellPlace(place, wire, sink);
-    const rest = watch();
+    const reportEnd = reportReady(describePlace(place.journal.place));
     try {
       return (await service.run(place, wire, sink, end.signal)) ?? 0;
     } finally {
-      clearInterval(rest);
       wire.close();
-      notifyManager('STOPPING=1');
+      reportEnd();
       sink.note('info', 'stopped', { stays: 'frames go on crossing; `ehlowire leave` takes it out' });
     }
   } finally {
@@ -86,13 +85,6 @@ function tellPlace({ journal, notes, divert }: InPlace, { adopted }: Wire, sink:
   sink.note('info', 'in-place', { where: describePlace(place), adopted, since: journal.since });
   for (const text of notes) sink.note('warn', 'network', { text });
   for (const because of divert?.because ?? []) sink.note('warn', 'not-relayed', { because });
-  notifyManager(`READY=1\nSTATUS=${describePlace(place)}`);
-}
-
-/** Tells systemd that the event loop still turns. */
-function watch(): NodeJS.Timeout | undefined {
-  const every = watchdogMs();
-  return every === undefined ? undefined : setInterval(() => notifyManager('WATCHDOG=1'), every / 2);
 }
 
 function complain(fault: Fault): void {

@@ -5,6 +5,7 @@ import { loadConfig, type Config } from '../config';
 import { PROXY_PROTOCOLS } from '../config/formats';
 import { parseAddress } from '../address';
 import { createFault, formatFault, isFault, type Fault } from '../fault';
+import { reportReady } from '../manager';
 import { startRelay, type Relay } from '../relay/relay';
 import type { Sink } from '../sinks/record';
 import { openSink } from '../sinks/sink';
@@ -46,7 +47,8 @@ async function serve(config: Config, sink: Sink): Promise<Outcome> {
   process.on('SIGTERM', end.signal).on('SIGINT', end.signal).on('SIGHUP', onHup);
   try {
     const relay = await startRelay(config, sink);
-    await untilEnded(relay, config, sink, end);
+    const reportEnd = reportReady(`${config.relay.listeners.length} listening`);
+    await untilEnded(relay, config, sink, end).finally(reportEnd);
     sink.note('info', 'stopped');
     return 0;
   } catch (error) {
