@@ -25,6 +25,10 @@ const FOUND_BY = {
   nftables: () => inPath('nft'),
   ethtool: () => inPath('ethtool'),
   clang: () => inPath('clang'),
+  /** Installed, whether it runs or not: a machine of the lab boots it. */
+  systemd: () => ['systemd', 'systemd-udevd'].every((name) => existsSync(`/lib/systemd/${name}`)),
+  dpkg: () => inPath('dpkg-deb'),
+  logrotate: () => inPath('logrotate') || existsSync('/usr/sbin/logrotate'),
   /** A kernel that takes programs, the compiled object, and libbpf. */
   bpf: () => existsSync('/sys/fs/bpf') && existsSync(OBJECT) && !isTrouble(openLibbpf()),
   'smtp-source': () => inPath('smtp-source'),

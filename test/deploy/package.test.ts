@@ -1,0 +1,336 @@
+// The package and its services as an administrator has them: dpkg, systemd as process 1, udev, and mail crossing.
+
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import type { LogLine } from '../kit/ehlowire';
+import { labSuite, type Need } from '../kit/lab';
+import { run, until } from '../kit/process';
+import { makeWire, ONE, startLoad, startServers, WHOLE, type Servers, type Wire } from '../kit/wire';
+import { makeMachine, type Machine } from './machine';
+
+const NEEDS: readonly Need[] = ['systemd', 'dpkg', 'logrotate', 'python3', 'ethtool', 'clang', 'bpf'];
+const BRIDGE = 'ehlowire-bridge.service';
+const HOST = 'ehlowire-host@wan.service';
+const RELAY = 'ehlowire-relay.service';
+const UNITS = [BRIDGE, 'ehlowire-host@.service', RELAY];
+const LOG = '/var/log/ehlowire/events.log';
+const RELAY_LOG = '/var/log/ehlowire-relay/events.log';
+/** The place of the machine, as `test/kit/topology.ts` has it. */
+const OWN = '198.19.0.20';
+
+const lab = labSuite('package');
+let wire: Wire;
+let servers: Servers;
+let machine: Machine;
+let deb: string;
+/** Files of the machine that have our name before anything is installed: this checkout's own cache. */
+let before: string;
+
+lab.before(async () => {
+  wire = makeWire('pk');
+  wire.ip('shim', 'link set wan up', 'link set lan up', `address add ${OWN}/24 dev wan`);
+  wire.ip('shim', 'route add 198.18.0.0/24 dev wan');
+  servers = await startServers(wire, `${ONE}=${WHOLE}`);
+  const built = await run(join(ROOT, 'deploy/debian/build.sh'), [wire.folder], { timeoutMs: 300_000 });
+  assert.is(built.code, 0, built.output);
+  deb = readdirSync(wire.folder).find((name) => name.endsWith('.deb')) ?? '';
+  machine = await makeMachine(`${wire.topology.name}-shim`);
+  await machine.boot();
+  await provide();
+  before = await named();
+});
+
+lab.after(async () => {
+  await machine.remove();
+  await servers.stop();
+  await wire.remove();
+});
+
+/** What the package depends on, as packages: a machine that has its Node from elsewhere has no such package. */
+async function provide(): Promise<void> {
+  writeFileSync(machine.path(`/root/${deb}`), readFileSync(join(wire.folder, deb)));
+  if ((await machine.run('dpkg', '--compare-versions', await versionOf('nodejs'), 'ge', '20')).code === 0)
+    return;
+  const control = ['Package: nodejs', `Version: ${process.versions.node}`, 'Architecture: all'];
+  const lines = [
+    ...control,
+    'Maintainer: nobody <nobody@lab.invalid>',
+    'Description: stands for this one',
+    '',
+  ];
+  await machine.say('mkdir', '-p', '/root/node/DEBIAN');
+  writeFileSync(machine.path('/root/node/DEBIAN/control'), lines.join('\n'));
+  await machine.say('dpkg-deb', '--build', '/root/node');
+  await machine.say('dpkg', '--force-depends', '-i', '/root/node.deb');
+  if ((await machine.run('sh', '-c', 'command -v node')).code === 0) return;
+  // Somewhere in a home folder, which the services do not see.
+  writeFileSync(machine.path('/usr/bin/node'), readFileSync(process.execPath), { mode: 0o755 });
+}
+
+async function versionOf(name: string): Promise<string> {
+  const { code, output } = await machine.run('dpkg-query', '-W', '-f', '${Version}', name);
+  return code === 0 && output !== '' ? output : '0';
+}
+
+/** All files whose name is ours. */
+async function named(): Promise<string> {
+  const where = ['/etc', '/lib', '/usr', '/var', '/run', '/sys/fs/bpf'];
+  // `systemd-analyze verify` reads the manual page, of which man(1) keeps what it shows.
+  const line = `find ${where.join(' ')} -path /var/cache/man -prune -o -iname '*ehlowire*' -print | sort`;
+  return machine.say('sh', '-c', line);
+}
+
+function events(log = LOG): LogLine[] {
+  return readFileSync(machine.path(log), 'utf8')
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as LogLine);
+}
+
+function line(what: string, is: (line: LogLine) => boolean, log?: string): Promise<LogLine> {
+  return until(what, () => events(log).find(is), 20_000);
+}
+
+/** Sessions of two messages each, from the client to a server; all must be fine. */
+async function mail(host: string = ONE, sessions = 1): Promise<void> {
+  const { fine, failed } = await startLoad(wire, host, { connections: 1, pace: 0, sessions }).ended;
+  assert.equal({ fine, failed }, { fine: sessions, failed: {} });
+}
+
+/** Mail all the while, none of which may fail. */
+async function whileMailCrosses(act: () => Promise<void>): Promise<void> {
+  const load = startLoad(wire, ONE, { connections: 3, pace: 0.1 });
+  await load.greeted;
+  await act();
+  const { fine, failed } = await load.stop();
+  assert.equal(failed, {});
+  assert.ok(fine > 0);
+}
+
+function property(unit: string, name: string): Promise<string> {
+  return machine.say('systemctl', 'show', '--value', '-p', name, unit);
+}
+
+async function mainPid(unit: string): Promise<number> {
+  return Number(await property(unit, 'MainPID'));
+}
+
+function starts(): LogLine[] {
+  return events().filter(({ event }) => event === 'in-place');
+}
+
+/** In place, once more than before; whether it took over what was pinned. */
+async function adopted(count: number): Promise<unknown> {
+  await until('ehlowire in place', () => starts().length > count || undefined, 60_000);
+  await line('the ring read', () => events().filter(({ event }) => event === 'wire-open').length > count);
+  return starts().at(-1)?.['adopted'];
+}
+
+/** What the kernel says that a process may do. */
+async function rights(unit: string): Promise<Record<string, string>> {
+  const status = await machine.say('cat', `/proc/${await mainPid(unit)}/status`);
+  const value = (name: string): string => new RegExp(`^${name}:\\s+(\\S+)`, 'm').exec(status)?.[1] ?? '';
+  return Object.fromEntries(
+    ['Uid', 'CapEff', 'CapBnd', 'NoNewPrivs', 'Seccomp'].map((name) => [name, value(name)]),
+  );
+}
+
+/** Capabilities by their numbers (linux/capability.h) as the kernel writes a set of them. */
+function mask(...numbers: readonly number[]): string {
+  return numbers
+    .reduce((sum, number) => sum | (1n << BigInt(number)), 0n)
+    .toString(16)
+    .padStart(16, '0');
+}
+const CAP = { netBindService: 10, netAdmin: 12, netRaw: 13, perfmon: 38, bpf: 39 };
+
+/** `systemd-analyze security` counts to 10; more than this is a looser sandbox than it was. */
+const EXPOSURE = { [BRIDGE]: 2.5, [HOST]: 2.5, [RELAY]: 2.0 };
+
+async function assertSandbox(unit: keyof typeof EXPOSURE): Promise<void> {
+  const threshold = `--threshold=${EXPOSURE[unit] * 10}`;
+  const security = await machine.run('systemd-analyze', '--no-pager', 'security', threshold, unit);
+  assert.is(security.code, 0, security.output.split('\n').at(-2));
+}
+
+lab.test('installed: dpkg has no complaint, nothing is started, the units are sound', NEEDS, async () => {
+  const output = await machine.say('dpkg', '-i', `/root/${deb}`);
+  assert.not.match(output, /error|warning/i);
+  assert.is(await machine.say('dpkg', '--verify', 'ehlowire'), '');
+  assert.is(await machine.say('systemctl', 'list-units', '--no-legend', 'ehlowire*'), '');
+  for (const unit of UNITS)
+    assert.is((await machine.run('systemctl', 'is-enabled', unit)).output, 'disabled\n');
+  assert.is(
+    await machine.say('systemd-analyze', 'verify', ...UNITS.map((unit) => `/lib/systemd/system/${unit}`)),
+    '',
+  );
+  assert.match(await machine.say('ehlowire', '--version'), /^\d+\.\d+\.\d+$/);
+  const refused = await machine.run('systemctl', 'start', BRIDGE);
+  assert.is(refused.code, 1, 'without its file it must not seem to have started');
+});
+
+lab.test('bridge: active when it is in place, with four capabilities and no more', NEEDS, async () => {
+  await machine.say('cp', '/usr/share/doc/ehlowire/examples/bridge.env', '/etc/ehlowire/');
+  await machine.say(
+    'sed',
+    '-i',
+    's/^WAN=.*/WAN=wan/; s/^LAN=.*/LAN=lan/; s/^OPTIONS=.*/OPTIONS=/',
+    '/etc/ehlowire/bridge.env',
+  );
+  await machine.say('systemctl', 'enable', '--now', BRIDGE);
+  assert.is(await adopted(0), false);
+  assert.is(await property(BRIDGE, 'StatusText'), 'on ehlowire0, between wan and lan');
+  const caps = mask(CAP.bpf, CAP.perfmon, CAP.netAdmin, CAP.netRaw);
+  assert.equal(await rights(BRIDGE), { Uid: '0', CapEff: caps, CapBnd: caps, NoNewPrivs: '1', Seccomp: '2' });
+  await assertSandbox(BRIDGE);
+  const warnings = events().filter(({ level }) => level !== 'info');
+  assert.equal(
+    warnings.map(({ event, because }) => [event, because]),
+    [['not-relayed', 'ehlowire0 has no IPv6 address']],
+  );
+});
+
+lab.test(
+  'bridge: a session is relayed, the next one crosses in the kernel, both are in the log',
+  NEEDS,
+  async () => {
+    await line('the ring read', ({ event }) => event === 'wire-open');
+    await mail();
+    await line('the server to be learned', ({ event }) => event === 'learned');
+    await mail();
+    for (const path of ['relay', 'wire']) {
+      const session = await line(path, (each) => each.event === 'session' && each['path'] === path);
+      assert.is(session['messages'], 2);
+    }
+    const status = JSON.parse(await machine.say('ehlowire', 'status', '--json')) as Record<string, unknown>;
+    assert.equal([status['in_place'], status['whole'], status['relays']], [true, true, true]);
+  },
+);
+
+lab.test('logrotate: the log goes on in a new file', NEEDS, async () => {
+  await machine.say('logrotate', '--force', '/etc/logrotate.d/ehlowire');
+  await line('a new log', ({ event }) => event === 'log-reopened');
+  await mail();
+  await line('a session in it', ({ event }) => event === 'session');
+  await machine.say('sh', '-c', `cat ${LOG} >> ${LOG}.1 && cp ${LOG}.1 ${LOG}`);
+});
+
+lab.test('a process that hangs is ended by the watchdog and started again; mail crosses', NEEDS, async () => {
+  await machine.say('mkdir', '-p', `/etc/systemd/system/${BRIDGE}.d`);
+  writeFileSync(machine.path(`/etc/systemd/system/${BRIDGE}.d/hasty.conf`), '[Service]\nWatchdogSec=1\n');
+  await machine.say('systemctl', 'daemon-reload');
+  await whileMailCrosses(async () => {
+    const count = starts().length;
+    await machine.say('systemctl', 'restart', BRIDGE);
+    assert.is(await adopted(count), true, 'restarted');
+    const pid = await mainPid(BRIDGE);
+    await machine.say('kill', '-STOP', String(pid));
+    assert.is(await adopted(count + 1), true, 'ended by the watchdog');
+    assert.is.not(await mainPid(BRIDGE), pid);
+  });
+  assert.is(await property(BRIDGE, 'NRestarts'), '1');
+  assert.match(await machine.say('journalctl', '--no-pager', '-u', BRIDGE), 'Watchdog timeout');
+  await machine.say('rm', '-r', `/etc/systemd/system/${BRIDGE}.d`);
+  await machine.say('systemctl', 'daemon-reload');
+});
+
+lab.test('an upgrade and a stop: mail crosses; what leaves ends the service for good', NEEDS, async () => {
+  await whileMailCrosses(async () => {
+    const count = starts().length;
+    await machine.say('dpkg', '-i', `/root/${deb}`);
+    assert.is(await adopted(count), true);
+    await machine.say('systemctl', 'stop', BRIDGE);
+    assert.is(await property(BRIDGE, 'Result'), 'success');
+    await machine.say('systemctl', 'start', BRIDGE);
+  });
+  await machine.say('ehlowire', 'leave');
+  assert.equal(
+    [await property(BRIDGE, 'ActiveState'), await property(BRIDGE, 'Result')],
+    ['inactive', 'success'],
+  );
+  assert.not.match(await machine.say('ip', '-br', 'link'), 'ehlowire0');
+  assert.match(await machine.say('ip', '-br', 'address', 'show', 'wan'), `${OWN}/24`);
+});
+
+lab.test('after a power cut it is in line again, by itself', NEEDS, async () => {
+  await machine.say('systemctl', 'start', BRIDGE);
+  // What a cut leaves: the disk as it was, and nothing in the kernel. The kernel here goes on, so it is told.
+  const state = '/var/lib/ehlowire';
+  await machine.say('cp', '-a', state, '/root/state');
+  await machine.say('ehlowire', 'leave');
+  await machine.say('cp', '-aT', '/root/state', state);
+  const otherBoot = 's/("boot": ?)"[^"]*"/\\1"of another boot"/';
+  await machine.say('sed', '-E', '-i', otherBoot, `${state}/journal.json`, `${state}/running.json`);
+  await machine.cut();
+  await machine.boot();
+  assert.is(await property(BRIDGE, 'ActiveState'), 'active');
+  assert.is(events().filter(({ event }) => event === 'forgotten').length, 1);
+  assert.is(starts().at(-1)?.['adopted'], false);
+  await mail();
+  await machine.say('systemctl', 'disable', '--now', BRIDGE);
+  await machine.say('ehlowire', 'leave');
+});
+
+lab.test('host: bound to the interface, the same sandbox, a session is in the log', NEEDS, async () => {
+  const here = wire.topology.start('shim', 'python3', '-u', SERVER, `${OWN}=${WHOLE}`);
+  const had = events().length;
+  await machine.say('systemctl', 'start', HOST);
+  assert.is(await property(HOST, 'StatusText'), 'on wan');
+  const caps = mask(CAP.bpf, CAP.perfmon, CAP.netAdmin, CAP.netRaw);
+  assert.equal(await rights(HOST), { Uid: '0', CapEff: caps, CapBnd: caps, NoNewPrivs: '1', Seccomp: '2' });
+  await assertSandbox(HOST);
+  await mail(OWN);
+  await until('a session', () =>
+    events()
+      .slice(had)
+      .find(({ event }) => event === 'session'),
+  );
+  await machine.say('ehlowire', 'leave');
+  assert.is(await property(HOST, 'ActiveState'), 'inactive');
+  await here.stop();
+});
+
+lab.test('relay: a user of its own, active when it listens, a session is in its log', NEEDS, async () => {
+  const relay = { listeners: [{ listen: `${OWN}:25`, upstream: `${ONE}:25` }] };
+  writeFileSync(machine.path('/etc/ehlowire/relay.json'), JSON.stringify({ relay }));
+  // Nothing is bridged now: the relay's way to its server is the cable to it.
+  wire.ip('shim', `route add ${ONE} dev lan src ${OWN}`);
+  wire.ip('mta', `route add ${OWN} dev eth0`);
+  await machine.say('systemctl', 'start', RELAY);
+  await mail(OWN);
+  const session = await line('a session', ({ event }) => event === 'session', RELAY_LOG);
+  assert.is(session['messages'], 2);
+  const caps = mask(CAP.netBindService, CAP.netAdmin, CAP.netRaw);
+  const { Uid, ...rest } = await rights(RELAY);
+  assert.is.not(Uid, '0');
+  assert.equal(rest, { CapEff: caps, CapBnd: caps, NoNewPrivs: '1', Seccomp: '2' });
+  await assertSandbox(RELAY);
+  await machine.say('systemctl', 'reload', RELAY);
+  await line('the log reopened', ({ event }) => event === 'log-reopened', RELAY_LOG);
+  await machine.say('systemctl', 'stop', RELAY);
+  wire.ip('shim', `route delete ${ONE} dev lan`);
+});
+
+lab.test('removed: mail crosses a plain bridge; purged: nothing is left', NEEDS, async () => {
+  await machine.say('systemctl', 'enable', '--now', BRIDGE);
+  await whileMailCrosses(async () => {
+    const output = await machine.say('dpkg', '-r', 'ehlowire');
+    assert.not.match(output, 'not all was undone');
+  });
+  assert.is(await machine.say('systemctl', 'list-units', '--no-legend', '--state=active', 'ehlowire*'), '');
+  assert.match(await machine.say('ip', 'link', 'show', 'lan'), 'master ehlowire0');
+  for (const port of ['wan', 'lan']) {
+    assert.not.match(await machine.say('tc', 'filter', 'show', 'dev', port, 'ingress'), 'ehlowire');
+  }
+  assert.not.match(await machine.say('ip', 'rule'), 'fwmark');
+  await machine.say('test', '-s', '/etc/ehlowire/bridge.env');
+  await machine.say('dpkg', '-P', 'ehlowire');
+  assert.is(await named(), before);
+  assert.is((await machine.run('dpkg-query', '-W', 'ehlowire')).code, 1);
+});
+
+const ROOT = join(__dirname, '../..');
+const SERVER = join(ROOT, 'test/lab/wire/server.py');
+
+lab.run();
