@@ -3,17 +3,24 @@
 import { readdirSync } from 'node:fs';
 import { runAsOthers, runWhenIdle } from '../native/libc';
 import type { Sink } from '../sinks/record';
+import type { Priority } from './pace';
 
 /**
  * Of a loaded machine the frames' side gets all: the ring holds what is read later. Whoever ends it waits for what is
  * left, and not for long: from the signal on it runs as others do.
  */
-export function stepBack(sink: Sink, signal: AbortSignal): void {
-  if (!threadsOf(process.pid).every(runWhenIdle)) {
-    sink.note('warn', 'priority-refused', { message: 'SCHED_IDLE was refused' });
-  }
+export function createPriority(sink: Sink, signal: AbortSignal): Priority {
+  let refused = false;
   signal.addEventListener('abort', () => stepUp(process.pid), { once: true });
-  if (signal.aborted) stepUp(process.pid);
+  return {
+    back() {
+      if (signal.aborted) return stepUp(process.pid);
+      if (refused || threadsOf(process.pid).every(runWhenIdle)) return;
+      refused = true;
+      sink.note('warn', 'priority-refused', { message: 'SCHED_IDLE was refused' });
+    },
+    up: () => stepUp(process.pid),
+  };
 }
 
 /** A process that is there, our own or another. Where it is refused (see `runAsOthers`), its end takes longer. */

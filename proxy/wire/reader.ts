@@ -15,6 +15,8 @@ import { readRecord, type WireRecord } from './records';
 export interface Reader {
   /** One record, in the ring's own memory. */
   take(record: Uint8Array): void;
+  /** When the last record that was taken had come; 0 before the first. */
+  readonly readTo: Micros;
   /** Time passed; every record before `at` was taken. */
   idle(at: Micros): void;
   /** No more will come: the connections that are open are told as they stand. */
@@ -43,15 +45,15 @@ export function createReader(options: ReaderOptions): Reader {
     names: new Map(),
     repaired: new Set(),
     odd: false,
-  };
-  return {
+    readTo: 0,
     take: (octets) => takeRecord(state, readRecord(octets, options.origin())),
     idle: (at) => idle(state, at),
     end: (at) => tell(state, state.tracker.end(at), undefined),
   };
+  return state;
 }
 
-interface State {
+interface State extends Reader {
   readonly options: ReaderOptions;
   readonly tracker: Tracker;
   /** By the tracker's number: the connection as its lines name it. */
@@ -60,6 +62,7 @@ interface State {
   readonly repaired: Set<number>;
   /** A record was not what it should be, and that was said. */
   odd: boolean;
+  readTo: Micros;
 }
 
 function takeRecord(state: State, record: WireRecord): void {
@@ -68,6 +71,7 @@ function takeRecord(state: State, record: WireRecord): void {
     state.odd = true;
     return;
   }
+  state.readTo = record.kind === 'segment' ? record.segment.at : record.stretch.at;
   const news = followRecord(state.tracker, record);
   const link = record.kind === 'segment' ? record.link : undefined;
   tell(state, news, record, link);

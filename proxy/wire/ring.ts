@@ -5,6 +5,8 @@ import type { RingMemory } from '../native/libbpf';
 export interface Ring {
   /** Hands over every record that is there, at most `most`; says how many there were. The octets are reused afterwards. */
   drain(take: (record: Uint8Array) => void, most: number): number;
+  /** How much of it is filled, 0 to 1. */
+  fill(): number;
 }
 
 /**
@@ -34,6 +36,7 @@ export function createRing({ consumer, producer, data, words }: RingMemory, octe
       }
       return count;
     },
+    fill: () => Number(Atomics.load(producer, 0) - Atomics.load(consumer, 0)) / octets,
   };
 }
 

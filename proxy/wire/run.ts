@@ -11,7 +11,8 @@ import { createNames } from '../sinks/names';
 import type { Sink } from '../sinks/record';
 import { createLearner } from './learner';
 import { createPolicies, type Policies } from './policies';
-import { stepBack } from './priority';
+import { createPace, createSteadyPace, type Pace } from './pace';
+import { createPriority } from './priority';
 import { openProbes, type Probes } from './probes';
 import { createReader, type Reader } from './reader';
 import { readState, writeState } from './state';
@@ -73,12 +74,10 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
     origin: createOrigin(),
     nextSession: createNames('w'),
   });
-  // A relay must not wait.
-  if (relay === undefined) stepBack(sink, signal);
+  const pace = relay === undefined ? createPace(createPriority(sink, signal)) : createSteadyPace();
   sink.note('info', 'wire-open', { path, adopted: wire.adopted, relayed: relay !== undefined });
-  const lost = await readUntil(signal, wire, reader, sink, saved.lost, policies, (count) =>
-    writeState(file, { servers: policies.known(), lost: count }),
-  );
+  const save = (lost: number): boolean => writeState(file, { servers: policies.known(), lost });
+  const lost = await readUntil({ signal, wire, reader, sink, pace, policies, told: saved.lost, save });
   // What waits for a relay that is going must not wait: from now on all of it crosses the bridge.
   wire.tables.configure({
     unknown: policies.unknown === 'relay' ? 'observe' : policies.unknown,
@@ -87,7 +86,7 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
   await relay?.drain();
   reader.end(now());
   probes?.close();
-  if (!writeState(file, { servers: policies.known(), lost })) sink.note('warn', 'state-unsaved', { file });
+  if (!save(lost)) sink.note('warn', 'state-unsaved', { file });
   return undefined;
 }
 
@@ -144,21 +143,32 @@ function openProbing({ config, sink, wan }: RunOptions): Probes | undefined {
   return undefined;
 }
 
+interface Reading extends Pick<RunOptions, 'signal' | 'wire' | 'sink'> {
+  readonly reader: Reader;
+  readonly pace: Pace;
+  readonly policies: Policies;
+  /** Losses of the ring that were told before. */
+  readonly told: number;
+  /** Keeps what a process that is killed could not save any more. */
+  save(lost: number): void;
+}
+
 /** Reads as long as there is something, and looks again a little later; the answer: losses that were told. */
-function readUntil(
-  signal: AbortSignal,
-  { ring, tables }: Wire,
-  reader: Reader,
-  sink: Sink,
-  toldBefore: number,
-  policies: Policies,
-  save: (lost: number) => void,
-): Promise<number> {
-  let told = toldBefore;
+function readUntil({
+  signal,
+  wire,
+  reader,
+  sink,
+  pace,
+  policies,
+  told: before,
+  save,
+}: Reading): Promise<number> {
+  const { ring, tables } = wire;
+  let told = before;
   let saved = policies.lessons;
   let idleAt: Micros = 0;
   let lossAt: Micros = 0;
-  let pause = SHORT_MS;
   const look = (backlog: boolean): void => {
     const at = now();
     if (at >= lossAt) {
@@ -167,7 +177,6 @@ function readUntil(
       // A number that went down is that of a table made anew.
       const count = lost < told ? lost : lost - told;
       if (count > 0) sink.write(undefined, { kind: 'loss', at, source: 'ring', count });
-      // A process that is killed saves nothing any more.
       if (told !== lost || saved !== policies.lessons) save(lost);
       saved = policies.lessons;
       told = lost;
@@ -189,9 +198,11 @@ function readUntil(
       const count = ring.drain(reader.take, BATCH);
       look(count === BATCH);
       if (signal.aborted && count < BATCH) return resolve(told);
-      if (count === BATCH) return void setImmediate(step);
-      pause = count > 0 ? SHORT_MS : Math.min(pause * 2, LONG_MS);
-      setTimeout(step, pause);
+      const more = count === BATCH;
+      const behind = more ? now() - reader.readTo : 0;
+      const pause = signal.aborted ? 0 : pace.next({ found: count > 0, more, fill: ring.fill(), behind });
+      if (pause === 0) setImmediate(step);
+      else setTimeout(step, pause);
       return undefined;
     };
     step();
@@ -213,10 +224,7 @@ function createOrigin(): () => Micros {
 }
 
 /** Records in one go, so that signals and the relay have their turn. */
-const BATCH = 1_024;
-/** How long to wait before looking again, while there is something and while there is nothing. */
-const SHORT_MS = 50;
-const LONG_MS = 100;
+const BATCH = 256;
 /** Octets of the log in memory while its file is written, and how long that is waited for: 200 times 10 ms. */
 const UNWRITTEN = 1 << 20;
 const HELD_MS = 10;

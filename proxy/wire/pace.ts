@@ -1,0 +1,90 @@
+// When the reader looks at the ring again. On a busy machine a log line may wait a little, and a frame may not.
+
+import { readFileSync } from 'node:fs';
+import type { Micros } from '../../inspect/events';
+
+/** What one look at the ring showed. */
+export interface Look {
+  /** Records were there. */
+  readonly found: boolean;
+  /** More are there. */
+  readonly more: boolean;
+  /** How much of the ring they fill, 0 to 1. */
+  readonly fill: number;
+  /** How long ago the last one that was read had come. */
+  readonly behind: Micros;
+}
+
+/** Moves the reader behind all else that runs, and to its side. */
+export interface Priority {
+  back(): void;
+  up(): void;
+}
+
+export interface Pace {
+  /** Milliseconds until the next look; 0: at once. */
+  next(look: Look): number;
+}
+
+/**
+ * | the ring is | the machine | the reader |
+ * |---|---|---|
+ * | half full, until it is a quarter full | | goes on, beside all others |
+ * | a quarter full, or read two seconds late | | goes on where nobody else wants the processor |
+ * | emptier | has something better to do | reads a few records and waits a quarter of a second |
+ * | emptier | is idle | goes on until it is empty, then looks up to 20 times a second |
+ */
+export function createPace(priority: Priority, readRun = readSchedule): Pace {
+  let pause = SHORT_MS;
+  let before = readRun();
+  let stepped: 'back' | 'up' = 'back';
+  priority.back();
+  const step = (to: 'back' | 'up'): void => {
+    if (to !== stepped) priority[to]();
+    stepped = to;
+  };
+  const isBusy = (): boolean => {
+    const run = readRun();
+    const busy = run.waited - before.waited > run.ran - before.ran;
+    before = run;
+    return busy;
+  };
+  return {
+    next({ found, more, fill, behind }) {
+      const busy = isBusy();
+      if (fill >= HALF) step('up');
+      else if (fill < QUARTER) step('back');
+      pause = found ? SHORT_MS : Math.min(pause * 2, LONG_MS);
+      if (busy && fill < QUARTER && behind < LATE) return BUSY_MS;
+      return more ? 0 : pause;
+    },
+  };
+}
+
+/** Where a relay runs in the same process: its connections wait for every turn, and so nothing is put off. */
+export function createSteadyPace(): Pace {
+  return { next: ({ found, more }) => (more ? 0 : found ? SHORT_MS : LONG_MS) };
+}
+
+/** Nanoseconds since the thread began: with a processor, and without one though it wanted one. */
+interface Run {
+  readonly ran: number;
+  readonly waited: number;
+}
+
+/** Documentation/scheduler/sched-stats.rst; zeros where the kernel keeps none: then it never looks busy. */
+function readSchedule(): Run {
+  try {
+    const [ran = 0, waited = 0] = readFileSync('/proc/self/schedstat', 'latin1').split(' ').map(Number);
+    return { ran, waited };
+  } catch {
+    return { ran: 0, waited: 0 };
+  }
+}
+
+const HALF = 0.5;
+const QUARTER = 0.25;
+const SHORT_MS = 50;
+const LONG_MS = 100;
+const BUSY_MS = 250;
+const LATE: Micros = 2_000_000;
