@@ -5,7 +5,7 @@ import type { CommonFlags } from '../../proxy/commands/flags';
 import type { Outcome } from '../../proxy/commands/outcome';
 import { wantsColor } from '../../proxy/config';
 import { readStatus } from '../status/status';
-import { toObject, toText } from '../status/text';
+import { isWell, toObject, toText } from '../status/text';
 import { isConfig, readConfig } from './flags';
 
 export interface StatusFlags extends CommonFlags {
@@ -20,5 +20,5 @@ export async function runStatus(flags: StatusFlags): Promise<Outcome> {
   if (isFault(status)) return status;
   const text = flags.json === true ? `${JSON.stringify(toObject(status))}\n` : toText(status, wantsColor(1));
   process.stdout.write(text);
-  return status.journal !== undefined && status.broken.length === 0 && status.running !== undefined ? 0 : 1;
+  return isWell(status) ? 0 : 1;
 }

@@ -2,21 +2,33 @@
 
 import type { Config } from '../../proxy/config';
 import { isFault, type Fault } from '../../proxy/fault';
-import { readWire, type WireState } from './wire-state';
-import { planDivert } from '../bridge/divert';
-import { readFacts, type Facts } from '../bridge/facts';
-import type { Change } from '../journal/change';
-import { isOfThisBoot, isOfThisNamespace, readJournal, type Journal } from '../journal/journal';
-import { ourFilters, readFilters } from '../network/filters';
+import { planDivert, type Divert } from '../bridge/divert';
+import { readFacts } from '../bridge/facts';
+import { isOfThisBoot, isOfThisNamespace, readJournal, type Journal, type Place } from '../journal/journal';
+import { readFilters } from '../network/filters';
 import { readRules } from '../network/links';
 import { readSysctl } from '../network/sysctl';
 import { findRunning, runningFile, type Running } from '../running';
+import { changesOf, findBroken } from './broken';
+import { readWire, type WireReading } from './wire-state';
 
-export interface Status {
-  /** Undefined: it is not in place. */
-  readonly journal: Journal | undefined;
-  /** In place before a reboot: nothing of that is left. */
-  readonly forgotten: boolean;
+export type Status =
+  /** `before`: where it was until the machine was started anew; nothing of that is left. */
+  | { readonly kind: 'nowhere'; readonly before: Place | undefined }
+  /** In another network namespace, of which nothing can be seen from here but what is pinned. */
+  | {
+      readonly kind: 'elsewhere';
+      readonly journal: Journal;
+      readonly running: Running | undefined;
+      readonly wire: WireReading;
+    }
+  /** The program was taken out; the bridge stays. */
+  | { readonly kind: 'plain'; readonly journal: Journal }
+  | InPlace;
+
+export interface InPlace {
+  readonly kind: 'in-place';
+  readonly journal: Journal;
   readonly running: Running | undefined;
   /** What should be so and is not, one sentence each, with what to do. */
   readonly broken: readonly string[];
@@ -24,89 +36,39 @@ export interface Status {
   readonly notRelayed: readonly string[];
   /** New servers are relayed until they are known. */
   readonly relays: boolean;
-  /** Undefined: it cannot be read here. */
-  readonly wire: WireState | undefined;
+  readonly wire: WireReading;
 }
 
-/** Faults: an unreadable journal, `other-namespace`. */
+/** Faults: an unreadable journal; `tool-missing`. */
 export function readStatus(config: Config): Status | Fault {
   const file = config.deploy.journal;
   const journal = readJournal(file);
   if (isFault(journal)) return journal;
+  if (journal === undefined) return { kind: 'nowhere', before: undefined };
+  if (!isOfThisBoot(journal)) return { kind: 'nowhere', before: journal.place };
   const running = findRunning(runningFile(file));
-  const nothing = { journal: undefined, running, broken: [], notRelayed: [], relays: false, wire: undefined };
-  if (journal === undefined) return { ...nothing, forgotten: false };
-  if (!isOfThisBoot(journal)) return { ...nothing, forgotten: true };
   const wire = readWire(journal.pins);
-  if (!isOfThisNamespace(journal)) {
-    return {
-      ...nothing,
-      journal,
-      forgotten: false,
-      wire,
-      broken: ['it is in place in another network namespace'],
-    };
-  }
+  if (!isOfThisNamespace(journal)) return { kind: 'elsewhere', journal, running, wire };
+  const changes = changesOf(journal);
+  if (journal.entered && !changes.some(({ kind }) => kind === 'filter')) return { kind: 'plain', journal };
   const { place } = journal;
   const facts = readFacts(place.kind === 'bridge' ? [place.bridge, place.wan, place.lan] : [place.device]);
   if (isFault(facts)) return facts;
-  const relays = changesOf(journal).some(({ kind }) => kind === 'rule');
-  const broken = [
-    ...(journal.entered ? [] : ['entering was cut short: `ehlowire leave`, then begin anew']),
-    ...brokenLinks(journal, facts),
-    ...changesOf(journal).flatMap((change) => brokenChange(change) ?? []),
-    ...(wire === undefined
-      ? [`what is pinned in ${journal.pins} cannot be read: root and libbpf are needed`]
-      : []),
-  ];
+  const divert = place.kind === 'bridge' ? planDivert(facts, place.bridge, config.deploy) : undefined;
+  const seen = { ...facts, filters: readFilters, rules: readRules, sysctl: readSysctl, divert, wire };
+  const relays = changes.some(({ kind }) => kind === 'rule');
   return {
+    kind: 'in-place',
     journal,
-    forgotten: false,
     running,
-    broken,
-    notRelayed: whyNotRelayed(config, journal, facts),
+    broken: findBroken(journal, seen, running),
+    notRelayed: whyNotRelayed(divert, relays),
     relays,
     wire,
   };
 }
 
-function changesOf(journal: Journal): readonly Change[] {
-  return journal.steps.flatMap(({ changes }) => changes);
-}
-
-function brokenLinks({ place }: Journal, { links }: Facts): string[] {
-  const names = place.kind === 'host' ? [place.device] : [place.bridge, place.wan, place.lan];
-  return names.flatMap((name) => {
-    const link = links.get(name);
-    if (link === undefined) return [`${name} is gone`];
-    if (!link.up) return [`${name} is down: \`ip link set ${name} up\``];
-    if (!link.carrier) return [`${name} has no carrier: is the cable in?`];
-    if (place.kind === 'host' || name === place.bridge || link.master === place.bridge) return [];
-    return [`${name} is no port of ${place.bridge} any more: start \`ehlowire bridge\` again`];
-  });
-}
-
-function brokenChange(change: Change): string | undefined {
-  if (change.kind === 'filter') {
-    const filters = readFilters(change.device, change.hook);
-    // The interface itself is missed elsewhere.
-    if (isFault(filters) || ourFilters(filters).length > 0) return undefined;
-    return `no program at ${change.device} ${change.hook}: start ehlowire again`;
-  }
-  if (change.kind === 'rule') {
-    const rules = readRules(change.family);
-    if (isFault(rules) || rules.some(({ mark }) => mark === change.mark)) return undefined;
-    return `the IPv${change.family} rule for relayed connections is gone: start ehlowire again`;
-  }
-  if (change.kind !== 'sysctl' || !change.key.startsWith('net/bridge/')) return undefined;
-  const now = readSysctl(change.key);
-  if (now === undefined || now === change.after) return undefined;
-  return `somebody set ${change.key.replaceAll('/', '.')} to ${now}: frames pass iptables; \`sysctl ${change.key.replaceAll('/', '.')}=${change.after}\``;
-}
-
-function whyNotRelayed({ deploy }: Config, { place, steps }: Journal, facts: Facts): readonly string[] {
-  if (place.kind === 'host') return ['on a host nothing is relayed'];
-  const asked = steps.some(({ changes }) => changes.some(({ kind }) => kind === 'rule'));
-  const { because } = planDivert(facts, place.bridge, deploy);
-  return asked || because.length > 0 ? because : ['--path wire was asked for'];
+function whyNotRelayed(divert: Divert | undefined, relays: boolean): readonly string[] {
+  if (divert === undefined) return ['on a host nothing is relayed'];
+  return relays || divert.because.length > 0 ? divert.because : ['--path wire was asked for'];
 }

@@ -1,9 +1,11 @@
 // What is pinned, as far as a status tells of it.
 
+import { isFault, type Fault } from '../../proxy/fault';
 import type { Tables } from '../../proxy/wire/tables';
-import { readWire as openPinned } from '../../proxy/wire/wire';
+import { readWire as openPinned, type Pinned } from '../../proxy/wire/wire';
 
 export interface WireState {
+  readonly kind: 'state';
   readonly abi: number;
   readonly counters: Readonly<Record<string, number>>;
   readonly servers: readonly {
@@ -15,9 +17,12 @@ export interface WireState {
   }[];
 }
 
-export function readWire(pins: string): WireState | undefined {
+export type WireReading = WireState | Exclude<Pinned, { kind: 'tables' }> | Fault;
+
+/** Faults: `library-missing`, `wire-refused`. */
+export function readWire(pins: string): WireReading {
   const pinned = openPinned(pins);
-  if (pinned === undefined) return undefined;
+  if (isFault(pinned) || pinned.kind !== 'tables') return pinned;
   try {
     return stateOf(pinned.tables);
   } finally {
@@ -27,6 +32,7 @@ export function readWire(pins: string): WireState | undefined {
 
 function stateOf(tables: Tables): WireState {
   return {
+    kind: 'state',
     abi: tables.abi(),
     counters: tables.counters(),
     servers: tables.servers().map(({ server, policy, lines, contradicted }) => ({

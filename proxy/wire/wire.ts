@@ -2,7 +2,7 @@
 
 import { closeSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { createFault, type Fault } from '../fault';
+import { createFault, errno, isFault, type Fault } from '../fault';
 import { isTrouble, openLibbpf, type BpfObject, type BpfTrouble, type Libbpf } from '../native/libbpf';
 import { ABI } from './abi';
 import { BPFFS, mountBpffs } from './bpffs';
@@ -75,19 +75,49 @@ export function openWire(options: WireOptions): Wire | Fault {
   };
 }
 
-/** What `status` reads; it changes nothing. Undefined: nothing is there, or not to be read. */
-export function readWire(pins: string): { readonly tables: Tables; close(): void } | undefined {
+/** What is pinned, for who only reads. */
+export type Pinned =
+  | { readonly kind: 'tables'; readonly tables: Tables; close(): void }
+  /** Of other versions of this program, whose tables have another form: their numbers. */
+  | { readonly kind: 'other-version'; readonly versions: readonly number[] }
+  | { readonly kind: 'nothing' };
+
+/** It changes nothing. Faults: `library-missing`, `wire-refused`. */
+export function readWire(pins: string): Pinned | Fault {
+  const versions = versionsIn(pins);
+  if (isFault(versions)) return versions;
+  if (versions.length === 0) return { kind: 'nothing' };
+  if (!versions.includes(ABI)) return { kind: 'other-version', versions };
   const bpf = openLibbpf();
-  if (isTrouble(bpf)) return undefined;
+  if (isTrouble(bpf)) return faultOf(bpf);
   const open = new Map<string, number>();
+  const close = (): void => open.forEach((fd) => closeSync(fd));
   for (const name of ['settings', 'ports', 'servers', 'counters']) {
     const fd = bpf.pinned(join(folderOf(pins), name));
-    if (typeof fd === 'number') open.set(name, fd);
+    if (isTrouble(fd)) {
+      close();
+      return fd.code === 'ENOENT' ? { kind: 'nothing' } : faultOf(fd);
+    }
+    open.set(name, fd);
   }
-  const close = (): void => open.forEach((fd) => closeSync(fd));
-  if (open.size === 4) return { tables: createTables(bpf, (name) => open.get(name) ?? -1), close };
-  close();
-  return undefined;
+  return { kind: 'tables', tables: createTables(bpf, (name) => open.get(name) ?? -1), close };
+}
+
+/** Versions of the tables that have a folder there. */
+function versionsIn(pins: string): readonly number[] | Fault {
+  try {
+    return readdirSync(pins).flatMap((name) => {
+      const [, version] = /^v(\d+)$/.exec(name) ?? [];
+      return version === undefined ? [] : [Number(version)];
+    });
+  } catch (cause) {
+    const code = errno(cause);
+    if (code === 'ENOENT') return [];
+    return createFault('wire-refused', pins, {
+      cause,
+      mend: code === 'EACCES' ? RIGHTS : `the system said ${code}`,
+    });
+  }
 }
 
 function attach(bpf: Libbpf, object: BpfObject, pins: string, place: WirePlace): Attached | Fault {
@@ -189,10 +219,10 @@ function faultOf({ kind, what, text, code }: BpfTrouble): Fault {
   if (kind === 'no-libbpf') {
     return createFault('library-missing', 'libbpf.so.1', { mend: 'apt install libbpf1' });
   }
-  const rights = 'it needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON';
-  return createFault('wire-refused', what, { mend: code === 'EPERM' ? rights : text });
+  return createFault('wire-refused', what, { mend: code === 'EPERM' ? RIGHTS : text });
 }
 
+const RIGHTS = 'it needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON';
 /** 64 MiB: the dialogue of some ten thousand connections, should the process be away for a while. */
 const RING = 1 << 26;
 /** Places in a chain of filters that are tried. */

@@ -126,6 +126,9 @@ scene('a signal ends the process and nothing else; --keep-bridge leaves a plain 
   assert.is(kept.code, 0, kept.output);
   assert.is(await it.programs('lan', 'ingress'), 0);
   assert.match(it.stage.ip('link', 'show', 'wan'), 'master ehlowire0');
+  const status = await it.say('status');
+  assert.is(status.code, 1);
+  assert.match(status.output, /^Taken out: ehlowire0 goes on as a plain bridge/);
   assert.not.match(it.stage.ip('rule'), 'fwmark');
   assert.is((await it.say('leave')).code, 0);
   assert.is(await it.snapshot(), before);
@@ -161,6 +164,37 @@ scene('a port that is gone does not keep the rest from being undone', async (it)
   assert.is(left.code, 0, left.output);
   assert.match(it.stage.ip('-br', 'address', 'show', 'wan'), '198.18.0.2/24');
   assert.not.match(it.stage.ip('-br', 'link'), 'ehlowire0');
+});
+
+scene('what somebody took away is told, each with what mends it, and so it is mended', async (it) => {
+  const before = await it.snapshot();
+  await (await it.enter(...BRIDGE)).stop('SIGTERM');
+  await it.stage.run('tc', 'filter', 'delete', 'dev', 'wan', 'ingress');
+  it.stage.ip('rule', 'delete', 'fwmark', '0x45480000');
+  it.stage.ip('route', 'flush', 'table', '4548');
+  it.stage.ip('link', 'set', 'lan', 'nomaster');
+  const status = await it.say('status');
+  assert.is(status.code, 1);
+  const again = '`systemctl restart ehlowire-bridge`, or `ehlowire bridge --wan wan --lan lan`';
+  assert.equal(
+    status.output.split('\n').filter((line) => line.startsWith('  !')),
+    [
+      `  ! lan is no port of ehlowire0 any more, and nothing crosses: ${again}`,
+      `  ! no program at wan ingress, and frames there are neither seen nor repaired: ${again}`,
+      `  ! the IPv4 route for relayed connections is gone from table 4548, and they are lost: ${again}`,
+      `  ! the IPv4 rule for relayed connections is gone, and they are lost: ${again}`,
+    ],
+  );
+  const child = await it.enter(...BRIDGE);
+  const mended = await it.say('status');
+  assert.is(mended.code, 0, mended.output);
+  await child.stop('SIGKILL');
+  rmSync(it.stage.pins, { recursive: true });
+  const unpinned = await it.say('status');
+  assert.match(unpinned.output, /^ {2}! what was pinned in \S+ is gone, .*: `ehlowire leave`, then /m);
+  const left = await it.say('leave');
+  assert.is(left.code, 0, left.output);
+  assert.is(await it.snapshot(), before);
 });
 
 scene('after a reboot the journal is forgotten, not undone', async (it) => {

@@ -50,6 +50,8 @@ export interface WireStatus {
   readonly broken: readonly string[];
   readonly relays: boolean;
   readonly not_relayed: readonly string[];
+  /** Why `counters` and `servers` are not there. */
+  readonly unread: string | null;
   readonly counters: Readonly<Record<string, number>>;
   readonly servers: readonly {
     readonly address: string;

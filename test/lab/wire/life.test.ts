@@ -146,6 +146,10 @@ async function upgradeTables(scene: Scene): Promise<void> {
     const lost = Object.values(failed).reduce((sum, count) => sum + count, 0);
     assert.ok(fine > 2 && lost <= 1, JSON.stringify({ fine, failed }));
     await programsAre(scene, 1);
+    const { unread, broken } = await wire.status();
+    assert.equal(broken, []);
+    if (each === undefined) assert.is(unread, null);
+    else assert.match(String(unread), /its tables are of version 4711, and this one reads \d+: /);
   }
 }
 
