@@ -1,8 +1,9 @@
 // The process that is in charge: one at a time, known by a file that says which.
 
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createFault, errno, type Fault } from '../proxy/fault';
+import { makeFolder } from '../proxy/folder';
 import { bootId } from './journal/journal';
 
 export interface Running {
@@ -48,7 +49,7 @@ export function takeCharge(file: string, version: string): (() => void) | Fault 
   };
   const own = `${file}.${process.pid}`;
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(file), 0o700);
     writeFileSync(own, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
     return link(own, file) ?? release(file);
   } catch (cause) {

@@ -3,7 +3,6 @@
 import {
   closeSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readFileSync,
   readlinkSync,
@@ -13,6 +12,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { createFault, errno, type Fault } from '../../proxy/fault';
+import { makeFolder } from '../../proxy/folder';
 import type { Step } from './change';
 
 /** What was entered, and with what. */
@@ -81,7 +81,7 @@ export function readJournal(file: string): Journal | Fault | undefined {
 export function writeJournal(file: string, journal: Journal): Fault | undefined {
   const fresh = `${file}.new`;
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(file), 0o700);
     const fd = openSync(fresh, 'w', 0o600);
     writeSync(fd, `${JSON.stringify(journal, null, 2)}\n`);
     fsyncSync(fd);

@@ -1,12 +1,13 @@
 // Evidence: for every connection with a verdict a capture that may be sent to others, and a page that explains it.
 
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Micros, VerdictEvent } from '../../inspect/events';
 import type { SegmentSessionEvent } from '../../inspect/inspector';
 import type { Tracked, TrackerNews } from '../../inspect/tracker';
 import { formatTime } from '../clock';
 import { createFault, errno, isFault, type Fault } from '../fault';
+import { makeFolder } from '../folder';
 import { readVersion } from '../version';
 import { cutFrames } from './cut';
 import { pageOf } from './page';
@@ -52,7 +53,7 @@ export interface EvidenceWriter {
 export function openEvidence(options: EvidenceOptions): EvidenceWriter | Fault {
   const { folder, most = MOST, memory = MEMORY, only } = options;
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o750 });
+    makeFolder(folder, 0o750);
   } catch (cause) {
     return unwritable(folder, cause);
   }

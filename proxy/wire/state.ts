@@ -1,7 +1,8 @@
 // What outlives the process beside the pinned tables: what was learned, and up to where losses were told.
 
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeFolder } from '../folder';
 import { readKnowledge, saveKnowledge, type ServerKnowledge } from '../relay/knowledge';
 
 export interface WireState {
@@ -24,7 +25,7 @@ export function readState(file: string): WireState {
 export function writeState(file: string, { servers, lost }: WireState): boolean {
   const half = `${file}.${process.pid}`;
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(file), 0o700);
     writeFileSync(half, `${JSON.stringify({ ...saveKnowledge(servers), lost })}\n`, { mode: 0o600 });
     renameSync(half, file);
     return true;

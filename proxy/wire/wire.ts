@@ -1,8 +1,9 @@
 // The program's life: loaded or taken over, attached, told from others'.
 
-import { closeSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createFault, errno, isFault, type Fault } from '../fault';
+import { makeFolder } from '../folder';
 import { isTrouble, openLibbpf, type BpfObject, type BpfTrouble, type Libbpf } from '../native/libbpf';
 import { ABI } from './abi';
 import { BPFFS, mountBpffs } from './bpffs';
@@ -52,7 +53,7 @@ export function openWire(options: WireOptions): Wire | Fault {
     });
   }
   const pins = folderOf(options.pins);
-  const trouble = makeFolder(pins);
+  const trouble = makePins(pins);
   if (trouble) return trouble;
   const adopted = existsSync(join(pins, 'settings'));
   const sizes = sizesOf(bpf, pins, options);
@@ -152,7 +153,7 @@ function attach(bpf: Libbpf, object: BpfObject, pins: string, place: WirePlace):
 function pinProgram(bpf: Libbpf, program: number, pins: string, { device, hook }: WirePlace): void {
   const own = folderOf(pins);
   const name = `program_${device.replace(/[^\w-]/g, '_')}_${hook}`;
-  mkdirSync(own, { recursive: true, mode: 0o700 });
+  makeFolder(own, 0o700);
   rmSync(join(own, name), { force: true });
   bpf.pin(program, join(own, name));
   for (const other of readdirSync(pins).map((version) => join(pins, version))) {
@@ -203,10 +204,10 @@ function sizesOf(bpf: Libbpf, pins: string, options: WireOptions): Record<string
 }
 
 /** A bpffs is there on every machine with systemd; elsewhere it is mounted where it belongs. */
-function makeFolder(pins: string): Fault | undefined {
+function makePins(pins: string): Fault | undefined {
   try {
     if (pins.startsWith(`${BPFFS}/`)) mountBpffs();
-    mkdirSync(pins, { recursive: true, mode: 0o700 });
+    makeFolder(pins, 0o700);
     return undefined;
   } catch (cause) {
     const mend = `it must lie in a bpffs, and be ours: mount -t bpf bpf ${BPFFS}`;

@@ -1,7 +1,8 @@
 // A namespace with two cables that end in another one, and ehlowire in it as a user starts it.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
+import { BPFFS, isBpffs } from '../../proxy/wire/bpffs';
 import { makeNamespace } from '../kit/netns';
 import { run, scratch, discard, start, type Child, type Outcome } from '../kit/process';
 
@@ -26,7 +27,7 @@ export function makeStage(name: string): Stage | string {
     return far;
   }
   const folder = scratch('deploy');
-  const pins = `/sys/fs/bpf/${name}`;
+  const pins = `${BPFFS}/${name}`;
   const within = [`--net=/run/netns/${near.name}`, '--'];
   const remove = (): void => {
     near.remove();
@@ -57,13 +58,8 @@ export function makeStage(name: string): Stage | string {
 /** Why the kernel's part cannot be tested here. */
 export function unfit(): string | undefined {
   if (process.getuid?.() !== 0) return 'not root';
-  try {
-    mkdirSync('/sys/fs/bpf/ehlowire-test', { recursive: true });
-    rmSync('/sys/fs/bpf/ehlowire-test', { recursive: true });
-  } catch {
-    return 'no bpffs at /sys/fs/bpf';
-  }
-  return undefined;
+  // Where `ip netns exec` hides it, too.
+  return existsSync(BPFFS) && isBpffs(BPFFS) ? undefined : `no bpffs at ${BPFFS}`;
 }
 
 /** On a machine that has much else to do. */
