@@ -23,6 +23,8 @@ bare() {
 	# A container's mark would keep systemd from mounting the bpffs and from seeing devices.
 	rm -rf .dockerenv etc/fstab etc/systemd/system lib/systemd/system/*.wants
 	: >etc/fstab
+	# An index of all manual pages, made anew with each package.
+	rm -f var/lib/man-db/auto-update
 	own=etc/systemd/system
 	mkdir -p $own/systemd-udev-trigger.service.d lib/systemd/system/sysinit.target.wants lib/systemd/system/sockets.target.wants
 	for each in journald udevd udev-trigger tmpfiles-setup; do

@@ -1,6 +1,6 @@
 // The package and its services as an administrator has them: dpkg, systemd as process 1, udev, and mail crossing.
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import type { LogLine } from '../kit/ehlowire';
@@ -32,11 +32,12 @@ lab.before(async () => {
   wire.ip('shim', 'link set wan up', 'link set lan up', `address add ${OWN}/24 dev wan`);
   wire.ip('shim', 'route add 198.18.0.0/24 dev wan');
   servers = await startServers(wire, `${ONE}=${WHOLE}`);
-  const built = await run(join(ROOT, 'deploy/debian/build.sh'), [wire.folder], { timeoutMs: 300_000 });
-  assert.is(built.code, 0, built.output);
-  deb = readdirSync(wire.folder).find((name) => name.endsWith('.deb')) ?? '';
+  const building = run(join(ROOT, 'deploy/debian/build.sh'), [wire.folder], { timeoutMs: 300_000 });
   machine = await makeMachine(`${wire.topology.name}-shim`);
   await machine.boot();
+  const built = await building;
+  assert.is(built.code, 0, built.output);
+  deb = readdirSync(wire.folder).find((name) => name.endsWith('.deb')) ?? '';
   await provide();
   before = await named();
 });
@@ -81,15 +82,19 @@ async function named(): Promise<string> {
   return machine.say('sh', '-c', line);
 }
 
+/** Of a log and of what logrotate put aside, in the order in which it was written. */
 function events(log = LOG): LogLine[] {
-  return readFileSync(machine.path(log), 'utf8')
-    .split('\n')
-    .slice(0, -1)
-    .map((line) => JSON.parse(line) as LogLine);
+  return [`${log}.1`, log].flatMap(linesOf);
+}
+
+function linesOf(log: string): LogLine[] {
+  const path = machine.path(log);
+  const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : [];
+  return lines.map((line) => JSON.parse(line) as LogLine);
 }
 
 function line(what: string, is: (line: LogLine) => boolean, log?: string): Promise<LogLine> {
-  return until(what, () => events(log).find(is), 20_000);
+  return until(what, () => events(log).find(is), PATIENCE_MS);
 }
 
 /** Sessions of two messages each, from the client to a server; all must be fine. */
@@ -116,13 +121,20 @@ async function mainPid(unit: string): Promise<number> {
   return Number(await property(unit, 'MainPID'));
 }
 
+/** What ends a service from outside is noticed a moment later. */
+async function inactive(unit: string): Promise<void> {
+  const isIt = async (): Promise<true | undefined> =>
+    (await property(unit, 'ActiveState')) === 'inactive' || undefined;
+  await until(`${unit} inactive`, isIt, PATIENCE_MS);
+}
+
 function starts(): LogLine[] {
   return events().filter(({ event }) => event === 'in-place');
 }
 
 /** In place, once more than before; whether it took over what was pinned. */
 async function adopted(count: number): Promise<unknown> {
-  await until('ehlowire in place', () => starts().length > count || undefined, 60_000);
+  await until('ehlowire in place', () => starts().length > count || undefined, PATIENCE_MS);
   await line('the ring read', () => events().filter(({ event }) => event === 'wire-open').length > count);
   return starts().at(-1)?.['adopted'];
 }
@@ -170,124 +182,17 @@ lab.test('installed: dpkg has no complaint, nothing is started, the units are so
   assert.is(refused.code, 1, 'without its file it must not seem to have started');
 });
 
-lab.test('bridge: active when it is in place, with four capabilities and no more', NEEDS, async () => {
-  await machine.say('cp', '/usr/share/doc/ehlowire/examples/bridge.env', '/etc/ehlowire/');
-  await machine.say(
-    'sed',
-    '-i',
-    's/^WAN=.*/WAN=wan/; s/^LAN=.*/LAN=lan/; s/^OPTIONS=.*/OPTIONS=/',
-    '/etc/ehlowire/bridge.env',
-  );
-  await machine.say('systemctl', 'enable', '--now', BRIDGE);
-  assert.is(await adopted(0), false);
-  assert.is(await property(BRIDGE, 'StatusText'), 'on ehlowire0, between wan and lan');
-  const caps = mask(CAP.bpf, CAP.perfmon, CAP.netAdmin, CAP.netRaw);
-  assert.equal(await rights(BRIDGE), { Uid: '0', CapEff: caps, CapBnd: caps, NoNewPrivs: '1', Seccomp: '2' });
-  await assertSandbox(BRIDGE);
-  const warnings = events().filter(({ level }) => level !== 'info');
-  assert.equal(
-    warnings.map(({ event, because }) => [event, because]),
-    [['not-relayed', 'ehlowire0 has no IPv6 address']],
-  );
-});
-
-lab.test(
-  'bridge: a session is relayed, the next one crosses in the kernel, both are in the log',
-  NEEDS,
-  async () => {
-    await line('the ring read', ({ event }) => event === 'wire-open');
-    await mail();
-    await line('the server to be learned', ({ event }) => event === 'learned');
-    await mail();
-    for (const path of ['relay', 'wire']) {
-      const session = await line(path, (each) => each.event === 'session' && each['path'] === path);
-      assert.is(session['messages'], 2);
-    }
-    const status = JSON.parse(await machine.say('ehlowire', 'status', '--json')) as Record<string, unknown>;
-    assert.equal([status['in_place'], status['whole'], status['relays']], [true, true, true]);
-  },
-);
-
-lab.test('logrotate: the log goes on in a new file', NEEDS, async () => {
-  await machine.say('logrotate', '--force', '/etc/logrotate.d/ehlowire');
-  await line('a new log', ({ event }) => event === 'log-reopened');
-  await mail();
-  await line('a session in it', ({ event }) => event === 'session');
-  await machine.say('sh', '-c', `cat ${LOG} >> ${LOG}.1 && cp ${LOG}.1 ${LOG}`);
-});
-
-lab.test('a process that hangs is ended by the watchdog and started again; mail crosses', NEEDS, async () => {
-  await machine.say('mkdir', '-p', `/etc/systemd/system/${BRIDGE}.d`);
-  writeFileSync(machine.path(`/etc/systemd/system/${BRIDGE}.d/hasty.conf`), '[Service]\nWatchdogSec=1\n');
-  await machine.say('systemctl', 'daemon-reload');
-  await whileMailCrosses(async () => {
-    const count = starts().length;
-    await machine.say('systemctl', 'restart', BRIDGE);
-    assert.is(await adopted(count), true, 'restarted');
-    const pid = await mainPid(BRIDGE);
-    await machine.say('kill', '-STOP', String(pid));
-    assert.is(await adopted(count + 1), true, 'ended by the watchdog');
-    assert.is.not(await mainPid(BRIDGE), pid);
-  });
-  assert.is(await property(BRIDGE, 'NRestarts'), '1');
-  assert.match(await machine.say('journalctl', '--no-pager', '-u', BRIDGE), 'Watchdog timeout');
-  await machine.say('rm', '-r', `/etc/systemd/system/${BRIDGE}.d`);
-  await machine.say('systemctl', 'daemon-reload');
-});
-
-lab.test('an upgrade and a stop: mail crosses; what leaves ends the service for good', NEEDS, async () => {
-  await whileMailCrosses(async () => {
-    const count = starts().length;
-    await machine.say('dpkg', '-i', `/root/${deb}`);
-    assert.is(await adopted(count), true);
-    await machine.say('systemctl', 'stop', BRIDGE);
-    assert.is(await property(BRIDGE, 'Result'), 'success');
-    await machine.say('systemctl', 'start', BRIDGE);
-  });
-  await machine.say('ehlowire', 'leave');
-  assert.equal(
-    [await property(BRIDGE, 'ActiveState'), await property(BRIDGE, 'Result')],
-    ['inactive', 'success'],
-  );
-  assert.not.match(await machine.say('ip', '-br', 'link'), 'ehlowire0');
-  assert.match(await machine.say('ip', '-br', 'address', 'show', 'wan'), `${OWN}/24`);
-});
-
-lab.test('after a power cut it is in line again, by itself', NEEDS, async () => {
-  await machine.say('systemctl', 'start', BRIDGE);
-  // What a cut leaves: the disk as it was, and nothing in the kernel. The kernel here goes on, so it is told.
-  const state = '/var/lib/ehlowire';
-  await machine.say('cp', '-a', state, '/root/state');
-  await machine.say('ehlowire', 'leave');
-  await machine.say('cp', '-aT', '/root/state', state);
-  const otherBoot = 's/("boot": ?)"[^"]*"/\\1"of another boot"/';
-  await machine.say('sed', '-E', '-i', otherBoot, `${state}/journal.json`, `${state}/running.json`);
-  await machine.cut();
-  await machine.boot();
-  assert.is(await property(BRIDGE, 'ActiveState'), 'active');
-  assert.is(events().filter(({ event }) => event === 'forgotten').length, 1);
-  assert.is(starts().at(-1)?.['adopted'], false);
-  await mail();
-  await machine.say('systemctl', 'disable', '--now', BRIDGE);
-  await machine.say('ehlowire', 'leave');
-});
-
 lab.test('host: bound to the interface, the same sandbox, a session is in the log', NEEDS, async () => {
   const here = wire.topology.start('shim', 'python3', '-u', SERVER, `${OWN}=${WHOLE}`);
-  const had = events().length;
   await machine.say('systemctl', 'start', HOST);
   assert.is(await property(HOST, 'StatusText'), 'on wan');
   const caps = mask(CAP.bpf, CAP.perfmon, CAP.netAdmin, CAP.netRaw);
   assert.equal(await rights(HOST), { Uid: '0', CapEff: caps, CapBnd: caps, NoNewPrivs: '1', Seccomp: '2' });
   await assertSandbox(HOST);
   await mail(OWN);
-  await until('a session', () =>
-    events()
-      .slice(had)
-      .find(({ event }) => event === 'session'),
-  );
+  await line('a session', ({ event }) => event === 'session');
   await machine.say('ehlowire', 'leave');
-  assert.is(await property(HOST, 'ActiveState'), 'inactive');
+  await inactive(HOST);
   await here.stop();
 });
 
@@ -312,8 +217,114 @@ lab.test('relay: a user of its own, active when it listens, a session is in its 
   wire.ip('shim', `route delete ${ONE} dev lan`);
 });
 
-lab.test('removed: mail crosses a plain bridge; purged: nothing is left', NEEDS, async () => {
+lab.test('bridge: active when it is in place, with four capabilities and no more', NEEDS, async () => {
+  await machine.say('cp', '/usr/share/doc/ehlowire/examples/bridge.env', '/etc/ehlowire/');
+  await machine.say(
+    'sed',
+    '-i',
+    's/^WAN=.*/WAN=wan/; s/^LAN=.*/LAN=lan/; s/^OPTIONS=.*/OPTIONS=/',
+    '/etc/ehlowire/bridge.env',
+  );
+  const had = events().length;
+  const count = starts().length;
   await machine.say('systemctl', 'enable', '--now', BRIDGE);
+  assert.is(await adopted(count), false);
+  assert.is(await property(BRIDGE, 'StatusText'), 'on ehlowire0, between wan and lan');
+  const caps = mask(CAP.bpf, CAP.perfmon, CAP.netAdmin, CAP.netRaw);
+  assert.equal(await rights(BRIDGE), { Uid: '0', CapEff: caps, CapBnd: caps, NoNewPrivs: '1', Seccomp: '2' });
+  await assertSandbox(BRIDGE);
+  const warnings = events()
+    .slice(had)
+    .filter(({ level }) => level !== 'info');
+  assert.equal(
+    warnings.map(({ event, because }) => [event, because]),
+    [['not-relayed', 'ehlowire0 has no IPv6 address']],
+  );
+});
+
+lab.test(
+  'bridge: a session is relayed, the next one crosses in the kernel, both are in the log',
+  NEEDS,
+  async () => {
+    await mail();
+    await line('the server learned', (each) => each.event === 'learned' && each['server.address'] === ONE);
+    await mail();
+    for (const path of ['relay', 'wire']) {
+      const session = await line(
+        path,
+        (each) => each.event === 'session' && each['server.address'] === ONE && each['path'] === path,
+      );
+      assert.is(session['messages'], 2);
+    }
+    const status = JSON.parse(await machine.say('ehlowire', 'status', '--json')) as Record<string, unknown>;
+    assert.equal([status['in_place'], status['whole'], status['relays']], [true, true, true]);
+  },
+);
+
+lab.test('logrotate: the log goes on in a new file', NEEDS, async () => {
+  await machine.say('logrotate', '--force', '/etc/logrotate.d/ehlowire');
+  await line('a new log', ({ event }) => event === 'log-reopened');
+  await mail();
+  await until('a session in it', () => linesOf(LOG).find(({ event }) => event === 'session'), PATIENCE_MS);
+});
+
+lab.test('a process that hangs is ended by the watchdog and started again; mail crosses', NEEDS, async () => {
+  await machine.say('mkdir', '-p', `/etc/systemd/system/${BRIDGE}.d`);
+  writeFileSync(machine.path(`/etc/systemd/system/${BRIDGE}.d/hasty.conf`), '[Service]\nWatchdogSec=4\n');
+  await machine.say('systemctl', 'daemon-reload');
+  await whileMailCrosses(async () => {
+    const count = starts().length;
+    await machine.say('systemctl', 'restart', BRIDGE);
+    assert.is(await adopted(count), true, 'restarted');
+    const pid = await mainPid(BRIDGE);
+    await machine.say('kill', '-STOP', String(pid));
+    assert.is(await adopted(count + 1), true, 'ended by the watchdog');
+    assert.is.not(await mainPid(BRIDGE), pid);
+  });
+  assert.is.not(await property(BRIDGE, 'NRestarts'), '0');
+  assert.match(await machine.say('journalctl', '--no-pager', '-u', BRIDGE), 'Watchdog timeout');
+  await machine.say('rm', '-r', `/etc/systemd/system/${BRIDGE}.d`);
+  await machine.say('systemctl', 'daemon-reload');
+});
+
+lab.test('an upgrade, a stop and a start: mail crosses', NEEDS, async () => {
+  await whileMailCrosses(async () => {
+    const count = starts().length;
+    await machine.say('dpkg', '-i', `/root/${deb}`);
+    assert.is(await adopted(count), true);
+    await machine.say('systemctl', 'stop', BRIDGE);
+    assert.is(await property(BRIDGE, 'Result'), 'success');
+    await machine.say('systemctl', 'start', BRIDGE);
+    assert.is(await adopted(count + 1), true);
+  });
+});
+
+lab.test(
+  'what leaves ends the service for good; after a power cut it is in line by itself',
+  NEEDS,
+  async () => {
+    // What a cut leaves: the disk as it was, and nothing in the kernel. The kernel here goes on, so it is told.
+    const state = '/var/lib/ehlowire';
+    await machine.say('cp', '-a', state, '/root/state');
+    await machine.say('ehlowire', 'leave');
+    await inactive(BRIDGE);
+    assert.is(await property(BRIDGE, 'Result'), 'success');
+    assert.not.match(await machine.say('ip', '-br', 'link'), 'ehlowire0');
+    assert.match(await machine.say('ip', '-br', 'address', 'show', 'wan'), `${OWN}/24`);
+    await machine.say('cp', '-aT', '/root/state', state);
+    const otherBoot = 's/("boot": ?)"[^"]*"/\\1"of another boot"/';
+    await machine.say('sed', '-E', '-i', otherBoot, `${state}/journal.json`, `${state}/running.json`);
+    await machine.cut();
+    const count = starts().length;
+    await machine.boot();
+    assert.is(await property(BRIDGE, 'ActiveState'), 'active');
+    assert.is(await adopted(count), false);
+    await line('the old place forgotten', ({ event }) => event === 'forgotten');
+    await mail();
+  },
+);
+
+lab.test('removed: mail crosses a plain bridge; purged: nothing is left', NEEDS, async () => {
   await whileMailCrosses(async () => {
     const output = await machine.say('dpkg', '-r', 'ehlowire');
     assert.not.match(output, 'not all was undone');
@@ -331,6 +342,8 @@ lab.test('removed: mail crosses a plain bridge; purged: nothing is left', NEEDS,
 });
 
 const ROOT = join(__dirname, '../..');
+/** On a machine that has much else to do. */
+const PATIENCE_MS = 60_000;
 const SERVER = join(ROOT, 'test/lab/wire/server.py');
 
 lab.run();
