@@ -27,8 +27,7 @@ dependencies | while read -r folder; do
 done
 
 cp deploy/systemd/*.service "$root/lib/systemd/system/"
-cp README.md CONFIG.md deploy/runbooks/*.md "$doc/"
-gzip -9nc CHANGELOG.md >"$doc/changelog.gz"
+cp README.md CHANGELOG.md CONFIG.md deploy/runbooks/*.md "$doc/"
 cp deploy/debian/bridge.env deploy/debian/host.env deploy/debian/relay.json "$doc/examples/"
 {
 	cat deploy/debian/copyright
@@ -45,5 +44,5 @@ sed -e "s/@VERSION@/$version/" -e "s/@ARCHITECTURE@/$architecture/" -e "s/@SIZE@
 (cd "$root" && find lib usr -type f -exec md5sum {} + | sort -k 2 >DEBIAN/md5sums)
 for script in postinst prerm postrm; do install -m 755 "deploy/debian/$script" "$root/DEBIAN/$script"; done
 chmod -R u=rwX,go=rX "$root"
-find "$lib/node_modules" -type f ! -name '*.node' -exec chmod a-x {} +
+find "$lib/node_modules" -type f -exec chmod a-x {} +
 dpkg-deb --root-owner-group --build "$root" "$out/ehlowire_${version}_$architecture.deb"
