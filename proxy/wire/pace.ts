@@ -27,21 +27,21 @@ export interface Pace {
 }
 
 /**
- * | the ring is | the machine | the reader |
+ * | of the ring is filled | the machine | the reader |
  * |---|---|---|
- * | half full, until it is a quarter full | | goes on, beside all others |
- * | a quarter full, or read two seconds late | | goes on where nobody else wants the processor |
- * | emptier | has something better to do | reads a few records and waits a quarter of a second |
- * | emptier | is idle | goes on until it is empty, then looks up to 20 times a second |
+ * | next to nothing | | runs as others do: a probe that is due, and the little that there is to read, wait for nobody |
+ * | less than a quarter | is idle | goes on, behind all others |
+ * | less than a quarter | has something better to do | reads a few records, behind all others, and waits a quarter of a second |
+ * | less than a quarter, read two seconds late | | goes on, behind all others |
+ * | a half, until it is a quarter | | goes on as others do, so that nothing is lost |
  */
 export function createPace(priority: Priority, readRun = readSchedule): Pace {
   let pause = SHORT_MS;
   let before = readRun();
-  let stepped: 'back' | 'up' = 'back';
-  priority.back();
-  const step = (to: 'back' | 'up'): void => {
-    if (to !== stepped) priority[to]();
-    stepped = to;
+  let place: 'back' | 'up' = 'up';
+  const move = (to: 'back' | 'up'): void => {
+    if (to !== place) priority[to]();
+    place = to;
   };
   const isBusy = (): boolean => {
     const run = readRun();
@@ -52,10 +52,10 @@ export function createPace(priority: Priority, readRun = readSchedule): Pace {
   return {
     next({ found, more, fill, behind }) {
       const busy = isBusy();
-      if (fill >= HALF) step('up');
-      else if (fill < QUARTER) step('back');
+      if (fill < LITTLE || fill >= HALF) move('up');
+      else if (fill < QUARTER) move('back');
       pause = found ? SHORT_MS : Math.min(pause * 2, LONG_MS);
-      if (busy && fill < QUARTER && behind < LATE) return BUSY_MS;
+      if (place === 'back' && busy && behind < LATE) return BUSY_MS;
       return more ? 0 : pause;
     },
   };
@@ -82,6 +82,8 @@ function readSchedule(): Run {
   }
 }
 
+/** Of 64 MiB some 5,000 records: a twentieth of a second. */
+const LITTLE = 0.01;
 const HALF = 0.5;
 const QUARTER = 0.25;
 const SHORT_MS = 50;
