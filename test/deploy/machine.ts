@@ -40,7 +40,8 @@ export async function makeMachine(netns: string): Promise<Machine> {
       '--cgroup',
       '--ipc',
       '--uts',
-      '--wd=/',
+      '--root',
+      '--wd',
     ];
   };
   const command: Machine['run'] = (...words) => run('nsenter', [...inside(), ...words], { env: ENVIRONMENT });

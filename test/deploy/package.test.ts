@@ -8,6 +8,7 @@ import { labSuite, type Need } from '../kit/lab';
 import { run, until } from '../kit/process';
 import { makeWire, ONE, startLoad, startServers, WHOLE, type Servers, type Wire } from '../kit/wire';
 import { makeMachine, type Machine } from './machine';
+import { CAP, filesOfOurs, mask, provideNode, rightsOf, security } from './services';
 
 const NEEDS: readonly Need[] = ['systemd', 'dpkg', 'logrotate', 'python3', 'ethtool', 'clang', 'bpf'];
 const BRIDGE = 'ehlowire-bridge.service';
@@ -26,6 +27,7 @@ let machine: Machine;
 let deb: string;
 /** Files of the machine that have our name before anything is installed: this checkout's own cache. */
 let before: string;
+let failed: string | undefined;
 
 lab.before(async () => {
   wire = makeWire('pk');
@@ -38,8 +40,9 @@ lab.before(async () => {
   const built = await building;
   assert.is(built.code, 0, built.output);
   deb = readdirSync(wire.folder).find((name) => name.endsWith('.deb')) ?? '';
-  await provide();
-  before = await named();
+  writeFileSync(machine.path(`/root/${deb}`), readFileSync(join(wire.folder, deb)));
+  await provideNode(machine);
+  before = await filesOfOurs(machine);
 });
 
 lab.after(async () => {
@@ -48,38 +51,14 @@ lab.after(async () => {
   await wire.remove();
 });
 
-/** What the package depends on, as packages: a machine that has its Node from elsewhere has no such package. */
-async function provide(): Promise<void> {
-  writeFileSync(machine.path(`/root/${deb}`), readFileSync(join(wire.folder, deb)));
-  if ((await machine.run('dpkg', '--compare-versions', await versionOf('nodejs'), 'ge', '20')).code === 0)
-    return;
-  const control = ['Package: nodejs', `Version: ${process.versions.node}`, 'Architecture: all'];
-  const lines = [
-    ...control,
-    'Maintainer: nobody <nobody@lab.invalid>',
-    'Description: stands for this one',
-    '',
-  ];
-  await machine.say('mkdir', '-p', '/root/node/DEBIAN');
-  writeFileSync(machine.path('/root/node/DEBIAN/control'), lines.join('\n'));
-  await machine.say('dpkg-deb', '--build', '/root/node');
-  await machine.say('dpkg', '--force-depends', '-i', '/root/node.deb');
-  if ((await machine.run('sh', '-c', 'command -v node')).code === 0) return;
-  // Somewhere in a home folder, which the services do not see.
-  writeFileSync(machine.path('/usr/bin/node'), readFileSync(process.execPath), { mode: 0o755 });
-}
-
-async function versionOf(name: string): Promise<string> {
-  const { code, output } = await machine.run('dpkg-query', '-W', '-f', '${Version}', name);
-  return code === 0 && output !== '' ? output : '0';
-}
-
-/** All files whose name is ours. */
-async function named(): Promise<string> {
-  const where = ['/etc', '/lib', '/usr', '/var', '/run', '/sys/fs/bpf'];
-  // `systemd-analyze verify` reads the manual page, of which man(1) keeps what it shows.
-  const line = `find ${where.join(' ')} -path /var/cache/man -prune -o -iname '*ehlowire*' -print | sort`;
-  return machine.say('sh', '-c', line);
+/** All of them on one machine, each on what the one before left: behind one that failed there is nothing to be found out. */
+function step(name: string, body: () => Promise<void>): void {
+  lab.test(name, NEEDS, async () => {
+    if (failed !== undefined) throw new Error(`not tried, since this failed: ${failed}`);
+    failed = name;
+    await body();
+    failed = undefined;
+  });
 }
 
 /** Of a log and of what logrotate put aside, in the order in which it was written. */
@@ -139,34 +118,15 @@ async function adopted(count: number): Promise<unknown> {
   return starts().at(-1)?.['adopted'];
 }
 
-/** What the kernel says that a process may do. */
-async function rights(unit: string): Promise<Record<string, string>> {
-  const status = await machine.say('cat', `/proc/${await mainPid(unit)}/status`);
-  const value = (name: string): string => new RegExp(`^${name}:\\s+(\\S+)`, 'm').exec(status)?.[1] ?? '';
-  return Object.fromEntries(
-    ['Uid', 'CapEff', 'CapBnd', 'NoNewPrivs', 'Seccomp'].map((name) => [name, value(name)]),
-  );
-}
-
-/** Capabilities by their numbers (linux/capability.h) as the kernel writes a set of them. */
-function mask(...numbers: readonly number[]): string {
-  return numbers
-    .reduce((sum, number) => sum | (1n << BigInt(number)), 0n)
-    .toString(16)
-    .padStart(16, '0');
-}
-const CAP = { netBindService: 10, netAdmin: 12, netRaw: 13, perfmon: 38, bpf: 39 };
-
 /** `systemd-analyze security` counts to 10; more than this is a looser sandbox than it was. */
 const EXPOSURE = { [BRIDGE]: 2.5, [HOST]: 2.5, [RELAY]: 2.0 };
 
 async function assertSandbox(unit: keyof typeof EXPOSURE): Promise<void> {
-  const threshold = `--threshold=${EXPOSURE[unit] * 10}`;
-  const security = await machine.run('systemd-analyze', '--no-pager', 'security', threshold, unit);
-  assert.is(security.code, 0, security.output.split('\n').at(-2));
+  const { code, output } = await security(machine, unit, EXPOSURE[unit]);
+  assert.is(code, 0, output.split('\n').at(-2));
 }
 
-lab.test('installed: dpkg has no complaint, nothing is started, the units are sound', NEEDS, async () => {
+step('installed: dpkg has no complaint, nothing is started, the units are sound', async () => {
   const output = await machine.say('dpkg', '-i', `/root/${deb}`);
   assert.not.match(output, /error|warning/i);
   assert.is(await machine.say('dpkg', '--verify', 'ehlowire'), '');
@@ -182,12 +142,18 @@ lab.test('installed: dpkg has no complaint, nothing is started, the units are so
   assert.is(refused.code, 1, 'without its file it must not seem to have started');
 });
 
-lab.test('host: bound to the interface, the same sandbox, a session is in the log', NEEDS, async () => {
+step('host: bound to the interface, the same sandbox, a session is in the log', async () => {
   const here = wire.topology.start('shim', 'python3', '-u', SERVER, `${OWN}=${WHOLE}`);
   await machine.say('systemctl', 'start', HOST);
   assert.is(await property(HOST, 'StatusText'), 'on wan');
   const caps = mask(CAP.bpf, CAP.perfmon, CAP.netAdmin, CAP.netRaw);
-  assert.equal(await rights(HOST), { Uid: '0', CapEff: caps, CapBnd: caps, NoNewPrivs: '1', Seccomp: '2' });
+  assert.equal(await rightsOf(machine, HOST), {
+    Uid: '0',
+    CapEff: caps,
+    CapBnd: caps,
+    NoNewPrivs: '1',
+    Seccomp: '2',
+  });
   await assertSandbox(HOST);
   await mail(OWN);
   await line('a session', ({ event }) => event === 'session');
@@ -196,7 +162,7 @@ lab.test('host: bound to the interface, the same sandbox, a session is in the lo
   await here.stop();
 });
 
-lab.test('relay: a user of its own, active when it listens, a session is in its log', NEEDS, async () => {
+step('relay: a user of its own, active when it listens, a session is in its log', async () => {
   const relay = { listeners: [{ listen: `${OWN}:25`, upstream: `${ONE}:25` }] };
   writeFileSync(machine.path('/etc/ehlowire/relay.json'), JSON.stringify({ relay }));
   // Nothing is bridged now: the relay's way to its server is the cable to it.
@@ -207,7 +173,7 @@ lab.test('relay: a user of its own, active when it listens, a session is in its 
   const session = await line('a session', ({ event }) => event === 'session', RELAY_LOG);
   assert.is(session['messages'], 2);
   const caps = mask(CAP.netBindService, CAP.netAdmin, CAP.netRaw);
-  const { Uid, ...rest } = await rights(RELAY);
+  const { Uid, ...rest } = await rightsOf(machine, RELAY);
   assert.is.not(Uid, '0');
   assert.equal(rest, { CapEff: caps, CapBnd: caps, NoNewPrivs: '1', Seccomp: '2' });
   await assertSandbox(RELAY);
@@ -217,7 +183,7 @@ lab.test('relay: a user of its own, active when it listens, a session is in its 
   wire.ip('shim', `route delete ${ONE} dev lan`);
 });
 
-lab.test('bridge: active when it is in place, with four capabilities and no more', NEEDS, async () => {
+step('bridge: active when it is in place, with four capabilities and no more', async () => {
   await machine.say('cp', '/usr/share/doc/ehlowire/examples/bridge.env', '/etc/ehlowire/');
   await machine.say(
     'sed',
@@ -231,7 +197,13 @@ lab.test('bridge: active when it is in place, with four capabilities and no more
   assert.is(await adopted(count), false);
   assert.is(await property(BRIDGE, 'StatusText'), 'on ehlowire0, between wan and lan');
   const caps = mask(CAP.bpf, CAP.perfmon, CAP.netAdmin, CAP.netRaw);
-  assert.equal(await rights(BRIDGE), { Uid: '0', CapEff: caps, CapBnd: caps, NoNewPrivs: '1', Seccomp: '2' });
+  assert.equal(await rightsOf(machine, BRIDGE), {
+    Uid: '0',
+    CapEff: caps,
+    CapBnd: caps,
+    NoNewPrivs: '1',
+    Seccomp: '2',
+  });
   await assertSandbox(BRIDGE);
   const warnings = events()
     .slice(had)
@@ -242,33 +214,29 @@ lab.test('bridge: active when it is in place, with four capabilities and no more
   );
 });
 
-lab.test(
-  'bridge: a session is relayed, the next one crosses in the kernel, both are in the log',
-  NEEDS,
-  async () => {
-    await mail();
-    await line('the server learned', (each) => each.event === 'learned' && each['server.address'] === ONE);
-    await mail();
-    for (const path of ['relay', 'wire']) {
-      const session = await line(
-        path,
-        (each) => each.event === 'session' && each['server.address'] === ONE && each['path'] === path,
-      );
-      assert.is(session['messages'], 2);
-    }
-    const status = JSON.parse(await machine.say('ehlowire', 'status', '--json')) as Record<string, unknown>;
-    assert.equal([status['in_place'], status['whole'], status['relays']], [true, true, true]);
-  },
-);
+step('bridge: a session is relayed, the next one crosses in the kernel, both are in the log', async () => {
+  await mail();
+  await line('the server learned', (each) => each.event === 'learned' && each['server.address'] === ONE);
+  await mail();
+  for (const path of ['relay', 'wire']) {
+    const session = await line(
+      path,
+      (each) => each.event === 'session' && each['server.address'] === ONE && each['path'] === path,
+    );
+    assert.is(session['messages'], 2);
+  }
+  const status = JSON.parse(await machine.say('ehlowire', 'status', '--json')) as Record<string, unknown>;
+  assert.equal([status['in_place'], status['whole'], status['relays']], [true, true, true]);
+});
 
-lab.test('logrotate: the log goes on in a new file', NEEDS, async () => {
+step('logrotate: the log goes on in a new file', async () => {
   await machine.say('logrotate', '--force', '/etc/logrotate.d/ehlowire');
   await line('a new log', ({ event }) => event === 'log-reopened');
   await mail();
   await until('a session in it', () => linesOf(LOG).find(({ event }) => event === 'session'), PATIENCE_MS);
 });
 
-lab.test('a process that hangs is ended by the watchdog and started again; mail crosses', NEEDS, async () => {
+step('a process that hangs is ended by the watchdog and started again; mail crosses', async () => {
   await machine.say('mkdir', '-p', `/etc/systemd/system/${BRIDGE}.d`);
   writeFileSync(machine.path(`/etc/systemd/system/${BRIDGE}.d/hasty.conf`), '[Service]\nWatchdogSec=4\n');
   await machine.say('systemctl', 'daemon-reload');
@@ -287,7 +255,7 @@ lab.test('a process that hangs is ended by the watchdog and started again; mail 
   await machine.say('systemctl', 'daemon-reload');
 });
 
-lab.test('an upgrade, a stop and a start: mail crosses', NEEDS, async () => {
+step('an upgrade, a stop and a start: mail crosses', async () => {
   await whileMailCrosses(async () => {
     const count = starts().length;
     await machine.say('dpkg', '-i', `/root/${deb}`);
@@ -299,32 +267,28 @@ lab.test('an upgrade, a stop and a start: mail crosses', NEEDS, async () => {
   });
 });
 
-lab.test(
-  'what leaves ends the service for good; after a power cut it is in line by itself',
-  NEEDS,
-  async () => {
-    // What a cut leaves: the disk as it was, and nothing in the kernel. The kernel here goes on, so it is told.
-    const state = '/var/lib/ehlowire';
-    await machine.say('cp', '-a', state, '/root/state');
-    await machine.say('ehlowire', 'leave');
-    await inactive(BRIDGE);
-    assert.is(await property(BRIDGE, 'Result'), 'success');
-    assert.not.match(await machine.say('ip', '-br', 'link'), 'ehlowire0');
-    assert.match(await machine.say('ip', '-br', 'address', 'show', 'wan'), `${OWN}/24`);
-    await machine.say('cp', '-aT', '/root/state', state);
-    const otherBoot = 's/("boot": ?)"[^"]*"/\\1"of another boot"/';
-    await machine.say('sed', '-E', '-i', otherBoot, `${state}/journal.json`, `${state}/running.json`);
-    await machine.cut();
-    const count = starts().length;
-    await machine.boot();
-    assert.is(await property(BRIDGE, 'ActiveState'), 'active');
-    assert.is(await adopted(count), false);
-    await line('the old place forgotten', ({ event }) => event === 'forgotten');
-    await mail();
-  },
-);
+step('what leaves ends the service for good; after a power cut it is in line by itself', async () => {
+  // What a cut leaves: the disk as it was, and nothing in the kernel. The kernel here goes on, so it is told.
+  const state = '/var/lib/ehlowire';
+  await machine.say('cp', '-a', state, '/root/state');
+  await machine.say('ehlowire', 'leave');
+  await inactive(BRIDGE);
+  assert.is(await property(BRIDGE, 'Result'), 'success');
+  assert.not.match(await machine.say('ip', '-br', 'link'), 'ehlowire0');
+  assert.match(await machine.say('ip', '-br', 'address', 'show', 'wan'), `${OWN}/24`);
+  await machine.say('cp', '-aT', '/root/state', state);
+  const otherBoot = 's/("boot": ?)"[^"]*"/\\1"of another boot"/';
+  await machine.say('sed', '-E', '-i', otherBoot, `${state}/journal.json`, `${state}/running.json`);
+  await machine.cut();
+  const count = starts().length;
+  await machine.boot();
+  assert.is(await property(BRIDGE, 'ActiveState'), 'active');
+  assert.is(await adopted(count), false);
+  await line('the old place forgotten', ({ event }) => event === 'forgotten');
+  await mail();
+});
 
-lab.test('removed: mail crosses a plain bridge; purged: nothing is left', NEEDS, async () => {
+step('removed: mail crosses a plain bridge; purged: nothing is left', async () => {
   await whileMailCrosses(async () => {
     const output = await machine.say('dpkg', '-r', 'ehlowire');
     assert.not.match(output, 'not all was undone');
@@ -337,7 +301,7 @@ lab.test('removed: mail crosses a plain bridge; purged: nothing is left', NEEDS,
   assert.not.match(await machine.say('ip', 'rule'), 'fwmark');
   await machine.say('test', '-s', '/etc/ehlowire/bridge.env');
   await machine.say('dpkg', '-P', 'ehlowire');
-  assert.is(await named(), before);
+  assert.is(await filesOfOurs(machine), before);
   assert.is((await machine.run('dpkg-query', '-W', 'ehlowire')).code, 1);
 });
 
