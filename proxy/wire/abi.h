@@ -68,7 +68,10 @@ struct side {
 	__u8 mode;
 	/* `next` is known. */
 	__u8 heard;
-	__u8 zero[6];
+	/* Its FIN came, in order, and was acknowledged: then `next` is behind it. */
+	__u8 finished;
+	__u8 acked;
+	__u8 zero[4];
 };
 
 #define PATCHES 8

@@ -58,8 +58,11 @@ static __always_inline int handle(struct __sk_buff *skb, __u8 leg)
 	count(COUNT_SEGMENTS, 1);
 	count(COUNT_OCTETS, s->payload);
 	struct flow *flow = flow_of(s);
-	if (flow && !relayed(skb, s, flow))
-		see(skb, s, flow);
+	if (!flow || relayed(skb, s, flow))
+		return TC_ACT_UNSPEC;
+	see(skb, s, flow);
+	if (is_over(s, flow))
+		forget(s, flow);
 	return TC_ACT_UNSPEC;
 }
 

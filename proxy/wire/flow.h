@@ -54,4 +54,24 @@ static __always_inline struct flow *flow_of(struct segment *s)
 	return flow;
 }
 
+/* Closed in good order and acknowledged to the end (RFC 9293 section 3.6), or reset by who had read the other's end. */
+static __always_inline bool is_over(const struct segment *s, struct flow *flow)
+{
+	struct side *side = &flow->sides[s->from & 1];
+	struct side *other = &flow->sides[!(s->from & 1)];
+	if (s->flags & FIN && s->seq + s->payload + 1 == side->next)
+		side->finished = 1;
+	if (!(s->flags & ACK) || !other->finished || s->ack != other->next)
+		return false;
+	other->acked = 1;
+	return side->acked || (s->flags & RST && s->seq == side->next);
+}
+
+/* What is over makes room: a table full of it is slow to search. Who lost a record has to say so with the next one. */
+static __always_inline void forget(const struct segment *s, const struct flow *flow)
+{
+	if (!flow->lost)
+		bpf_map_delete_elem(&flows, &s->key);
+}
+
 #endif

@@ -178,6 +178,8 @@ static __noinline int see(struct __sk_buff *skb, struct segment *s, struct flow 
 			side->next = s->seq + skipped;
 			if (ended) {
 				tell_stretch(s, flow, s->from, side->mode == MODE_DATA);
+				if (side->mode == MODE_DATA)
+					bpf_map_delete_elem(&tails, &s->key);
 				side->mode = MODE_DIALOGUE;
 			}
 			if (skipped == s->payload)
