@@ -82,7 +82,7 @@ static __noinline int look(struct segment *s, struct flow *flow, struct record *
 	};
 	if (scan.n > SCANNED)
 		scan.n = SCANNED;
-	bpf_loop(SCANNED, scan_octet, &scan, 0);
+	bpf_loop(SCANNED / WORD, scan_word, &scan, 0);
 	if (!scan.content)
 		return 0;
 	if (!from_client) {
