@@ -67,7 +67,6 @@ export interface Libbpf {
   deviceIndex(name: string): number | undefined;
   read(map: number, key: Uint8Array, value: Uint8Array): boolean;
   write(map: number, key: Uint8Array, value: Uint8Array): BpfTrouble | undefined;
-  remove(map: number, key: Uint8Array): boolean;
   /** The key behind `key`, or the first one; false: there is none. */
   nextKey(map: number, key: Uint8Array | undefined, next: Uint8Array): boolean;
   /** Makes the clsact qdisc; false: it was there. */
@@ -139,7 +138,6 @@ function declare(koffi: typeof Koffi) {
     update: bpf.func(
       'int bpf_map_update_elem(int fd, const uint8_t *key, const uint8_t *value, uint64_t flags)',
     ),
-    delete: bpf.func('int bpf_map_delete_elem(int fd, const uint8_t *key)'),
     nextKey: bpf.func('int bpf_map_get_next_key(int fd, const uint8_t *key, _Out_ uint8_t *next)'),
     hookCreate: bpf.func('int bpf_tc_hook_create(uint8_t *hook)'),
     attach: bpf.func('int bpf_tc_attach(const uint8_t *hook, uint8_t *opts)'),
@@ -168,7 +166,6 @@ function wrap(lib: Library): Libbpf {
     deviceIndex: (name) => (lib.nameToIndex(name) as number) || undefined,
     read: (map, key, value) => lib.lookup(map, key, value) === 0,
     write: (map, key, value) => outcome('map update', lib.update(map, key, value, 0)),
-    remove: (map, key) => lib.delete(map, key) === 0,
     nextKey: (map, key, next) => lib.nextKey(map, key ?? null, next) === 0,
     makeHook(device) {
       const result = lib.hookCreate(hookOf(device, BOTH)) as number;

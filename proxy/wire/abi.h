@@ -41,6 +41,12 @@ struct settings {
 	__u8 zero[3];
 };
 
+#define PORTS 64
+/* Server ports that are looked at; behind the last one 0. */
+struct port_list {
+	__u16 ports[PORTS];
+};
+
 struct flow_key {
 	__u8 client[16];
 	__u8 server[16];

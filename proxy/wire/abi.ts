@@ -33,6 +33,9 @@ export const SETTINGS = {
 } as const;
 export const SETTINGS_SIZE = 24;
 
+/** Octets of the list of ports: two each, 64 ports at the most. */
+export const PORT_LIST_SIZE = 128;
+
 export const SERVER_KEY = { address: 0, port: 16 } as const;
 export const SERVER_KEY_SIZE = 20;
 

@@ -44,10 +44,11 @@ static __always_inline bool relayed(struct __sk_buff *skb, struct segment *s, st
 static __always_inline int handle(struct __sk_buff *skb, __u8 leg)
 {
 	__u32 zero = 0;
-	struct segment *s = bpf_map_lookup_elem(&hand, &zero);
+	struct hand *in_hand = bpf_map_lookup_elem(&hand, &zero);
 	count(COUNT_FRAMES, 1);
-	if (!s)
+	if (!in_hand)
 		return TC_ACT_UNSPEC;
+	struct segment *s = &in_hand->segment;
 	__builtin_memset(s, 0, sizeof(*s));
 	s->leg = leg;
 	if (!parse(skb, s)) {

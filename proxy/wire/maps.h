@@ -32,12 +32,11 @@ struct {
 	__type(value, struct settings);
 } settings SEC(".maps");
 
-/* Server ports that are looked at, in host order; the value is not read. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 64);
-	__type(key, __u16);
-	__type(value, __u8);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct port_list);
 } ports SEC(".maps");
 
 struct {
@@ -72,14 +71,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } counters SEC(".maps");
-
-/* Where records are made, before their length is known. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct record);
-} bench SEC(".maps");
 
 /* What starts empty: too large for the stack. */
 struct blank {
@@ -120,12 +111,16 @@ struct segment {
 	__u32 icmp_at;
 };
 
-/* The segment in hand: of the stack the program has little. */
+/* The segment in hand, and where its record is made before its length is known: of the stack the program has little. */
+struct hand {
+	struct segment segment;
+	struct record record;
+};
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct segment);
+	__type(value, struct hand);
 } hand SEC(".maps");
 
 static __always_inline void count(__u32 which, __u64 amount)

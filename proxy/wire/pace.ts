@@ -15,10 +15,11 @@ export interface Look {
   readonly behind: Micros;
 }
 
-/** Moves the reader behind all else that runs, and to its side. */
+/** Moves the reader behind all else that runs, to its side, or before it. */
 export interface Priority {
   back(): void;
   up(): void;
+  first(): void;
 }
 
 export interface Pace {
@@ -30,16 +31,17 @@ export interface Pace {
  * | of the ring is filled | the machine | the reader |
  * |---|---|---|
  * | next to nothing | | runs as others do: a probe that is due, and the little that there is to read, wait for nobody |
- * | less than a quarter | is idle | goes on, behind all others |
- * | less than a quarter | has something better to do | reads a few records, behind all others, and waits a quarter of a second |
- * | less than a quarter, read two seconds late | | goes on, behind all others |
- * | a half, until it is a quarter | | goes on as others do, so that nothing is lost |
+ * | less than a half | is idle | goes on, behind all others |
+ * | less than a half | has something better to do | reads a few records, behind all others, and waits a quarter of a second |
+ * | less than a half, read five seconds late | | goes on, behind all others |
+ * | a half, until it is a quarter | | goes on as others do |
+ * | three quarters, until it is a half | | goes on before all others: what is lost now nobody can prove any more |
  */
 export function createPace(priority: Priority, readRun = readSchedule): Pace {
   let pause = SHORT_MS;
   let before = readRun();
-  let place: 'back' | 'up' = 'up';
-  const move = (to: 'back' | 'up'): void => {
+  let place: keyof Priority = 'up';
+  const move = (to: keyof Priority): void => {
     if (to !== place) priority[to]();
     place = to;
   };
@@ -52,13 +54,20 @@ export function createPace(priority: Priority, readRun = readSchedule): Pace {
   return {
     next({ found, more, fill, behind }) {
       const busy = isBusy();
-      if (fill < LITTLE || fill >= HALF) move('up');
-      else if (fill < QUARTER) move('back');
+      move(placeAt(fill, place));
       pause = found ? SHORT_MS : Math.min(pause * 2, LONG_MS);
       if (place === 'back' && busy && behind < LATE) return BUSY_MS;
       return more ? 0 : pause;
     },
   };
+}
+
+/** Where it is to be when so much of the ring is filled, `now` being where it is. */
+function placeAt(fill: number, now: keyof Priority): keyof Priority {
+  if (fill >= THREE_QUARTERS) return 'first';
+  if (fill >= HALF) return now === 'first' ? now : 'up';
+  if (fill >= QUARTER) return now === 'first' ? 'up' : now;
+  return fill < LITTLE ? 'up' : 'back';
 }
 
 /** Where a relay runs in the same process: its connections wait for every turn, and so nothing is put off. */
@@ -84,9 +93,10 @@ function readSchedule(): Run {
 
 /** Of 64 MiB some 5,000 records: a twentieth of a second. */
 const LITTLE = 0.01;
-const HALF = 0.5;
 const QUARTER = 0.25;
+const HALF = 0.5;
+const THREE_QUARTERS = 0.75;
 const SHORT_MS = 50;
 const LONG_MS = 100;
 const BUSY_MS = 250;
-const LATE: Micros = 2_000_000;
+const LATE: Micros = 5_000_000;

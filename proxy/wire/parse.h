@@ -2,9 +2,13 @@
 #ifndef EHLOWIRE_PARSE_H
 #define EHLOWIRE_PARSE_H
 
-struct ports_of {
-	__be16 source, destination;
-};
+static __always_inline bool is_asked_for(const struct port_list *list, __u16 port)
+{
+	for (int i = 0; i < PORTS && list->ports[i]; i++)
+		if (list->ports[i] == port)
+			return true;
+	return false;
+}
 
 static __always_inline void mapped(__u8 *to, __u32 address)
 {
@@ -128,15 +132,19 @@ static __always_inline bool parse(struct __sk_buff *skb, struct segment *s)
 		return false;
 	}
 	__u16 from = tcp[0] << 8 | tcp[1], to = tcp[2] << 8 | tcp[3];
-	if (bpf_map_lookup_elem(&ports, &to))
+	__u32 zero = 0;
+	const struct port_list *list = bpf_map_lookup_elem(&ports, &zero);
+	if (!list)
+		return false;
+	if (is_asked_for(list, to))
 		s->from = SIDE_CLIENT;
-	else if (bpf_map_lookup_elem(&ports, &from))
+	else if (is_asked_for(list, from))
 		s->from = SIDE_SERVER;
 	else
 		return false;
 	s->flags = tcp[13];
 	/* Both ports may be a server's: then the handshake tells. */
-	if (s->from == SIDE_CLIENT && (s->flags & (SYN | ACK)) == (SYN | ACK) && bpf_map_lookup_elem(&ports, &from))
+	if (s->from == SIDE_CLIENT && (s->flags & (SYN | ACK)) == (SYN | ACK) && is_asked_for(list, from))
 		s->from = SIDE_SERVER;
 	s->tcp_at = at;
 	s->header = (tcp[12] >> 4) * 4;

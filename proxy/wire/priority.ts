@@ -1,6 +1,7 @@
 // The reader's place among all that runs on the machine: behind it, until somebody waits for the end of its log.
 
 import { readdirSync } from 'node:fs';
+import { getPriority, setPriority } from 'node:os';
 import { runAsOthers, runWhenIdle } from '../native/libc';
 import type { Sink } from '../sinks/record';
 import type { Priority } from './pace';
@@ -20,12 +21,28 @@ export function createPriority(sink: Sink, signal: AbortSignal): Priority {
       sink.note('warn', 'priority-refused', { message: 'SCHED_IDLE was refused' });
     },
     up: () => stepUp(process.pid),
+    first() {
+      stepUp(process.pid);
+      for (const thread of threadsOf(process.pid)) setNice(thread, FIRST);
+    },
   };
 }
 
 /** A process that is there, our own or another. Where it is refused (see `runAsOthers`), its end takes longer. */
 export function stepUp(pid: number): void {
-  threadsOf(pid).forEach(runAsOthers);
+  for (const thread of threadsOf(pid)) {
+    runAsOthers(thread);
+    setNice(thread, 0);
+  }
+}
+
+/** Linux has one for each thread (setpriority(2)). Refused, or it ended meanwhile: it stays where it is. */
+function setNice(thread: number, nice: number): void {
+  try {
+    if (getPriority(thread) !== nice) setPriority(thread, nice);
+  } catch {
+    return;
+  }
 }
 
 /** They have policies of their own: those that collect garbage, compile and write step back, too. */
@@ -37,3 +54,6 @@ function threadsOf(pid: number): number[] {
     return [];
   }
 }
+
+/** Ten times the weight of others. */
+const FIRST = -10;

@@ -20,9 +20,10 @@ static __always_inline void put(struct record *record, struct flow *flow)
 static __always_inline struct record *blank_record(const struct segment *s, __u8 kind, __u8 from)
 {
 	__u32 zero = 0;
-	struct record *record = bpf_map_lookup_elem(&bench, &zero);
-	if (!record)
+	struct hand *in_hand = bpf_map_lookup_elem(&hand, &zero);
+	if (!in_hand)
 		return NULL;
+	struct record *record = &in_hand->record;
 	__builtin_memset(record, 0, offsetof(struct record, data));
 	record->at = s->now;
 	record->kind = kind;

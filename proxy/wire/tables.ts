@@ -6,6 +6,7 @@ import type { Endpoint } from '../sinks/record';
 import {
   ABI,
   COUNTER,
+  PORT_LIST_SIZE,
   POLICY,
   SERVER,
   SERVER_KEY,
@@ -67,14 +68,7 @@ export function createTables(bpf: Libbpf, fd: (name: string) => number): Tables 
     },
     configure: (settings) => void bpf.write(fd('settings'), ZERO, packSettings(settings)),
     setPorts(ports) {
-      for (const key of keysOf(bpf, fd('ports'), PORT_SIZE)) {
-        if (!ports.includes(key.readUInt16LE(0))) bpf.remove(fd('ports'), key);
-      }
-      for (const port of ports) {
-        const key = Buffer.alloc(PORT_SIZE);
-        key.writeUInt16LE(port);
-        bpf.write(fd('ports'), key, Buffer.alloc(1));
-      }
+      bpf.write(fd('ports'), ZERO, packPorts(ports));
     },
     setServer: (server, value) => bpf.write(fd('servers'), keyOf(server), packServer(value)) === undefined,
     server(server) {
@@ -91,6 +85,13 @@ export function createTables(bpf: Libbpf, fd: (name: string) => number): Tables 
     },
     counters: () => readCounters(bpf, fd('counters')),
   };
+}
+
+/** `ports`: 64 at the most, as the configuration allows. */
+export function packPorts(ports: readonly number[]): Buffer {
+  const value = Buffer.alloc(PORT_LIST_SIZE);
+  ports.forEach((port, i) => value.writeUInt16LE(port, 2 * i));
+  return value;
 }
 
 function packSettings({ unknown, relay }: WireSettings): Buffer {
@@ -161,7 +162,6 @@ const NUMBER = {
 } as const;
 const NAMES = ['unknown', 'observe', 'repair', 'relay'] as const;
 const ZERO = Buffer.alloc(4);
-const PORT_SIZE = 2;
 const MOST_KEYS = 65_536;
 /** More than there are does no harm; fewer would let the kernel write beyond. */
 const POSSIBLE = Math.max(1_024, cpus().length, availableParallelism());

@@ -13,6 +13,7 @@ const STRUCTS = [
   ['server_key', abi.SERVER_KEY, abi.SERVER_KEY_SIZE],
   ['server', abi.SERVER, abi.SERVER_SIZE],
   ['flow_key', abi.FLOW_KEY, undefined],
+  ['port_list', { ports: 0 }, abi.PORT_LIST_SIZE],
 ] as const;
 
 const ENUMS = [

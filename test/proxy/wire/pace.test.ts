@@ -10,7 +10,11 @@ const SECOND = 1_000_000;
 function follow(looks: readonly (Look & { readonly busy?: boolean })[]): (string | number)[] {
   const told: (string | number)[] = [];
   const run = { ran: 0, waited: 0 };
-  const priority = { back: () => void told.push('back'), up: () => void told.push('up') };
+  const priority = {
+    back: () => void told.push('back'),
+    up: () => void told.push('up'),
+    first: () => void told.push('first'),
+  };
   const pace = createPace(priority, () => ({ ...run }));
   for (const { busy = false, ...look } of looks) {
     run.ran += 10;
@@ -33,7 +37,7 @@ test('what is more is read behind all others, and on a busy machine a little at 
 });
 
 test('but at once where what comes next is old', () => {
-  const old = { ...many, behind: 2 * SECOND, busy: true };
+  const old = { ...many, behind: 5 * SECOND, busy: true };
   assert.equal(follow([many, old]), ['back', 0, 0]);
 });
 
@@ -41,6 +45,12 @@ test('half full it is read beside the others until it is a quarter full', () => 
   const fills = [0.1, 0.4, 0.5, 0.6, 0.3, 0.25, 0.24, 0.4];
   const looks = fills.map((fill) => ({ ...many, fill, busy: fill > 0.3 && fill < 0.7 }));
   assert.equal(follow(looks), ['back', 0, 250, 'up', 0, 0, 0, 0, 'back', 0, 250]);
+});
+
+test('three quarters full it is read before all others until it is half full', () => {
+  const fills = [0.1, 0.8, 0.6, 0.5, 0.4, 0.2];
+  const told = follow(fills.map((fill) => ({ ...many, fill })));
+  assert.equal(told, ['back', 0, 'first', 0, 0, 0, 'up', 0, 'back', 0]);
 });
 
 test('beside a relay nothing is put off', () => {

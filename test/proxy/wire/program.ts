@@ -8,6 +8,7 @@ import { writeAddress } from '../../../proxy/wire/address';
 import { followRecord } from '../../../proxy/wire/follow';
 import { OBJECT } from '../../../proxy/wire/object';
 import { readRecord, type WireRecord } from '../../../proxy/wire/records';
+import { packPorts } from '../../../proxy/wire/tables';
 import { createRing, type Ring } from '../../../proxy/wire/ring';
 
 export interface Program {
@@ -29,11 +30,7 @@ const RING = 1 << 22;
 export function loadProgram(ports: readonly number[] = [25], ringOctets = RING): Program {
   const bpf = sure(openLibbpf());
   const object = sure(bpf.load({ object: OBJECT, sizes: { ring: ringOctets } }));
-  for (const port of ports) {
-    const key = Buffer.alloc(2);
-    key.writeUInt16LE(port);
-    bpf.write(object.map('ports'), key, Buffer.alloc(1));
-  }
+  bpf.write(object.map('ports'), Buffer.alloc(4), packPorts(ports));
   const memory = sure(bpf.mapRing(object.map('ring'), ringOctets));
   const ring = createRing(memory, ringOctets);
   return {
