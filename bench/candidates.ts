@@ -110,7 +110,7 @@ function isListening(place: Place): boolean {
 /** Large files are counted where they are. */
 function linesOf(file: string, event: string): number {
   try {
-    return Number(execFileSync('grep', ['-c', `"event":"${event}"`, file], { encoding: 'utf8' }));
+    return Number(execFileSync('grep', ['-sc', `"event":"${event}"`, file], { encoding: 'utf8' }));
   } catch {
     return 0;
   }
