@@ -1,47 +1,68 @@
-// The reader's place among all that runs on the machine: behind it, until somebody waits for the end of its log.
+// The reader's place among all that runs on the machine: behind it, beside it, or before it when nothing may wait any more.
 
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { runAsOthers, runWhenIdle } from '../native/libc';
 import type { Sink } from '../sinks/record';
 import type { Priority } from './pace';
 
 /**
- * Of a loaded machine the frames' side gets all: the ring holds what is read later. Whoever ends it waits for what is
- * left, and not for long: from the signal on it runs as others do.
+ * Of a loaded machine the frames' side gets all: the ring holds what is read later. Whoever ends the process waits for
+ * what is left, and not for long: from the signal on it runs as others do. Where it could not come back, it stays.
  */
 export function createPriority(sink: Sink, signal: AbortSignal): Priority {
-  let refused = false;
-  signal.addEventListener('abort', () => stepUp(process.pid), { once: true });
+  const nice = getPriority();
+  let free = mayReturn();
+  const up = (): void => {
+    stepUp(process.pid);
+    setNice(nice);
+  };
+  if (!free)
+    sink.note('info', 'priority-kept', {
+      message: 'giving way takes CAP_SYS_NICE, or RLIMIT_NICE, to come back',
+    });
+  signal.addEventListener('abort', up, { once: true });
   return {
     back() {
-      if (signal.aborted) return stepUp(process.pid);
-      if (refused || threadsOf(process.pid).every(runWhenIdle)) return;
-      refused = true;
-      sink.note('warn', 'priority-refused', { message: 'SCHED_IDLE was refused' });
+      if (!free || signal.aborted) return;
+      free = threadsOf(process.pid).every(runWhenIdle);
+      if (!free) sink.note('warn', 'priority-refused', { message: 'SCHED_IDLE was refused' });
     },
-    up: () => stepUp(process.pid),
+    up,
     first() {
       stepUp(process.pid);
-      for (const thread of threadsOf(process.pid)) setNice(thread, FIRST);
+      setNice(FIRST);
     },
   };
 }
 
 /** A process that is there, our own or another. Where it is refused (see `runAsOthers`), its end takes longer. */
 export function stepUp(pid: number): void {
-  for (const thread of threadsOf(pid)) {
-    runAsOthers(thread);
-    setNice(thread, 0);
+  threadsOf(pid).forEach(runAsOthers);
+}
+
+/** Linux has one for each thread (setpriority(2)). Refused, or ended meanwhile: it stays where it is. */
+function setNice(nice: number): void {
+  for (const thread of threadsOf(process.pid)) {
+    try {
+      if (getPriority(thread) !== nice) setPriority(thread, nice);
+    } catch {
+      continue;
+    }
   }
 }
 
-/** Linux has one for each thread (setpriority(2)). Refused, or it ended meanwhile: it stays where it is. */
-function setNice(thread: number, nice: number): void {
+/** sched(7): to leave SCHED_IDLE takes the right to one's own nice value. */
+function mayReturn(): boolean {
   try {
-    if (getPriority(thread) !== nice) setPriority(thread, nice);
+    const [, capabilities = '0'] =
+      /^CapEff:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? [];
+    const [, limit = '0'] =
+      /^Max nice priority\s+(\w+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
+    const isFree = ((BigInt(`0x${capabilities}`) >> BigInt(CAP_SYS_NICE)) & 1n) === 1n;
+    return isFree || limit === 'unlimited' || Number(limit) >= 20 - getPriority();
   } catch {
-    return;
+    return false;
   }
 }
 
@@ -55,5 +76,7 @@ function threadsOf(pid: number): number[] {
   }
 }
 
+/** linux/capability.h */
+const CAP_SYS_NICE = 23;
 /** Ten times the weight of others. */
 const FIRST = -10;
