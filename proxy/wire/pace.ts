@@ -34,8 +34,7 @@ export interface Pace {
  * | less than a half | is idle | goes on, behind all others |
  * | less than a half | has something better to do | reads a few records, behind all others, and waits a quarter of a second |
  * | less than a half, read five seconds late | | goes on, behind all others |
- * | a half, until it is a quarter | | goes on as others do |
- * | three quarters, until it is a half | | goes on before all others: what is lost now nobody can prove any more |
+ * | a half, until it is a quarter | | goes on before all others: what is lost now nobody can prove any more |
  */
 export function createPace(priority: Priority, readRun = readSchedule): Pace {
   let pause = SHORT_MS;
@@ -64,9 +63,8 @@ export function createPace(priority: Priority, readRun = readSchedule): Pace {
 
 /** Where it is to be when so much of the ring is filled, `now` being where it is. */
 function placeAt(fill: number, now: keyof Priority): keyof Priority {
-  if (fill >= THREE_QUARTERS) return 'first';
-  if (fill >= HALF) return now === 'first' ? now : 'up';
-  if (fill >= QUARTER) return now === 'first' ? 'up' : now;
+  if (fill >= HALF) return 'first';
+  if (fill >= QUARTER) return now;
   return fill < LITTLE ? 'up' : 'back';
 }
 
@@ -95,7 +93,6 @@ function readSchedule(): Run {
 const LITTLE = 0.01;
 const QUARTER = 0.25;
 const HALF = 0.5;
-const THREE_QUARTERS = 0.75;
 const SHORT_MS = 50;
 const LONG_MS = 100;
 const BUSY_MS = 250;
