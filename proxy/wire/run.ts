@@ -196,9 +196,9 @@ function readUntil({
       }
       held = 0;
       const count = ring.drain(reader.take, BATCH);
-      look(count === BATCH);
-      if (signal.aborted && count < BATCH) return resolve(told);
       const more = count === BATCH;
+      look(more);
+      if (signal.aborted && !more) return resolve(told);
       const behind = more ? now() - reader.readTo : 0;
       const pause = signal.aborted ? 0 : pace.next({ found: count > 0, more, fill: ring.fill(), behind });
       if (pause === 0) setImmediate(step);
