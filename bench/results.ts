@@ -3,12 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, release } from 'node:os';
 import { readVersion } from '../proxy/version';
-import type { Discipline, Samples } from './rounds';
-
-export interface Result {
-  readonly discipline: Discipline;
-  readonly samples: Samples;
-}
+import type { Result, Samples } from './rounds';
 
 export interface Goal {
   readonly text: string;
@@ -74,7 +69,16 @@ export function describe(
       .map(([name, count]) => `${count} ${name}`)
       .join(', ')} lines.`,
     '',
+    ...describeFailures(results),
   ].join('\n');
+}
+
+/** Nothing where no client failed. */
+export function describeFailures(results: readonly Result[]): readonly string[] {
+  const failed = results.flatMap(({ discipline, failed }) =>
+    [...failed].map(([name, count]) => `${name}, ${discipline.name}, ${count}`),
+  );
+  return failed.length === 0 ? [] : [`Tries that failed and were made once more: ${failed.join('; ')}.`, ''];
 }
 
 function spread(values: readonly number[]): string {

@@ -8,6 +8,13 @@ import { SERVER } from './place';
 /** What was measured of each candidate, one number a round. */
 export type Samples = ReadonlyMap<string, readonly number[]>;
 
+export interface Result {
+  readonly discipline: Discipline;
+  readonly samples: Samples;
+  /** Tries of each candidate whose client failed, and that were made once more; none: not in it. */
+  readonly failed: ReadonlyMap<string, number>;
+}
+
 export interface Discipline {
   readonly name: string;
   readonly unit: string;
@@ -75,35 +82,58 @@ async function client([command, args]: readonly [string, string[]]): Promise<Out
   return outcome;
 }
 
-/** One discipline over all candidates. */
+/** One discipline over all candidates. Throws where a client fails twice in a row. */
 export async function compete(
   discipline: Discipline,
   candidates: readonly Candidate[],
   rounds: number,
   onRound: (text: string) => void,
-): Promise<Samples> {
+): Promise<Result> {
   const [command, ...args] = discipline.server;
   const servers = candidates.map(({ place }) => place.start('mta', command, ...args));
   const samples = new Map<string, number[]>(candidates.map(({ name }) => [name, []]));
+  const failed = new Map<string, number>();
   try {
     await new Promise((resolve) => setTimeout(resolve, SERVERS_MS));
     for (let round = 1 - discipline.warm; round <= rounds; round += 1) {
       for (let i = 0; i < candidates.length; i += 1) {
         const candidate = candidates[(i + round + discipline.warm) % candidates.length];
         if (!candidate) continue;
-        const value = await discipline.measure(candidate);
-        // Nobody pays for what another one has left to do.
-        const settled = await candidate.settle();
-        if (round > 0) samples.get(candidate.name)?.push(value);
+        const { name } = candidate;
+        const { value, settled } = await measureTwiceAtMost(discipline, candidate, (message) => {
+          failed.set(name, (failed.get(name) ?? 0) + 1);
+          onRound(`${discipline.name} ${round}: ${name} failed, and is measured once more: ${message}`);
+        });
+        if (round > 0) samples.get(name)?.push(value);
         onRound(
-          `${discipline.name} ${round}: ${candidate.name} ${value.toFixed(2)} ${discipline.unit}, settled in ${settled.toFixed(1)} s`,
+          `${discipline.name} ${round}: ${name} ${value.toFixed(2)} ${discipline.unit}, settled in ${settled.toFixed(1)} s`,
         );
       }
     }
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
   }
-  return samples;
+  return { discipline, samples, failed };
+}
+
+/** A client that fails (one lost connection ends `smtp-source`) is no measurement; one that fails again is a finding. */
+async function measureTwiceAtMost(
+  discipline: Pick<Discipline, 'measure'>,
+  candidate: Candidate,
+  onFailure: (message: string) => void,
+): Promise<{ readonly value: number; readonly settled: number }> {
+  // Nobody pays for what another one has left to do, nor for what a failed try has.
+  const measure = async (): Promise<{ value: number; settled: number }> => ({
+    value: await discipline.measure(candidate),
+    settled: await candidate.settle(),
+  });
+  try {
+    return await measure();
+  } catch (error) {
+    onFailure(error instanceof Error ? error.message.trim() : String(error));
+    await candidate.settle();
+    return await measure();
+  }
 }
 
 /** Until a server listens; it says so to nobody. */

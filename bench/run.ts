@@ -5,8 +5,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { COMPILED, ehlowire, haproxy, plain, type Candidate } from './candidates';
-import { describe, goalsOf, type Result } from './results';
-import { bulk, compete, latency, sessions } from './rounds';
+import { describe, goalsOf } from './results';
+import { bulk, compete, latency, sessions, type Result } from './rounds';
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -30,8 +30,7 @@ async function main(): Promise<void> {
     const results: Result[] = [];
     for (const discipline of disciplines) {
       const rounds = Math.min(Number(values.rounds), discipline.name === 'sustained' ? 2 : Infinity);
-      const samples = await compete(discipline, candidates, rounds, (text) => console.error(text));
-      results.push({ discipline, samples });
+      results.push(await compete(discipline, candidates, rounds, (text) => console.error(text)));
     }
     const told = candidates[1]?.told() ?? {};
     const settings = `${values.rounds} rounds, bulk 4 GB, 10,000 sessions of one message of 2,000 octets, 20 at a time (sustained: ${SUSTAINED.toLocaleString('en')}, 2 rounds), 20,000 round trips`;
