@@ -1,5 +1,6 @@
 // What a machine's parts mean for the wire path: one finding each, and what to do where something is missing.
 
+import { hasCapability } from '../../proxy/capabilities';
 import type { Machine, Part } from './probe';
 
 export type Finding = {
@@ -87,11 +88,7 @@ function rightsOf({ capabilities, user }: Machine, what: string, needed: boolean
 }
 
 function may(capabilities: bigint, { bit, part }: Capability): boolean {
-  return has(capabilities, bit) || (part && has(capabilities, ADMIN));
-}
-
-function has(capabilities: bigint, bit: number): boolean {
-  return ((capabilities >> BigInt(bit)) & 1n) === 1n;
+  return hasCapability(capabilities, bit) || (part && hasCapability(capabilities, ADMIN));
 }
 
 function bpffs({ bpffs: state, capabilities }: Machine): Finding {
@@ -104,7 +101,7 @@ function bpffs({ bpffs: state, capabilities }: Machine): Finding {
     const better = 'a kernel with CONFIG_BPF_SYSCALL; in a container, one that has /sys';
     return { what, state: 'missing', found: `there is no ${BPFFS}`, needed: true, costs, mend: better };
   }
-  return capabilities === undefined || has(capabilities, ADMIN)
+  return capabilities === undefined || hasCapability(capabilities, ADMIN)
     ? {
         what,
         state: 'note',

@@ -4,6 +4,7 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { release } from 'node:os';
 import { join } from 'node:path';
+import { readCapabilities } from '../../proxy/capabilities';
 import { isFault } from '../../proxy/fault';
 import { isTrouble, openLibbpf } from '../../proxy/native/libbpf';
 import { BPFFS, isBpffs } from '../../proxy/wire/bpffs';
@@ -51,7 +52,7 @@ export function readMachine(pins: string): Machine {
   return {
     release: release(),
     user: process.getuid?.(),
-    capabilities: capabilityBits(),
+    capabilities: readCapabilities(),
     bpffs: bpffs(),
     koffi: koffi(),
     libbpf: libbpf(),
@@ -66,11 +67,6 @@ export function readMachine(pins: string): Machine {
     lro: receiveOffloads(),
     pinned: pinned(pins),
   };
-}
-
-function capabilityBits(): bigint | undefined {
-  const [, hex] = /^CapEff:\s*([0-9a-f]+)$/m.exec(readText('/proc/self/status') ?? '') ?? [];
-  return hex === undefined ? undefined : BigInt(`0x${hex}`);
 }
 
 function bpffs(): Machine['bpffs'] {

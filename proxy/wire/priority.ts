@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
+import { hasCapability, readCapabilities } from '../capabilities';
 import { runAsOthers, runWhenIdle } from '../native/libc';
 import type { Sink } from '../sinks/record';
 import type { Priority } from './pace';
@@ -54,13 +55,11 @@ function setNice(nice: number): void {
 
 /** sched(7): to leave SCHED_IDLE takes the right to one's own nice value. */
 function mayReturn(): boolean {
+  if (hasCapability(readCapabilities() ?? 0n, CAP_SYS_NICE)) return true;
   try {
-    const [, capabilities = '0'] =
-      /^CapEff:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? [];
     const [, limit = '0'] =
       /^Max nice priority\s+(\w+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
-    const isFree = ((BigInt(`0x${capabilities}`) >> BigInt(CAP_SYS_NICE)) & 1n) === 1n;
-    return isFree || limit === 'unlimited' || Number(limit) >= 20 - getPriority();
+    return limit === 'unlimited' || Number(limit) >= 20 - getPriority();
   } catch {
     return false;
   }

@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { hasCapability, readCapabilities } from '../../../proxy/capabilities';
 import { createPriority } from '../../../proxy/wire/priority';
 import type { Sink } from '../../../proxy/sinks/record';
 import { skip } from '../../kit/lab';
@@ -20,8 +21,8 @@ function place(): string[] {
 
 const POLICY: Readonly<Record<number, string>> = { 0: 'other', 5: 'idle' };
 
-const capabilities = /^CapEff:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
-const mayReturn = ((BigInt(`0x${capabilities}`) >> 23n) & 1n) === 1n;
+const CAP_SYS_NICE = 23;
+const mayReturn = hasCapability(readCapabilities() ?? 0n, CAP_SYS_NICE);
 
 if (!mayReturn) skip(test, 'priority', 'it takes CAP_SYS_NICE');
 else {
