@@ -50,6 +50,9 @@ export const SESSION_PHASES = 256;
 /** Anomalies told per connection and kind; a hostile peer could otherwise fill a disk. */
 export const ANOMALIES_OF_A_KIND = 3;
 
+/** Verdicts kept of one connection, each with its segments: what is wrong is plain from fewer. */
+export const VERDICTS = 16;
+
 /**
  * Microseconds that RFC 5321 §4.5.3.2 lets a peer stay silent, by the phase that is waited for; `block` and
  * `command` are the client's, the others the server's. Phases that the RFC does not name get its five minutes.

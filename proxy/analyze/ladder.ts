@@ -3,6 +3,7 @@
 import { createColors } from 'picocolors';
 import type { Evidence, VerdictEvent } from '../../inspect/events';
 import type { Tracked, TrackerNews } from '../../inspect/tracker';
+import { withVerdict } from '../../inspect/verdict/standing';
 import { formatTime } from '../clock';
 import { formatDuration, printable } from '../sinks/wording';
 import { beginBefore, quietText, rowOf, rowOfEvidence, type Before, type Row } from './row';
@@ -71,9 +72,7 @@ function add(open: Map<number, Ladder>, { connection, segment, events }: Tracker
   open.set(connection.id, ladder);
   if (segment) place(ladder, rowOf(connection, segment, events, ladder.before));
   for (const event of events) {
-    if (event.kind === 'verdict') {
-      ladder.verdicts = [...ladder.verdicts.filter(({ verdict }) => verdict !== event.withdraws), event];
-    }
+    if (event.kind === 'verdict') ladder.verdicts = withVerdict(ladder.verdicts, event, event);
     if (event.kind === 'session') {
       const took = formatDuration(event.at - event.started);
       ladder.closing = `${took}, ended by ${event.close.by}, ${event.close.how}`;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Micros, VerdictEvent } from '../../inspect/events';
 import type { SegmentSessionEvent } from '../../inspect/inspector';
 import type { Tracked, TrackerNews } from '../../inspect/tracker';
+import { withVerdict } from '../../inspect/verdict/standing';
 import { formatTime } from '../clock';
 import { createFault, errno, isFault, type Fault } from '../fault';
 import { makeFolder } from '../folder';
@@ -121,11 +122,8 @@ function follow(state: State, news: TrackerNews, frame: Frame | undefined): void
 
 function note(own: Case, event: VerdictEvent): void {
   const { verdict, certainty, withdraws, evidence } = event;
-  if (withdraws) {
-    own.verdicts = own.verdicts.filter((each) => each.verdict !== withdraws);
-    own.recording.unmark(`${withdraws} (`);
-  }
-  if (own.verdicts.length < VERDICTS) own.verdicts = [...own.verdicts, event];
+  own.verdicts = withVerdict(own.verdicts, event, event);
+  if (withdraws) own.recording.unmark(`${withdraws} (`);
   for (const each of evidence)
     own.recording.mark(each, `${verdict} (${certainty}): ${withoutNames(each.note)}`);
 }
@@ -221,5 +219,3 @@ function unwritable(path: string, cause: unknown): Fault {
 
 const MOST = 1_000;
 const MEMORY = 256 * 1024 * 1024;
-/** Of one connection; a page shows no more. */
-const VERDICTS = 16;

@@ -2,6 +2,7 @@
 
 import type { Certainty, Close, Micros, VerdictName } from '../../inspect/events';
 import type { TrackerNews } from '../../inspect/tracker';
+import { withVerdict } from '../../inspect/verdict/standing';
 
 export interface PacketStory {
   readonly id: number;
@@ -60,7 +61,6 @@ export function createStories(): Stories {
 }
 
 type Growing = { -readonly [K in keyof PacketStory]: PacketStory[K] } & {
-  verdicts: Told[];
   commands: Record<string, number>;
 };
 
@@ -82,12 +82,10 @@ function note(story: Growing, event: TrackerNews['events'][number]): void {
   } else if (event.kind === 'gap' || event.kind === 'opaque') story.partial = true;
   else if (event.kind === 'session') story.close = event.close;
   else if (event.kind === 'verdict') {
-    const { verdict, certainty, missingBytes, withdraws } = event;
-    if (withdraws) story.verdicts = story.verdicts.filter((each) => each.verdict !== withdraws);
-    if (story.verdicts.length >= VERDICTS) return;
-    story.verdicts.push({ verdict, certainty, ...(missingBytes !== undefined && { missingBytes }) });
+    const { verdict, certainty, missingBytes } = event;
+    const told = { verdict, certainty, ...(missingBytes !== undefined && { missingBytes }) };
+    story.verdicts = withVerdict(story.verdicts, event, told);
   }
 }
 
 const STORIES = 250_000;
-const VERDICTS = 16;
