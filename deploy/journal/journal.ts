@@ -65,7 +65,9 @@ export function readJournal(file: string): Journal | Fault | undefined {
   try {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
-    return errno(cause) === 'ENOENT' ? undefined : createFault('file-unreadable', file, { cause });
+    if (errno(cause) === 'ENOENT') return undefined;
+    const mend = errno(cause) === 'EACCES' ? ONLY_ROOT : whySystem(cause);
+    return createFault('file-unreadable', file, { cause, mend });
   }
   try {
     const value = JSON.parse(text) as Partial<Journal>;
@@ -90,7 +92,7 @@ export function writeJournal(file: string, journal: Journal): Fault | undefined 
     syncFolder(dirname(file));
     return undefined;
   } catch (cause) {
-    return createFault('journal-unwritable', file, { cause, mend: `the system said ${errno(cause)}` });
+    return createFault('journal-unwritable', file, { cause, mend: whySystem(cause) });
   }
 }
 
@@ -118,6 +120,10 @@ function namespaceId(): string {
   return readlinkSync('/proc/self/ns/net');
 }
 
+function whySystem(cause: unknown): string {
+  return `the system said ${errno(cause)}`;
+}
+
 function syncFolder(folder: string): void {
   try {
     const fd = openSync(folder, 'r');
@@ -129,3 +135,5 @@ function syncFolder(folder: string): void {
 }
 
 const SCHEMA = 1;
+/** As `writeJournal` made it. */
+const ONLY_ROOT = 'it tells where ehlowire is, and only root may read it: run this as root';
