@@ -61,6 +61,8 @@ export interface Libbpf {
   pinned(path: string): number | BpfTrouble;
   /** Entries of a map, or octets of a ring. */
   entries(map: number): number | undefined;
+  /** Processors that the machine may have: a map of which each has its own values gives so many. */
+  processors(): number;
   /** The kernel's number of a program. */
   programId(fd: number): number | undefined;
   /** An interface's index in this network namespace. */
@@ -139,6 +141,7 @@ function declare(koffi: typeof Koffi) {
       'int bpf_map_update_elem(int fd, const uint8_t *key, const uint8_t *value, uint64_t flags)',
     ),
     nextKey: bpf.func('int bpf_map_get_next_key(int fd, const uint8_t *key, _Out_ uint8_t *next)'),
+    processors: bpf.func('int libbpf_num_possible_cpus()'),
     hookCreate: bpf.func('int bpf_tc_hook_create(uint8_t *hook)'),
     attach: bpf.func('int bpf_tc_attach(const uint8_t *hook, uint8_t *opts)'),
     query: bpf.func('int bpf_tc_query(const uint8_t *hook, _Inout_ uint8_t *opts)'),
@@ -162,6 +165,7 @@ function wrap(lib: Library): Libbpf {
       return fd < 0 ? refused(path, fd) : fd;
     },
     entries: (map) => infoOf(lib, map)?.readUInt32LE(MAP_ENTRIES),
+    processors: () => lib.processors() as number,
     programId: (fd) => infoOf(lib, fd)?.readUInt32LE(PROGRAM_ID),
     deviceIndex: (name) => (lib.nameToIndex(name) as number) || undefined,
     read: (map, key, value) => lib.lookup(map, key, value) === 0,

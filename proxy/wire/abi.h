@@ -91,7 +91,6 @@ struct patch {
 
 struct flow {
 	struct side sides[2];
-	struct patch patches[PATCHES];
 	__u32 server_isn;
 	/* Behind the greeting's last octet so far. */
 	__u32 greeting_end;
@@ -111,7 +110,10 @@ struct flow {
 	__u8 lost;
 	/* The relay was asked for it. */
 	__u8 asked;
-	__u8 zero[6];
+	/* There is a tail of it. */
+	__u8 tailed;
+	__u8 zero[5];
+	struct patch patches[PATCHES];
 };
 
 /* The last octets of a message, so that its end is not missed: the octet with number n at n mod TAIL. */

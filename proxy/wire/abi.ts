@@ -42,6 +42,10 @@ export const SERVER_KEY_SIZE = 20;
 export const SERVER = { policy: 0, contradicted: 1, lines: 2 } as const;
 export const SERVER_SIZE = 4;
 
+/** What a processor has in hand, its counters first: 64 bits each. */
+export const HAND = { counters: 0, segment: 128, record: 208 } as const;
+export const HAND_SIZE = 8_704;
+
 export const FLOW_KEY = { client: 0, server: 16, client_port: 32, server_port: 34 } as const;
 /** Where the octets of a stretch begin behind its key. */
 export const STRETCH_KEY = 40;
@@ -60,7 +64,7 @@ export const RECORD_FLAG = {
 } as const;
 export const POLICY = { POLICY_UNKNOWN: 0, POLICY_OBSERVE: 1, POLICY_REPAIR: 2, POLICY_RELAY: 3 } as const;
 
-/** Indices of the counters, each a number per processor. */
+/** Indices of the counters. */
 export const COUNTER = {
   COUNT_FRAMES: 0,
   COUNT_SEGMENTS: 1,

@@ -14,28 +14,29 @@
 #include "abi.h"
 #include "maps.h"
 #include "parse.h"
+#include "tail.h"
 #include "flow.h"
 #include "record.h"
 #include "scan.h"
 #include "repair.h"
-#include "tail.h"
 #include "see.h"
 #include "divert.h"
 
 /* The relay's: a new connection that it is to get, one that it has, or one of which the table knows nothing. */
-static __always_inline bool relayed(struct __sk_buff *skb, struct segment *s, struct flow *flow)
+static __always_inline bool relayed(struct __sk_buff *skb, struct hand *hand, struct flow *flow)
 {
+	struct segment *s = &hand->segment;
 	bool fresh = is_first(s) && flow->policy == POLICY_RELAY;
 	if (!fresh && !flow->diverted && (flow->started || flow->asked))
 		return false;
 	flow->asked = 1;
 	bool taken = divert(skb, s);
 	if (fresh && !taken)
-		count(COUNT_NO_RELAY, 1);
+		count(hand, COUNT_NO_RELAY, 1);
 	if (taken && !flow->diverted)
-		count(COUNT_DIVERTED, 1);
+		count(hand, COUNT_DIVERTED, 1);
 	if (taken)
-		count(COUNT_DIVERTED_SEGMENTS, 1);
+		count(hand, COUNT_DIVERTED_SEGMENTS, 1);
 	/* Where the relay is gone, what it had goes on to the peers, who will reset it. */
 	flow->diverted = taken;
 	return taken;
@@ -44,24 +45,24 @@ static __always_inline bool relayed(struct __sk_buff *skb, struct segment *s, st
 static __always_inline int handle(struct __sk_buff *skb, __u8 leg)
 {
 	__u32 zero = 0;
-	struct hand *in_hand = bpf_map_lookup_elem(&hand, &zero);
-	count(COUNT_FRAMES, 1);
-	if (!in_hand)
+	struct hand *hand = bpf_map_lookup_elem(&hands, &zero);
+	if (!hand)
 		return TC_ACT_UNSPEC;
-	struct segment *s = &in_hand->segment;
+	struct segment *s = &hand->segment;
+	count(hand, COUNT_FRAMES, 1);
 	__builtin_memset(s, 0, sizeof(*s));
 	s->leg = leg;
-	if (!parse(skb, s)) {
+	if (!parse(skb, hand)) {
 		if (s->icmp_at && divert_error(skb, s))
-			count(COUNT_DIVERTED_ERRORS, 1);
+			count(hand, COUNT_DIVERTED_ERRORS, 1);
 		return TC_ACT_UNSPEC;
 	}
-	count(COUNT_SEGMENTS, 1);
-	count(COUNT_OCTETS, s->payload);
-	struct flow *flow = flow_of(s);
-	if (!flow || relayed(skb, s, flow))
+	count(hand, COUNT_SEGMENTS, 1);
+	count(hand, COUNT_OCTETS, s->payload);
+	struct flow *flow = flow_of(hand);
+	if (!flow || relayed(skb, hand, flow))
 		return TC_ACT_UNSPEC;
-	see(skb, s, flow);
+	see(skb, hand, flow);
 	if (is_over(s, flow))
 		forget(s, flow);
 	return TC_ACT_UNSPEC;

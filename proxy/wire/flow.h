@@ -22,17 +22,18 @@ static __always_inline __u8 policy_of(const struct flow_key *key, __u16 *lines)
 	return set && set->unknown != POLICY_UNKNOWN ? set->unknown : POLICY_OBSERVE;
 }
 
-static __noinline struct flow *begin(struct segment *s)
+static __noinline struct flow *begin(struct hand *hand)
 {
 	__u32 zero = 0;
 	struct blank *blank = bpf_map_lookup_elem(&blanks, &zero);
-	if (!s || !blank)
+	if (!hand || !blank)
 		return NULL;
+	struct segment *s = &hand->segment;
 	bpf_map_update_elem(&flows, &s->key, &blank->flow, BPF_ANY);
 	struct flow *flow = bpf_map_lookup_elem(&flows, &s->key);
 	if (!flow)
 		return NULL;
-	count(COUNT_FLOWS, 1);
+	count(hand, COUNT_FLOWS, 1);
 	flow->started = is_first(s);
 	if (!flow->started)
 		flow->sides[0].mode = flow->sides[1].mode = MODE_MIDDLE;
@@ -43,14 +44,15 @@ static __noinline struct flow *begin(struct segment *s)
 	return flow;
 }
 
-static __always_inline struct flow *flow_of(struct segment *s)
+static __always_inline struct flow *flow_of(struct hand *hand)
 {
+	struct segment *s = &hand->segment;
 	struct flow *flow = bpf_map_lookup_elem(&flows, &s->key);
 	/* A fresh SYN where a connection was: the port is used again (RFC 9293 section 3.6.1). */
 	if (flow && is_first(s) && flow->sides[SIDE_CLIENT].next != s->seq + 1)
 		flow = NULL;
 	if (!flow)
-		flow = begin(s);
+		flow = begin(hand);
 	return flow;
 }
 
@@ -68,8 +70,9 @@ static __always_inline bool is_over(const struct segment *s, struct flow *flow)
 }
 
 /* What is over makes room: a table full of it is slow to search. Who lost a record has to say so with the next one. */
-static __always_inline void forget(const struct segment *s, const struct flow *flow)
+static __always_inline void forget(const struct segment *s, struct flow *flow)
 {
+	drop_tail(s, flow);
 	if (!flow->lost)
 		bpf_map_delete_elem(&flows, &s->key);
 }

@@ -4,6 +4,7 @@
 
 static __always_inline bool is_asked_for(const struct port_list *list, __u16 port)
 {
+#pragma clang loop unroll(disable)
 	for (int i = 0; i < PORTS && list->ports[i]; i++)
 		if (list->ports[i] == port)
 			return true;
@@ -36,24 +37,24 @@ static __always_inline int link_header(struct __sk_buff *skb, __u16 *type)
 }
 
 /* Offset of the TCP header; fills addresses (source first) and `end`, the offset behind the datagram. -1: none. */
-static __always_inline int ipv4_header(struct __sk_buff *skb, int at, __u8 *source, __u8 *destination, __u32 *end, __u32 *icmp_at)
+static __always_inline int ipv4_header(struct __sk_buff *skb, struct hand *hand, int at, __u8 *source, __u8 *destination, __u32 *end)
 {
 	__u8 ip[20];
 	if (bpf_skb_load_bytes(skb, at, ip, sizeof(ip))) {
-		count(COUNT_MALFORMED, 1);
+		count(hand, COUNT_MALFORMED, 1);
 		return -1;
 	}
 	int header = (ip[0] & 15) * 4;
 	if (ip[9] == IPPROTO_ICMP)
-		*icmp_at = at + header;
+		hand->segment.icmp_at = at + header;
 	if (ip[9] != IPPROTO_TCP)
 		return -1;
 	if (ip[0] >> 4 != 4 || header < 20) {
-		count(COUNT_MALFORMED, 1);
+		count(hand, COUNT_MALFORMED, 1);
 		return -1;
 	}
 	if ((ip[6] & 0x3f) || ip[7]) {
-		count(COUNT_FRAGMENTS, 1);
+		count(hand, COUNT_FRAGMENTS, 1);
 		return -1;
 	}
 	__u32 address;
@@ -67,11 +68,11 @@ static __always_inline int ipv4_header(struct __sk_buff *skb, int at, __u8 *sour
 	return at + header;
 }
 
-static __always_inline int ipv6_header(struct __sk_buff *skb, int at, __u8 *source, __u8 *destination, __u32 *end, __u32 *icmp_at)
+static __always_inline int ipv6_header(struct __sk_buff *skb, struct hand *hand, int at, __u8 *source, __u8 *destination, __u32 *end)
 {
 	__u8 ip[40];
 	if (bpf_skb_load_bytes(skb, at, ip, sizeof(ip))) {
-		count(COUNT_MALFORMED, 1);
+		count(hand, COUNT_MALFORMED, 1);
 		return -1;
 	}
 	if (ip[0] >> 4 != 6)
@@ -88,15 +89,15 @@ static __always_inline int ipv6_header(struct __sk_buff *skb, int at, __u8 *sour
 		if (next == IPPROTO_TCP)
 			return at;
 		if (next == IPPROTO_ICMPV6)
-			*icmp_at = at;
+			hand->segment.icmp_at = at;
 		if (next == IPPROTO_FRAGMENT) {
-			count(COUNT_FRAGMENTS, 1);
+			count(hand, COUNT_FRAGMENTS, 1);
 			return -1;
 		}
 		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS)
 			return -1;
 		if (bpf_skb_load_bytes(skb, at, extension, sizeof(extension))) {
-			count(COUNT_MALFORMED, 1);
+			count(hand, COUNT_MALFORMED, 1);
 			return -1;
 		}
 		next = extension[0];
@@ -105,9 +106,10 @@ static __always_inline int ipv6_header(struct __sk_buff *skb, int at, __u8 *sour
 	return next == IPPROTO_TCP ? at : -1;
 }
 
-/* Fills `s`, which is all zero before. False: not ours. */
-static __always_inline bool parse(struct __sk_buff *skb, struct segment *s)
+/* Fills the segment, which is all zero before. False: not ours. */
+static __always_inline bool parse(struct __sk_buff *skb, struct hand *hand)
 {
+	struct segment *s = &hand->segment;
 	__u16 type;
 	__u8 source[16], destination[16], tcp[20];
 	__u32 end = 0;
@@ -115,10 +117,10 @@ static __always_inline bool parse(struct __sk_buff *skb, struct segment *s)
 	if (at < 0)
 		return false;
 	if (type == ETH_P_IP) {
-		at = ipv4_header(skb, at, source, destination, &end, &s->icmp_at);
+		at = ipv4_header(skb, hand, at, source, destination, &end);
 		s->family = 4;
 	} else if (type == ETH_P_IPV6) {
-		at = ipv6_header(skb, at, source, destination, &end, &s->icmp_at);
+		at = ipv6_header(skb, hand, at, source, destination, &end);
 		s->family = 6;
 	} else {
 		return false;
@@ -128,7 +130,7 @@ static __always_inline bool parse(struct __sk_buff *skb, struct segment *s)
 	if (at < 0)
 		return false;
 	if (bpf_skb_load_bytes(skb, at, tcp, sizeof(tcp))) {
-		count(COUNT_MALFORMED, 1);
+		count(hand, COUNT_MALFORMED, 1);
 		return false;
 	}
 	__u16 from = tcp[0] << 8 | tcp[1], to = tcp[2] << 8 | tcp[3];
@@ -150,7 +152,7 @@ static __always_inline bool parse(struct __sk_buff *skb, struct segment *s)
 	s->header = (tcp[12] >> 4) * 4;
 	s->payload_at = at + s->header;
 	if (s->header < 20 || s->payload_at > end || end > skb->len) {
-		count(COUNT_MALFORMED, 1);
+		count(hand, COUNT_MALFORMED, 1);
 		return false;
 	}
 	s->payload = end - s->payload_at;

@@ -3,27 +3,25 @@
 #define EHLOWIRE_RECORD_H
 
 /* Nobody is woken: the reader looks every few milliseconds, which costs the path nothing. */
-static __always_inline void put(struct record *record, struct flow *flow)
+static __always_inline void put(struct hand *hand, struct flow *flow)
 {
+	struct record *record = &hand->record;
 	__u32 size = offsetof(struct record, data) + record->captured;
 	if (flow->lost)
 		record->flags |= RECORD_LOST;
 	if (size > sizeof(*record) || bpf_ringbuf_output(&ring, record, size, BPF_RB_NO_WAKEUP)) {
 		flow->lost = 1;
-		count(COUNT_LOST, 1);
+		count(hand, COUNT_LOST, 1);
 		return;
 	}
 	flow->lost = 0;
-	count(COUNT_RECORDS, 1);
+	count(hand, COUNT_RECORDS, 1);
 }
 
-static __always_inline struct record *blank_record(const struct segment *s, __u8 kind, __u8 from)
+static __always_inline struct record *blank_record(struct hand *hand, __u8 kind, __u8 from)
 {
-	__u32 zero = 0;
-	struct hand *in_hand = bpf_map_lookup_elem(&hand, &zero);
-	if (!in_hand)
-		return NULL;
-	struct record *record = &in_hand->record;
+	const struct segment *s = &hand->segment;
+	struct record *record = &hand->record;
 	__builtin_memset(record, 0, offsetof(struct record, data));
 	record->at = s->now;
 	record->kind = kind;
@@ -50,15 +48,14 @@ static __always_inline bool left_out(const struct side *side)
 }
 
 /* Tells what was left out of a side since its last record, and how a message ended: `dot`, or whatever came last. */
-static __noinline int tell_stretch(struct segment *s, struct flow *flow, __u32 from, bool dot)
+static __noinline int tell_stretch(struct hand *hand, struct flow *flow, __u32 from, bool dot)
 {
-	if (!s || !flow || from > 1)
+	if (!hand || !flow || from > 1)
 		return 0;
+	struct segment *s = &hand->segment;
 	struct side *side = &flow->sides[from];
-	struct record *record = blank_record(s, RECORD_STRETCH, from);
+	struct record *record = blank_record(hand, RECORD_STRETCH, from);
 	__u32 start = side->left_out_from, end = side->left_out_to;
-	if (!record || start == end)
-		return 0;
 	record->at = side->left_out_at;
 	record->leg = s->from == from ? s->leg : !s->leg;
 	record->seq = start;
@@ -67,30 +64,35 @@ static __noinline int tell_stretch(struct segment *s, struct flow *flow, __u32 f
 	record->flags = side->mode == MODE_MIDDLE ? 0 : RECORD_CONTENT;
 	__builtin_memcpy(record->data, &s->key, sizeof(s->key));
 	record->captured = STRETCH_KEY;
-	struct tail *tail = side->mode == MODE_DATA ? bpf_map_lookup_elem(&tails, &s->key) : NULL;
-	if (tail && tail->end == end) {
+	struct tail *tail = flow->tailed && !dot ? bpf_map_lookup_elem(&tails, &s->key) : NULL;
+	if (dot) {
+		/* The last of these five, however few were left out. */
+		record->payload = record->octets < DOT ? record->octets : DOT;
+		__u64 last = DOT_OCTETS >> 8 * (DOT - record->payload);
+		__builtin_memcpy(record->data + STRETCH_KEY, &last, DOT);
+		record->captured += DOT;
+	} else if (side->mode == MODE_DATA && tail && tail->end == end) {
 		record->payload = end - tail->from;
 		if (record->payload > record->octets)
 			record->payload = record->octets;
-		if (dot) {
-			if (record->payload > DOT)
-				record->payload = DOT;
-			for (__u32 i = 0; i < DOT; i++)
-				record->data[STRETCH_KEY + i] = tail->octets[(end - record->payload + i) & (TAIL - 1)];
-			record->captured += DOT;
-		} else {
-			__builtin_memcpy(record->data + STRETCH_KEY, tail->octets, TAIL);
-			record->captured += TAIL;
+		/* As a loop: written out it would take three pages of code, in the midst of what runs for every segment. */
+#pragma clang loop unroll(disable) vectorize(disable)
+		for (__u32 i = 0; i < TAIL; i += 8) {
+			asm volatile("" : "+r"(i));
+			if (i < TAIL)
+				*(__u64 *)(record->data + STRETCH_KEY + i) = *(const __u64 *)(tail->octets + i);
 		}
+		record->captured += TAIL;
 	}
-	put(record, flow);
+	put(hand, flow);
 	side->left_out_from = end;
 	side->left_out_segments = 0;
 	return 0;
 }
 
-static __always_inline void leave_out(struct segment *s, struct flow *flow, struct side *side, __u32 from, __u32 octets)
+static __always_inline void leave_out(struct hand *hand, struct flow *flow, struct side *side, __u32 from, __u32 octets)
 {
+	const struct segment *s = &hand->segment;
 	if (octets == 0)
 		return;
 	if (side->left_out_to != from)
@@ -98,10 +100,10 @@ static __always_inline void leave_out(struct segment *s, struct flow *flow, stru
 	side->left_out_to = from + octets;
 	side->left_out_segments += 1;
 	side->left_out_at = s->now;
-	count(COUNT_LEFT_OUT_SEGMENTS, 1);
-	count(COUNT_LEFT_OUT_OCTETS, octets);
+	count(hand, COUNT_LEFT_OUT_SEGMENTS, 1);
+	count(hand, COUNT_LEFT_OUT_OCTETS, octets);
 	if (side->left_out_to - side->left_out_from > STRETCH_MOST)
-		tell_stretch(s, flow, s->from, false);
+		tell_stretch(hand, flow, s->from, false);
 }
 
 #endif

@@ -187,8 +187,9 @@ static __noinline int apply_patches(struct __sk_buff *skb, struct segment *s, st
 }
 
 /* The server said more where we had ended its greeting: it was only slow. */
-static __always_inline void withdraw(struct segment *s)
+static __always_inline void withdraw(struct hand *hand)
 {
+	const struct segment *s = &hand->segment;
 	struct server_key key = { .port = s->key.server_port };
 	__builtin_memcpy(key.address, s->key.server, 16);
 	struct server *known = bpf_map_lookup_elem(&servers, &key);
@@ -196,7 +197,7 @@ static __always_inline void withdraw(struct segment *s)
 		known->policy = POLICY_OBSERVE;
 		known->contradicted = 1;
 	}
-	count(COUNT_CONTRADICTED, 1);
+	count(hand, COUNT_CONTRADICTED, 1);
 }
 
 #endif

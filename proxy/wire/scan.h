@@ -4,19 +4,23 @@
 
 #define WORD 8
 #define ONES 0x0101010101010101ull
+#define HIGH (ONES << 7)
+/* Times the lowest bit of an octet: that octet's number, in the highest octet. */
+#define PLACES 0x0001020304050607ull
 
 struct scan {
 	const struct record *record;
 	/* Where the payload begins in `record->data`, and its octets. */
 	__u32 at, n;
-	/* The word in hand begins here. */
+	/* The word in hand begins here; of its octets that are LF the highest bit. */
 	__u32 word;
+	__u64 feeds;
 	/* A line begins here. */
 	__u32 line;
 	/* Content to be passed over (BDAT): where it ends, in octets of the payload. */
 	__u32 until;
-	/* The line that was found begins here, and the content behind it. */
-	__u32 found, content;
+	/* Behind the line that was found. */
+	__u32 content;
 	bool client;
 };
 
@@ -60,12 +64,10 @@ static __always_inline void end_line(struct scan *scan, __u32 i)
 	if (!scan->client) {
 		if (octet(scan, scan->line) == '3' && octet(scan, scan->line + 1) == '5' &&
 		    octet(scan, scan->line + 2) == '4' && octet(scan, scan->line + 3) != '-') {
-			scan->found = scan->line;
 			scan->content = i + 1;
 		}
 		scan->line = i + 1;
 	} else if (chunk_of(scan, scan->line, &length)) {
-		scan->found = scan->line;
 		scan->content = i + 1;
 		scan->until = i + 1 + length;
 		scan->line = scan->until;
@@ -74,13 +76,17 @@ static __always_inline void end_line(struct scan *scan, __u32 i)
 	}
 }
 
-static long scan_octet(__u32 of_word, void *context)
+static long scan_feed(__u32 of_word, void *context)
 {
 	struct scan *scan = context;
-	__u32 i = scan->word + of_word;
-	if (i >= scan->n || scan->until > scan->n)
+	__u64 first = scan->feeds & -scan->feeds;
+	if (!first || scan->until > scan->n)
 		return 1;
-	if (i >= scan->until && octet(scan, i) == '\n')
+	scan->feeds ^= first;
+	__u32 i = scan->word + ((first >> 7) * PLACES >> 56);
+	if (i >= scan->n)
+		return 1;
+	if (i >= scan->until)
 		end_line(scan, i);
 	return 0;
 }
@@ -93,11 +99,12 @@ static long scan_word(__u32 i, void *context)
 	if (from >= scan->n || at > HEADERS + PAYLOAD - WORD)
 		return 1;
 	__u64 others = *(const __u64 *)(scan->record->data + at) ^ (ONES * '\n');
-	/* An octet that is zero borrows from its highest bit. */
-	if (!((others - ONES) & ~others & (ONES << 7)))
+	/* In an octet that is not zero the sum, or the octet itself, has the highest bit. */
+	scan->feeds = ~(((others & ~HIGH) + ~HIGH) | others) & HIGH;
+	if (!scan->feeds)
 		return 0;
 	scan->word = from;
-	bpf_loop(WORD, scan_octet, scan, 0);
+	bpf_loop(WORD, scan_feed, scan, 0);
 	return scan->until > scan->n;
 }
 

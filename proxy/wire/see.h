@@ -3,37 +3,36 @@
 #define EHLOWIRE_SEE_H
 
 /* Makes the record of a segment: its headers, and of its payload [skipped, skipped + n). */
-static __noinline struct record *record_of(struct __sk_buff *skb, struct segment *s, __u32 skipped, __u32 n)
+static __always_inline bool record_of(struct __sk_buff *skb, struct hand *hand, __u32 skipped, __u32 n)
 {
-	if (!s)
-		return NULL;
-	struct record *record = blank_record(s, RECORD_SEGMENT, s->from);
-	if (!record)
-		return NULL;
+	const struct segment *s = &hand->segment;
+	struct record *record = blank_record(hand, RECORD_SEGMENT, s->from);
 	record->vlan_tci = skb->vlan_present ? skb->vlan_tci : 0;
 	record->vlan_protocol = skb->vlan_present ? skb->vlan_proto : 0;
 	record->length = skb->len;
 	record->headers = s->payload_at;
 	record->payload = s->payload;
 	record->skipped = skipped;
-	if (!copy(skb, 0, record, 0, s->payload_at, HEADERS))
-		return NULL;
 	if (n > PAYLOAD)
 		n = PAYLOAD;
-	if (!copy(skb, s->payload_at + skipped, record, s->payload_at, n, PAYLOAD))
-		return NULL;
 	record->captured = s->payload_at + n;
-	return record;
+	if (s->payload_at > HEADERS)
+		return false;
+	if (skipped == 0)
+		return copy(skb, 0, record, 0, s->payload_at + n, HEADERS + PAYLOAD);
+	return copy(skb, 0, record, 0, s->payload_at, HEADERS) &&
+	       copy(skb, s->payload_at + skipped, record, s->payload_at, n, PAYLOAD);
 }
 
 /* Of a segment in order: how many octets at its front are content that need not be seen. */
-static __always_inline __u32 content_of(struct __sk_buff *skb, struct segment *s, struct side *side, bool *ended)
+static __always_inline __u32 content_of(struct __sk_buff *skb, struct segment *s, struct flow *flow, bool *ended)
 {
+	struct side *side = &flow->sides[s->from & 1];
 	__u32 left;
 	*ended = false;
 	switch (side->mode) {
 	case MODE_DATA:
-		*ended = keep_tail(skb, s, side->mark);
+		*ended = is_dot(skb, s) || keep_tail(skb, s, flow);
 		return s->payload;
 	case MODE_CHUNK:
 		left = side->mark - s->seq;
@@ -62,10 +61,12 @@ static __always_inline bool starts_tls(const struct record *record, const struct
 }
 
 /* New octets of a dialogue, in the record: what they begin. A frame of its own: the stack is small. */
-static __noinline int look(struct segment *s, struct flow *flow, struct record *record)
+static __noinline int look(struct hand *hand, struct flow *flow)
 {
-	if (!s || !flow || !record)
+	if (!hand || !flow)
 		return 0;
+	struct segment *s = &hand->segment;
+	struct record *record = &hand->record;
 	struct side *side = &flow->sides[s->from & 1];
 	struct side *client = &flow->sides[SIDE_CLIENT];
 	bool from_client = s->from == SIDE_CLIENT;
@@ -122,8 +123,10 @@ static __always_inline void close_content(struct segment *s, struct flow *flow)
 	other->unanswered = 0;
 }
 
-static __always_inline void greet(struct __sk_buff *skb, struct segment *s, struct flow *flow, bool fresh, struct record *record)
+static __always_inline void greet(struct hand *hand, struct flow *flow, bool fresh)
 {
+	struct segment *s = &hand->segment;
+	struct record *record = &hand->record;
 	struct side *client = &flow->sides[SIDE_CLIENT];
 	bool unasked = client->heard && client->mode == MODE_DIALOGUE && client->mark == client->next;
 	if (fresh && flow->repairable && flow->started && unasked)
@@ -132,7 +135,7 @@ static __always_inline void greet(struct __sk_buff *skb, struct segment *s, stru
 		__u32 at = record->headers;
 		bool again = at < HEADERS - 3 && record->data[at] == '2' && record->data[at + 1] == '2' && record->data[at + 2] == '0';
 		if (unasked || again) {
-			withdraw(s);
+			withdraw(hand);
 			record->flags |= RECORD_CONTRADICTED;
 		}
 		flow->ended = 2;
@@ -150,11 +153,12 @@ static __always_inline void apply(struct __sk_buff *skb, struct segment *s, stru
 	copy(skb, s->payload_at, record, s->payload_at, n, PAYLOAD);
 }
 
-static __noinline int see(struct __sk_buff *skb, struct segment *s, struct flow *flow)
+static __noinline int see(struct __sk_buff *skb, struct hand *hand, struct flow *flow)
 {
 	bool ended;
-	if (!s || !flow)
+	if (!hand || !flow)
 		return 0;
+	struct segment *s = &hand->segment;
 	struct side *side = &flow->sides[s->from & 1];
 	struct side *other = &flow->sides[!(s->from & 1)];
 	bool control = s->flags & (SYN | FIN | RST);
@@ -172,14 +176,14 @@ static __noinline int see(struct __sk_buff *skb, struct segment *s, struct flow 
 	bool fresh = ordered && s->payload > 0 && !(s->flags & (SYN | RST));
 	__u32 skipped = 0;
 	if (fresh && !control) {
-		skipped = content_of(skb, s, side, &ended);
+		skipped = content_of(skb, s, flow, &ended);
 		if (skipped) {
-			leave_out(s, flow, side, s->seq, skipped);
+			leave_out(hand, flow, side, s->seq, skipped);
 			side->next = s->seq + skipped;
 			if (ended) {
-				tell_stretch(s, flow, s->from, side->mode == MODE_DATA);
+				tell_stretch(hand, flow, s->from, side->mode == MODE_DATA);
 				if (side->mode == MODE_DATA)
-					bpf_map_delete_elem(&tails, &s->key);
+					drop_tail(s, flow);
 				side->mode = MODE_DIALOGUE;
 			}
 			if (skipped == s->payload)
@@ -191,8 +195,10 @@ static __noinline int see(struct __sk_buff *skb, struct segment *s, struct flow 
 		if (client == MODE_DATA || client == MODE_CHUNK || side->mode == MODE_TLS || left_out(side) || left_out(other))
 			return 0;
 	}
-	tell_stretch(s, flow, SIDE_CLIENT, false);
-	tell_stretch(s, flow, SIDE_SERVER, false);
+	if (left_out(&flow->sides[SIDE_CLIENT]))
+		tell_stretch(hand, flow, SIDE_CLIENT, false);
+	if (left_out(&flow->sides[SIDE_SERVER]))
+		tell_stretch(hand, flow, SIDE_SERVER, false);
 	if (control || fresh)
 		close_content(s, flow);
 	/* Out of order or again: the end of a message may be in it, and nobody follows that but the process. */
@@ -205,30 +211,30 @@ static __noinline int see(struct __sk_buff *skb, struct segment *s, struct flow 
 		shown = most;
 	}
 	bool hidden = astray && side->mode != MODE_DIALOGUE;
-	struct record *record = record_of(skb, s, skipped, shown);
-	if (!record)
+	if (!record_of(skb, hand, skipped, shown))
 		return 0;
+	struct record *record = &hand->record;
 	if (hidden)
 		record->flags |= RECORD_CONTENT;
 	if (astray && skipped)
 		record->flags |= RECORD_LEAD;
 	if (s->from == SIDE_SERVER && s->payload > 0) {
-		greet(skb, s, flow, fresh, record);
+		greet(hand, flow, fresh);
 		apply(skb, s, flow, record);
 		if (fresh && (record->flags & RECORD_REPAIRED))
-			count(COUNT_REPAIRED, 1);
+			count(hand, COUNT_REPAIRED, 1);
 	}
 	if (fresh && (side->mode == MODE_DIALOGUE || side->mode == MODE_MIDDLE))
-		look(s, flow, record);
+		look(hand, flow);
 	__u32 end = s->seq + s->payload + (s->flags & FIN ? 1 : 0);
 	if (!(s->flags & (SYN | RST)) && before(side->next, end))
 		side->next = end;
 	if (side->mode == MODE_CHUNK && !fresh && !before(side->next, side->mark))
 		side->mode = MODE_DIALOGUE;
-	put(record, flow);
+	put(hand, flow);
 	if (record->flags & RECORD_CONTENT && fresh && side->mode == MODE_CHUNK) {
 		shown = skipped + record->captured - record->headers;
-		leave_out(s, flow, side, s->seq + shown, s->payload - shown);
+		leave_out(hand, flow, side, s->seq + shown, s->payload - shown);
 	}
 	return 0;
 }

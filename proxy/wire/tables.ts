@@ -1,11 +1,12 @@
 // The program's tables, typed: settings, ports, servers, counters.
 
-import { availableParallelism, cpus } from 'node:os';
 import type { Libbpf } from '../native/libbpf';
 import type { Endpoint } from '../sinks/record';
 import {
   ABI,
   COUNTER,
+  HAND,
+  HAND_SIZE,
   PORT_LIST_SIZE,
   POLICY,
   SERVER,
@@ -83,7 +84,7 @@ export function createTables(bpf: Libbpf, fd: (name: string) => number): Tables 
         return [{ server: { address, port: key.readUInt16LE(SERVER_KEY.port) }, ...readServer(value) }];
       });
     },
-    counters: () => readCounters(bpf, fd('counters')),
+    counters: () => readCounters(bpf, fd('hands')),
   };
 }
 
@@ -139,16 +140,15 @@ function keysOf(bpf: Libbpf, map: number, size: number): Buffer[] {
   return keys;
 }
 
-/** Each counter is one number per possible processor. */
+/** Each processor counts for itself. */
 function readCounters(bpf: Libbpf, map: number): WireCounters {
-  const value = Buffer.alloc(8 * POSSIBLE);
+  const hands = Buffer.alloc(HAND_SIZE * bpf.processors());
+  bpf.read(map, ZERO, hands);
   const entries = Object.entries(COUNTER).map(([name, index]) => {
-    const key = Buffer.alloc(4);
-    key.writeUInt32LE(index);
-    value.fill(0);
-    bpf.read(map, key, value);
     let sum = 0;
-    for (let at = 0; at < value.length; at += 8) sum += Number(value.readBigUInt64LE(at));
+    for (let hand = 0; hand < hands.length; hand += HAND_SIZE) {
+      sum += Number(hands.readBigUInt64LE(hand + HAND.counters + 8 * index));
+    }
     return [name, sum];
   });
   return Object.fromEntries(entries) as WireCounters;
@@ -163,5 +163,3 @@ const NUMBER = {
 const NAMES = ['unknown', 'observe', 'repair', 'relay'] as const;
 const ZERO = Buffer.alloc(4);
 const MOST_KEYS = 65_536;
-/** More than there are does no harm; fewer would let the kernel write beyond. */
-const POSSIBLE = Math.max(1_024, cpus().length, availableParallelism());

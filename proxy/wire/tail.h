@@ -16,6 +16,15 @@ static __always_inline __u8 tail_octet(const struct tail *tail, __u32 seq)
 	return tail->octets[seq & (TAIL - 1)];
 }
 
+/* The whole end is in this segment, as it mostly is: then no table is needed. */
+static __always_inline bool is_dot(struct __sk_buff *skb, const struct segment *s)
+{
+	__u64 last = 0;
+	if (s->payload < DOT || bpf_skb_load_bytes(skb, s->payload_at + s->payload - DOT, &last, DOT))
+		return false;
+	return last == DOT_OCTETS;
+}
+
 /* CRLF . CRLF and nothing else (RFC 5321 section 4.1.1.4); the first line of a message follows DATA's CRLF. */
 static __always_inline bool ends_message(const struct tail *tail, __u32 content)
 {
@@ -27,12 +36,20 @@ static __always_inline bool ends_message(const struct tail *tail, __u32 content)
 	return n >= 5 && tail_octet(tail, end - 5) == '\r' && tail_octet(tail, end - 4) == '\n';
 }
 
+static __always_inline void drop_tail(const struct segment *s, struct flow *flow)
+{
+	if (flow->tailed)
+		bpf_map_delete_elem(&tails, &s->key);
+	flow->tailed = 0;
+}
+
 /* Keeps the end of a message, in order only: what stands before a hole is not valid any more. True: it ended. */
-static __noinline int keep_tail(struct __sk_buff *skb, struct segment *s, __u32 content)
+static __noinline int keep_tail(struct __sk_buff *skb, struct segment *s, struct flow *flow)
 {
 	__u32 zero = 0;
-	if (!s)
+	if (!s || !flow)
 		return 0;
+	__u32 content = flow->sides[s->from & 1].mark;
 	struct tail *tail = bpf_map_lookup_elem(&tails, &s->key);
 	if (!tail) {
 		struct blank *blank = bpf_map_lookup_elem(&blanks, &zero);
@@ -43,6 +60,7 @@ static __noinline int keep_tail(struct __sk_buff *skb, struct segment *s, __u32 
 		if (!tail)
 			return 0;
 		tail->end = ~s->seq;
+		flow->tailed = 1;
 	}
 	if (tail->end != s->seq || before(tail->from, content))
 		tail->from = s->seq;

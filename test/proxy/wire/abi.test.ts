@@ -12,6 +12,7 @@ const STRUCTS = [
   ['settings', abi.SETTINGS, abi.SETTINGS_SIZE],
   ['server_key', abi.SERVER_KEY, abi.SERVER_KEY_SIZE],
   ['server', abi.SERVER, abi.SERVER_SIZE],
+  ['hand', abi.HAND, abi.HAND_SIZE],
   ['flow_key', abi.FLOW_KEY, undefined],
   ['port_list', { ports: 0 }, abi.PORT_LIST_SIZE],
 ] as const;
