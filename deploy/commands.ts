@@ -21,7 +21,7 @@ Needs root, and what \`ehlowire doctor\` asks for. Where mail really flows, read
 const HOST_HELP = `
 Examples:
   ehlowire host --dev eth0
-      on the mail server itself: no cabling, no bridge; of the interface only its tc filters change
+      on the mail server itself: no cabling, no bridge; of the interface nothing changes but the program at its tc hooks
 
 It stays in the foreground. TERM or INT ends the process and nothing else; \`ehlowire leave\` takes it out.`;
 

@@ -16,6 +16,7 @@ import {
   type Journal,
   type Place,
 } from './journal/journal';
+import { asMade } from './journal/make';
 import { readLinks } from './network/links';
 
 export interface InPlace {
@@ -130,7 +131,8 @@ function goBackTo(before: Journal, program: Step, hands: Hands): InPlace | reado
     const at = hands.attach(filter);
     if (isFault(at)) return [at];
     const old = known.find(({ device, hook }) => device === filter.device && hook === filter.hook);
-    filters.push({ ...filter, madeQdisc: at.createdQdisc || old?.madeQdisc === true, priority: at.priority });
+    const made = asMade(filter, at);
+    filters.push({ ...made, madeQdisc: made.madeQdisc || (made.by === 'tc' && old?.madeQdisc === true) });
   }
   const others = before.steps.filter(({ changes }) => !changes.some(isFilter));
   const journal = { ...before, steps: [...others, { ...program, changes: filters }] };

@@ -79,6 +79,7 @@ export interface Config {
   readonly wire: {
     /** A folder in a bpffs. */
     readonly pins: string;
+    readonly attach: 'auto' | 'tcx' | 'tc';
     /** Of servers that are looked at. */
     readonly ports: readonly number[];
     readonly ringOctets: number;
@@ -221,6 +222,7 @@ function toConfig(get: (key: string) => unknown): Config {
     },
     wire: {
       pins: get('wire.pins') as string,
+      attach: get('wire.attach') as 'auto' | 'tcx' | 'tc',
       ports: get('wire.ports') as number[],
       ringOctets: number('wire.ring'),
       connections: number('wire.connections'),

@@ -1,5 +1,6 @@
 // What entering changes, each with all that is needed to take it back: the journal's vocabulary.
 
+import type { AttachedBy } from '../../proxy/wire/attachment';
 import type { Family } from '../network/links';
 
 export type Hook = 'ingress' | 'egress';
@@ -40,15 +41,18 @@ export type Change =
     }
   /** The kernel switches large receive offload off on a port, and never on again. */
   | { readonly kind: 'lro'; readonly device: string }
-  /** The program at one hook of an interface. `priority` is known once it is there. */
+  /** The program at one hook of an interface. How, and of a filter its priority, is known once it is there. */
   | {
       readonly kind: 'filter';
       readonly device: string;
       readonly hook: Hook;
       readonly leg: Leg;
+      readonly by?: AttachedBy;
       readonly madeQdisc: boolean;
       readonly priority?: number;
     };
+
+export type FilterChange = Extract<Change, { kind: 'filter' }>;
 
 /** Changes that are made together, and taken back together in reverse order. */
 export interface Step {

@@ -65,7 +65,7 @@ export function undoSteps(
   const faults: Fault[] = [];
   const steps: Step[] = [];
   for (const step of [...journal.steps].reverse()) {
-    const left = which(step) ? undoStep(step) : { changes: step.changes, faults: [] };
+    const left = which(step) ? undoStep(step, journal.pins) : { changes: step.changes, faults: [] };
     faults.push(...left.faults);
     if (left.changes.length > 0) steps.unshift({ ...step, changes: left.changes });
   }
@@ -82,7 +82,7 @@ function goBack(file: string, journal: Journal, keep: number): readonly Fault[] 
   for (let count = journal.steps.length; count > keep; count -= 1) {
     const step = journal.steps[count - 1];
     if (step === undefined) continue;
-    const left = undoStep(step);
+    const left = undoStep(step, journal.pins);
     faults.push(...left.faults);
     if (left.changes.length > 0) undone = [{ ...step, changes: left.changes }, ...undone];
     const rest = { ...journal, steps: [...journal.steps.slice(0, count - 1), ...undone] };

@@ -1,16 +1,13 @@
 // Making a step's changes, in the order in which it names them.
 
 import { createFault, isFault, type Fault } from '../../proxy/fault';
+import type { Attached, WirePlace } from '../../proxy/wire/attachment';
 import { writeSysctl } from '../network/sysctl';
 import { runBatch, runTool } from '../network/tools';
-import { isLinkChange, type Change, type Hook, type Leg, type LinkChange, type Step } from './change';
+import { isLinkChange, type Change, type FilterChange, type LinkChange, type Step } from './change';
 
 /** Puts the program at a hook; the wire's own. */
-export type Attach = (at: {
-  readonly device: string;
-  readonly hook: Hook;
-  readonly leg: Leg;
-}) => { readonly createdQdisc: boolean; readonly priority: number } | Fault;
+export type Attach = (at: WirePlace) => Attached | Fault;
 
 /** The step as it was made (a filter's priority is known only then), or what was refused. */
 export function makeStep(step: Step, attach: Attach): Step | Fault {
@@ -104,9 +101,7 @@ function makeOne(change: Change, attach: Attach): Change | Fault | undefined {
     case 'filter': {
       const { device, hook, leg } = change;
       const result = attach({ device, hook, leg });
-      return isFault(result)
-        ? result
-        : { ...change, madeQdisc: result.createdQdisc, priority: result.priority };
+      return isFault(result) ? result : asMade(change, result);
     }
     case 'lro':
       // The kernel does it by itself when the port joins; here it is only remembered.
@@ -114,6 +109,15 @@ function makeOne(change: Change, attach: Attach): Change | Fault | undefined {
     default:
       return createFault('network-refused', change.kind, { mend: 'not known here' });
   }
+}
+
+/** How the program was put there. */
+export function asMade(filter: FilterChange, attached: Attached): FilterChange {
+  const { device, hook, leg } = filter;
+  const at = { kind: 'filter', device, hook, leg } as const;
+  return attached.by === 'tcx'
+    ? { ...at, by: 'tcx', madeQdisc: false }
+    : { ...at, by: 'tc', madeQdisc: attached.createdQdisc, priority: attached.priority };
 }
 
 export function callsLine(bridge: string, option: string, value: string): Fault | undefined {

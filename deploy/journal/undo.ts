@@ -1,6 +1,7 @@
 // Taking changes back, newest first, whatever of them is still there: what is gone needs no undoing.
 
 import { createFault, isFault, type Fault } from '../../proxy/fault';
+import { removeLinks } from '../../proxy/wire/attachment';
 import { removeFilters } from '../network/filters';
 import {
   readAddresses,
@@ -22,11 +23,12 @@ export interface Left {
   readonly faults: readonly Fault[];
 }
 
-export function undoStep(step: Step): Left {
+/** `pins`: where the program is kept. */
+export function undoStep(step: Step, pins: string): Left {
   const changes: Change[] = [];
   const faults: Fault[] = [];
   for (const piece of [...pieces(step.changes)].reverse()) {
-    const fault = isBatch(piece) ? undoLinks(piece) : undoOne(piece);
+    const fault = isBatch(piece) ? undoLinks(piece) : undoOne(piece, pins);
     if (fault === undefined) continue;
     faults.push(fault);
     changes.unshift(...(isBatch(piece) ? piece : [piece]));
@@ -34,7 +36,7 @@ export function undoStep(step: Step): Left {
   return { changes, faults };
 }
 
-function undoOne(change: Change): Fault | undefined {
+function undoOne(change: Change, pins: string): Fault | undefined {
   switch (change.kind) {
     case 'sysctl': {
       const now = readSysctl(change.key);
@@ -49,6 +51,7 @@ function undoOne(change: Change): Fault | undefined {
         return isFault(answer) ? answer : undefined;
       });
     case 'filter':
+      removeLinks(pins, change);
       return withLink(change.device, () => removeFilters(change.device, change.hook, change.madeQdisc));
     default:
       return undefined;

@@ -2,18 +2,26 @@
 
 import { existsSync, rmSync } from 'node:fs';
 import { createFault, errno, isFault, type Fault } from '../../proxy/fault';
+import { isLinked } from '../../proxy/wire/attachment';
 import { isBpffs } from '../../proxy/wire/bpffs';
 import type { Hook } from '../journal/change';
 import { askTool, runTool, type Json } from './tools';
 
-export interface Filter {
+interface Filter {
   readonly priority: number;
   /** The program's name, as the kernel knows it. */
   readonly program: string;
 }
 
+/** Whether the program is at a hook, by a link or a filter. */
+export function isAttached(pins: string, device: string, hook: Hook): boolean | Fault {
+  if (isLinked(pins, { device, hook })) return true;
+  const filters = readFilters(device, hook);
+  return isFault(filters) ? filters : ourFilters(filters).length > 0;
+}
+
 /** eBPF filters at a hook, in the order in which frames meet them; none where there is no such qdisc. */
-export function readFilters(device: string, hook: Hook): readonly Filter[] | Fault {
+function readFilters(device: string, hook: Hook): readonly Filter[] | Fault {
   const answer = askTool('tc', ['filter', 'show', 'dev', device, hook]);
   if (isFault(answer)) return answer;
   return answer.flatMap((json) => {
@@ -26,7 +34,7 @@ export function readFilters(device: string, hook: Hook): readonly Filter[] | Fau
 }
 
 /** Those of this program. */
-export function ourFilters(filters: readonly Filter[]): readonly Filter[] {
+function ourFilters(filters: readonly Filter[]): readonly Filter[] {
   return filters.filter(({ program }) => program.startsWith(PROGRAM));
 }
 

@@ -4,7 +4,6 @@ import { isFault, type Fault } from '../../proxy/fault';
 import type { Divert } from '../bridge/divert';
 import type { Change } from '../journal/change';
 import type { Journal, Place } from '../journal/journal';
-import { ourFilters, type Filter } from '../network/filters';
 import type { Family, Link, Route, Rule } from '../network/links';
 import type { Running } from '../running';
 import type { WireReading } from './wire-state';
@@ -13,7 +12,8 @@ import type { WireReading } from './wire-state';
 export interface Seen {
   readonly links: ReadonlyMap<string, Pick<Link, 'up' | 'carrier' | 'master'>>;
   readonly routes: readonly Pick<Route, 'family' | 'table' | 'destination'>[];
-  filters(device: string, hook: 'ingress' | 'egress'): readonly Filter[] | Fault;
+  /** Whether the program is there. */
+  attached(device: string, hook: 'ingress' | 'egress'): boolean | Fault;
   rules(family: Family): readonly Rule[] | Fault;
   sysctl(key: string): string | undefined;
   /** What could be relayed now; undefined on a host. */
@@ -91,9 +91,8 @@ function brokenPort(name: string, links: Seen['links'], lost: string, again: str
 function brokenChange(change: Change, seen: Seen, again: string): string | undefined {
   switch (change.kind) {
     case 'filter': {
-      const filters = seen.filters(change.device, change.hook);
       // The interface itself is missed elsewhere.
-      if (!seen.links.has(change.device) || isFault(filters) || ourFilters(filters).length > 0)
+      if (!seen.links.has(change.device) || seen.attached(change.device, change.hook) !== false)
         return undefined;
       return `no program at ${change.device} ${change.hook}, and frames there are neither seen nor repaired: ${again}`;
     }

@@ -5,11 +5,11 @@ import { isFault, type Fault } from '../../proxy/fault';
 import { planDivert, type Divert } from '../bridge/divert';
 import { readFacts } from '../bridge/facts';
 import { isOfThisBoot, isOfThisNamespace, readJournal, type Journal, type Place } from '../journal/journal';
-import { readFilters } from '../network/filters';
+import { isAttached } from '../network/filters';
 import { readRules } from '../network/links';
 import { readSysctl } from '../network/sysctl';
 import { findRunning, runningFile, type Running } from '../running';
-import { changesOf, findBroken } from './broken';
+import { changesOf, findBroken, type Seen } from './broken';
 import { readWire, type WireReading } from './wire-state';
 
 export type Status =
@@ -55,7 +55,8 @@ export function readStatus(config: Config): Status | Fault {
   const facts = readFacts(place.kind === 'bridge' ? [place.bridge, place.wan, place.lan] : [place.device]);
   if (isFault(facts)) return facts;
   const divert = place.kind === 'bridge' ? planDivert(facts, place.bridge, config.deploy) : undefined;
-  const seen = { ...facts, filters: readFilters, rules: readRules, sysctl: readSysctl, divert, wire };
+  const attached: Seen['attached'] = (device, hook) => isAttached(journal.pins, device, hook);
+  const seen = { ...facts, attached, rules: readRules, sysctl: readSysctl, divert, wire };
   const relays = changes.some(({ kind }) => kind === 'rule');
   return {
     kind: 'in-place',

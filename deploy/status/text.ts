@@ -41,7 +41,14 @@ export function toObject(status: Status): Record<string, unknown> {
     not_relayed: here?.notRelayed ?? [],
     attachments: (journal === undefined ? [] : changesOf(journal)).flatMap((change) =>
       change.kind === 'filter'
-        ? [{ device: change.device, hook: change.hook, priority: change.priority ?? null }]
+        ? [
+            {
+              device: change.device,
+              hook: change.hook,
+              by: change.by ?? null,
+              priority: change.priority ?? null,
+            },
+          ]
         : [],
     ),
     abi: wire?.abi ?? null,

@@ -16,6 +16,7 @@ const MINUTE = 60 * SECOND;
 
 export const REPAIRS = ['learn', 'now', 'never'] as const;
 export const FORMATS_OF_LOG = ['auto', 'json', 'pretty'] as const;
+export const ATTACH = ['auto', 'tcx', 'tc'] as const;
 export const WATCHES = ['auto', 'off'] as const;
 export const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
@@ -155,6 +156,15 @@ export const SETTINGS: readonly Setting[] = [
     format: 'file',
     default: '/sys/fs/bpf/ehlowire',
     doc: "Where the program in the kernel and its tables are kept, in a bpffs, so that they outlive the process: a folder of ehlowire's own.",
+  },
+  {
+    key: 'wire.attach',
+    format: ATTACH,
+    default: 'auto',
+    doc:
+      'How the program is put at an interface. `tcx`: as a link (Linux 6.6), the cheaper way, seen by `bpftool net`. ' +
+      '`tc`: as a filter of a clsact qdisc, seen by `tc filter show`. `auto`: a link where the kernel has them. ' +
+      'Where the program is already, it stays as it is.',
   },
   {
     key: 'wire.ports',

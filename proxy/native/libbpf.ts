@@ -28,10 +28,14 @@ export interface BpfObject {
   close(): void;
 }
 
-/** One tc filter of the clsact qdisc. */
-export interface TcFilter {
+/** Where an interface's frames meet programs. */
+export interface TcHook {
   readonly device: number;
   readonly hook: 'ingress' | 'egress';
+}
+
+/** One tc filter of the clsact qdisc. */
+export interface TcFilter extends TcHook {
   readonly priority: number;
 }
 
@@ -71,6 +75,15 @@ export interface Libbpf {
   write(map: number, key: Uint8Array, value: Uint8Array): BpfTrouble | undefined;
   /** The key behind `key`, or the first one; false: there is none. */
   nextKey(map: number, key: Uint8Array | undefined, next: Uint8Array): boolean;
+  /**
+   * Puts a program there as a link (tcx), before all others. It ends with its last descriptor or pin. EINVAL: the
+   * kernel has none (before 6.6).
+   */
+  link(hook: TcHook, program: number): number | BpfTrouble;
+  /** Another program in a link's place: no frame passes in between. */
+  relink(link: number, program: number): BpfTrouble | undefined;
+  /** The index of a link's interface; 0: that is gone; undefined: it is no such link. */
+  linkedTo(link: number): number | undefined;
   /** Makes the clsact qdisc; false: it was there. */
   makeHook(device: number): boolean | BpfTrouble;
   /** Puts a program there, in place of another one of ours with the same priority if `replace` says so. */
@@ -142,6 +155,8 @@ function declare(koffi: typeof Koffi) {
     ),
     nextKey: bpf.func('int bpf_map_get_next_key(int fd, const uint8_t *key, _Out_ uint8_t *next)'),
     processors: bpf.func('int libbpf_num_possible_cpus()'),
+    linkCreate: bpf.func('int bpf_link_create(int program, int target, int type, const uint8_t *opts)'),
+    linkUpdate: bpf.func('int bpf_link_update(int link, int program, const uint8_t *opts)'),
     hookCreate: bpf.func('int bpf_tc_hook_create(uint8_t *hook)'),
     attach: bpf.func('int bpf_tc_attach(const uint8_t *hook, uint8_t *opts)'),
     query: bpf.func('int bpf_tc_query(const uint8_t *hook, _Inout_ uint8_t *opts)'),
@@ -171,6 +186,15 @@ function wrap(lib: Library): Libbpf {
     read: (map, key, value) => lib.lookup(map, key, value) === 0,
     write: (map, key, value) => outcome('map update', lib.update(map, key, value, 0)),
     nextKey: (map, key, next) => lib.nextKey(map, key ?? null, next) === 0,
+    link({ device, hook }, program) {
+      const fd = lib.linkCreate(program, device, TCX[hook], linkOpts()) as number;
+      return fd < 0 ? refused('tcx link', fd) : fd;
+    },
+    relink: (link, program) => outcome('tcx link', lib.linkUpdate(link, program, null)),
+    linkedTo(link) {
+      const info = infoOf(lib, link);
+      return info?.readUInt32LE(0) === LINK_TCX ? info.readUInt32LE(LINK_DEVICE) : undefined;
+    },
     makeHook(device) {
       const result = lib.hookCreate(hookOf(device, BOTH)) as number;
       return result === -EEXIST ? false : (outcome('clsact qdisc', result) ?? true);
@@ -218,7 +242,7 @@ function descriptor(fd: unknown, name: string): number {
   return fd;
 }
 
-/** `struct bpf_map_info` or `struct bpf_prog_info`, as far as it goes. */
+/** `struct bpf_map_info`, `bpf_prog_info` or `bpf_link_info`, as far as it goes. */
 function infoOf(lib: Library, fd: number): Buffer | undefined {
   const info = Buffer.alloc(INFO_OCTETS);
   return lib.info(fd, info, [info.length]) === 0 ? info : undefined;
@@ -230,6 +254,14 @@ function openOpts(lib: Library, log: Buffer): Buffer {
   opts.writeBigUInt64LE(BigInt(OPEN_OPTS), 0);
   opts.writeBigUInt64LE(addressOf(lib, log), OPEN_LOG);
   opts.writeBigUInt64LE(BigInt(log.length), OPEN_LOG + 8);
+  return opts;
+}
+
+/** `struct bpf_link_create_opts`, its flags only. */
+function linkOpts(): Buffer {
+  const opts = Buffer.alloc(16);
+  opts.writeBigUInt64LE(16n, 0);
+  opts.writeUInt32LE(BEFORE, 8);
   return opts;
 }
 
@@ -310,6 +342,13 @@ function lastLines(log: Buffer): string {
   return text.trim().split('\n').slice(-3).join('; ').slice(0, 400);
 }
 
+/** `enum bpf_attach_type`. */
+const TCX = { ingress: 46, egress: 47 } as const;
+/** BPF_F_BEFORE, and before none in particular: before all. */
+const BEFORE = 1 << 3;
+/** `enum bpf_link_type`, and `tcx.ifindex` in `struct bpf_link_info`. */
+const LINK_TCX = 11;
+const LINK_DEVICE = 16;
 const EEXIST = 17;
 const HOOKS = { ingress: 1, egress: 2 } as const;
 const BOTH = 3;

@@ -1,15 +1,17 @@
-// The program's life: loaded or taken over, attached, told from others'.
+// The program's life: loaded or taken over, its tables, let go of.
 
-import { closeSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createFault, errno, isFault, type Fault } from '../fault';
 import { makeFolder } from '../folder';
-import { isTrouble, openLibbpf, type BpfObject, type BpfTrouble, type Libbpf } from '../native/libbpf';
+import { isTrouble, openLibbpf, type Libbpf } from '../native/libbpf';
 import { ABI } from './abi';
+import { attach, folderOf, type Attached, type AttachedBy, type WirePlace } from './attachment';
 import { BPFFS, mountBpffs } from './bpffs';
 import { OBJECT } from './object';
 import { createRing, type Ring } from './ring';
 import { createTables, type Tables } from './tables';
+import { faultOf, RIGHTS } from './trouble';
 
 export interface WireOptions {
   /** A folder in a bpffs, of ehlowire's own. */
@@ -18,18 +20,8 @@ export interface WireOptions {
   readonly ringOctets?: number;
   /** Connections that are followed at a time. */
   readonly connections?: number;
-}
-
-/** Where a program is to see frames: those of the leg that come in, or on the server's own interface both ways. */
-export interface WirePlace {
-  readonly device: string;
-  readonly hook: 'ingress' | 'egress';
-  readonly leg: 'wan' | 'lan';
-}
-
-export interface Attached {
-  readonly createdQdisc: boolean;
-  readonly priority: number;
+  /** How it is attached; `auto`: by tcx where the kernel has it. */
+  readonly attach?: 'auto' | AttachedBy;
 }
 
 export interface Wire {
@@ -68,7 +60,7 @@ export function openWire(options: WireOptions): Wire | Fault {
     adopted,
     tables: createTables(bpf, object.map),
     ring: createRing(memory, sizes['ring'] ?? RING),
-    attach: (place) => attach(bpf, object, options.pins, place),
+    attach: (place) => attach(bpf, object, { ...place, pins: options.pins, how: options.attach ?? 'auto' }),
     close() {
       memory.unmap();
       object.close();
@@ -121,73 +113,6 @@ function versionsIn(pins: string): readonly number[] | Fault {
   }
 }
 
-function attach(bpf: Libbpf, object: BpfObject, pins: string, place: WirePlace): Attached | Fault {
-  const device = bpf.deviceIndex(place.device);
-  if (device === undefined) return createFault('interface-unknown', place.device);
-  const made = bpf.makeHook(device);
-  if (isTrouble(made)) return faultOf({ ...made, what: `${place.device}: ${made.what}` });
-  const program = object.program(`ehlowire_${place.leg}`);
-  const filters = Array.from({ length: PRIORITIES }, (_, i) => ({
-    device,
-    hook: place.hook,
-    priority: i + 1,
-  }));
-  const own = ownPrograms(bpf, pins);
-  const before = filters.find((filter) => own.has(bpf.attached(filter) ?? -1));
-  let refused: BpfTrouble | undefined;
-  for (const filter of before ? [before] : filters) {
-    // Somebody else's, of our kind; another kind refuses by itself.
-    if (!before && bpf.attached(filter) !== undefined) continue;
-    refused = bpf.attach(filter, program, before !== undefined);
-    if (refused) continue;
-    pinProgram(bpf, program, pins, place);
-    return { createdQdisc: made, priority: filter.priority };
-  }
-  const mend = `the first ${PRIORITIES} are taken`;
-  return refused
-    ? faultOf({ ...refused, what: `${place.device}: ${refused.what}` })
-    : createFault('wire-refused', `${place.device}: no tc filter`, { mend });
-}
-
-/** Pins what is attached, so that the next process knows its own; what it replaced of another version goes. */
-function pinProgram(bpf: Libbpf, program: number, pins: string, { device, hook }: WirePlace): void {
-  const own = folderOf(pins);
-  const name = `program_${device.replace(/[^\w-]/g, '_')}_${hook}`;
-  makeFolder(own, 0o700);
-  rmSync(join(own, name), { force: true });
-  bpf.pin(program, join(own, name));
-  for (const other of readdirSync(pins).map((version) => join(pins, version))) {
-    if (other === own) continue;
-    rmSync(join(other, name), { force: true });
-    if (!readdirSync(other).some(isProgram)) rmSync(other, { recursive: true, force: true });
-  }
-}
-
-function isProgram(name: string): boolean {
-  return name.startsWith('program_');
-}
-
-/** The kernel's numbers of all programs that we pinned, of whichever version. */
-function ownPrograms(bpf: Libbpf, pins: string): ReadonlySet<number> {
-  const own = new Set<number>();
-  // Taken out by `leave` in the meantime: then nothing is ours.
-  if (!existsSync(pins)) return own;
-  for (const version of readdirSync(pins)) {
-    for (const name of readdirSync(join(pins, version)).filter(isProgram)) {
-      const fd = bpf.pinned(join(pins, version, name));
-      if (typeof fd !== 'number') continue;
-      own.add(bpf.programId(fd) ?? -1);
-      closeSync(fd);
-    }
-  }
-  return own;
-}
-
-/** Each version of the tables has its own folder: another one's could not be read. */
-function folderOf(pins: string): string {
-  return join(pins, `v${ABI}`);
-}
-
 /** What is pinned keeps its size; a map of another one could not be taken over. */
 function sizesOf(bpf: Libbpf, pins: string, options: WireOptions): Record<string, number> {
   const sizes: Record<string, number> = {
@@ -215,16 +140,5 @@ function makePins(pins: string): Fault | undefined {
   }
 }
 
-function faultOf({ kind, what, text, code }: BpfTrouble): Fault {
-  if (kind === 'no-koffi') return createFault('library-missing', 'koffi', { mend: 'npm install koffi' });
-  if (kind === 'no-libbpf') {
-    return createFault('library-missing', 'libbpf.so.1', { mend: 'apt install libbpf1' });
-  }
-  return createFault('wire-refused', what, { mend: code === 'EPERM' ? RIGHTS : text });
-}
-
-const RIGHTS = 'it needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON';
 /** 64 MiB: the dialogue of some ten thousand connections, should the process be away for a while. */
 const RING = 1 << 26;
-/** Places in a chain of filters that are tried. */
-const PRIORITIES = 32;

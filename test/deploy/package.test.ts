@@ -296,7 +296,7 @@ step('removed: mail crosses a plain bridge; purged: nothing is left', async () =
   assert.is(await machine.say('systemctl', 'list-units', '--no-legend', '--state=active', 'ehlowire*'), '');
   assert.match(await machine.say('ip', 'link', 'show', 'lan'), 'master ehlowire0');
   for (const port of ['wan', 'lan']) {
-    assert.not.match(await machine.say('tc', 'filter', 'show', 'dev', port, 'ingress'), 'ehlowire');
+    assert.not.match(await machine.say('python3', ATTACHED, port, 'ingress'), 'ehlowire');
   }
   assert.not.match(await machine.say('ip', 'rule'), 'fwmark');
   await machine.say('test', '-s', '/etc/ehlowire/bridge.env');
@@ -306,6 +306,8 @@ step('removed: mail crosses a plain bridge; purged: nothing is left', async () =
 });
 
 const ROOT = join(__dirname, '../..');
+/** Names the programs at an interface. */
+const ATTACHED = join(ROOT, 'test/kit/attached.py');
 /** On a machine that has much else to do. */
 const PATIENCE_MS = 60_000;
 const SERVER = join(ROOT, 'test/lab/wire/server.py');

@@ -4,6 +4,9 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** Names programs that are at an interface, links too. */
+const ATTACHED = join(__dirname, '../kit/attached.py');
+
 /** Of the namespace that this process is in. */
 export function snapshot(): string {
   settle();
@@ -22,7 +25,10 @@ export function snapshot(): string {
     ]),
     ...names.flatMap((name) => [
       say('tc', 'qdisc', 'show', 'dev', name).replace(/^qdisc no(op|queue) .*\n?/gm, ''),
-      ...['ingress', 'egress'].map((hook) => say('tc', 'filter', 'show', 'dev', name, hook)),
+      ...['ingress', 'egress'].flatMap((hook) => [
+        say('tc', 'filter', 'show', 'dev', name, hook),
+        say('python3', ATTACHED, name, hook),
+      ]),
     ]),
     ...settings('/proc/sys/net'),
   ].join('\n');

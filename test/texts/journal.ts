@@ -14,7 +14,7 @@ export const RUNNING = { pid: 4242, since: SINCE, version: '0.1.0' };
 const FILTERS = (['eth1', 'eth2'] as const).map((device, index) => ({
   kind: 'filter' as const,
   ...{ device, hook: 'ingress' as const, leg: index === 0 ? ('wan' as const) : ('lan' as const) },
-  ...{ madeQdisc: true, priority: 1 },
+  ...{ by: 'tc' as const, madeQdisc: true, priority: 1 },
 }));
 export const JOURNAL: Journal = {
   ...{ schema: 1, boot: 'this', namespace: 'net:[4026532000]', since: SINCE, place: BRIDGE, pins: PINS },

@@ -54,8 +54,8 @@ const TEXTS: readonly {
       },
       ...{ broken: [], relays: true, not_relayed: [], abi: 1, unread: null },
       attachments: [
-        { device: 'eth1', hook: 'ingress', priority: 1 },
-        { device: 'eth2', hook: 'ingress', priority: 1 },
+        { device: 'eth1', hook: 'ingress', by: 'tc', priority: 1 },
+        { device: 'eth2', hook: 'ingress', by: 'tc', priority: 1 },
       ],
       counters: { frames: 1_234_567, lost: 0, contradicted: 0, no_relay: 0 },
       servers: WIRE.servers,

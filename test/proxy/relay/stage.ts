@@ -62,7 +62,7 @@ export function configOf(upstreamPort: number, wishes: Wishes = {}): Config {
       timeoutsMs: { ...(all as unknown as TimeoutsMs), ...timeouts },
       ...relay,
     },
-    wire: { pins: '/nowhere', ports: [25], ringOctets: 1 << 26, connections: 1_000 },
+    wire: { pins: '/nowhere', attach: 'auto', ports: [25], ringOctets: 1 << 26, connections: 1_000 },
     deploy: { bridge: 'none', journal: '/nowhere', mark: 0, table: 1, priority: 1 },
   };
 }

@@ -1,0 +1,208 @@
+// Where the program is attached: by tcx links where the kernel has them, else by filters of a clsact qdisc.
+
+import { closeSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { createFault, type Fault } from '../fault';
+import { makeFolder } from '../folder';
+import {
+  isTrouble,
+  openLibbpf,
+  type BpfObject,
+  type BpfTrouble,
+  type Libbpf,
+  type TcFilter,
+} from '../native/libbpf';
+import { ABI } from './abi';
+import { faultOf } from './trouble';
+
+/** Where a program is to see frames: those of the leg that come in, or on the server's own interface both ways. */
+export interface WirePlace {
+  readonly device: string;
+  readonly hook: 'ingress' | 'egress';
+  readonly leg: 'wan' | 'lan';
+}
+
+export type AttachedBy = 'tcx' | 'tc';
+
+export type Attached =
+  { readonly by: 'tcx' } | { readonly by: 'tc'; readonly createdQdisc: boolean; readonly priority: number };
+
+interface Wish extends WirePlace {
+  readonly pins: string;
+  /** How, where it is not attached yet; `auto`: by a link where the kernel has them. */
+  readonly how: 'auto' | AttachedBy;
+}
+
+/**
+ * In place of our own program of before, of whichever version, if there is one: no frame passes unseen in between.
+ * Others' programs stay; links come before all of them, since one that lets a frame pass ends the row. Faults:
+ * `interface-unknown`, `wire-refused`.
+ */
+export function attach(bpf: Libbpf, object: BpfObject, wish: Wish): Attached | Fault {
+  const device = bpf.deviceIndex(wish.device);
+  if (device === undefined) return createFault('interface-unknown', wish.device);
+  const program = object.program(`ehlowire_${wish.leg}`);
+  const attached =
+    relink(bpf, wish, device, program) ??
+    replaceFilter(bpf, wish, device, program) ??
+    makeLink(bpf, wish, device, program) ??
+    makeFilter(bpf, wish, device, program);
+  if ('kind' in attached) return faultOf({ ...attached, what: `${wish.device}: ${attached.what}` });
+  forgetOthers(wish);
+  return attached;
+}
+
+/** Pins of the links at a hook: one, and while a version replaces another, two. */
+function linksOf(pins: string, { device, hook }: Pick<WirePlace, 'device' | 'hook'>): readonly string[] {
+  const name = nameOf('link', { device, hook });
+  return versionsOf(pins)
+    .map((version) => join(pins, version, name))
+    .filter((file) => existsSync(file));
+}
+
+/** Whether a link of ours is at the hook. Where the library cannot be asked, its pin says so. */
+export function isLinked(pins: string, place: Pick<WirePlace, 'device' | 'hook'>): boolean {
+  const bpf = openLibbpf();
+  return linksOf(pins, place).some((file) => {
+    const link = isTrouble(bpf) ? undefined : bpf.pinned(file);
+    if (isTrouble(bpf) || typeof link !== 'number') return true;
+    const device = bpf.linkedTo(link);
+    closeSync(link);
+    return device === bpf.deviceIndex(place.device);
+  });
+}
+
+/** Takes the links at a hook away, and with them the program. */
+export function removeLinks(pins: string, place: Pick<WirePlace, 'device' | 'hook'>): void {
+  linksOf(pins, place).forEach((file) => rmSync(file, { force: true }));
+}
+
+/** Each version of the tables has its own folder: another one's could not be read. */
+export function folderOf(pins: string): string {
+  return join(pins, `v${ABI}`);
+}
+
+/** Our program into the link that is there; undefined: there is none, or its interface is gone. */
+function relink(bpf: Libbpf, wish: Wish, device: number, program: number): Attached | BpfTrouble | undefined {
+  for (const file of linksOf(wish.pins, wish)) {
+    const link = bpf.pinned(file);
+    if (isTrouble(link)) return link;
+    try {
+      if (bpf.linkedTo(link) !== device) {
+        rmSync(file, { force: true });
+        continue;
+      }
+      return bpf.relink(link, program) ?? pinLink(bpf, wish, link);
+    } finally {
+      closeSync(link);
+    }
+  }
+  return undefined;
+}
+
+/** Our program into the filter that is there; undefined: there is none. */
+function replaceFilter(
+  bpf: Libbpf,
+  wish: Wish,
+  device: number,
+  program: number,
+): Attached | BpfTrouble | undefined {
+  const own = ownPrograms(bpf, wish.pins);
+  const before = placesOf(device, wish).find((filter) => own.has(bpf.attached(filter) ?? -1));
+  if (before === undefined) return undefined;
+  const refused = bpf.attach(before, program, true);
+  if (refused) return refused;
+  bpf.pin(program, freshPin('program', wish));
+  return { by: 'tc', createdQdisc: false, priority: before.priority };
+}
+
+/** Undefined: the kernel has no links there, or they are not wanted. */
+function makeLink(
+  bpf: Libbpf,
+  wish: Wish,
+  device: number,
+  program: number,
+): Attached | BpfTrouble | undefined {
+  if (wish.how === 'tc') return undefined;
+  const link = bpf.link({ device, hook: wish.hook }, program);
+  if (isTrouble(link)) return link.code === 'EINVAL' && wish.how === 'auto' ? undefined : link;
+  const pinned = pinLink(bpf, wish, link);
+  closeSync(link);
+  return pinned;
+}
+
+function makeFilter(bpf: Libbpf, wish: Wish, device: number, program: number): Attached | BpfTrouble {
+  const createdQdisc = bpf.makeHook(device);
+  if (isTrouble(createdQdisc)) return createdQdisc;
+  let refused: BpfTrouble = { kind: 'refused', what: 'tc filter', text: `the first ${PRIORITIES} are taken` };
+  for (const filter of placesOf(device, wish)) {
+    // Somebody else's, of our kind; another kind refuses by itself.
+    if (bpf.attached(filter) !== undefined) continue;
+    const trouble = bpf.attach(filter, program, false);
+    if (trouble) {
+      refused = trouble;
+      continue;
+    }
+    bpf.pin(program, freshPin('program', wish));
+    return { by: 'tc', createdQdisc, priority: filter.priority };
+  }
+  return refused;
+}
+
+function placesOf(device: number, { hook }: Wish): readonly TcFilter[] {
+  return Array.from({ length: PRIORITIES }, (_, i) => ({ device, hook, priority: i + 1 }));
+}
+
+/** A link lives by its pin. */
+function pinLink(bpf: Libbpf, wish: Wish, link: number): Attached | BpfTrouble {
+  const file = join(folderOf(wish.pins), nameOf('link', wish));
+  if (existsSync(file)) return { by: 'tcx' };
+  return bpf.pin(link, freshPin('link', wish)) ?? { by: 'tcx' };
+}
+
+/** Makes way for a pin, by which the next process knows its own. */
+function freshPin(kind: 'link' | 'program', wish: Wish): string {
+  const file = join(folderOf(wish.pins), nameOf(kind, wish));
+  makeFolder(folderOf(wish.pins), 0o700);
+  rmSync(file, { force: true });
+  return file;
+}
+
+/** What was replaced of another version goes, with its tables when nothing of it is attached any more. */
+function forgetOthers(wish: Wish): void {
+  const own = folderOf(wish.pins);
+  for (const other of versionsOf(wish.pins).map((version) => join(wish.pins, version))) {
+    if (other === own) continue;
+    rmSync(join(other, nameOf('link', wish)), { force: true });
+    rmSync(join(other, nameOf('program', wish)), { force: true });
+    if (!readdirSync(other).some((name) => /^(link|program)_/.test(name))) {
+      rmSync(other, { recursive: true, force: true });
+    }
+  }
+}
+
+/** The kernel's numbers of all programs that we pinned, of whichever version. */
+function ownPrograms(bpf: Libbpf, pins: string): ReadonlySet<number> {
+  const own = new Set<number>();
+  for (const version of versionsOf(pins)) {
+    for (const name of readdirSync(join(pins, version)).filter((each) => each.startsWith('program_'))) {
+      const fd = bpf.pinned(join(pins, version, name));
+      if (typeof fd !== 'number') continue;
+      own.add(bpf.programId(fd) ?? -1);
+      closeSync(fd);
+    }
+  }
+  return own;
+}
+
+/** None where it was taken out by `leave` in the meantime: then nothing is ours. */
+function versionsOf(pins: string): readonly string[] {
+  return existsSync(pins) ? readdirSync(pins).filter((name) => /^v\d+$/.test(name)) : [];
+}
+
+function nameOf(kind: 'link' | 'program', { device, hook }: Pick<WirePlace, 'device' | 'hook'>): string {
+  return `${kind}_${device.replace(/[^\w-]/g, '_')}_${hook}`;
+}
+
+/** Places in a chain of filters that are tried. */
+const PRIORITIES = 32;

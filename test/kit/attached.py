@@ -1,0 +1,42 @@
+"""attached.py DEVICE HOOK: the names of all programs at an interface's hook, one a line, tcx links and tc filters alike.
+Asks the kernel itself, in the network namespace it is run in, by none of the product's code."""
+import ctypes, json, os, socket, struct, subprocess, sys
+
+libc = ctypes.CDLL(None, use_errno=True)
+SYS_BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
+PROG_GET_FD_BY_ID, OBJ_GET_INFO_BY_FD, PROG_QUERY = 13, 15, 16
+TCX = {"ingress": 46, "egress": 47}
+MOST = 64
+
+
+def bpf(command, attributes):
+    attr = ctypes.create_string_buffer(attributes, 128)
+    result = libc.syscall(SYS_BPF, command, attr, 128)
+    return (result, attr.raw) if result >= 0 else (-ctypes.get_errno(), b"")
+
+
+def name(number):
+    fd, _ = bpf(PROG_GET_FD_BY_ID, struct.pack("<I", number))
+    info = ctypes.create_string_buffer(256)
+    bpf(OBJ_GET_INFO_BY_FD, struct.pack("<IIQ", fd, len(info), ctypes.addressof(info)))
+    os.close(fd)
+    # struct bpf_prog_info: name behind type, id, tag, two lengths, two pointers, load time, uid, and two of the maps.
+    return info.raw[64:80].split(b"\0")[0].decode()
+
+
+def links(device, hook):
+    numbers = (ctypes.c_uint32 * MOST)()
+    index = socket.if_nametoindex(device)
+    result, attr = bpf(PROG_QUERY, struct.pack("<IIIIQI", index, TCX[hook], 0, 0, ctypes.addressof(numbers), MOST))
+    # EINVAL: a kernel without tcx.
+    count = struct.unpack_from("<I", attr, 24)[0] if result >= 0 else 0
+    return [name(number) for number in numbers[:count]]
+
+
+def filters(device, hook):
+    shown = subprocess.run(["tc", "-j", "filter", "show", "dev", device, hook], capture_output=True, check=True).stdout
+    return [each["options"]["bpf_name"] if "bpf_name" in each["options"] else each["options"]["prog"]["name"]
+            for each in json.loads(shown or b"[]") if each.get("kind") == "bpf" and "handle" in each.get("options", {})]
+
+
+print("\n".join(links(*sys.argv[1:3]) + filters(*sys.argv[1:3])))
