@@ -32,7 +32,7 @@ export interface Pace {
  * |---|---|---|
  * | next to nothing | | runs as others do: a probe that is due, and the little that there is to read, wait for nobody |
  * | less than a half | is idle | goes on, behind all others |
- * | less than a half | has something better to do | reads a few records, behind all others, and waits a quarter of a second |
+ * | less than a half | has something better to do | reads a few records, behind all others, and waits half a second |
  * | less than a half, read five seconds late | | goes on, behind all others |
  * | a half, until it is a quarter | | goes on before all others: what is lost now nobody can prove any more |
  */
@@ -95,5 +95,5 @@ const QUARTER = 0.25;
 const HALF = 0.5;
 const SHORT_MS = 50;
 const LONG_MS = 100;
-const BUSY_MS = 250;
+const BUSY_MS = 500;
 const LATE: Micros = 5_000_000;

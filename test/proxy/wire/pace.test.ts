@@ -33,7 +33,7 @@ test('what is little is read at once, beside all others, and there is looked les
 });
 
 test('what is more is read behind all others, and on a busy machine a little at a time', () => {
-  assert.equal(follow([many, many, { ...many, busy: true }, many, some]), ['back', 0, 0, 250, 0, 'up', 50]);
+  assert.equal(follow([many, many, { ...many, busy: true }, many, some]), ['back', 0, 0, 500, 0, 'up', 50]);
 });
 
 test('but at once where what comes next is old', () => {
@@ -44,7 +44,7 @@ test('but at once where what comes next is old', () => {
 test('half full it is read before all others until it is a quarter full', () => {
   const fills = [0.1, 0.4, 0.5, 0.6, 0.3, 0.25, 0.24, 0.4];
   const looks = fills.map((fill) => ({ ...many, fill, busy: fill > 0.3 && fill < 0.7 }));
-  assert.equal(follow(looks), ['back', 0, 250, 'first', 0, 0, 0, 0, 'back', 0, 250]);
+  assert.equal(follow(looks), ['back', 0, 500, 'first', 0, 0, 0, 0, 'back', 0, 500]);
 });
 
 test('beside a relay nothing is put off', () => {
