@@ -1,4 +1,4 @@
-// libbpf through koffi: programs, maps, pins, tc filters, the ring's memory. Typed results; no pointer leaves this file.
+// libbpf through koffi: programs, maps, pins, tc filters, an array's memory. Typed results; no pointer leaves this file.
 
 import { createRequire } from 'node:module';
 import { getSystemErrorMap } from 'node:util';
@@ -17,7 +17,7 @@ export interface LoadOptions {
   readonly object: string;
   /** A folder in a bpffs: maps that are pinned there are taken over, the others are made and pinned. */
   readonly pins?: string;
-  /** Entries (or octets) of maps by name, where they differ from the object's. */
+  /** Entries of maps by name, where they differ from the object's. */
   readonly sizes?: Readonly<Record<string, number>>;
 }
 
@@ -45,15 +45,9 @@ export interface RunOptions {
   readonly context?: Uint8Array;
 }
 
-/** The ring's pages: positions in octets, and the data twice in a row, so that a record never wraps. */
-export interface RingMemory {
-  /** [0] is ours to move. */
-  readonly consumer: BigInt64Array;
-  /** [0] is the kernel's. */
-  readonly producer: BigInt64Array;
-  readonly data: Uint8Array;
-  /** The record headers: the first word of each is written by the kernel while we look. */
-  readonly words: Int32Array;
+/** An array's values, one behind the other, as the program sees them: what is written there it reads. */
+export interface ArrayMemory {
+  readonly octets: ArrayBuffer;
   unmap(): void;
 }
 
@@ -63,7 +57,7 @@ export interface Libbpf {
   pin(fd: number, path: string): BpfTrouble | undefined;
   /** Opens what is pinned: a descriptor, to be closed by `fs.closeSync`. */
   pinned(path: string): number | BpfTrouble;
-  /** Entries of a map, or octets of a ring. */
+  /** Entries of a map. */
   entries(map: number): number | undefined;
   /** Processors that the machine may have: a map of which each has its own values gives so many. */
   processors(): number;
@@ -95,7 +89,8 @@ export interface Libbpf {
     program: number,
     options: RunOptions,
   ): { readonly verdict: number; readonly frame: Uint8Array } | BpfTrouble;
-  mapRing(map: number, octets: number): RingMemory | BpfTrouble;
+  /** Of an array that was made for it: BPF_F_MMAPABLE. */
+  mapArray(map: number, octets: number): ArrayMemory | BpfTrouble;
 }
 
 type Library = ReturnType<typeof declare>;
@@ -209,7 +204,7 @@ function wrap(lib: Library): Libbpf {
       return found ? opts.readUInt32LE(TC_PROG_ID) : undefined;
     },
     run: (program, options) => run(lib, program, options),
-    mapRing: (map, octets) => mapRing(lib, map, octets),
+    mapArray: (map, octets) => mapArray(lib, map, octets),
   };
 }
 
@@ -303,24 +298,10 @@ function run(lib: Library, program: number, { frame, context }: RunOptions): Ret
   return { verdict: opts.readInt32LE(56), frame: output.subarray(0, opts.readUInt32LE(28)) };
 }
 
-/** The consumer's page is ours to write; behind it the producer's, and the data twice (kernel: ringbuf.c). */
-function mapRing(lib: Library, map: number, octets: number): RingMemory | BpfTrouble {
-  const { koffi } = lib;
-  const rest = PAGE + 2 * octets;
-  const first: unknown = lib.mmap(null, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
-  const second: unknown = lib.mmap(null, rest, PROT_READ, MAP_SHARED, map, PAGE);
-  if (isFailed(first) || isFailed(second)) return { kind: 'refused', what: 'ring', text: 'mmap failed' };
-  const [ours, theirs] = [koffi.view(first, PAGE), koffi.view(second, rest)];
-  return {
-    consumer: new BigInt64Array(ours, 0, 1),
-    producer: new BigInt64Array(theirs, 0, 1),
-    data: new Uint8Array(theirs, PAGE),
-    words: new Int32Array(theirs, PAGE),
-    unmap() {
-      lib.munmap(first, PAGE);
-      lib.munmap(second, rest);
-    },
-  };
+function mapArray({ koffi, mmap, munmap }: Library, map: number, octets: number): ArrayMemory | BpfTrouble {
+  const memory: unknown = mmap(null, octets, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
+  if (isFailed(memory)) return { kind: 'refused', what: 'map memory', text: 'mmap failed' };
+  return { octets: koffi.view(memory, octets), unmap: () => void munmap(memory, octets) };
 }
 
 function isFailed(pointer: unknown): boolean {
@@ -365,7 +346,6 @@ const INFO_OCTETS = 64;
 const MAP_ENTRIES = 16;
 const PROGRAM_ID = 4;
 const HEADROOM = 64;
-const PAGE = 4_096;
 const PROT_READ = 1;
 const PROT_WRITE = 2;
 const MAP_SHARED = 1;

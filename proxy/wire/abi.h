@@ -174,6 +174,38 @@ struct record {
 	__u8 data[HEADERS + PAYLOAD];
 };
 
+/* A record's place in the ring. */
+struct slot {
+	/* Octets of all of it, a multiple of 8, written last; 0: it is not there yet. Plus SLOT_VOID: there is no record in it. */
+	__u32 size;
+	__u32 zero;
+	struct record record;
+};
+#define SLOT_VOID 1
+
+/* The ring lies in pieces, since a kernel may refuse more than 4 MiB in one value. The slot at position p, counted in
+ * octets for ever, begins in piece p / PIECE mod pieces at p mod PIECE; behind each there is room for the rest of the last. */
+#define PIECE (1u << 18)
+struct piece {
+	__u8 octets[PIECE + sizeof(struct slot)];
+};
+
+struct positions {
+	/* Slots before it are taken. */
+	__u64 produced;
+	/* What `consumed` was when somebody last needed to know: a look at it costs a line of the cache. */
+	__u64 room_from;
+	/* Octets that may be taken and not consumed; 0: there is no room. And the number of pieces, a power of two, less one. */
+	__u64 capacity;
+	__u64 mask;
+	__u64 zero[4];
+	/* The reader's. Slots before it are zero again. */
+	__u64 consumed;
+	/* Slots before it are read. */
+	__u64 read;
+	__u64 zeros[6];
+};
+
 enum counter {
 	COUNT_FRAMES,
 	/* Segments of the ports asked for. */

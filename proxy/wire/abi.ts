@@ -43,8 +43,26 @@ export const SERVER = { policy: 0, contradicted: 1, lines: 2 } as const;
 export const SERVER_SIZE = 4;
 
 /** What a processor has in hand, its counters first: 64 bits each. */
-export const HAND = { counters: 0, segment: 128, record: 208 } as const;
-export const HAND_SIZE = 8_704;
+export const HAND = { counters: 0, segment: 128, room: 208, spare: 216 } as const;
+export const HAND_SIZE = 8_720;
+
+/** A record's place in the ring; `SLOT_VOID` stands in its size. */
+export const SLOT = { size: 0, record: 8 } as const;
+export const SLOT_VOID = 1;
+
+/** Positions that a piece of the ring stands for, and its octets: there is room behind for the rest of the last slot. */
+export const PIECE = 1 << 18;
+export const PIECE_SIZE = PIECE + 8_504;
+
+export const POSITIONS = {
+  produced: 0,
+  room_from: 8,
+  capacity: 16,
+  mask: 24,
+  consumed: 64,
+  read: 72,
+} as const;
+export const POSITIONS_SIZE = 128;
 
 export const FLOW_KEY = { client: 0, server: 16, client_port: 32, server_port: 34 } as const;
 /** Where the octets of a stretch begin behind its key. */

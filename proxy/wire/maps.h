@@ -61,10 +61,22 @@ struct {
 	__type(value, struct tail);
 } tails SEC(".maps");
 
+/* Not BPF_MAP_TYPE_RINGBUF: its lock and its pages cost each record more than all that is written into it. */
 struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 26);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, (1 << 26) / PIECE);
+	__type(key, __u32);
+	__type(value, struct piece);
 } ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct positions);
+} positions SEC(".maps");
 
 /* What starts empty: too large for the stack. */
 struct blank {
@@ -105,13 +117,15 @@ struct segment {
 	__u32 icmp_at;
 };
 
-/* What a processor has in hand, in one place, since what it does not find in its cache costs it most: its counters, the
- * segment, and where the record is made before its length is known. */
+/* What a processor has in hand, in one place, since what it does not find in its cache costs it most. */
 struct hand {
 	/* By enum counter. */
 	__u64 counters[COUNTERS];
 	struct segment segment;
-	struct record record;
+	/* Octets of the slot that its record is being made in; 0: the ring had none, and it is made in `spare`. */
+	__u32 room;
+	__u32 zero;
+	struct slot spare;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -1,33 +1,70 @@
-/* Records: made where there is room, then put into the ring. */
+/* Records: made in their place in the ring, then shown. */
 #ifndef EHLOWIRE_RECORD_H
 #define EHLOWIRE_RECORD_H
 
-/* Nobody is woken: the reader looks every few milliseconds, which costs the path nothing. */
-static __always_inline void put(struct hand *hand, struct flow *flow)
+/* Others may be taking room at the same time: so often it is tried. */
+#define TRIES 32
+
+/* The next slot, `size` octets that are all zero; NULL: the ring is full. What is taken must be put: the reader waits for it. */
+static __always_inline struct slot *take_room(__u32 size)
 {
-	struct record *record = &hand->record;
-	__u32 size = offsetof(struct record, data) + record->captured;
-	if (flow->lost)
-		record->flags |= RECORD_LOST;
-	if (size > sizeof(*record) || bpf_ringbuf_output(&ring, record, size, BPF_RB_NO_WAKEUP)) {
-		flow->lost = 1;
-		count(hand, COUNT_LOST, 1);
-		return;
+	__u32 zero = 0;
+	struct positions *p = bpf_map_lookup_elem(&positions, &zero);
+	if (!p)
+		return NULL;
+	__u64 at = p->produced;
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < TRIES; i++) {
+		if (at + size - p->room_from > p->capacity) {
+			/* Whoever overwrites a newer value with an older one only makes the next one look. */
+			__u64 consumed = p->consumed;
+			p->room_from = consumed;
+			if (at + size - consumed > p->capacity)
+				return NULL;
+		}
+		/* A full barrier: nothing is written to the slot before it is known to be free. */
+		__u64 found = __sync_val_compare_and_swap(&p->produced, at, at + size);
+		if (found == at) {
+			__u32 which = (at / PIECE) & p->mask;
+			struct piece *piece = bpf_map_lookup_elem(&ring, &which);
+			return piece ? (struct slot *)(piece->octets + (at & (PIECE - 8))) : NULL;
+		}
+		at = found;
 	}
-	flow->lost = 0;
-	count(hand, COUNT_RECORDS, 1);
+	return NULL;
 }
 
-static __always_inline struct record *blank_record(struct hand *hand, __u8 kind, __u8 from)
+/* A record with so many octets of data, of which its maker may tell fewer in the end, in the ring or in the hand: whoever
+ * makes it goes by what is in it, whether or not it finds room. */
+static __always_inline struct slot *blank_record(struct hand *hand, __u8 kind, __u8 from, __u32 captured)
 {
 	const struct segment *s = &hand->segment;
-	struct record *record = &hand->record;
+	__u32 size = (offsetof(struct slot, record) + offsetof(struct record, data) + captured + 7) & ~7u;
+	struct slot *slot = size > sizeof(*slot) ? NULL : take_room(size);
+	hand->room = slot ? size : 0;
+	if (!slot)
+		slot = &hand->spare;
+	struct record *record = &slot->record;
 	__builtin_memset(record, 0, offsetof(struct record, data));
 	record->at = s->now;
 	record->kind = kind;
 	record->leg = s->leg;
 	record->from = from;
-	return record;
+	record->captured = captured;
+	return slot;
+}
+
+/* Shows it to the reader; if it is not `whole`, only its room. Nobody is woken: the reader looks every few milliseconds. */
+static __always_inline void put(struct hand *hand, struct flow *flow, struct slot *slot, bool whole)
+{
+	if (flow->lost)
+		slot->record.flags |= RECORD_LOST;
+	/* An exchange is a full barrier: what is in the slot is there before its size is. */
+	if (hand->room)
+		__sync_lock_test_and_set(&slot->size, whole ? hand->room : hand->room | SLOT_VOID);
+	whole = whole && hand->room;
+	flow->lost = !whole;
+	count(hand, whole ? COUNT_RECORDS : COUNT_LOST, 1);
 }
 
 /* Copies `n` octets of the frame to `data[to]`; the bounds are for the verifier, which sees no other way. */
@@ -54,8 +91,12 @@ static __noinline int tell_stretch(struct hand *hand, struct flow *flow, __u32 f
 		return 0;
 	struct segment *s = &hand->segment;
 	struct side *side = &flow->sides[from];
-	struct record *record = blank_record(hand, RECORD_STRETCH, from);
 	__u32 start = side->left_out_from, end = side->left_out_to;
+	struct tail *tail = flow->tailed && !dot ? bpf_map_lookup_elem(&tails, &s->key) : NULL;
+	if (tail && (side->mode != MODE_DATA || tail->end != end))
+		tail = NULL;
+	struct slot *slot = blank_record(hand, RECORD_STRETCH, from, STRETCH_KEY + (dot ? DOT : tail ? TAIL : 0));
+	struct record *record = &slot->record;
 	record->at = side->left_out_at;
 	record->leg = s->from == from ? s->leg : !s->leg;
 	record->seq = start;
@@ -63,15 +104,12 @@ static __noinline int tell_stretch(struct hand *hand, struct flow *flow, __u32 f
 	record->segments = side->left_out_segments;
 	record->flags = side->mode == MODE_MIDDLE ? 0 : RECORD_CONTENT;
 	__builtin_memcpy(record->data, &s->key, sizeof(s->key));
-	record->captured = STRETCH_KEY;
-	struct tail *tail = flow->tailed && !dot ? bpf_map_lookup_elem(&tails, &s->key) : NULL;
 	if (dot) {
 		/* The last of these five, however few were left out. */
 		record->payload = record->octets < DOT ? record->octets : DOT;
 		__u64 last = DOT_OCTETS >> 8 * (DOT - record->payload);
 		__builtin_memcpy(record->data + STRETCH_KEY, &last, DOT);
-		record->captured += DOT;
-	} else if (side->mode == MODE_DATA && tail && tail->end == end) {
+	} else if (tail) {
 		record->payload = end - tail->from;
 		if (record->payload > record->octets)
 			record->payload = record->octets;
@@ -82,9 +120,8 @@ static __noinline int tell_stretch(struct hand *hand, struct flow *flow, __u32 f
 			if (i < TAIL)
 				*(__u64 *)(record->data + STRETCH_KEY + i) = *(const __u64 *)(tail->octets + i);
 		}
-		record->captured += TAIL;
 	}
-	put(hand, flow);
+	put(hand, flow, slot, true);
 	side->left_out_from = end;
 	side->left_out_segments = 0;
 	return 0;

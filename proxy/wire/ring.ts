@@ -1,6 +1,7 @@
 // The ring between kernel and process: read where it lies, without a system call per record.
 
-import type { RingMemory } from '../native/libbpf';
+import { isTrouble, type BpfTrouble, type Libbpf } from '../native/libbpf';
+import { PIECE, PIECE_SIZE, POSITIONS, POSITIONS_SIZE, SLOT, SLOT_VOID } from './abi';
 
 export interface Ring {
   /** Hands over every record that is there, at most `most`; says how many there were. The octets are reused afterwards. */
@@ -9,37 +10,105 @@ export interface Ring {
   fill(): number;
 }
 
-/**
- * Follows the kernel's own protocol (kernel/bpf/ringbuf.c): positions count octets for ever, a record is 8 octets
- * of header and its data, padded to 8; the header's length has bit 31 while it is being written and bit 30 where it
- * is to be passed over. The data lies twice in a row, so that no record wraps.
- */
-export function createRing({ consumer, producer, data, words }: RingMemory, octets: number): Ring {
-  const mask = octets - 1;
+/** The entries of the map `ring` that hold so many octets (a power of two). */
+export function piecesOf(octets: number): number {
+  return Math.max(1, octets / PIECE);
+}
+
+/** The ring of a program that is loaded; a new one is given so many octets, another one keeps its own. One reader at a time. */
+export function openRing(
+  bpf: Libbpf,
+  map: (name: string) => number,
+  octets: number,
+): (Ring & { close(): void }) | BpfTrouble {
+  const pieces = bpf.entries(map('ring')) ?? piecesOf(octets);
+  const data = bpf.mapArray(map('ring'), pieces * PIECE_SIZE);
+  if (isTrouble(data)) return data;
+  const positions = bpf.mapArray(map('positions'), POSITIONS_SIZE);
+  if (isTrouble(positions)) {
+    data.unmap();
+    return positions;
+  }
+  const words = new BigInt64Array(positions.octets, 0, POSITIONS_SIZE / 8);
+  if (Atomics.load(words, CAPACITY) === 0n) {
+    Atomics.store(words, MASK, BigInt(pieces - 1));
+    // From here on the program finds room.
+    Atomics.store(words, CAPACITY, BigInt(octets));
+  }
   return {
-    drain(take, most) {
-      const end = Number(Atomics.load(producer, 0));
-      let at = Number(Atomics.load(consumer, 0));
-      let count = 0;
-      while (at < end && count < most) {
-        const start = at & mask;
-        const header = Atomics.load(words, start >> 2);
-        if (header < 0) break;
-        const length = header & LENGTH;
-        if ((header & DISCARD) === 0) {
-          take(data.subarray(start + HEADER, start + HEADER + length));
-          count += 1;
-        }
-        at += HEADER + ((length + 7) & ~7);
-        // Room for others as soon as it is there: a batch may take a while.
-        Atomics.store(consumer, 0, BigInt(at));
-      }
-      return count;
+    ...createRing(words, data.octets, pieces),
+    close() {
+      data.unmap();
+      positions.unmap();
     },
-    fill: () => Number(Atomics.load(producer, 0) - Atomics.load(consumer, 0)) / octets,
   };
 }
 
-const HEADER = 8;
-const DISCARD = 1 << 30;
-const LENGTH = DISCARD - 1;
+/**
+ * The program takes a slot by moving `produced`, fills it, and writes its size last: until then the size is 0. So it
+ * must be 0 before the slot is taken, and that holds for each word of the ring, since what a record had in its midst the
+ * next one may have at its front, and peers choose those octets. What is read is therefore zeroed before it is given back.
+ *
+ * A reader may be killed between any two of its steps. It says that a record is `read` once it was taken, zeroes all
+ * from `consumed` up to there, and moves `consumed` when that is done. Whoever comes next finds `consumed` behind
+ * `read`, zeroes that stretch again, whatever is left in it, and goes on at `read`: no size is looked for where there
+ * may be none any more, and no record is taken twice but the one that was being taken.
+ */
+function createRing(positions: BigInt64Array, memory: ArrayBuffer, pieces: number): Ring {
+  const octets = new Uint8Array(memory);
+  const words = new Int32Array(memory);
+  const load = (which: number): number => Number(Atomics.load(positions, which));
+  const store = (which: number, position: number): unknown =>
+    Atomics.store(positions, which, BigInt(position));
+  /** Where in memory a position lies; pieces are numbered beyond 32 bits. */
+  const placeOf = (position: number): number =>
+    (Math.floor(position / PIECE) % pieces) * PIECE_SIZE + (position % PIECE);
+  const zero = (from: number, to: number): void => {
+    for (let at = from, next; at < to; at = next) {
+      next = Math.min(to, (Math.floor(at / PIECE) + 1) * PIECE);
+      const start = placeOf(at);
+      // The last slot of a piece reaches beyond it; nothing else lies there.
+      const length = next % PIECE === 0 ? PIECE_SIZE - (at % PIECE) : next - at;
+      octets.fill(0, start, start + length);
+    }
+  };
+  let at = load(READ);
+  let given = load(CONSUMED);
+  const give = (): void => {
+    zero(given, at);
+    given = at;
+    store(CONSUMED, given);
+  };
+  give();
+  return {
+    drain(take, most) {
+      const end = load(PRODUCED);
+      let count = 0;
+      while (at < end && count < most) {
+        const start = placeOf(at);
+        const size = Atomics.load(words, start >> 2);
+        if (size === 0) break;
+        const next = at + (size & ~SLOT_VOID);
+        if ((size & SLOT_VOID) === 0) {
+          take(octets.subarray(start + SLOT.record, start + next - at));
+          count += 1;
+        }
+        at = next;
+        store(READ, at);
+        // Room for others soon: a batch may take a while.
+        if (at - given >= GIVE_BACK) give();
+      }
+      if (given < at) give();
+      return count;
+    },
+    fill: () => (load(PRODUCED) - load(CONSUMED)) / load(CAPACITY),
+  };
+}
+
+const PRODUCED = POSITIONS.produced / 8;
+const CAPACITY = POSITIONS.capacity / 8;
+const MASK = POSITIONS.mask / 8;
+const CONSUMED = POSITIONS.consumed / 8;
+const READ = POSITIONS.read / 8;
+/** Octets: some fifty records. */
+const GIVE_BACK = 8_192;

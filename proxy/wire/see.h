@@ -2,26 +2,32 @@
 #ifndef EHLOWIRE_SEE_H
 #define EHLOWIRE_SEE_H
 
-/* Makes the record of a segment: its headers, and of its payload [skipped, skipped + n). */
-static __always_inline bool record_of(struct __sk_buff *skb, struct hand *hand, __u32 skipped, __u32 n)
+/* Makes the record of a segment: its headers, and of its payload [skipped, skipped + n). NULL: it was not to be had.
+ * A frame of its own: the stack is small. */
+static __noinline struct slot *record_of(struct __sk_buff *skb, struct hand *hand, struct flow *flow, __u32 skipped, __u32 n)
 {
+	if (!hand || !flow)
+		return NULL;
 	const struct segment *s = &hand->segment;
-	struct record *record = blank_record(hand, RECORD_SEGMENT, s->from);
+	if (s->payload_at > HEADERS)
+		return NULL;
+	if (n > PAYLOAD)
+		n = PAYLOAD;
+	struct slot *slot = blank_record(hand, RECORD_SEGMENT, s->from, s->payload_at + n);
+	struct record *record = &slot->record;
 	record->vlan_tci = skb->vlan_present ? skb->vlan_tci : 0;
 	record->vlan_protocol = skb->vlan_present ? skb->vlan_proto : 0;
 	record->length = skb->len;
 	record->headers = s->payload_at;
 	record->payload = s->payload;
 	record->skipped = skipped;
-	if (n > PAYLOAD)
-		n = PAYLOAD;
-	record->captured = s->payload_at + n;
-	if (s->payload_at > HEADERS)
-		return false;
-	if (skipped == 0)
-		return copy(skb, 0, record, 0, s->payload_at + n, HEADERS + PAYLOAD);
-	return copy(skb, 0, record, 0, s->payload_at, HEADERS) &&
-	       copy(skb, s->payload_at + skipped, record, s->payload_at, n, PAYLOAD);
+	bool whole = skipped == 0 ? copy(skb, 0, record, 0, s->payload_at + n, HEADERS + PAYLOAD)
+				  : copy(skb, 0, record, 0, s->payload_at, HEADERS) &&
+				    copy(skb, s->payload_at + skipped, record, s->payload_at, n, PAYLOAD);
+	if (whole)
+		return slot;
+	put(hand, flow, slot, false);
+	return NULL;
 }
 
 /* Of a segment in order: how many octets at its front are content that need not be seen. */
@@ -61,12 +67,11 @@ static __always_inline bool starts_tls(const struct record *record, const struct
 }
 
 /* New octets of a dialogue, in the record: what they begin. A frame of its own: the stack is small. */
-static __noinline int look(struct hand *hand, struct flow *flow)
+static __noinline int look(struct hand *hand, struct flow *flow, struct record *record)
 {
-	if (!hand || !flow)
+	if (!hand || !flow || !record)
 		return 0;
 	struct segment *s = &hand->segment;
-	struct record *record = &hand->record;
 	struct side *side = &flow->sides[s->from & 1];
 	struct side *client = &flow->sides[SIDE_CLIENT];
 	bool from_client = s->from == SIDE_CLIENT;
@@ -123,10 +128,9 @@ static __always_inline void close_content(struct segment *s, struct flow *flow)
 	other->unanswered = 0;
 }
 
-static __always_inline void greet(struct hand *hand, struct flow *flow, bool fresh)
+static __always_inline void greet(struct hand *hand, struct flow *flow, struct record *record, bool fresh)
 {
 	struct segment *s = &hand->segment;
-	struct record *record = &hand->record;
 	struct side *client = &flow->sides[SIDE_CLIENT];
 	bool unasked = client->heard && client->mode == MODE_DIALOGUE && client->mark == client->next;
 	if (fresh && flow->repairable && flow->started && unasked)
@@ -211,29 +215,32 @@ static __noinline int see(struct __sk_buff *skb, struct hand *hand, struct flow 
 		shown = most;
 	}
 	bool hidden = astray && side->mode != MODE_DIALOGUE;
-	if (!record_of(skb, hand, skipped, shown))
+	struct slot *slot = record_of(skb, hand, flow, skipped, shown);
+	if (!slot)
 		return 0;
-	struct record *record = &hand->record;
+	struct record *record = &slot->record;
 	if (hidden)
 		record->flags |= RECORD_CONTENT;
 	if (astray && skipped)
 		record->flags |= RECORD_LEAD;
 	if (s->from == SIDE_SERVER && s->payload > 0) {
-		greet(hand, flow, fresh);
+		greet(hand, flow, record, fresh);
 		apply(skb, s, flow, record);
 		if (fresh && (record->flags & RECORD_REPAIRED))
 			count(hand, COUNT_REPAIRED, 1);
 	}
 	if (fresh && (side->mode == MODE_DIALOGUE || side->mode == MODE_MIDDLE))
-		look(hand, flow);
+		look(hand, flow, record);
 	__u32 end = s->seq + s->payload + (s->flags & FIN ? 1 : 0);
 	if (!(s->flags & (SYN | RST)) && before(side->next, end))
 		side->next = end;
 	if (side->mode == MODE_CHUNK && !fresh && !before(side->next, side->mark))
 		side->mode = MODE_DIALOGUE;
-	put(hand, flow);
-	if (record->flags & RECORD_CONTENT && fresh && side->mode == MODE_CHUNK) {
-		shown = skipped + record->captured - record->headers;
+	/* Behind `put` the record is the reader's. */
+	bool cut = record->flags & RECORD_CONTENT && fresh && side->mode == MODE_CHUNK;
+	shown = skipped + record->captured - record->headers;
+	put(hand, flow, slot, true);
+	if (cut) {
 		leave_out(hand, flow, side, s->seq + shown, s->payload - shown);
 	}
 	return 0;

@@ -9,7 +9,7 @@ import { ABI } from './abi';
 import { attach, folderOf, type Attached, type AttachedBy, type WirePlace } from './attachment';
 import { BPFFS, mountBpffs } from './bpffs';
 import { OBJECT } from './object';
-import { createRing, type Ring } from './ring';
+import { openRing, piecesOf, type Ring } from './ring';
 import { createTables, type Tables } from './tables';
 import { faultOf, RIGHTS } from './trouble';
 
@@ -51,18 +51,18 @@ export function openWire(options: WireOptions): Wire | Fault {
   const sizes = sizesOf(bpf, pins, options);
   const object = bpf.load({ object: OBJECT, pins, sizes });
   if (isTrouble(object)) return faultOf(object);
-  const memory = bpf.mapRing(object.map('ring'), sizes['ring'] ?? RING);
-  if (isTrouble(memory)) {
+  const ring = openRing(bpf, object.map, options.ringOctets ?? RING);
+  if (isTrouble(ring)) {
     object.close();
-    return faultOf(memory);
+    return faultOf(ring);
   }
   return {
     adopted,
     tables: createTables(bpf, object.map),
-    ring: createRing(memory, sizes['ring'] ?? RING),
+    ring,
     attach: (place) => attach(bpf, object, { ...place, pins: options.pins, how: options.attach ?? 'auto' }),
     close() {
-      memory.unmap();
+      ring.close();
       object.close();
     },
   };
@@ -116,7 +116,7 @@ function versionsIn(pins: string): readonly number[] | Fault {
 /** What is pinned keeps its size; a map of another one could not be taken over. */
 function sizesOf(bpf: Libbpf, pins: string, options: WireOptions): Record<string, number> {
   const sizes: Record<string, number> = {
-    ring: options.ringOctets ?? RING,
+    ring: piecesOf(options.ringOctets ?? RING),
     ...(options.connections !== undefined && { flows: options.connections }),
   };
   for (const name of Object.keys(sizes)) {

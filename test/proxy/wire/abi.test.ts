@@ -13,6 +13,9 @@ const STRUCTS = [
   ['server_key', abi.SERVER_KEY, abi.SERVER_KEY_SIZE],
   ['server', abi.SERVER, abi.SERVER_SIZE],
   ['hand', abi.HAND, abi.HAND_SIZE],
+  ['slot', abi.SLOT, abi.PIECE_SIZE - abi.PIECE],
+  ['piece', { octets: 0 }, abi.PIECE_SIZE],
+  ['positions', abi.POSITIONS, abi.POSITIONS_SIZE],
   ['flow_key', abi.FLOW_KEY, undefined],
   ['port_list', { ports: 0 }, abi.PORT_LIST_SIZE],
 ] as const;
@@ -39,7 +42,7 @@ else {
   for (const [name, fields, size] of STRUCTS) {
     test(`struct ${name}`, () => {
       const found = find('STRUCT', name);
-      const members = (found.members ?? []).filter((member) => member.name !== 'zero');
+      const members = (found.members ?? []).filter((member) => !/^zeros?$/.test(member.name));
       const compiled = Object.fromEntries(members.map((member) => [member.name, member.bits_offset / 8]));
       assert.equal({ ...fields }, compiled);
       if (size !== undefined) assert.is(size, found.size);

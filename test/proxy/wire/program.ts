@@ -9,7 +9,7 @@ import { followRecord } from '../../../proxy/wire/follow';
 import { OBJECT } from '../../../proxy/wire/object';
 import { readRecord, type WireRecord } from '../../../proxy/wire/records';
 import { packPorts } from '../../../proxy/wire/tables';
-import { createRing, type Ring } from '../../../proxy/wire/ring';
+import { openRing, piecesOf, type Ring } from '../../../proxy/wire/ring';
 
 export interface Program {
   /** Runs a frame as if it had come in by that leg; what went on, changed or not. */
@@ -21,6 +21,12 @@ export interface Program {
   /** What a map has for a key, of `size` octets; undefined: nothing. */
   read(map: string, key: Uint8Array, size: number): Uint8Array | undefined;
   write(map: string, key: Uint8Array, value: Uint8Array): void;
+  /** Another reader of the same ring, as the next process has it. */
+  readAgain(): Ring & { close(): void };
+  /** An array of the program, as it sees it. */
+  memory(map: string, octets: number): ArrayBuffer;
+  /** The kernel's number of what sees the frames of that side. */
+  id(from: Direction): number;
   close(): void;
 }
 
@@ -29,10 +35,10 @@ const RING = 1 << 22;
 /** Loads it afresh: no connection is known. */
 export function loadProgram(ports: readonly number[] = [25], ringOctets = RING): Program {
   const bpf = sure(openLibbpf());
-  const object = sure(bpf.load({ object: OBJECT, sizes: { ring: ringOctets } }));
+  const object = sure(bpf.load({ object: OBJECT, sizes: { ring: piecesOf(ringOctets) } }));
   bpf.write(object.map('ports'), Buffer.alloc(4), packPorts(ports));
-  const memory = sure(bpf.mapRing(object.map('ring'), ringOctets));
-  const ring = createRing(memory, ringOctets);
+  const open = (): ReturnType<Program['readAgain']> => sure(openRing(bpf, object.map, ringOctets));
+  const ring = open();
   return {
     run: (from, frame) => run(bpf, object, from, frame),
     records: () => drain(ring),
@@ -56,16 +62,18 @@ export function loadProgram(ports: readonly number[] = [25], ringOctets = RING):
       const trouble = bpf.write(object.map(map), key, value);
       if (trouble) throw new Error(trouble.text);
     },
+    readAgain: open,
+    memory: (map, octets) => sure(bpf.mapArray(object.map(map), octets)).octets,
+    id: (from) => bpf.programId(object.program(NAMES[from])) ?? NaN,
     close() {
-      memory.unmap();
+      ring.close();
       object.close();
     },
   };
 }
 
 function run(bpf: Libbpf, object: BpfObject, from: Direction, frame: Uint8Array): Uint8Array {
-  const program = object.program(from === 'client' ? 'ehlowire_wan' : 'ehlowire_lan');
-  const result = sure(bpf.run(program, { frame }));
+  const result = sure(bpf.run(object.program(NAMES[from]), { frame }));
   if (result.verdict !== TC_ACT_UNSPEC) throw new Error(`verdict ${result.verdict}`);
   return result.frame;
 }
@@ -102,4 +110,5 @@ export function track(records: readonly WireRecord[]): TrackerNews[] {
   return [...news, ...tracker.end(last)];
 }
 
+const NAMES = { client: 'ehlowire_wan', server: 'ehlowire_lan' } as const;
 const TC_ACT_UNSPEC = -1;
