@@ -61,7 +61,7 @@ struct {
 	__type(value, struct tail);
 } tails SEC(".maps");
 
-/* Not BPF_MAP_TYPE_RINGBUF: its lock and its pages cost each record more than all that is written into it. */
+/* Not BPF_MAP_TYPE_RINGBUF: each record would be made elsewhere, copied, and wait for a lock with interrupts off. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
