@@ -31,28 +31,32 @@ export interface Pace {
  * | of the ring is filled | the machine | the reader |
  * |---|---|---|
  * | next to nothing | | runs as others do: a probe that is due, and the little that there is to read, wait for nobody |
- * | less than a half | is idle | goes on, behind all others |
- * | less than a half | has something better to do | reads a few records, behind all others, and waits half a second |
+ * | less than a half | has more left over | goes on, behind all others |
+ * | less than a half | has less than a quarter left over | reads a few records, behind all others, and waits half a second |
  * | less than a half, read five seconds late | | goes on, behind all others |
  * | a half, until it is a quarter | | goes on before all others: what is lost now nobody can prove any more |
  */
-export function createPace(priority: Priority, readRun = readSchedule): Pace {
+export function createPace(priority: Priority, readLoad = readMachine): Pace {
   let pause = SHORT_MS;
-  let before = readRun();
+  let before = readLoad();
+  let busy = false;
   let place: keyof Priority = 'up';
   const move = (to: keyof Priority): void => {
     if (to !== place) priority[to]();
     place = to;
   };
-  const isBusy = (): boolean => {
-    const run = readRun();
-    const busy = run.waited - before.waited > run.ran - before.ran;
-    before = run;
-    return busy;
+  const judge = (): void => {
+    const load = readLoad();
+    const all = load.all - before.all;
+    // The kernel counts in hundredths: of less nothing can be said.
+    if (all < load.processors * WINDOW) return;
+    // What we took, others may have left: behind them all we get nothing else.
+    busy = load.idle - before.idle + load.own - before.own < SPARE * all;
+    before = load;
   };
   return {
     next({ found, more, fill, behind }) {
-      const busy = isBusy();
+      judge();
       move(placeAt(fill, place));
       pause = found ? SHORT_MS : Math.min(pause * 2, LONG_MS);
       if (place === 'back' && busy && behind < LATE) return BUSY_MS;
@@ -73,22 +77,39 @@ export function createSteadyPace(): Pace {
   return { next: ({ found, more }) => (more ? 0 : found ? SHORT_MS : LONG_MS) };
 }
 
-/** Nanoseconds since the thread began: with a processor, and without one though it wanted one. */
-interface Run {
-  readonly ran: number;
-  readonly waited: number;
+/** Processor time since some beginning, in hundredths of a second. */
+interface Load {
+  readonly processors: number;
+  /** Of all processors together. */
+  readonly all: number;
+  readonly idle: number;
+  /** This process's. */
+  readonly own: number;
 }
 
-/** Documentation/scheduler/sched-stats.rst; zeros where the kernel keeps none: then it never looks busy. */
-function readSchedule(): Run {
+/** /proc/stat (proc(5)); zeros where there is none: then it never looks busy. */
+function readMachine(): Load {
+  const { user, system } = process.cpuUsage();
   try {
-    const [ran = 0, waited = 0] = readFileSync('/proc/self/schedstat', 'latin1').split(' ').map(Number);
-    return { ran, waited };
+    const [first = '', ...rest] = readFileSync('/proc/stat', 'latin1').split('\n');
+    const times = first.split(/ +/).slice(1, 9).map(Number);
+    return {
+      processors: rest.findIndex((line) => !line.startsWith('cpu')),
+      all: times.reduce((sum, each) => sum + each, 0),
+      idle: (times[IDLE] ?? 0) + (times[IDLE + 1] ?? 0),
+      own: (user + system) / 10_000,
+    };
   } catch {
-    return { ran: 0, waited: 0 };
+    return { processors: 1, all: 0, idle: 0, own: 0 };
   }
 }
 
+/** And behind it: waiting for a disk. */
+const IDLE = 3;
+/** A tenth of a second. */
+const WINDOW = 10;
+/** With less of it left over the machine is busy. */
+const SPARE = 0.25;
 /** Of 64 MiB some 5,000 records: a twentieth of a second. */
 const LITTLE = 0.01;
 const QUARTER = 0.25;

@@ -9,16 +9,17 @@ const SECOND = 1_000_000;
 /** What followed each look: milliseconds, and where the priority was moved to. */
 function follow(looks: readonly (Look & { readonly busy?: boolean })[]): (string | number)[] {
   const told: (string | number)[] = [];
-  const run = { ran: 0, waited: 0 };
+  const load = { processors: 2, all: 0, idle: 0, own: 0 };
   const priority = {
     back: () => void told.push('back'),
     up: () => void told.push('up'),
     first: () => void told.push('first'),
   };
-  const pace = createPace(priority, () => ({ ...run }));
+  const pace = createPace(priority, () => ({ ...load }));
   for (const { busy = false, ...look } of looks) {
-    run.ran += 10;
-    run.waited += busy ? 11 : 9;
+    load.all += 20;
+    load.own += 1;
+    load.idle += busy ? 0 : 5;
     told.push(pace.next(look));
   }
   return told;
