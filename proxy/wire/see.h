@@ -240,9 +240,8 @@ static __noinline int see(struct __sk_buff *skb, struct hand *hand, struct flow 
 	bool cut = record->flags & RECORD_CONTENT && fresh && side->mode == MODE_CHUNK;
 	shown = skipped + record->captured - record->headers;
 	put(hand, flow, slot, true);
-	if (cut) {
+	if (cut)
 		leave_out(hand, flow, side, s->seq + shown, s->payload - shown);
-	}
 	return 0;
 }
 
