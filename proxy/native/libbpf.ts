@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module';
 import { getSystemErrorMap } from 'node:util';
 import type * as Koffi from 'koffi';
+import { deviceOfLink, hookOf, linkOpts, optsOf, programOf, TCX, type TcFilter, type TcHook } from './tc';
 
 /** What was refused: `text` is the kernel's or the loader's own word, `code` an errno's name where there is one. */
 export interface BpfTrouble {
@@ -26,17 +27,6 @@ export interface BpfObject {
   program(name: string): number;
   map(name: string): number;
   close(): void;
-}
-
-/** Where an interface's frames meet programs. */
-export interface TcHook {
-  readonly device: number;
-  readonly hook: 'ingress' | 'egress';
-}
-
-/** One tc filter of the clsact qdisc. */
-export interface TcFilter extends TcHook {
-  readonly priority: number;
 }
 
 export interface RunOptions {
@@ -188,20 +178,20 @@ function wrap(lib: Library): Libbpf {
     relink: (link, program) => outcome('tcx link', lib.linkUpdate(link, program, null)),
     linkedTo(link) {
       const info = infoOf(lib, link);
-      return info?.readUInt32LE(0) === LINK_TCX ? info.readUInt32LE(LINK_DEVICE) : undefined;
+      return info && deviceOfLink(info);
     },
     makeHook(device) {
-      const result = lib.hookCreate(hookOf(device, BOTH)) as number;
+      const result = lib.hookCreate(hookOf(device, 'both')) as number;
       return result === -EEXIST ? false : (outcome('clsact qdisc', result) ?? true);
     },
     attach(filter, program, replace) {
-      const opts = optsOf(filter, program, replace ? REPLACE : 0);
-      return outcome('tc filter', lib.attach(hookOf(filter.device, HOOKS[filter.hook]), opts));
+      const opts = optsOf(filter, program, replace);
+      return outcome('tc filter', lib.attach(hookOf(filter.device, filter.hook), opts));
     },
     attached(filter) {
-      const opts = optsOf(filter, 0, 0);
-      const found = lib.query(hookOf(filter.device, HOOKS[filter.hook]), opts) === 0;
-      return found ? opts.readUInt32LE(TC_PROG_ID) : undefined;
+      const opts = optsOf(filter);
+      const found = lib.query(hookOf(filter.device, filter.hook), opts) === 0;
+      return found ? programOf(opts) : undefined;
     },
     run: (program, options) => run(lib, program, options),
     mapArray: (map, octets) => mapArray(lib, map, octets),
@@ -252,34 +242,6 @@ function openOpts(lib: Library, log: Buffer): Buffer {
   return opts;
 }
 
-/** `struct bpf_link_create_opts`, its flags only. */
-function linkOpts(): Buffer {
-  const opts = Buffer.alloc(16);
-  opts.writeBigUInt64LE(16n, 0);
-  opts.writeUInt32LE(BEFORE, 8);
-  return opts;
-}
-
-/** `struct bpf_tc_hook`. */
-function hookOf(device: number, point: number): Buffer {
-  const hook = Buffer.alloc(24);
-  hook.writeBigUInt64LE(24n, 0);
-  hook.writeInt32LE(device, 8);
-  hook.writeUInt32LE(point, 12);
-  return hook;
-}
-
-/** `struct bpf_tc_opts`. */
-function optsOf({ priority }: TcFilter, program: number, flags: number): Buffer {
-  const opts = Buffer.alloc(32);
-  opts.writeBigUInt64LE(32n, 0);
-  opts.writeInt32LE(program, 8);
-  opts.writeUInt32LE(flags, 12);
-  opts.writeUInt32LE(HANDLE, 20);
-  opts.writeUInt32LE(priority, 24);
-  return opts;
-}
-
 /** `struct bpf_test_run_opts`. */
 function run(lib: Library, program: number, { frame, context }: RunOptions): ReturnType<Libbpf['run']> {
   const input = Buffer.from(frame);
@@ -323,20 +285,7 @@ function lastLines(log: Buffer): string {
   return text.trim().split('\n').slice(-3).join('; ').slice(0, 400);
 }
 
-/** `enum bpf_attach_type`. */
-const TCX = { ingress: 46, egress: 47 } as const;
-/** BPF_F_BEFORE, and before none in particular: before all. */
-const BEFORE = 1 << 3;
-/** `enum bpf_link_type`, and `tcx.ifindex` in `struct bpf_link_info`. */
-const LINK_TCX = 11;
-const LINK_DEVICE = 16;
 const EEXIST = 17;
-const HOOKS = { ingress: 1, egress: 2 } as const;
-const BOTH = 3;
-const REPLACE = 1;
-const TC_PROG_ID = 16;
-/** Of our filter among those of its priority. */
-const HANDLE = 1;
 const OPEN_OPTS = 80;
 /** `kernel_log_buf`, behind sz, object_name, relaxed_maps, pin_root_path, a reserved word, kconfig and btf_custom_path. */
 const OPEN_LOG = 56;
