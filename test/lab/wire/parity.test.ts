@@ -55,20 +55,22 @@ for (const row of SESSIONS) {
   lab.test(`${row.name}: relay and wire`, [...NEEDS, ...row.needs], async () => {
     const [wire, relay] = [told?.behindRelay[nth], told?.relay[nth]];
     const reset = row.mayReset === true && wire?.session['close.how'] === 'rst';
-    assert.equal(wire, reset && relay ? resetBehindFin(relay) : relay);
+    const ends = row.mayCross ? ['fin'] : [];
+    assert.equal(wire && crossed(wire, ends), relay && crossed(reset ? resetBehindFin(relay) : relay, ends));
     assert.ok((told?.relay[nth]?.phases.length ?? 0) > 1);
   });
   lab.test(`${row.name}: bridge and host`, [...NEEDS, ...row.needs], async () => {
     const [host, bridge] = [told?.host[nth], told?.bridge[nth]];
-    assert.equal(host && crossed(host), bridge && crossed(bridge));
+    const ends = row.mayCross ? ['fin', 'rst'] : ['rst'];
+    assert.equal(host && crossed(host, ends), bridge && crossed(bridge, ends));
     assert.ok((told?.bridge[nth]?.phases.length ?? 0) > 1);
   });
 }
 
-/** Two resets may cross between the two places: who was first is then another one at each. */
-function crossed({ phases, session }: Story): Story {
+/** Two such ends may cross between the two places: who was first is then another one at each. */
+function crossed({ phases, session }: Story, ends: readonly string[]): Story {
   const first = <T extends object>(line: T): T =>
-    'close.how' in line && line['close.how'] === 'rst' ? { ...line, 'close.by': 'either' } : line;
+    'close.how' in line && ends.includes(String(line['close.how'])) ? { ...line, 'close.by': 'either' } : line;
   return { phases: phases.map(first), session: first(session) };
 }
 

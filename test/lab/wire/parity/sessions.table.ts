@@ -11,6 +11,8 @@ export interface SessionRow {
   readonly server: keyof typeof SERVERS;
   /** The server closes, and resets if the client then says that it closes as well (close_notify of TLS). */
   readonly mayReset?: true;
+  /** Behind 221 the client closes without waiting for the server, which does the same: the two FINs may cross. */
+  readonly mayCross?: true;
   /** The client's command line; `message` is a file of some kilobytes. */
   command(host: string, message: string): readonly [string, ...(readonly string[])];
 }
@@ -21,6 +23,7 @@ const swaks = (name: string, server: SessionRow['server'], ...more: readonly str
   name,
   needs: ['swaks'],
   server,
+  mayCross: true,
   command: (host) => ['swaks', '--server', host, '--port', '25', ...FROM_TO, '--body', 'hello', ...more],
 });
 
