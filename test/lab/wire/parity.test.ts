@@ -70,7 +70,9 @@ for (const row of SESSIONS) {
 /** Two such ends may cross between the two places: who was first is then another one at each. */
 function crossed({ phases, session }: Story, ends: readonly string[]): Story {
   const first = <T extends object>(line: T): T =>
-    'close.how' in line && ends.includes(String(line['close.how'])) ? { ...line, 'close.by': 'either' } : line;
+    'close.how' in line && ends.includes(String(line['close.how']))
+      ? { ...line, 'close.by': 'either' }
+      : line;
   return { phases: phases.map(first), session: first(session) };
 }
 
