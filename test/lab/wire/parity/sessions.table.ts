@@ -31,6 +31,7 @@ const curl = (name: string, server: SessionRow['server'], ...more: readonly stri
   name,
   needs: ['curl'],
   server,
+  mayCross: true,
   command: (host, message) => [
     ...(['curl', '--silent', '--url', `smtp://${host}:25/client.example`, '--mail-from', SENDER] as const),
     ...['--mail-rcpt', RECIPIENT, '--upload-file', message, ...more],
