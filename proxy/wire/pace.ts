@@ -36,7 +36,7 @@ export interface Pace {
  * | less than a half, read five seconds late | | goes on, behind all others |
  * | a half, until it is a quarter | | goes on before all others: what is lost now nobody can prove any more |
  */
-export function createPace(priority: Priority, readLoad = readMachine): Pace {
+export function createPace(priority: Priority, readLoad = createMeter()): Pace {
   let pause = SHORT_MS;
   let before = readLoad();
   let busy = false;
@@ -47,9 +47,8 @@ export function createPace(priority: Priority, readLoad = readMachine): Pace {
   };
   const judge = (): void => {
     const load = readLoad();
+    if (load.all === before.all) return;
     const all = load.all - before.all;
-    // The kernel counts in hundredths: of less nothing can be said.
-    if (all < load.processors * WINDOW) return;
     // What we took, others may have left: behind them all we get nothing else.
     busy = load.idle - before.idle + load.own - before.own < SPARE * all;
     before = load;
@@ -79,7 +78,6 @@ export function createSteadyPace(): Pace {
 
 /** Processor time since some beginning, in hundredths of a second. */
 interface Load {
-  readonly processors: number;
   /** Of all processors together. */
   readonly all: number;
   readonly idle: number;
@@ -87,27 +85,36 @@ interface Load {
   readonly own: number;
 }
 
+/** Looks ten times a second at most: the kernel counts in hundredths, and on a large machine a look is long. */
+function createMeter(): () => Load {
+  let load = readMachine();
+  let readAt = performance.now();
+  return () => {
+    if (performance.now() - readAt < WINDOW_MS) return load;
+    readAt = performance.now();
+    return (load = readMachine());
+  };
+}
+
 /** /proc/stat (proc(5)); zeros where there is none: then it never looks busy. */
 function readMachine(): Load {
   const { user, system } = process.cpuUsage();
   try {
-    const [first = '', ...rest] = readFileSync('/proc/stat', 'latin1').split('\n');
+    const [first = ''] = readFileSync('/proc/stat', 'latin1').split('\n', 1);
     const times = first.split(/ +/).slice(1, 9).map(Number);
     return {
-      processors: rest.findIndex((line) => !line.startsWith('cpu')),
       all: times.reduce((sum, each) => sum + each, 0),
       idle: (times[IDLE] ?? 0) + (times[IDLE + 1] ?? 0),
       own: (user + system) / 10_000,
     };
   } catch {
-    return { processors: 1, all: 0, idle: 0, own: 0 };
+    return { all: 0, idle: 0, own: 0 };
   }
 }
 
 /** And behind it: waiting for a disk. */
 const IDLE = 3;
-/** A tenth of a second. */
-const WINDOW = 10;
+const WINDOW_MS = 100;
 /** With less of it left over the machine is busy. */
 const SPARE = 0.25;
 /** Of 64 MiB some 5,000 records: a twentieth of a second. */

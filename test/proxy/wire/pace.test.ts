@@ -9,7 +9,7 @@ const SECOND = 1_000_000;
 /** What followed each look: milliseconds, and where the priority was moved to. */
 function follow(looks: readonly (Look & { readonly busy?: boolean })[]): (string | number)[] {
   const told: (string | number)[] = [];
-  const load = { processors: 2, all: 0, idle: 0, own: 0 };
+  const load = { all: 0, idle: 0, own: 0 };
   const priority = {
     back: () => void told.push('back'),
     up: () => void told.push('up'),
