@@ -26,7 +26,7 @@ export interface SocketAddress {
 /** What the system refused. `code` is the errno's name, or `no-koffi` where there is no way to ask. */
 export interface Refusal {
   readonly kind: 'refusal';
-  readonly call: 'koffi' | 'socket' | 'setsockopt' | 'bind' | 'connect';
+  readonly call: 'koffi' | 'socket' | 'setsockopt' | 'bind' | 'connect' | 'if_nametoindex' | 'sendto';
   readonly code: string;
 }
 
@@ -168,7 +168,7 @@ function isIPv6(address: string): boolean {
   return address.includes(':');
 }
 
-function refusal(c: Libc, call: Refusal['call']): Refusal {
+export function refusal(c: Libc, call: Refusal['call']): Refusal {
   return { kind: 'refusal', call, code: errnoName(c) };
 }
 
@@ -182,7 +182,7 @@ function setOption(c: Libc, fd: number, [level, name, value]: Option): number {
   return c.setsockopt(fd, level, name, [value], INT);
 }
 
-interface Libc {
+export interface Libc {
   readonly koffi: typeof Koffi;
   socket(family: number, type: number, protocol: number): number;
   setsockopt(fd: number, level: number, name: number, value: number[], length: number): number;
@@ -191,34 +191,52 @@ interface Libc {
   connect(fd: number, address: Uint8Array, length: number): number;
   sched_setscheduler(thread: number, policy: number, parameters: number[]): number;
   getsockname(fd: number, address: Uint8Array, length: number[]): number;
+  if_nametoindex(name: string): number;
+  sendto(
+    fd: number,
+    octets: Uint8Array,
+    length: number,
+    flags: number,
+    address: Uint8Array,
+    addressLength: number,
+  ): number;
   close(fd: number): number;
 }
 
 let loaded: Libc | undefined | null = null;
 
 /** Undefined where koffi is missing: it is optional, and a machine without it relays on. */
-function libc(): Libc | undefined {
+export function libc(): Libc | undefined {
   if (loaded !== null) return loaded;
+  let koffi: typeof Koffi;
+  let so: Koffi.LibraryHandle;
   try {
-    const koffi = createRequire(__filename)('koffi') as typeof Koffi;
-    const so = koffi.load('libc.so.6');
-    loaded = {
-      koffi,
-      socket: so.func('int socket(int family, int type, int protocol)'),
-      setsockopt: so.func('int setsockopt(int fd, int level, int name, const int *value, uint32_t length)'),
-      getsockopt: so.func(
-        'int getsockopt(int fd, int level, int name, _Out_ int *value, _Inout_ uint32_t *length)',
-      ),
-      bind: so.func('int bind(int fd, const uint8_t *address, uint32_t length)'),
-      connect: so.func('int connect(int fd, const uint8_t *address, uint32_t length)'),
-      sched_setscheduler: so.func('int sched_setscheduler(int thread, int policy, const int *parameters)'),
-      getsockname: so.func('int getsockname(int fd, _Out_ uint8_t *address, _Inout_ uint32_t *length)'),
-      close: so.func('int close(int fd)'),
-    };
+    koffi = createRequire(__filename)('koffi') as typeof Koffi;
+    so = koffi.load('libc.so.6');
   } catch {
-    loaded = undefined;
+    return (loaded = undefined);
   }
-  return loaded;
+  return (loaded = declare(koffi, so));
+}
+
+function declare(koffi: typeof Koffi, so: Koffi.LibraryHandle): Libc {
+  return {
+    koffi,
+    socket: so.func('int socket(int family, int type, int protocol)'),
+    setsockopt: so.func('int setsockopt(int fd, int level, int name, const int *value, uint32_t length)'),
+    getsockopt: so.func(
+      'int getsockopt(int fd, int level, int name, _Out_ int *value, _Inout_ uint32_t *length)',
+    ),
+    bind: so.func('int bind(int fd, const uint8_t *address, uint32_t length)'),
+    connect: so.func('int connect(int fd, const uint8_t *address, uint32_t length)'),
+    sched_setscheduler: so.func('int sched_setscheduler(int thread, int policy, const int *parameters)'),
+    getsockname: so.func('int getsockname(int fd, _Out_ uint8_t *address, _Inout_ uint32_t *length)'),
+    if_nametoindex: so.func('uint32_t if_nametoindex(const char *name)'),
+    sendto: so.func(
+      'long sendto(int fd, const uint8_t *octets, size_t length, int flags, const uint8_t *address, uint32_t addressLength)',
+    ),
+    close: so.func('int close(int fd)'),
+  };
 }
 
 /**

@@ -1,6 +1,7 @@
 // Probes from the wire: put on the client's leg, which needs no address.
 
-import { openPcap, type PcapTrouble } from '../native/libpcap';
+import { isRefusal, type Refusal } from '../native/libc';
+import { openSender } from '../native/packet';
 import { createProbes, type Probes as Asking } from '../probes';
 
 export interface Probes extends Asking {
@@ -8,9 +9,12 @@ export interface Probes extends Asking {
 }
 
 /** `device` is the interface that faces the clients. */
-export function openProbes(device: string): Probes | PcapTrouble {
-  // Only to send by: the filter lets nothing through.
-  const handle = openPcap({ device, filters: ['less 0'], snaplen: 64, blockMs: 1_000, ring: 1 << 16 });
-  if ('kind' in handle) return handle;
-  return { ...createProbes((frame) => handle.send(frame)), close: () => handle.close() };
+export function openProbes(device: string): Probes | Refusal {
+  const sender = openSender(device);
+  if (isRefusal(sender)) return sender;
+  const put = (frame: Uint8Array): string | undefined => {
+    const code = sender.send(frame);
+    return code && `${device}: ${code}`;
+  };
+  return { ...createProbes(put), close: () => sender.close() };
 }

@@ -139,7 +139,7 @@ function openProbing({ config, sink, wan }: RunOptions): Probes | undefined {
   if (config.evidence.probeAfterMs === 0) return undefined;
   const probes = openProbes(wan);
   if (!('kind' in probes)) return probes;
-  sink.note('warn', 'probes-off', { interface: wan, message: probes.text });
+  sink.note('warn', 'probes-off', { interface: wan, message: `${probes.call}: ${probes.code}` });
   return undefined;
 }
 

@@ -95,4 +95,14 @@ for (const [name, server] of [
   });
 }
 
+lab.test('whoever sends probes takes no copy of what passes', NEEDS, async () => {
+  const { output } = await wire.run('cat', '/proc/net/packet');
+  const [head = '', ...sockets] = output.trim().split('\n');
+  const protocol = head.trim().split(/\s+/).indexOf('Proto');
+  assert.equal(
+    sockets.map((each) => each.trim().split(/\s+/)[protocol]),
+    ['0000'],
+  );
+});
+
 lab.run();
