@@ -27,7 +27,7 @@ export interface Discipline {
   measure(candidate: Candidate): Promise<number>;
 }
 
-const TRAFFIC = join(__dirname, 'traffic.py');
+const TRAFFIC = join(__dirname, '../test/kit/traffic.py');
 const SERVE = ['python3', TRAFFIC, 'serve', SERVER] as const;
 
 export function bulk(octets: number): Discipline {

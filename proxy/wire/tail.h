@@ -49,7 +49,12 @@ static __noinline int keep_tail(struct __sk_buff *skb, struct segment *s, struct
 	__u32 zero = 0;
 	if (!s || !flow)
 		return 0;
-	__u32 content = flow->sides[s->from & 1].mark;
+	struct side *side = &flow->sides[s->from & 1];
+	/* Numbers further apart than half of the space cannot be compared (RFC 9293 section 3.4): a long message's beginning
+	 * is left behind. */
+	if (s->seq - side->mark > STRETCH_MOST)
+		side->mark = s->seq - STRETCH_MOST;
+	__u32 content = side->mark;
 	struct tail *tail = bpf_map_lookup_elem(&tails, &s->key);
 	if (!tail) {
 		struct blank *blank = bpf_map_lookup_elem(&blanks, &zero);
@@ -60,8 +65,9 @@ static __noinline int keep_tail(struct __sk_buff *skb, struct segment *s, struct
 		if (!tail)
 			return 0;
 		tail->end = ~s->seq;
-		flow->tailed = 1;
 	}
+	/* Also of one that a connection before it left behind. */
+	flow->tailed = 1;
 	if (tail->end != s->seq || before(tail->from, content))
 		tail->from = s->seq;
 	__u32 end = s->seq + s->payload;

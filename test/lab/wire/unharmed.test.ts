@@ -15,6 +15,9 @@ import { layTags, TAGGED, TAGGED6, TWICE } from './tags';
 
 const NEEDS: readonly Need[] = ['python3', 'tcpdump', 'curl', 'clang', 'smtp-source', 'postfix', 'bpf'];
 const BULK = 50 * 1024 * 1024;
+const TRAFFIC = join(__dirname, '../../kit/traffic.py');
+/** More than half of the number space (RFC 9293 §3.4), in whole writes of that client. */
+const LONG = 35_000 * 840 * 78;
 const WAYS = [ONE, ONE6, TAGGED, TAGGED6, TWICE];
 
 const lab = labSuite('wire, unharmed');
@@ -106,6 +109,25 @@ lab.test('2000 messages from 20 sources: all delivered, all told', NEEDS, async 
   assert.equal(tally(phases.map((line) => String(line['phase']))), {
     ...Object.fromEntries(PHASES.map((phase) => [phase, 2_000])),
   });
+  lossless();
+});
+
+lab.test('a message longer than sequence numbers can compare, its segments out of order', NEEDS, async () => {
+  wire.offload(true);
+  const sink = wire.topology.start('mta', 'python3', TRAFFIC, 'serve', SIX);
+  await until('it to listen', () => sink.output().includes('ready') || undefined);
+  const sent = await wire.topology.run('cli', 120_000, 'python3', TRAFFIC, 'bulk', SIX, String(LONG));
+  assert.is(sent.code, 0, sent.output);
+  await sink.stop();
+  wire.offload(false);
+  const session = await wire.line(
+    'its session',
+    (line) => line.event === 'session' && Number(line['bytes.client']) > LONG,
+  );
+  const phase = wire
+    .events()
+    .find((line) => line['phase'] === 'message' && line['session'] === session['session']);
+  assert.is(phase?.['bytes'], LONG);
   lossless();
 });
 
