@@ -77,7 +77,8 @@ struct side {
 	/* Its FIN came, in order, and was acknowledged: then `next` is behind it. */
 	__u8 finished;
 	__u8 acked;
-	__u8 zero[4];
+	/* A processor has a segment of it in hand. */
+	__u32 busy;
 };
 
 #define PATCHES 8

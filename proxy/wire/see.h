@@ -30,6 +30,25 @@ static __noinline struct slot *record_of(struct __sk_buff *skb, struct hand *han
 	return NULL;
 }
 
+/* The record of a segment that came out of order, or again: the end of a message may be in it, and nobody follows that
+ * but the process. */
+static __noinline struct slot *record_astray(struct __sk_buff *skb, struct hand *hand, struct flow *flow)
+{
+	if (!hand || !flow)
+		return NULL;
+	const struct segment *s = &hand->segment;
+	const struct side *side = &flow->sides[s->from & 1];
+	bool secret = side->mode == MODE_TLS ? !before(s->seq, side->mark) : side->mode == MODE_MIDDLE;
+	__u32 most = side->mode == MODE_DIALOGUE ? PAYLOAD : secret ? 0 : TAIL;
+	__u32 shown = s->payload < most ? s->payload : most;
+	__u32 skipped = most ? s->payload - shown : 0;
+	__u8 flags = (side->mode != MODE_DIALOGUE ? RECORD_CONTENT : 0) | (skipped ? RECORD_LEAD : 0);
+	struct slot *slot = record_of(skb, hand, flow, skipped, shown);
+	if (slot)
+		slot->record.flags |= flags;
+	return slot;
+}
+
 /* Of a segment in order: how many octets at its front are content that need not be seen. */
 static __always_inline __u32 content_of(struct __sk_buff *skb, struct segment *s, struct flow *flow, bool *ended)
 {
@@ -157,14 +176,33 @@ static __always_inline void apply(struct __sk_buff *skb, struct segment *s, stru
 	copy(skb, s->payload_at, record, s->payload_at, n, PAYLOAD);
 }
 
-static __noinline int see(struct __sk_buff *skb, struct hand *hand, struct flow *flow)
+/* Nothing but an acknowledgement, of which there are many while content goes one way. */
+static __always_inline bool says_nothing(const struct segment *s, const struct flow *flow)
+{
+	const struct side *side = &flow->sides[s->from & 1];
+	__u8 client = flow->sides[SIDE_CLIENT].mode;
+	if (!is_bare_ack(s))
+		return false;
+	return client == MODE_DATA || client == MODE_CHUNK || side->mode == MODE_TLS || left_out(&flow->sides[SIDE_CLIENT]) ||
+	       left_out(&flow->sides[SIDE_SERVER]);
+}
+
+static __always_inline void tell_stretches(struct hand *hand, struct flow *flow)
+{
+	if (left_out(&flow->sides[SIDE_CLIENT]))
+		tell_stretch(hand, flow, SIDE_CLIENT, false);
+	if (left_out(&flow->sides[SIDE_SERVER]))
+		tell_stretch(hand, flow, SIDE_SERVER, false);
+}
+
+/* The segment takes its side a step further, if it is its next one. */
+static __noinline int follow(struct __sk_buff *skb, struct hand *hand, struct flow *flow)
 {
 	bool ended;
 	if (!hand || !flow)
 		return 0;
 	struct segment *s = &hand->segment;
 	struct side *side = &flow->sides[s->from & 1];
-	struct side *other = &flow->sides[!(s->from & 1)];
 	bool control = s->flags & (SYN | FIN | RST);
 	if ((s->flags & SYN) && !side->heard) {
 		side->next = s->seq + 1;
@@ -194,35 +232,16 @@ static __noinline int see(struct __sk_buff *skb, struct hand *hand, struct flow 
 				return 0;
 		}
 	}
-	if (is_bare_ack(s) && ordered) {
-		__u8 client = flow->sides[SIDE_CLIENT].mode;
-		if (client == MODE_DATA || client == MODE_CHUNK || side->mode == MODE_TLS || left_out(side) || left_out(other))
-			return 0;
-	}
-	if (left_out(&flow->sides[SIDE_CLIENT]))
-		tell_stretch(hand, flow, SIDE_CLIENT, false);
-	if (left_out(&flow->sides[SIDE_SERVER]))
-		tell_stretch(hand, flow, SIDE_SERVER, false);
+	if (ordered && says_nothing(s, flow))
+		return 0;
+	tell_stretches(hand, flow);
 	if (control || fresh)
 		close_content(s, flow);
-	/* Out of order or again: the end of a message may be in it, and nobody follows that but the process. */
-	bool astray = !fresh && s->payload > 0;
-	bool secret = side->mode == MODE_TLS ? !before(s->seq, side->mark) : side->mode == MODE_MIDDLE;
-	__u32 shown = s->payload - skipped;
-	__u32 most = side->mode == MODE_DIALOGUE ? PAYLOAD : secret ? 0 : TAIL;
-	if (astray && shown > most) {
-		skipped = most ? s->payload - most : 0;
-		shown = most;
-	}
-	bool hidden = astray && side->mode != MODE_DIALOGUE;
-	struct slot *slot = record_of(skb, hand, flow, skipped, shown);
+	struct slot *slot = !fresh && s->payload > 0 ? record_astray(skb, hand, flow)
+						     : record_of(skb, hand, flow, skipped, s->payload - skipped);
 	if (!slot)
 		return 0;
 	struct record *record = &slot->record;
-	if (hidden)
-		record->flags |= RECORD_CONTENT;
-	if (astray && skipped)
-		record->flags |= RECORD_LEAD;
 	if (s->from == SIDE_SERVER && s->payload > 0) {
 		greet(hand, flow, record, fresh);
 		apply(skb, s, flow, record);
@@ -238,11 +257,43 @@ static __noinline int see(struct __sk_buff *skb, struct hand *hand, struct flow 
 		side->mode = MODE_DIALOGUE;
 	/* Behind `put` the record is the reader's. */
 	bool cut = record->flags & RECORD_CONTENT && fresh && side->mode == MODE_CHUNK;
-	shown = skipped + record->captured - record->headers;
+	__u32 shown = skipped + record->captured - record->headers;
 	put(hand, flow, slot, true);
 	if (cut)
 		leave_out(hand, flow, side, s->seq + shown, s->payload - shown);
 	return 0;
+}
+
+/* It passes while another processor has one of the same side in hand, as happens where a queue moves from one to the
+ * other: it is told, and what is known of its own side stays as it is. */
+static __noinline int pass_by(struct __sk_buff *skb, struct hand *hand, struct flow *flow)
+{
+	if (!hand || !flow)
+		return 0;
+	struct segment *s = &hand->segment;
+	if (says_nothing(s, flow))
+		return 0;
+	tell_stretches(hand, flow);
+	close_content(s, flow);
+	struct slot *slot = record_astray(skb, hand, flow);
+	if (!slot)
+		return 0;
+	if (s->from == SIDE_SERVER && s->payload > 0)
+		apply(skb, s, flow, &slot->record);
+	put(hand, flow, slot, true);
+	return 0;
+}
+
+static __always_inline void see(struct __sk_buff *skb, struct hand *hand, struct flow *flow)
+{
+	struct side *side = &flow->sides[hand->segment.from & 1];
+	if (__sync_val_compare_and_swap(&side->busy, 0, 1)) {
+		pass_by(skb, hand, flow);
+		return;
+	}
+	follow(skb, hand, flow);
+	/* An exchange is a full barrier: whoever has it next finds all of it. */
+	__sync_lock_test_and_set(&side->busy, 0);
 }
 
 #endif

@@ -3,14 +3,12 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FLAG } from '../../../inspect/tcp/segment';
-import { FLOW_KEY } from '../../../proxy/wire/abi';
-import { writeAddress } from '../../../proxy/wire/address';
 import { packetise, segment, type Sent } from '../../inspect/tcp/packetise';
 import type { Turn } from '../../inspect/smtp/transcript';
 import { skip } from '../../kit/lab';
 import { frameOf } from '../evidence/frames';
-import { typesOf } from './btf';
-import { missing, OBJECT } from './object';
+import { flowKey, struct } from './flow';
+import { missing } from './object';
 import { loadProgram } from './program';
 
 const TURNS: readonly Turn[] = [
@@ -26,14 +24,8 @@ const why = missing();
 if (why !== undefined) skip(test, 'tables of the wire', why);
 else {
   const program = loadProgram();
-  const sizeOf = (struct: string): number =>
-    typesOf(OBJECT).find(({ kind, name }) => kind === 'STRUCT' && name === struct)?.size ?? NaN;
-  const sizes = { flows: sizeOf('flow'), tails: sizeOf('tail') };
-  const key = Buffer.alloc(FLOW_KEY.server_port + 2);
-  writeAddress(key, FLOW_KEY.client, '198.18.0.1');
-  writeAddress(key, FLOW_KEY.server, '198.18.0.2');
-  key.writeUInt16LE(40_000, FLOW_KEY.client_port);
-  key.writeUInt16LE(25, FLOW_KEY.server_port);
+  const sizes = { flows: struct('flow').size ?? NaN, tails: struct('tail').size ?? NaN };
+  const key = flowKey();
   const isKnown = (map: keyof typeof sizes): boolean => program.read(map, key, sizes[map]) !== undefined;
 
   let isn = 1;
