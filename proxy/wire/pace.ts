@@ -22,9 +22,16 @@ export interface Priority {
   first(): void;
 }
 
+/** The next look. */
+export interface Turn {
+  /** Milliseconds until then; 0: at once. */
+  readonly pause: number;
+  /** Records are read then; otherwise it only shows how much there is. */
+  readonly read: boolean;
+}
+
 export interface Pace {
-  /** Milliseconds until the next look; 0: at once. */
-  next(look: Look): number;
+  next(look: Look): Turn;
 }
 
 /**
@@ -32,7 +39,7 @@ export interface Pace {
  * |---|---|---|
  * | next to nothing | | runs as others do: a probe that is due, and the little that there is to read, wait for nobody |
  * | less than a half | has more left over | goes on, behind all others |
- * | less than a half | has less than a quarter left over | reads a few records, behind all others, and waits half a second |
+ * | less than a half | has less than a quarter left over | reads nothing, and looks again half a second later |
  * | less than a half, read five seconds late | | goes on, behind all others |
  * | a half, until it is a quarter | | goes on before all others: what is lost now nobody can prove any more |
  */
@@ -58,8 +65,8 @@ export function createPace(priority: Priority, readLoad = createMeter()): Pace {
       judge();
       move(placeAt(fill, place));
       pause = found ? SHORT_MS : Math.min(pause * 2, LONG_MS);
-      if (place === 'back' && busy && behind < LATE) return BUSY_MS;
-      return more ? 0 : pause;
+      if (place === 'back' && busy && behind < LATE) return { pause: BUSY_MS, read: false };
+      return { pause: more ? 0 : pause, read: true };
     },
   };
 }
@@ -73,7 +80,7 @@ function placeAt(fill: number, now: keyof Priority): keyof Priority {
 
 /** Where a relay runs in the same process: its connections wait for every turn, and so nothing is put off. */
 export function createSteadyPace(): Pace {
-  return { next: ({ found, more }) => (more ? 0 : found ? SHORT_MS : LONG_MS) };
+  return { next: ({ found, more }) => ({ pause: more ? 0 : found ? SHORT_MS : LONG_MS, read: true }) };
 }
 
 /** Processor time since some beginning, in hundredths of a second. */

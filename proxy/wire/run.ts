@@ -11,7 +11,7 @@ import { createNames } from '../sinks/names';
 import type { Sink } from '../sinks/record';
 import { createLearner } from './learner';
 import { createPolicies, type Policies } from './policies';
-import { createPace, createSteadyPace, type Pace } from './pace';
+import { createPace, createSteadyPace, type Pace, type Turn } from './pace';
 import { createPriority } from './priority';
 import { openProbes, type Probes } from './probes';
 import { createReader, type Reader } from './reader';
@@ -188,6 +188,7 @@ function readUntil({
   };
   return new Promise((resolve) => {
     let held = 0;
+    let turn: Turn = { pause: 0, read: true };
     const step = (): void => {
       // The ring has more room than the log: what cannot be written yet waits there, for a while.
       if (sink.waiting() > UNWRITTEN && held < HELD_AT_MOST) {
@@ -195,14 +196,16 @@ function readUntil({
         return void setTimeout(step, HELD_MS);
       }
       held = 0;
-      const count = ring.drain(reader.take, BATCH);
-      const more = count === BATCH;
+      const read = turn.read || signal.aborted;
+      const count = read ? ring.drain(reader.take, BATCH) : 0;
+      const fill = ring.fill();
+      const more = read ? count === BATCH : fill > 0;
       look(more);
       if (signal.aborted && !more) return resolve(told);
       const behind = more ? now() - reader.readTo : 0;
-      const pause = signal.aborted ? 0 : pace.next({ found: count > 0, more, fill: ring.fill(), behind });
-      if (pause === 0) setImmediate(step);
-      else setTimeout(step, pause);
+      turn = pace.next({ found: count > 0, more, fill, behind });
+      if (turn.pause === 0 || signal.aborted) setImmediate(step);
+      else setTimeout(step, turn.pause);
       return undefined;
     };
     step();

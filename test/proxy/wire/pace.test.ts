@@ -6,7 +6,7 @@ import { createPace, createSteadyPace, type Look } from '../../../proxy/wire/pac
 
 const SECOND = 1_000_000;
 
-/** What followed each look: milliseconds, and where the priority was moved to. */
+/** What followed each look: milliseconds, with nothing to be read then, and where the priority was moved to. */
 function follow(looks: readonly (Look & { readonly busy?: boolean })[]): (string | number)[] {
   const told: (string | number)[] = [];
   const load = { all: 0, idle: 0, own: 0 };
@@ -20,7 +20,8 @@ function follow(looks: readonly (Look & { readonly busy?: boolean })[]): (string
     load.all += 20;
     load.own += 1;
     load.idle += busy ? 0 : 5;
-    told.push(pace.next(look));
+    const { pause, read } = pace.next(look);
+    told.push(read ? pause : `not for ${pause}`);
   }
   return told;
 }
@@ -33,8 +34,16 @@ test('what is little is read at once, beside all others, and there is looked les
   assert.equal(follow([some, { ...some, busy: true }, empty, empty, some]), [50, 50, 100, 100, 50]);
 });
 
-test('what is more is read behind all others, and on a busy machine a little at a time', () => {
-  assert.equal(follow([many, many, { ...many, busy: true }, many, some]), ['back', 0, 0, 500, 0, 'up', 50]);
+test('what is more is read behind all others, and on a busy machine not yet', () => {
+  assert.equal(follow([many, many, { ...many, busy: true }, many, some]), [
+    'back',
+    0,
+    0,
+    'not for 500',
+    0,
+    'up',
+    50,
+  ]);
 });
 
 test('but at once where what comes next is old', () => {
@@ -45,14 +54,14 @@ test('but at once where what comes next is old', () => {
 test('half full it is read before all others until it is a quarter full', () => {
   const fills = [0.1, 0.4, 0.5, 0.6, 0.3, 0.25, 0.24, 0.4];
   const looks = fills.map((fill) => ({ ...many, fill, busy: fill > 0.3 && fill < 0.7 }));
-  assert.equal(follow(looks), ['back', 0, 500, 'first', 0, 0, 0, 0, 'back', 0, 500]);
+  assert.equal(follow(looks), ['back', 0, 'not for 500', 'first', 0, 0, 0, 0, 'back', 0, 'not for 500']);
 });
 
 test('beside a relay nothing is put off', () => {
   const pace = createSteadyPace();
   assert.equal(
     [many, some, empty].map((look) => pace.next(look)),
-    [0, 50, 100],
+    [0, 50, 100].map((pause) => ({ pause, read: true })),
   );
 });
 
