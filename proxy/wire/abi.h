@@ -207,6 +207,13 @@ struct positions {
 	__u64 zeros[6];
 };
 
+/* What every segment needs lies in one page, since each page that is not at hand costs it. */
+enum common_key { COMMON_PORTS, COMMON_POSITIONS, COMMONS };
+union common {
+	struct port_list ports;
+	struct positions positions;
+};
+
 enum counter {
 	COUNT_FRAMES,
 	/* Segments of the ports asked for. */

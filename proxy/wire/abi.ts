@@ -64,6 +64,10 @@ export const POSITIONS = {
 } as const;
 export const POSITIONS_SIZE = 128;
 
+/** Entries of the map `commons`, one behind the other, and the octets of each. */
+export const COMMON_KEY = { COMMON_PORTS: 0, COMMON_POSITIONS: 1 } as const;
+export const COMMON_SIZE = 128;
+
 export const FLOW_KEY = { client: 0, server: 16, client_port: 32, server_port: 34 } as const;
 /** Where the octets of a stretch begin behind its key. */
 export const STRETCH_KEY = 40;

@@ -35,10 +35,11 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, COMMONS);
 	__type(key, __u32);
-	__type(value, struct port_list);
-} ports SEC(".maps");
+	__type(value, union common);
+} commons SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -70,14 +71,6 @@ struct {
 	__type(value, struct piece);
 } ring SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct positions);
-} positions SEC(".maps");
-
 /* What starts empty: too large for the stack. */
 struct blank {
 	struct flow flow;
@@ -89,6 +82,7 @@ struct blank {
 	enum record_kind kind;
 	enum record_flag flag;
 	enum counter counter;
+	enum common_key common;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -134,8 +134,8 @@ static __always_inline bool parse(struct __sk_buff *skb, struct hand *hand)
 		return false;
 	}
 	__u16 from = tcp[0] << 8 | tcp[1], to = tcp[2] << 8 | tcp[3];
-	__u32 zero = 0;
-	const struct port_list *list = bpf_map_lookup_elem(&ports, &zero);
+	__u32 which = COMMON_PORTS;
+	const struct port_list *list = bpf_map_lookup_elem(&commons, &which);
 	if (!list)
 		return false;
 	if (is_asked_for(list, to))

@@ -8,8 +8,8 @@
 /* The next slot, `size` octets that are all zero; NULL: the ring is full. What is taken must be put: the reader waits for it. */
 static __always_inline struct slot *take_room(__u32 size)
 {
-	__u32 zero = 0;
-	struct positions *p = bpf_map_lookup_elem(&positions, &zero);
+	__u32 which = COMMON_POSITIONS;
+	struct positions *p = bpf_map_lookup_elem(&commons, &which);
 	if (!p)
 		return NULL;
 	__u64 at = p->produced;
@@ -25,7 +25,7 @@ static __always_inline struct slot *take_room(__u32 size)
 		/* A full barrier: nothing is written to the slot before it is known to be free. */
 		__u64 found = __sync_val_compare_and_swap(&p->produced, at, at + size);
 		if (found == at) {
-			__u32 which = (at / PIECE) & p->mask;
+			which = (at / PIECE) & p->mask;
 			struct piece *piece = bpf_map_lookup_elem(&ring, &which);
 			return piece ? (struct slot *)(piece->octets + (at & (PIECE - 8))) : NULL;
 		}

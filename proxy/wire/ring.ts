@@ -1,7 +1,16 @@
 // The ring between kernel and process: read where it lies, without a system call per record.
 
 import { isTrouble, type BpfTrouble, type Libbpf } from '../native/libbpf';
-import { PIECE, PIECE_SIZE, POSITIONS, POSITIONS_SIZE, SLOT, SLOT_VOID } from './abi';
+import {
+  COMMON_KEY,
+  COMMON_SIZE,
+  PIECE,
+  PIECE_SIZE,
+  POSITIONS,
+  POSITIONS_SIZE,
+  SLOT,
+  SLOT_VOID,
+} from './abi';
 
 export interface Ring {
   /** Hands over every record that is there, at most `most`; says how many there were. The octets are reused afterwards. */
@@ -15,6 +24,11 @@ export function piecesOf(octets: number): number {
   return Math.max(1, octets / PIECE);
 }
 
+/** In the memory of the map `commons`. */
+export function positionsOf(commons: ArrayBuffer): BigInt64Array {
+  return new BigInt64Array(commons, COMMON_SIZE * COMMON_KEY.COMMON_POSITIONS, POSITIONS_SIZE / 8);
+}
+
 /** The ring of a program that is loaded; a new one is given so many octets, another one keeps its own. One reader at a time. */
 export function openRing(
   bpf: Libbpf,
@@ -24,12 +38,12 @@ export function openRing(
   const pieces = bpf.entries(map('ring')) ?? piecesOf(octets);
   const data = bpf.mapArray(map('ring'), pieces * PIECE_SIZE);
   if (isTrouble(data)) return data;
-  const positions = bpf.mapArray(map('positions'), POSITIONS_SIZE);
-  if (isTrouble(positions)) {
+  const commons = bpf.mapArray(map('commons'), COMMON_SIZE * Object.keys(COMMON_KEY).length);
+  if (isTrouble(commons)) {
     data.unmap();
-    return positions;
+    return commons;
   }
-  const words = new BigInt64Array(positions.octets, 0, POSITIONS_SIZE / 8);
+  const words = positionsOf(commons.octets);
   if (Atomics.load(words, CAPACITY) === 0n) {
     Atomics.store(words, MASK, BigInt(pieces - 1));
     // From here on the program finds room.
@@ -39,7 +53,7 @@ export function openRing(
     ...createRing(words, data.octets, pieces),
     close() {
       data.unmap();
-      positions.unmap();
+      commons.unmap();
     },
   };
 }

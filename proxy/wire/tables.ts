@@ -4,6 +4,7 @@ import type { Libbpf } from '../native/libbpf';
 import type { Endpoint } from '../sinks/record';
 import {
   ABI,
+  COMMON_KEY,
   COUNTER,
   HAND,
   HAND_SIZE,
@@ -69,7 +70,7 @@ export function createTables(bpf: Libbpf, fd: (name: string) => number): Tables 
     },
     configure: (settings) => void bpf.write(fd('settings'), ZERO, packSettings(settings)),
     setPorts(ports) {
-      bpf.write(fd('ports'), ZERO, packPorts(ports));
+      bpf.write(fd('commons'), PORTS, packPorts(ports));
     },
     setServer: (server, value) => bpf.write(fd('servers'), keyOf(server), packServer(value)) === undefined,
     server(server) {
@@ -88,7 +89,7 @@ export function createTables(bpf: Libbpf, fd: (name: string) => number): Tables 
   };
 }
 
-/** `ports`: 64 at the most, as the configuration allows. */
+/** Of the map `commons`: 64 at the most, as the configuration allows. */
 export function packPorts(ports: readonly number[]): Buffer {
   const value = Buffer.alloc(PORT_LIST_SIZE);
   ports.forEach((port, i) => value.writeUInt16LE(port, 2 * i));
@@ -162,4 +163,6 @@ const NUMBER = {
 } as const;
 const NAMES = ['unknown', 'observe', 'repair', 'relay'] as const;
 const ZERO = Buffer.alloc(4);
+/** The entry of the map `commons` that lists the ports. */
+export const PORTS = Buffer.from(Uint32Array.of(COMMON_KEY.COMMON_PORTS).buffer);
 const MOST_KEYS = 65_536;

@@ -27,6 +27,7 @@ const ENUMS = [
   ['leg', abi.LEG],
   ['side_of', abi.SIDE],
   ['counter', abi.COUNTER],
+  ['common_key', abi.COMMON_KEY],
 ] as const;
 
 const why = missing();
@@ -51,10 +52,16 @@ else {
 
   for (const [name, values] of ENUMS) {
     test(`enum ${name}`, () => {
-      const all = (find('ENUM', name).values ?? []).filter((value) => value.name !== 'COUNTERS');
+      const all = (find('ENUM', name).values ?? []).filter(
+        (value) => !/^(COUNTER|COMMON)S$/.test(value.name),
+      );
       assert.equal({ ...values }, Object.fromEntries(all.map((value) => [value.name, value.val])));
     });
   }
+
+  test('union common', () => {
+    assert.is(find('UNION', 'common').size, abi.COMMON_SIZE);
+  });
 
   test('a flow key fits in front of a stretch', () => {
     assert.ok((find('STRUCT', 'flow_key').size ?? Infinity) <= abi.STRETCH_KEY);

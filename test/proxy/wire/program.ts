@@ -8,7 +8,7 @@ import { writeAddress } from '../../../proxy/wire/address';
 import { followRecord } from '../../../proxy/wire/follow';
 import { OBJECT } from '../../../proxy/wire/object';
 import { readRecord, type WireRecord } from '../../../proxy/wire/records';
-import { packPorts } from '../../../proxy/wire/tables';
+import { packPorts, PORTS } from '../../../proxy/wire/tables';
 import { openRing, piecesOf, type Ring } from '../../../proxy/wire/ring';
 
 export interface Program {
@@ -36,7 +36,7 @@ const RING = 1 << 22;
 export function loadProgram(ports: readonly number[] = [25], ringOctets = RING): Program {
   const bpf = sure(openLibbpf());
   const object = sure(bpf.load({ object: OBJECT, sizes: { ring: piecesOf(ringOctets) } }));
-  bpf.write(object.map('ports'), Buffer.alloc(4), packPorts(ports));
+  bpf.write(object.map('commons'), PORTS, packPorts(ports));
   const open = (): ReturnType<Program['readAgain']> => sure(openRing(bpf, object.map, ringOctets));
   const ring = open();
   return {

@@ -9,6 +9,7 @@ import * as assert from 'uvu/assert';
 import type { Direction } from '../../../inspect/events';
 import { FLAG } from '../../../inspect/tcp/segment';
 import {
+  COMMON_SIZE,
   COUNTER,
   FLOW_KEY,
   HAND,
@@ -16,12 +17,11 @@ import {
   PIECE,
   PIECE_SIZE,
   POSITIONS,
-  POSITIONS_SIZE,
   SLOT_VOID,
 } from '../../../proxy/wire/abi';
 import { writeAddress } from '../../../proxy/wire/address';
 import { readRecord } from '../../../proxy/wire/records';
-import type { Ring } from '../../../proxy/wire/ring';
+import { positionsOf, type Ring } from '../../../proxy/wire/ring';
 import { ROWS } from '../../inspect/smtp/session.table';
 import { packetise, segment } from '../../inspect/tcp/packetise';
 import { skip } from '../../kit/lab';
@@ -89,8 +89,8 @@ else {
       program.close();
     }
   };
-  const positionsOf = (program: Program): BigInt64Array =>
-    new BigInt64Array(program.memory('positions', POSITIONS_SIZE));
+  const positionsIn = (program: Program): BigInt64Array =>
+    positionsOf(program.memory('commons', COMMON_SIZE * 2));
 
   for (const octets of [SMALL, PIECE, 2 * PIECE]) {
     test(`records of all sizes, several laps of ${octets} octets: each once, in order, octet for octet`, () => {
@@ -103,7 +103,7 @@ else {
           if (i % 16 === 15) got.push(...drain(ring, 1 + (i % 40)));
         });
         got.push(...drain(ring));
-        assert.ok(Number(positionsOf(program)[POSITIONS.produced / 8]) > 4 * octets);
+        assert.ok(Number(positionsIn(program)[POSITIONS.produced / 8]) > 4 * octets);
         assert.equal(got, sent);
         ring.close();
       });
@@ -132,7 +132,7 @@ else {
       const ring = program.readAgain();
       const sizes = new Int32Array(program.memory('ring', PIECE_SIZE));
       // As if another processor had taken room and were not ready.
-      Atomics.store(positionsOf(program), POSITIONS.produced / 8, 64n);
+      Atomics.store(positionsIn(program), POSITIONS.produced / 8, 64n);
       put(program, numbered(7, 8));
       assert.equal(drain(ring), []);
       Atomics.store(sizes, 0, 64 | SLOT_VOID);
@@ -191,7 +191,7 @@ else {
     load(SMALL, (roomy) => {
       load(SMALL, (full) => {
         for (const program of [roomy, full]) program.setServer('198.18.0.2', 25, 'POLICY_REPAIR');
-        Atomics.store(positionsOf(full), POSITIONS.capacity / 8, 1n);
+        Atomics.store(positionsIn(full), POSITIONS.capacity / 8, 1n);
         ROWS.forEach(({ name, turns }, i) => {
           const isn = { client: 1 + i * 10_000_019, server: 1 + i * 30_000_057 };
           for (const { from, segment: each } of packetise(turns, { isn, fin: false })) {
@@ -221,7 +221,7 @@ else {
     test(`a reader killed ${when}: the next one goes on at the record that was not read`, () => {
       load(SMALL, (program) => {
         const memory = new Uint8Array(program.memory('ring', PIECE_SIZE));
-        const positions = positionsOf(program);
+        const positions = positionsIn(program);
         // The second time it lies across the border of the piece.
         for (const ahead of [0, PIECE - 4_000]) {
           const before = program.readAgain();
