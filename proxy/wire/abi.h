@@ -111,25 +111,28 @@ struct flow {
 	__u8 lost;
 	/* The relay was asked for it. */
 	__u8 asked;
-	/* There is a tail of it. */
-	__u8 tailed;
-	__u8 zero[5];
+	__u8 zero[2];
+	/* Of the tail of its message; 0: none. */
+	__u32 ticket;
 	struct patch patches[PATCHES];
 };
 
-/* The last octets of a message, so that its end is not missed: the octet with number n at n mod TAIL. */
+/* The last octets of a message, so that its end is not missed: the octet with number n at (n - shift) mod TAIL. */
 #define TAIL 1024
 struct tail {
+	/* Of the connection that it belongs to: whoever was here before finds another one. */
+	__u32 ticket;
 	/* What is in it: sequence numbers [from, end). */
 	__u32 from;
 	__u32 end;
+	__u32 shift;
 	/* The second half is only there for what is copied in one piece across the end. */
 	__u8 octets[2 * TAIL];
 };
 
 /* SEGMENT: `data` is a frame, of its payload at most PAYLOAD octets behind the first `skipped` ones.
  * STRETCH: octets that were left out, all in order; `data` is a flow_key, zeros up to STRETCH_KEY, and the last
- * `payload` of these octets: either they alone, or TAIL octets with number n at n mod TAIL. */
+ * `payload` of these octets: either they alone, or TAIL octets with number n at (n - skipped) mod TAIL. */
 enum record_kind { RECORD_SEGMENT, RECORD_STRETCH };
 #define STRETCH_KEY 40
 
@@ -199,7 +202,9 @@ struct positions {
 	/* Octets that may be taken and not consumed; 0: there is no room. And the number of pieces, a power of two, less one. */
 	__u64 capacity;
 	__u64 mask;
-	__u64 zero[4];
+	/* Tails that were given out. */
+	__u32 tickets;
+	__u32 zero[7];
 	/* The reader's. Slots before it are zero again. */
 	__u64 consumed;
 	/* Slots before it are read. */

@@ -59,6 +59,7 @@ export const POSITIONS = {
   room_from: 8,
   capacity: 16,
   mask: 24,
+  tickets: 32,
   consumed: 64,
   read: 72,
 } as const;

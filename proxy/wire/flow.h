@@ -72,7 +72,6 @@ static __always_inline bool is_over(const struct segment *s, struct flow *flow)
 /* What is over makes room: a table full of it is slow to search. Who lost a record has to say so with the next one. */
 static __always_inline void forget(const struct segment *s, struct flow *flow)
 {
-	drop_tail(s, flow);
 	if (!flow->lost)
 		bpf_map_delete_elem(&flows, &s->key);
 }

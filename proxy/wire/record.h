@@ -92,8 +92,8 @@ static __noinline int tell_stretch(struct hand *hand, struct flow *flow, __u32 f
 	struct segment *s = &hand->segment;
 	struct side *side = &flow->sides[from];
 	__u32 start = side->left_out_from, end = side->left_out_to;
-	struct tail *tail = flow->tailed && !dot ? bpf_map_lookup_elem(&tails, &s->key) : NULL;
-	if (tail && (side->mode != MODE_DATA || tail->end != end))
+	struct tail *tail = side->mode == MODE_DATA && !dot ? tail_of(flow) : NULL;
+	if (tail && tail->end != end)
 		tail = NULL;
 	struct slot *slot = blank_record(hand, RECORD_STRETCH, from, STRETCH_KEY + (dot ? DOT : tail ? TAIL : 0));
 	struct record *record = &slot->record;
@@ -113,6 +113,7 @@ static __noinline int tell_stretch(struct hand *hand, struct flow *flow, __u32 f
 		record->payload = end - tail->from;
 		if (record->payload > record->octets)
 			record->payload = record->octets;
+		record->skipped = tail->shift;
 		/* As a loop: written out it would take three pages of code, in the midst of what runs for every segment. */
 #pragma clang loop unroll(disable) vectorize(disable)
 		for (__u32 i = 0; i < TAIL; i += 8) {

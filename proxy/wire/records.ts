@@ -115,7 +115,10 @@ function readStretch(fields: DataView, octets: Uint8Array, at: Micros, facts: Fa
     RECORD.data + STRETCH_KEY,
     RECORD.data + fields.getUint32(RECORD.captured, true),
   );
-  const end = kept.length === TAIL ? unrotate(kept, seq + length - shown, shown) : kept.slice(0, shown);
+  const end =
+    kept.length === TAIL
+      ? unrotate(kept, seq + length - shown - fields.getUint32(RECORD.skipped, true), shown)
+      : kept.slice(0, shown);
   const key = RECORD.data;
   return {
     kind: 'stretch',
@@ -132,7 +135,7 @@ function readStretch(fields: DataView, octets: Uint8Array, at: Micros, facts: Fa
   };
 }
 
-/** The octet with number n stands at n mod TAIL. */
+/** The octet with number n, counted from where the first place is, stands at n mod TAIL. */
 function unrotate(kept: Uint8Array, from: number, count: number): Uint8Array {
   const start = (from >>> 0) % TAIL;
   const head = kept.subarray(start, Math.min(TAIL, start + count));

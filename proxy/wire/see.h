@@ -57,7 +57,8 @@ static __always_inline __u32 content_of(struct __sk_buff *skb, struct segment *s
 	*ended = false;
 	switch (side->mode) {
 	case MODE_DATA:
-		*ended = is_dot(skb, s) || keep_tail(skb, s, flow);
+		/* A large segment is hardly ever the last. */
+		*ended = (s->payload <= SCANNED && is_dot(skb, s)) || keep_tail(skb, s, flow);
 		return s->payload;
 	case MODE_CHUNK:
 		left = side->mark - s->seq;
@@ -225,7 +226,7 @@ static __noinline int follow(struct __sk_buff *skb, struct hand *hand, struct fl
 			if (ended) {
 				tell_stretch(hand, flow, s->from, side->mode == MODE_DATA);
 				if (side->mode == MODE_DATA)
-					drop_tail(s, flow);
+					flow->ticket = 0;
 				side->mode = MODE_DIALOGUE;
 			}
 			if (skipped == s->payload)

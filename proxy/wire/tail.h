@@ -11,9 +11,14 @@ static __always_inline bool copy_to_tail(struct __sk_buff *skb, __u32 offset, st
 	return bpf_skb_load_bytes(skb, offset, tail->octets + at, last + 1) == 0;
 }
 
+static __always_inline __u32 place_of(const struct tail *tail, __u32 seq)
+{
+	return (seq - tail->shift) & (TAIL - 1);
+}
+
 static __always_inline __u8 tail_octet(const struct tail *tail, __u32 seq)
 {
-	return tail->octets[seq & (TAIL - 1)];
+	return tail->octets[place_of(tail, seq)];
 }
 
 /* The whole end is in this segment, as it mostly is: then no table is needed. */
@@ -36,17 +41,31 @@ static __always_inline bool ends_message(const struct tail *tail, __u32 content)
 	return n >= 5 && tail_octet(tail, end - 5) == '\r' && tail_octet(tail, end - 4) == '\n';
 }
 
-static __always_inline void drop_tail(const struct segment *s, struct flow *flow)
+/* NULL: there is none, or no more. */
+static __always_inline struct tail *tail_of(const struct flow *flow)
 {
-	if (flow->tailed)
-		bpf_map_delete_elem(&tails, &s->key);
-	flow->tailed = 0;
+	__u32 which = flow->ticket & (TAILS - 1);
+	struct tail *tail = flow->ticket ? bpf_map_lookup_elem(&tails, &which) : NULL;
+	return tail && tail->ticket == flow->ticket ? tail : NULL;
+}
+
+static __always_inline struct tail *new_tail(struct flow *flow)
+{
+	__u32 which = COMMON_POSITIONS;
+	struct positions *p = bpf_map_lookup_elem(&commons, &which);
+	if (!p)
+		return NULL;
+	flow->ticket = __sync_fetch_and_add(&p->tickets, 1) + 1;
+	which = flow->ticket & (TAILS - 1);
+	struct tail *tail = bpf_map_lookup_elem(&tails, &which);
+	if (tail)
+		tail->ticket = flow->ticket;
+	return tail;
 }
 
 /* Keeps the end of a message, in order only: what stands before a hole is not valid any more. True: it ended. */
 static __noinline int keep_tail(struct __sk_buff *skb, struct segment *s, struct flow *flow)
 {
-	__u32 zero = 0;
 	if (!s || !flow)
 		return 0;
 	struct side *side = &flow->sides[s->from & 1];
@@ -54,28 +73,23 @@ static __noinline int keep_tail(struct __sk_buff *skb, struct segment *s, struct
 	 * is left behind. */
 	if (s->seq - side->mark > STRETCH_MOST)
 		side->mark = s->seq - STRETCH_MOST;
-	__u32 content = side->mark;
-	struct tail *tail = bpf_map_lookup_elem(&tails, &s->key);
-	if (!tail) {
-		struct blank *blank = bpf_map_lookup_elem(&blanks, &zero);
-		if (!blank)
-			return 0;
-		bpf_map_update_elem(&tails, &s->key, &blank->tail, BPF_ANY);
-		tail = bpf_map_lookup_elem(&tails, &s->key);
-		if (!tail)
-			return 0;
-		tail->end = ~s->seq;
-	}
-	/* Also of one that a connection before it left behind. */
-	flow->tailed = 1;
-	if (tail->end != s->seq || before(tail->from, content))
-		tail->from = s->seq;
-	__u32 end = s->seq + s->payload;
+	__u32 content = side->mark, end = s->seq + s->payload;
 	__u32 n = s->payload > TAIL ? TAIL : s->payload;
-	__u32 at = (end - n) & (TAIL - 1), offset = s->payload_at + s->payload - n;
+	struct tail *tail = tail_of(flow);
+	bool fresh = !tail;
+	if (fresh)
+		tail = new_tail(flow);
+	if (!tail)
+		return 0;
+	if (fresh || tail->end != s->seq || before(tail->from, content))
+		tail->from = s->seq;
 	tail->end = end;
 	if (end - tail->from > TAIL)
 		tail->from = end - TAIL;
+	/* Where all of it is new it is laid down in one piece. */
+	if (n == TAIL)
+		tail->shift = end;
+	__u32 at = place_of(tail, end - n), offset = s->payload_at + s->payload - n;
 	if (!copy_to_tail(skb, offset, tail, at, n))
 		return 0;
 	if (at + n > TAIL && !copy_to_tail(skb, offset + TAIL - at, tail, 0, at + n - TAIL))

@@ -9,24 +9,28 @@ import { skip } from '../../kit/lab';
 import { frameOf } from '../evidence/frames';
 import { flowKey, struct } from './flow';
 import { missing } from './object';
-import { loadProgram } from './program';
+import { loadProgram, track } from './program';
 
 const TURNS: readonly Turn[] = [
   ['S', '220 mx.example ESMTP\r\n'],
   ['C', 'MAIL FROM:<a@example>\r\nRCPT TO:<b@example>\r\nDATA\r\n'],
   ['S', '250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n354 go\r\n'],
   ['C', 'hello\r\n'],
-  ['C', '.\r\n'],
+  ['C', 'world\r\n'],
+  ['C', '\r\n.\r\n'],
   ['S', '250 2.0.0 queued\r\n'],
 ];
+
+/** As in maps.h. */
+const TAILS = 8_192;
 
 const why = missing();
 if (why !== undefined) skip(test, 'tables of the wire', why);
 else {
   const program = loadProgram();
-  const sizes = { flows: struct('flow').size ?? NaN, tails: struct('tail').size ?? NaN };
+  const flowSize = struct('flow').size ?? NaN;
   const key = flowKey();
-  const isKnown = (map: keyof typeof sizes): boolean => program.read(map, key, sizes[map]) !== undefined;
+  const isKnown = (): boolean => program.read('flows', key, flowSize) !== undefined;
 
   let isn = 1;
   /** A connection of its own each time; whether the table has it behind each segment. */
@@ -36,7 +40,7 @@ else {
     return make(open).map(({ from, segment: each }) => {
       program.run(from, frameOf(each));
       program.records();
-      return isKnown('flows');
+      return isKnown();
     });
   };
   /** What ends the connection, with these numbers beyond what each side had sent. */
@@ -88,16 +92,44 @@ else {
     });
   }
 
-  test('a message that ended leaves nothing', () => {
-    const during: boolean[] = [];
+  const ticket = (struct('flow').members?.find(({ name }) => name === 'ticket')?.bits_offset ?? NaN) / 8;
+  const ticketOf = (): number =>
+    new DataView((program.read('flows', key, flowSize) ?? new Uint8Array(flowSize)).buffer).getUint32(
+      ticket,
+      true,
+    );
+  /** A message in three segments; what its connection's ticket was behind each, and what the ring had in the end. */
+  const carry = (onTicket: (ticket: number) => void) => {
     isn += 10_000_019;
-    for (const { from, segment: each } of packetise(TURNS, { isn: { client: isn, server: isn * 3 } })) {
+    const sent = packetise(TURNS, { isn: { client: isn, server: isn * 3 } });
+    const tickets = sent.map(({ from, segment: each }) => {
       program.run(from, frameOf(each));
-      during.push(isKnown('tails'));
-    }
-    program.records();
-    assert.ok(during.includes(true));
-    assert.is(during.pop(), false);
+      if (ticketOf() !== 0) onTicket(ticketOf());
+      return ticketOf();
+    });
+    return {
+      tickets,
+      story: track(program.records()).flatMap(({ events }) => events.map(({ kind }) => kind)),
+    };
+  };
+
+  test('a message that ended leaves nothing', () => {
+    const { tickets } = carry(() => undefined);
+    assert.ok(tickets.some((each) => each !== 0));
+    assert.is(tickets.pop(), 0);
+  });
+
+  test('whose place another message took is given a new one', () => {
+    const undisturbed = carry(() => undefined);
+    const size = struct('tail').size ?? NaN;
+    const taken = carry((own) => {
+      const place = Buffer.alloc(4);
+      place.writeUInt32LE(own % TAILS);
+      const tail = program.read('tails', place, size) ?? new Uint8Array();
+      program.write('tails', place, tail.fill(0x2e));
+    });
+    assert.is(new Set(taken.tickets).size, new Set(undisturbed.tickets).size + 1);
+    assert.equal(taken.story, undisturbed.story);
   });
 }
 
