@@ -38,35 +38,45 @@ export interface Pace {
  * | of the ring is filled | the machine | the reader |
  * |---|---|---|
  * | next to nothing | | runs as others do: a probe that is due, and the little that there is to read, wait for nobody |
- * | less than a half | has more left over | goes on, behind all others |
- * | less than a half | has less than a quarter left over | reads nothing, and looks again half a second later |
- * | less than a half, read five seconds late | | goes on, behind all others |
- * | a half, until it is a quarter | | goes on before all others: what is lost now nobody can prove any more |
+ * | less than a half | | rests for a moment, and sees what others leave |
+ * | | leaves a quarter or more | reads for a while, behind all others, and rests again |
+ * | | leaves less | goes on resting |
+ * | less than a half, read five seconds late | | reads, behind all others |
+ * | a half, until it is a quarter | | reads before all others: what is lost now nobody can prove any more |
+ *
+ * It looks at the machine only while it rests: what it takes itself, even behind all others, they might have had.
  */
-export function createPace(priority: Priority, readLoad = createMeter()): Pace {
+export function createPace(priority: Priority, readLoad = readMachine): Pace {
   let pause = SHORT_MS;
-  let before = readLoad();
-  let busy = false;
   let place: keyof Priority = 'up';
+  /** The machine's load when the rest began. */
+  let rest: Load | undefined;
+  /** Reads that are left until the next rest. */
+  let reads = 0;
   const move = (to: keyof Priority): void => {
     if (to !== place) priority[to]();
     place = to;
   };
-  const judge = (): void => {
-    const load = readLoad();
-    if (load.all === before.all) return;
-    const all = load.all - before.all;
-    // What we took, others may have left: behind them all we get nothing else.
-    busy = load.idle - before.idle + load.own - before.own < SPARE * all;
-    before = load;
-  };
   return {
     next({ found, more, fill, behind }) {
-      judge();
       move(placeAt(fill, place));
       pause = found ? SHORT_MS : Math.min(pause * 2, LONG_MS);
-      if (place === 'back' && busy && behind < LATE) return { pause: BUSY_MS, read: false };
-      return { pause: more ? 0 : pause, read: true };
+      const read: Turn = { pause: more ? 0 : pause, read: true };
+      if (place !== 'back' || behind >= LATE) {
+        rest = undefined;
+        reads = 0;
+        return read;
+      }
+      if (reads > 0) {
+        reads -= 1;
+        return read;
+      }
+      const before = rest;
+      const load = readLoad();
+      const spare = before && load.idle - before.idle >= SPARE * (load.all - before.all);
+      rest = spare ? undefined : load;
+      if (spare) reads = READS;
+      return spare ? read : { pause: before ? BUSY_MS : REST_MS, read: false };
     },
   };
 }
@@ -83,49 +93,36 @@ export function createSteadyPace(): Pace {
   return { next: ({ found, more }) => ({ pause: more ? 0 : found ? SHORT_MS : LONG_MS, read: true }) };
 }
 
-/** Processor time since some beginning, in hundredths of a second. */
+/** Processor time since some beginning, of all processors together, in hundredths of a second. */
 interface Load {
-  /** Of all processors together. */
   readonly all: number;
   readonly idle: number;
-  /** This process's. */
-  readonly own: number;
-}
-
-/** Looks ten times a second at most: the kernel counts in hundredths, and on a large machine a look is long. */
-function createMeter(): () => Load {
-  let load = readMachine();
-  let readAt = performance.now();
-  return () => {
-    if (performance.now() - readAt < WINDOW_MS) return load;
-    readAt = performance.now();
-    return (load = readMachine());
-  };
 }
 
 /** /proc/stat (proc(5)); zeros where there is none: then it never looks busy. */
 function readMachine(): Load {
-  const { user, system } = process.cpuUsage();
   try {
     const [first = ''] = readFileSync('/proc/stat', 'latin1').split('\n', 1);
     const times = first.split(/ +/).slice(1, 9).map(Number);
     return {
       all: times.reduce((sum, each) => sum + each, 0),
       idle: (times[IDLE] ?? 0) + (times[IDLE + 1] ?? 0),
-      own: (user + system) / 10_000,
     };
   } catch {
-    return { all: 0, idle: 0, own: 0 };
+    return { all: 0, idle: 0 };
   }
 }
 
 /** And behind it: waiting for a disk. */
 const IDLE = 3;
-const WINDOW_MS = 100;
 /** With less of it left over the machine is busy. */
 const SPARE = 0.25;
-/** Of 64 MiB some 5,000 records: a twentieth of a second. */
-const LITTLE = 0.01;
+/** Ten ticks of the kernel's count. */
+const REST_MS = 100;
+/** Of 256 records: some half a second. */
+const READS = 128;
+/** Of 64 MiB some 1,000 records: a fiftieth of a second. */
+const LITTLE = 0.0025;
 const QUARTER = 0.25;
 const HALF = 0.5;
 const SHORT_MS = 50;

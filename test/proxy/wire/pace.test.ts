@@ -9,7 +9,7 @@ const SECOND = 1_000_000;
 /** What followed each look: milliseconds, with nothing to be read then, and where the priority was moved to. */
 function follow(looks: readonly (Look & { readonly busy?: boolean })[]): (string | number)[] {
   const told: (string | number)[] = [];
-  const load = { all: 0, idle: 0, own: 0 };
+  const load = { all: 0, idle: 0 };
   const priority = {
     back: () => void told.push('back'),
     up: () => void told.push('up'),
@@ -18,7 +18,6 @@ function follow(looks: readonly (Look & { readonly busy?: boolean })[]): (string
   const pace = createPace(priority, () => ({ ...load }));
   for (const { busy = false, ...look } of looks) {
     load.all += 20;
-    load.own += 1;
     load.idle += busy ? 0 : 5;
     const { pause, read } = pace.next(look);
     told.push(read ? pause : `not for ${pause}`);
@@ -34,27 +33,41 @@ test('what is little is read at once, beside all others, and there is looked les
   assert.equal(follow([some, { ...some, busy: true }, empty, empty, some]), [50, 50, 100, 100, 50]);
 });
 
-test('what is more is read behind all others, and on a busy machine not yet', () => {
-  assert.equal(follow([many, many, { ...many, busy: true }, many, some]), [
+test('what is more waits until it is seen what others leave, and is read behind them', () => {
+  assert.equal(follow([many, many, many, some]), ['back', 'not for 100', 0, 0, 'up', 50]);
+});
+
+test('or not yet', () => {
+  const busy = { ...many, busy: true };
+  assert.equal(follow([many, busy, busy, many, many]), [
     'back',
-    0,
-    0,
+    'not for 100',
+    'not for 500',
     'not for 500',
     0,
-    'up',
-    50,
+    0,
   ]);
+});
+
+test('behind them it rests again and again, since what it takes they might have had', () => {
+  const told = follow(Array.from({ length: 400 }, () => many));
+  const rests = told.flatMap((each, i) => (each === 'not for 100' ? [i] : []));
+  assert.equal(rests, [1, 131, 261, 391]);
 });
 
 test('but at once where what comes next is old', () => {
   const old = { ...many, behind: 5 * SECOND, busy: true };
-  assert.equal(follow([many, old]), ['back', 0, 0]);
+  assert.equal(follow([many, old, old, many]), ['back', 'not for 100', 0, 0, 'not for 100']);
 });
 
 test('half full it is read before all others until it is a quarter full', () => {
   const fills = [0.1, 0.4, 0.5, 0.6, 0.3, 0.25, 0.24, 0.4];
   const looks = fills.map((fill) => ({ ...many, fill, busy: fill > 0.3 && fill < 0.7 }));
-  assert.equal(follow(looks), ['back', 0, 'not for 500', 'first', 0, 0, 0, 0, 'back', 0, 'not for 500']);
+  assert.equal(follow(looks), [
+    ...['back', 'not for 100', 'not for 500'],
+    ...['first', 0, 0, 0, 0],
+    ...['back', 'not for 100', 'not for 500'],
+  ]);
 });
 
 test('beside a relay nothing is put off', () => {
