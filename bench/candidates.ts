@@ -47,7 +47,7 @@ export async function ehlowire(): Promise<Candidate> {
     name: 'ehlowire',
     place,
     settle: () => settle(log),
-    told: () => ({ sessions: linesOf(log, 'session'), loss: linesOf(log, 'loss') }),
+    told: () => Object.fromEntries(TOLD.map((event) => [event, linesOf(log, event)])),
     async stop() {
       await child.stop();
       execFileSync(...mutable(place.enter('shim', 'node', main, 'leave', ...settings)), { stdio: 'ignore' });
@@ -120,6 +120,8 @@ function mutable([command, args]: readonly [string, string[]]): [string, string[
   return [command, args];
 }
 
+/** Sessions, and what a healthy path must not make it say. */
+const TOLD = ['session', 'loss', 'verdict', 'anomaly'];
 const PREFIX = `eb${process.pid % 100_000}`;
 /** Longer than its reader ever waits, and than what it writes is held back. */
 const QUIET_MS = 1_500;

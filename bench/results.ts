@@ -42,10 +42,11 @@ export function describe(
   told: Readonly<Record<string, number>>,
   settings: string,
 ): string {
-  const rows = results.flatMap(({ discipline, samples }) =>
+  const rows = results.flatMap(({ discipline, samples, busy }) =>
     [...samples].map(([name, values]) => {
-      const ratio = name === 'bridge' ? '' : medianRatio(samples, name, 'bridge').toFixed(3);
-      return `| ${discipline.name} | ${name} | ${spread(values)} | ${discipline.unit} | ${ratio} |`;
+      const ratio = (of: Samples): string =>
+        name === 'bridge' ? '' : medianRatio(of, name, 'bridge').toFixed(3);
+      return `| ${discipline.name} | ${name} | ${spread(values)} | ${discipline.unit} | ${ratio(samples)} | ${ratio(busy)} |`;
     }),
   );
   return [
@@ -55,8 +56,8 @@ export function describe(
     '',
     `Client, bridge and server share one machine: ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Linux ${release()}, Node ${process.version}, ${versions()}, ehlowire ${readVersion()}.`,
     '',
-    '| discipline | candidate | median (least … most) | unit | of the bridge |',
-    '|---|---|---|---|---|',
+    '| discipline | candidate | median (least … most) | unit | of the bridge | its processor time |',
+    '|---|---|---|---|---|---|',
     ...rows,
     '',
     '| goal | measured | |',

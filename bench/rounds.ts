@@ -1,5 +1,6 @@
 // Rounds, interleaved: each candidate in turn, in an order that changes, so that no one has the quiet minutes.
 
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, type Outcome } from '../test/kit/process';
 import type { Candidate } from './candidates';
@@ -11,6 +12,8 @@ export type Samples = ReadonlyMap<string, readonly number[]>;
 export interface Result {
   readonly discipline: Discipline;
   readonly samples: Samples;
+  /** Seconds of processor, of all that ran on the machine while it was measured. */
+  readonly busy: Samples;
   /** Tries of each candidate whose client failed, and that were made once more; none: not in it. */
   readonly failed: ReadonlyMap<string, number>;
 }
@@ -92,6 +95,7 @@ export async function compete(
   const [command, ...args] = discipline.server;
   const servers = candidates.map(({ place }) => place.start('mta', command, ...args));
   const samples = new Map<string, number[]>(candidates.map(({ name }) => [name, []]));
+  const busy = new Map<string, number[]>(candidates.map(({ name }) => [name, []]));
   const failed = new Map<string, number>();
   try {
     await new Promise((resolve) => setTimeout(resolve, SERVERS_MS));
@@ -100,20 +104,36 @@ export async function compete(
         const candidate = candidates[(i + round + discipline.warm) % candidates.length];
         if (!candidate) continue;
         const { name } = candidate;
-        const { value, settled } = await measureTwiceAtMost(discipline, candidate, (message) => {
+        const measured = await measureTwiceAtMost(discipline, candidate, (message) => {
           failed.set(name, (failed.get(name) ?? 0) + 1);
           onRound(`${discipline.name} ${round}: ${name} failed, and is measured once more: ${message}`);
         });
-        if (round > 0) samples.get(name)?.push(value);
+        if (round > 0) samples.get(name)?.push(measured.value);
+        if (round > 0) busy.get(name)?.push(measured.busy);
         onRound(
-          `${discipline.name} ${round}: ${name} ${value.toFixed(2)} ${discipline.unit}, settled in ${settled.toFixed(1)} s`,
+          `${discipline.name} ${round}: ${name} ${measured.value.toFixed(2)} ${discipline.unit}, ${measured.busy.toFixed(2)} s of processor, settled in ${measured.settled.toFixed(1)} s`,
         );
       }
     }
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
   }
-  return { discipline, samples, failed };
+  return { discipline, samples, busy, failed };
+}
+
+interface Measured {
+  readonly value: number;
+  /** Seconds of processor. */
+  readonly busy: number;
+  /** Seconds until what was left to do was done. */
+  readonly settled: number;
+}
+
+/** All but idle and stolen (proc(5)), of all processors; the kernel counts in hundredths. Node's own count has no softirq. */
+function busySeconds(): number {
+  const [first = ''] = readFileSync('/proc/stat', 'latin1').split('\n', 1);
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = first.split(/ +/).slice(1).map(Number);
+  return (user + nice + system + irq + softirq) / 100;
 }
 
 /** A client that fails (one lost connection ends `smtp-source`) is no measurement; one that fails again is a finding. */
@@ -121,12 +141,14 @@ async function measureTwiceAtMost(
   discipline: Pick<Discipline, 'measure'>,
   candidate: Candidate,
   onFailure: (message: string) => void,
-): Promise<{ readonly value: number; readonly settled: number }> {
-  // Nobody pays for what another one has left to do, nor for what a failed try has.
-  const measure = async (): Promise<{ value: number; settled: number }> => ({
-    value: await discipline.measure(candidate),
-    settled: await candidate.settle(),
-  });
+): Promise<Measured> {
+  const measure = async (): Promise<Measured> => {
+    const before = busySeconds();
+    const value = await discipline.measure(candidate);
+    const busy = busySeconds() - before;
+    // Nobody pays for what another one has left to do, nor for what a failed try has.
+    return { value, busy, settled: await candidate.settle() };
+  };
   try {
     return await measure();
   } catch (error) {
