@@ -1,6 +1,7 @@
 // Suites of the lab: they run where the runner made a namespace, and say why where they do not.
 // (Its variables are not named EHLOWIRE_*: ehlowire refuses those that it does not know.)
 
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { suite as uvuSuite } from 'uvu';
@@ -17,6 +18,8 @@ const FOUND_BY = {
   opensmtpd: () => hasPeer('opensmtpd', 'usr/sbin/smtpd'),
   haraka: () => hasPeer('haraka', 'node_modules/Haraka/bin/haraka'),
   swaks: () => inPath('swaks'),
+  /** Without it swaks knows IPv4 only. */
+  'IO::Socket::INET6': () => spawnSync('perl', ['-MIO::Socket::INET6', '-e1']).status === 0,
   curl: () => inPath('curl'),
   python3: () => inPath('python3'),
   msmtp: () => inPath('msmtp'),
