@@ -81,6 +81,9 @@ struct side {
 	__u32 busy;
 };
 
+/* Whether there is a relay for a connection. */
+enum relaying { RELAYING_UNASKED, RELAYING_NOT, RELAYING };
+
 #define PATCHES 8
 
 /* One octet of a greeting, changed in place in every copy that passes. */
@@ -101,17 +104,14 @@ struct flow {
 	__u8 patch_count;
 	/* The SYN was seen. */
 	__u8 started;
-	/* The relay has it. */
-	__u8 diverted;
+	/* enum relaying */
+	__u8 relaying;
 	/* Its greeting may still be changed. */
 	__u8 repairable;
 	/* Its greeting's end was made by a repair. */
 	__u8 ended;
-	/* A record found no room. */
-	__u8 lost;
-	/* The relay was asked for it. */
-	__u8 asked;
-	__u8 zero[2];
+	/* A record found no room, and the next one has to say so. */
+	__u32 lost;
 	/* Of the tail of its message; 0: none. */
 	__u32 ticket;
 	struct patch patches[PATCHES];

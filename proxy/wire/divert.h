@@ -117,7 +117,7 @@ static __noinline int divert_error(struct __sk_buff *skb, struct segment *s)
 		__builtin_memcpy(other.server, s->key.client, 16);
 		flow = bpf_map_lookup_elem(&flows, &other);
 	}
-	if (!flow || !flow->diverted)
+	if (!flow || flow->relaying != RELAYING)
 		return 0;
 	to_host(skb, set);
 	return 1;

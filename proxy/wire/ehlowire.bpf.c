@@ -27,18 +27,18 @@ static __always_inline bool relayed(struct __sk_buff *skb, struct hand *hand, st
 {
 	struct segment *s = &hand->segment;
 	bool fresh = is_first(s) && flow->policy == POLICY_RELAY;
-	if (!fresh && !flow->diverted && (flow->started || flow->asked))
+	bool had = flow->relaying == RELAYING;
+	if (!fresh && !had && (flow->started || flow->relaying == RELAYING_NOT))
 		return false;
-	flow->asked = 1;
 	bool taken = divert(skb, s);
 	if (fresh && !taken)
 		count(hand, COUNT_NO_RELAY, 1);
-	if (taken && !flow->diverted)
+	if (taken && !had)
 		count(hand, COUNT_DIVERTED, 1);
 	if (taken)
 		count(hand, COUNT_DIVERTED_SEGMENTS, 1);
 	/* Where the relay is gone, what it had goes on to the peers, who will reset it. */
-	flow->diverted = taken;
+	flow->relaying = taken ? RELAYING : RELAYING_NOT;
 	return taken;
 }
 

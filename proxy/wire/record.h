@@ -57,13 +57,15 @@ static __always_inline struct slot *blank_record(struct hand *hand, __u8 kind, _
 /* Shows it to the reader; if it is not `whole`, only its room. Nobody is woken: the reader looks every few milliseconds. */
 static __always_inline void put(struct hand *hand, struct flow *flow, struct slot *slot, bool whole)
 {
-	if (flow->lost)
+	/* Taken back before it is told: what the other side's processor loses meanwhile stays to be told. */
+	if (flow->lost && __sync_lock_test_and_set(&flow->lost, 0))
 		slot->record.flags |= RECORD_LOST;
 	/* An exchange is a full barrier: what is in the slot is there before its size is. */
 	if (hand->room)
 		__sync_lock_test_and_set(&slot->size, whole ? hand->room : hand->room | SLOT_VOID);
 	whole = whole && hand->room;
-	flow->lost = !whole;
+	if (!whole)
+		flow->lost = 1;
 	count(hand, whole ? COUNT_RECORDS : COUNT_LOST, 1);
 }
 
