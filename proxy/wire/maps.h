@@ -84,6 +84,7 @@ struct blank {
 	enum record_flag flag;
 	enum counter counter;
 	enum common_key common;
+	enum relaying relaying;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

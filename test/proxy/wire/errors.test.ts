@@ -3,17 +3,15 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FLAG } from '../../../inspect/tcp/segment';
-import { FLOW_KEY, SETTINGS, SETTINGS_SIZE } from '../../../proxy/wire/abi';
-import { writeAddress } from '../../../proxy/wire/address';
+import { SETTINGS, SETTINGS_SIZE } from '../../../proxy/wire/abi';
 import { segment } from '../../inspect/tcp/packetise';
 import { skip } from '../../kit/lab';
 import { frameOf } from '../evidence/frames';
-import { typesOf } from './btf';
-import { missing, OBJECT } from './object';
+import { layoutOf, valuesOf } from './btf';
+import { flowKey } from './flow';
+import { missing } from './object';
 import { loadProgram } from './program';
 
-const CLIENT = '198.18.0.1';
-const SERVER = '198.18.0.2';
 /** Shorter IPv4 frames the kernel does not make for a test run. */
 const MADE_UP = 34;
 const MAC = [2, 9, 9, 9, 9, 9];
@@ -34,24 +32,20 @@ const why = missing();
 if (why !== undefined) skip(test, 'errors', why);
 else {
   const program = loadProgram();
-  const flow = typesOf(OBJECT).find(({ kind, name }) => kind === 'STRUCT' && name === 'flow');
-  const diverted = (flow?.members?.find(({ name }) => name === 'diverted')?.bits_offset ?? NaN) / 8;
+  const flow = layoutOf('flow');
+  const relaying = valuesOf('relaying');
   const settings = Buffer.alloc(SETTINGS_SIZE);
   settings.writeUInt32LE(7, SETTINGS.relay_mark);
   settings.set(MAC, SETTINGS.relay_mac);
   program.write('settings', Buffer.alloc(4), settings);
   const facts = { seq: 1, ack: 1, payload: new Uint8Array(0), at: 1 };
-  const key = Buffer.alloc(FLOW_KEY.server_port + 2);
-  writeAddress(key, FLOW_KEY.client, CLIENT);
-  writeAddress(key, FLOW_KEY.server, SERVER);
-  key.writeUInt16LE(40_000, FLOW_KEY.client_port);
-  key.writeUInt16LE(25, FLOW_KEY.server_port);
+  const key = flowKey();
 
   const own = (relayed: boolean): void => {
     program.run('client', frameOf(segment('client', { ...facts, flags: FLAG.syn })));
-    const value = program.read('flows', key, flow?.size ?? 0);
+    const value = program.read('flows', key, flow.size);
     if (!value) throw new Error('no such flow');
-    value[diverted] = relayed ? 1 : 0;
+    value[flow.at('relaying')] = relaying.get(relayed ? 'RELAYING' : 'RELAYING_NOT') ?? NaN;
     program.write('flows', key, value);
   };
 

@@ -3,8 +3,7 @@
 import type { Direction } from '../../../inspect/events';
 import { FLOW_KEY } from '../../../proxy/wire/abi';
 import { writeAddress } from '../../../proxy/wire/address';
-import { typesOf, type Type } from './btf';
-import { OBJECT } from './object';
+import { layoutOf } from './btf';
 import type { Program } from './program';
 
 export function flowKey(): Buffer {
@@ -16,21 +15,14 @@ export function flowKey(): Buffer {
   return key;
 }
 
-export function struct(name: string): Type {
-  const found = typesOf(OBJECT).find((type) => type.kind === 'STRUCT' && type.name === name);
-  if (!found) throw new Error(`no struct ${name}`);
-  return found;
-}
-
 /** Marks a side as in the hand of another processor, or no more; false where the connection is not known. */
 export function createHold(program: Program): (side: Direction, busy: boolean) => boolean {
-  const [flow, side] = [struct('flow'), struct('side')];
-  const at = (side.members?.find(({ name }) => name === 'busy')?.bits_offset ?? NaN) / 8;
+  const [flow, side] = [layoutOf('flow'), layoutOf('side')];
   const key = flowKey();
   return (which, busy) => {
-    const value = program.read('flows', key, flow.size ?? NaN);
+    const value = program.read('flows', key, flow.size);
     if (!value) return false;
-    const offset = at + (which === 'client' ? 0 : (side.size ?? NaN));
+    const offset = side.at('busy') + (which === 'client' ? 0 : side.size);
     new DataView(value.buffer, value.byteOffset).setUint32(offset, busy ? 1 : 0, true);
     program.write('flows', key, value);
     return true;

@@ -11,7 +11,6 @@ import { FLAG } from '../../../inspect/tcp/segment';
 import {
   COMMON_SIZE,
   COUNTER,
-  FLOW_KEY,
   HAND,
   HAND_SIZE,
   PIECE,
@@ -19,7 +18,6 @@ import {
   POSITIONS,
   SLOT_VOID,
 } from '../../../proxy/wire/abi';
-import { writeAddress } from '../../../proxy/wire/address';
 import { readRecord } from '../../../proxy/wire/records';
 import { positionsOf, type Ring } from '../../../proxy/wire/ring';
 import { ROWS } from '../../inspect/smtp/session.table';
@@ -27,8 +25,9 @@ import { packetise, segment } from '../../inspect/tcp/packetise';
 import { skip } from '../../kit/lab';
 import { scratch } from '../../kit/process';
 import { frameOf } from '../evidence/frames';
-import { typesOf } from './btf';
-import { missing, OBJECT } from './object';
+import { layoutOf } from './btf';
+import { flowKey } from './flow';
+import { missing } from './object';
 import { loadProgram, type Program } from './program';
 
 /** More is not taken by a test run: with its headers it has to fit in a page. */
@@ -165,23 +164,12 @@ else {
     });
   });
 
-  const types = typesOf(OBJECT);
-  const structOf = (wanted: string): { size: number; at: (member: string) => number } => {
-    const found = types.find(({ kind, name }) => kind === 'STRUCT' && name === wanted);
-    const at = (member: string): number =>
-      (found?.members?.find(({ name }) => name === member)?.bits_offset ?? NaN) / 8;
-    return { size: found?.size ?? NaN, at };
-  };
-  const [flow, side] = [structOf('flow'), structOf('side')];
-  const key = Buffer.alloc(FLOW_KEY.server_port + 2);
-  writeAddress(key, FLOW_KEY.client, '198.18.0.1');
-  writeAddress(key, FLOW_KEY.server, '198.18.0.2');
-  key.writeUInt16LE(40_000, FLOW_KEY.client_port);
-  key.writeUInt16LE(25, FLOW_KEY.server_port);
+  const [flow, side] = [layoutOf('flow'), layoutOf('side')];
+  const key = flowKey();
   /** What the program knows of the connection, but for times and for what was lost. */
   const knowledge = (program: Program): Uint8Array | undefined => {
     const value = program.read('flows', key, flow.size);
-    value?.fill(0, flow.at('lost'), flow.at('lost') + 1);
+    value?.fill(0, flow.at('lost'), flow.at('lost') + 4);
     for (const start of [side.at('left_out_at'), side.size + side.at('left_out_at')])
       value?.fill(0, start, start + 8);
     return value;

@@ -7,7 +7,8 @@ import { packetise, segment, type Sent } from '../../inspect/tcp/packetise';
 import type { Turn } from '../../inspect/smtp/transcript';
 import { skip } from '../../kit/lab';
 import { frameOf } from '../evidence/frames';
-import { flowKey, struct } from './flow';
+import { layoutOf } from './btf';
+import { flowKey } from './flow';
 import { missing } from './object';
 import { loadProgram, track } from './program';
 
@@ -28,7 +29,7 @@ const why = missing();
 if (why !== undefined) skip(test, 'tables of the wire', why);
 else {
   const program = loadProgram();
-  const flowSize = struct('flow').size ?? NaN;
+  const flowSize = layoutOf('flow').size;
   const key = flowKey();
   const isKnown = (): boolean => program.read('flows', key, flowSize) !== undefined;
 
@@ -92,7 +93,7 @@ else {
     });
   }
 
-  const ticket = (struct('flow').members?.find(({ name }) => name === 'ticket')?.bits_offset ?? NaN) / 8;
+  const ticket = layoutOf('flow').at('ticket');
   const ticketOf = (): number =>
     new DataView((program.read('flows', key, flowSize) ?? new Uint8Array(flowSize)).buffer).getUint32(
       ticket,
@@ -121,7 +122,7 @@ else {
 
   test('whose place another message took is given a new one', () => {
     const undisturbed = carry(() => undefined);
-    const size = struct('tail').size ?? NaN;
+    const size = layoutOf('tail').size;
     const taken = carry((own) => {
       const place = Buffer.alloc(4);
       place.writeUInt32LE(own % TAILS);
