@@ -128,6 +128,8 @@ static __noinline int judge_greeting(struct segment *s, struct flow *flow, struc
 	flow->repairable = 0;
 	if (g.odd || g.tab_count + flow->patch_count >= PATCHES)
 		return 0;
+	/* Kernels before 6.7 want a loop to go back by a jump. The compiler lets this one fall through; unrolled it is none. */
+#pragma unroll
 	for (__u32 i = 0; i < PATCHES; i++) {
 		if (i < g.tab_count)
 			add_patch(flow, s->seq + g.tabs[i], g.hyphens & (1 << i) ? '-' : ' ');
