@@ -166,7 +166,7 @@ function fold(sum: number): number {
 }
 
 /** tcpdump writes the classic format, in the machine's own order of octets. */
-function readFrames(file: string): readonly Buffer[] {
+export function readFrames(file: string): readonly Buffer[] {
   const all = readFileSync(file);
   const frames: Buffer[] = [];
   for (let at = 24; at + 16 <= all.length;) {

@@ -11,12 +11,14 @@ import { scratch, until } from '../../kit/process';
 import { ADDRESS, awaitWord, makeTopology, type Topology } from '../../kit/topology';
 import { OBJECT } from '../../../proxy/wire/object';
 import { readLog } from '../fault/product';
+import { startRecording } from '../fault/recording';
 import { startWire } from '../fault/wire';
+import { FINS, isCrossed, nameOf, readFins, type Fins } from './parity/fins';
 import { SERVERS } from './parity/mta';
 import { SESSIONS } from './parity/sessions.table';
 
 const lab = labSuite('parity of the paths');
-const NEEDS: readonly Need[] = ['postfix', 'exim', 'python3', 'ethtool'];
+const NEEDS: readonly Need[] = ['postfix', 'exim', 'python3', 'ethtool', 'tcpdump'];
 
 const RELAYED = { postfix: ADDRESS.shim[0], exim: ADDRESS.shim[1] } as const;
 
@@ -27,10 +29,14 @@ interface Told {
   readonly behindRelay: readonly Story[];
   readonly bridge: readonly Story[];
   readonly host: readonly Story[];
+  /** Whether the two FINs crossed on their way: through the relay, and straight. */
+  readonly crossed: readonly { readonly relayed: boolean; readonly direct: boolean }[];
 }
 
 /** One connection's lines: what they say of the dialogue, whoever saw it. */
 interface Story {
+  /** Address and port of the client, as it was seen there. */
+  readonly client: string;
   readonly phases: readonly object[];
   readonly session: Readonly<Record<string, unknown>>;
 }
@@ -55,20 +61,20 @@ for (const row of SESSIONS) {
   lab.test(`${row.name}: relay and wire`, [...NEEDS, ...row.needs], async () => {
     const [wire, relay] = [told?.behindRelay[nth], told?.relay[nth]];
     const reset = row.mayReset === true && wire?.session['close.how'] === 'rst';
-    const ends = row.mayCross ? ['fin'] : [];
-    assert.equal(wire && crossed(wire, ends), relay && crossed(reset ? resetBehindFin(relay) : relay, ends));
+    const ends = told?.crossed[nth]?.relayed ? ['fin'] : [];
+    assert.equal(wire && judged(wire, ends), relay && judged(reset ? resetBehindFin(relay) : relay, ends));
     assert.ok((told?.relay[nth]?.phases.length ?? 0) > 1);
   });
   lab.test(`${row.name}: bridge and host`, [...NEEDS, ...row.needs], async () => {
     const [host, bridge] = [told?.host[nth], told?.bridge[nth]];
-    const ends = row.mayCross ? ['fin', 'rst'] : ['rst'];
-    assert.equal(host && crossed(host, ends), bridge && crossed(bridge, ends));
+    const ends = told?.crossed[nth]?.direct ? ['fin', 'rst'] : ['rst'];
+    assert.equal(host && judged(host, ends), bridge && judged(bridge, ends));
     assert.ok((told?.bridge[nth]?.phases.length ?? 0) > 1);
   });
 }
 
-/** Two such ends may cross between the two places: who was first is then another one at each. */
-function crossed({ phases, session }: Story, ends: readonly string[]): Story {
+/** Such ends of the two sides cross between the two places: who was first is then another one at each. */
+function judged({ phases, session }: Story, ends: readonly string[]): Omit<Story, 'client'> {
   const first = <T extends object>(line: T): T =>
     'close.how' in line && ends.includes(String(line['close.how']))
       ? { ...line, 'close.by': 'either' }
@@ -77,10 +83,10 @@ function crossed({ phases, session }: Story, ends: readonly string[]): Story {
 }
 
 /** A socket that has read the other's FIN hears nothing of its RST; among segments the RST is what ends it. */
-function resetBehindFin({ phases, session }: Story): Story {
+function resetBehindFin({ client, phases, session }: Story): Story {
   const reset = <T extends object>(line: T): T =>
     'close.how' in line ? { ...line, 'close.how': 'rst' } : line;
-  return { phases: phases.map(reset), session: reset(session) };
+  return { client, phases: phases.map(reset), session: reset(session) };
 }
 
 /** Each row twice: through the relay, and straight to the server. */
@@ -95,9 +101,11 @@ async function playAll(topology: Topology): Promise<Told> {
   const servers = topology.start('mta', 'env', `TMPDIR=${folder}`, process.execPath, ...program);
   const firewall = topology.start('fw', 'python3', join(__dirname, '../../kit/firewall.py'), 'out', 'in');
   const relay = topology.start('shim', launcher(), 'relay', ...pairs, '--log', log);
-  const [bridge, host] = await Promise.all([
+  const [bridge, host, near, far] = await Promise.all([
     startWire(topology, 'bridge', { folder, asks: false }),
     startWire(topology, 'host', { folder, asks: false }),
+    startRecording(topology, { place: 'cli', device: 'eth0' }, join(folder, 'near.pcap'), FINS),
+    startRecording(topology, { place: 'mta', device: 'eth0' }, join(folder, 'far.pcap'), FINS),
     awaitWord(firewall, 'ready', START_MS),
     awaitWord(servers, 'ready', START_MS),
     until('the relay', () => count(readLog(log), 'listening') === NAMES.length || undefined, START_MS),
@@ -111,14 +119,31 @@ async function playAll(topology: Topology): Promise<Told> {
   // What the servers still say to those who are gone.
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   await relay.stop();
-  await Promise.all([bridge.stop(), host.stop(), firewall.stop(), servers.stop()]);
-  return {
+  await Promise.all([bridge, host, near, far, firewall, servers].map((each) => each.stop()));
+  const stories = {
     relay: storiesOf(readLog(log), () => true),
     behindRelay: storiesOf(host.events(), (line) => isShim(line['client.address'])),
     // It sees one side of what the relay itself hears and says.
     bridge: storiesOf(bridge.events(), isDirect),
     host: storiesOf(host.events(), isDirect),
   };
+  return { ...stories, crossed: crossings(stories, readFins(near.file), readFins(far.file)) };
+}
+
+function crossings(
+  { relay, behindRelay, host }: Omit<Told, 'crossed'>,
+  near: ReadonlyMap<string, Fins>,
+  far: ReadonlyMap<string, Fins>,
+): Told['crossed'] {
+  return rows.map(({ server }, nth) => {
+    const name = (story: Story | undefined, address: string): string => nameOf(story?.client ?? '', address);
+    const direct = name(host[nth], SERVERS[server]);
+    const relayed = isCrossed(
+      near.get(name(relay[nth], RELAYED[server])),
+      far.get(name(behindRelay[nth], SERVERS[server])),
+    );
+    return { relayed, direct: isCrossed(near.get(direct), far.get(direct)) };
+  });
 }
 
 function isShim(address: unknown): boolean {
@@ -138,6 +163,7 @@ function storiesOf(log: readonly LogLine[], isWanted: (line: LogLine) => boolean
   const sessions = log.filter((line) => line.event === 'session' && isWanted(line));
   sessions.sort((a, b) => Date.parse(String(a['started'])) - Date.parse(String(b['started'])));
   return sessions.map((session) => ({
+    client: `${String(session['client.address'])}:${String(session['client.port'])}`,
     phases: log
       .filter((line) => line.event === 'phase' && line['session'] === session['session'])
       .map((line) => pick(line, PHASE_FIELDS)),

@@ -11,8 +11,6 @@ export interface SessionRow {
   readonly server: keyof typeof SERVERS;
   /** The server closes, and resets if the client then says that it closes as well (close_notify of TLS). */
   readonly mayReset?: true;
-  /** Behind 221 the client closes without waiting for the server, which does the same: the two FINs may cross. */
-  readonly mayCross?: true;
   /** The client's command line; `message` is a file of some kilobytes. */
   command(host: string, message: string): readonly [string, ...(readonly string[])];
 }
@@ -23,7 +21,6 @@ const swaks = (name: string, server: SessionRow['server'], ...more: readonly str
   name,
   needs: ['swaks'],
   server,
-  mayCross: true,
   command: (host) => ['swaks', '--server', host, '--port', '25', ...FROM_TO, '--body', 'hello', ...more],
 });
 
@@ -31,7 +28,6 @@ const curl = (name: string, server: SessionRow['server'], ...more: readonly stri
   name,
   needs: ['curl'],
   server,
-  mayCross: true,
   command: (host, message) => [
     ...(['curl', '--silent', '--url', `smtp://${host}:25/client.example`, '--mail-from', SENDER] as const),
     ...['--mail-rcpt', RECIPIENT, '--upload-file', message, ...more],
