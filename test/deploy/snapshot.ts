@@ -4,15 +4,12 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Names programs that are at an interface, links too. */
+/** Tells what is at all interfaces, links too. */
 const ATTACHED = join(__dirname, '../kit/attached.py');
 
 /** Of the namespace that this process is in. */
 export function snapshot(): string {
   settle();
-  const names = say('ip', '-o', 'link')
-    .split('\n')
-    .flatMap((line) => /^\d+: ([^:@]+)/.exec(line)?.[1] ?? []);
   return [
     // What was never up has another queue than what was: no way leads back to that.
     say('ip', '-o', '-d', 'link')
@@ -23,13 +20,8 @@ export function snapshot(): string {
       sorted(say('ip', family, '-d', '-o', 'route', 'show', 'table', 'all').replace(/ expires \d+sec/g, '')),
       say('ip', family, 'rule'),
     ]),
-    ...names.flatMap((name) => [
-      say('tc', 'qdisc', 'show', 'dev', name).replace(/^qdisc no(op|queue) .*\n?/gm, ''),
-      ...['ingress', 'egress'].flatMap((hook) => [
-        say('tc', 'filter', 'show', 'dev', name, hook),
-        say('python3', ATTACHED, name, hook),
-      ]),
-    ]),
+    say('tc', 'qdisc', 'show').replace(/^qdisc no(op|queue) .*\n?/gm, ''),
+    say('python3', ATTACHED),
     ...settings('/proc/sys/net'),
   ].join('\n');
 }
@@ -60,7 +52,10 @@ export function difference(before: string, after: string): string | undefined {
 }
 
 function say(command: string, ...args: readonly string[]): string {
-  return spawnSync(command, args, { encoding: 'utf8' }).stdout;
+  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
+  // Of what is not said before and after alike, nothing would be missed.
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${status}: ${stderr}`);
+  return stdout;
 }
 
 function sorted(text: string): string {

@@ -1,6 +1,7 @@
-"""attached.py DEVICE HOOK: the names of all programs at an interface's hook, one a line, tcx links and tc filters alike.
+"""attached.py [DEVICE HOOK]: what is at an interface's hook, or at all there are: programs by tcx links, one a line, then
+filters in the words of tc. A program's name is there once.
 Asks the kernel itself, in the network namespace it is run in, by none of the product's code."""
-import ctypes, json, os, socket, struct, subprocess, sys
+import ctypes, os, re, socket, struct, subprocess, sys
 
 libc = ctypes.CDLL(None, use_errno=True)
 SYS_BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
@@ -34,9 +35,12 @@ def links(device, hook):
 
 
 def filters(device, hook):
-    shown = subprocess.run(["tc", "-j", "filter", "show", "dev", device, hook], capture_output=True, check=True).stdout
-    return [each["options"]["bpf_name"] if "bpf_name" in each["options"] else each["options"]["prog"]["name"]
-            for each in json.loads(shown or b"[]") if each.get("kind") == "bpf" and "handle" in each.get("options", {})]
+    shown = subprocess.run(["tc", "filter", "show", "dev", device, hook], stdout=subprocess.PIPE, text=True, check=True).stdout
+    # libbpf calls a filter by its program's name and number, which tc tells behind it as well.
+    return [re.sub(r" \S+:\[\d+\](?= )", "", line) for line in shown.splitlines()]
 
 
-print("\n".join(links(*sys.argv[1:3]) + filters(*sys.argv[1:3])))
+everywhere = [(device, hook) for _, device in socket.if_nameindex() for hook in TCX]
+for device, hook in [sys.argv[1:3]] if len(sys.argv) > 1 else everywhere:
+    for line in [f"link {each}" for each in links(device, hook)] + filters(device, hook):
+        print(f"{device} {hook}: {line}")
