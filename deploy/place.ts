@@ -4,7 +4,7 @@ import { createFault, isFault, type Fault } from '../proxy/fault';
 import { planDivert, type Divert, type DivertSettings } from './bridge/divert';
 import { readFacts } from './bridge/facts';
 import { planBridge, planReturn, programStep, type Ports } from './bridge/plan';
-import type { Change, Step } from './journal/change';
+import type { Change, FilterChange, Step } from './journal/change';
 import { enter, retreat, type Hands, undoSteps } from './journal/enter';
 import {
   isOfThisBoot,
@@ -132,14 +132,15 @@ function goBackTo(before: Journal, program: Step, hands: Hands): InPlace | reado
     if (isFault(at)) return [at];
     const old = known.find(({ device, hook }) => device === filter.device && hook === filter.hook);
     const made = asMade(filter, at);
-    filters.push({ ...made, madeQdisc: made.madeQdisc || (made.by === 'tc' && old?.madeQdisc === true) });
+    const madeBefore = old?.by !== 'tcx' && old?.madeQdisc === true;
+    filters.push(made.by === 'tcx' ? made : { ...made, madeQdisc: made.madeQdisc || madeBefore });
   }
   const others = before.steps.filter(({ changes }) => !changes.some(isFilter));
   const journal = { ...before, steps: [...others, { ...program, changes: filters }] };
   return finish(journal, hands, []);
 }
 
-function isFilter(change: Change): change is Extract<Change, { kind: 'filter' }> {
+function isFilter(change: Change): change is FilterChange {
   return change.kind === 'filter';
 }
 

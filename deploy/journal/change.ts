@@ -1,6 +1,5 @@
 // What entering changes, each with all that is needed to take it back: the journal's vocabulary.
 
-import type { AttachedBy } from '../../proxy/wire/attachment';
 import type { Family } from '../network/links';
 
 export type Hook = 'ingress' | 'egress';
@@ -41,16 +40,15 @@ export type Change =
     }
   /** The kernel switches large receive offload off on a port, and never on again. */
   | { readonly kind: 'lro'; readonly device: string }
-  /** The program at one hook of an interface. How, and of a filter its priority, is known once it is there. */
-  | {
+  /** The program at one hook of an interface. How is known once it is there; until then it may become a filter. */
+  | ({
       readonly kind: 'filter';
       readonly device: string;
       readonly hook: Hook;
       readonly leg: Leg;
-      readonly by?: AttachedBy;
-      readonly madeQdisc: boolean;
-      readonly priority?: number;
-    };
+    } & (
+      { readonly by: 'tcx' } | { readonly by?: 'tc'; readonly madeQdisc: boolean; readonly priority?: number }
+    ));
 
 export type FilterChange = Extract<Change, { kind: 'filter' }>;
 

@@ -116,7 +116,7 @@ export function asMade(filter: FilterChange, attached: Attached): FilterChange {
   const { device, hook, leg } = filter;
   const at = { kind: 'filter', device, hook, leg } as const;
   return attached.by === 'tcx'
-    ? { ...at, by: 'tcx', madeQdisc: false }
+    ? { ...at, by: 'tcx' }
     : { ...at, by: 'tc', madeQdisc: attached.createdQdisc, priority: attached.priority };
 }
 

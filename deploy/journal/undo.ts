@@ -52,7 +52,9 @@ function undoOne(change: Change, pins: string): Fault | undefined {
       });
     case 'filter':
       removeLinks(pins, change);
-      return withLink(change.device, () => removeFilters(change.device, change.hook, change.madeQdisc));
+      return withLink(change.device, () =>
+        removeFilters(change.device, change.hook, change.by !== 'tcx' && change.madeQdisc),
+      );
     default:
       return undefined;
   }

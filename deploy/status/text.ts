@@ -46,7 +46,7 @@ export function toObject(status: Status): Record<string, unknown> {
               device: change.device,
               hook: change.hook,
               by: change.by ?? null,
-              priority: change.priority ?? null,
+              priority: change.by === 'tcx' ? null : (change.priority ?? null),
             },
           ]
         : [],
