@@ -21,7 +21,7 @@ function scene(title: string, { name }: Situation, what: 'entering' | 'refusing'
     if (typeof stage === 'string') throw new Error(stage);
     try {
       const script = join(__dirname, 'inside.ts');
-      const { output, code } = await stage.run(...NODE, script, name, stage.folder, stage.pins, what);
+      const { output, code } = await stage.run(...NODE, script, name, stage.journal, stage.pins, what);
       assert.is(code, 0, output);
       const problems = JSON.parse(output) as readonly string[];
       assert.is(problems.join('\n'), '');

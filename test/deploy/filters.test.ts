@@ -7,9 +7,8 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import { OBJECT } from '../../proxy/wire/object';
 import { skip } from '../kit/lab';
-import { until } from '../kit/process';
 import { buildLauncher } from '../proxy/launch';
-import { makeStage, NODE, unfit, type Stage } from './stage';
+import { awaitInPlace, makeStage, NODE, unfit, type Stage } from './stage';
 
 const KIT = join(__dirname, '../kit');
 const FILTERS = join(__dirname, '../../deploy/network/filters');
@@ -56,21 +55,9 @@ function withoutLinks(): string | undefined {
 
 /** In place, and then the process goes: the program stays. */
 async function enter(stage: Stage, how: 'tc' | 'tcx'): Promise<void> {
-  const words = [
-    `deploy.journal=${join(stage.folder, 'journal.json')}`,
-    `wire.pins=${stage.pins}`,
-    `wire.attach=${how}`,
-  ];
-  const settings = words.flatMap((word) => ['--set', word]);
+  const settings = [...stage.settings, '--set', `wire.attach=${how}`];
   const child = stage.start(join(dir, 'ehlowire'), 'bridge', '--wan', 'wan', '--lan', 'lan', ...settings);
-  await until(
-    'it is in place',
-    () => {
-      if (child.process.exitCode !== null) throw new Error(child.output());
-      return child.output().includes('"wire-open"') || undefined;
-    },
-    60_000,
-  );
+  await awaitInPlace(child);
   await child.stop('SIGTERM');
 }
 

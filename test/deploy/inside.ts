@@ -12,8 +12,7 @@ import { enterBridge, isFaults } from '../../deploy/place';
 import { SITUATIONS, type Situation } from './situations.table';
 import { difference, settle, snapshot } from './snapshot';
 
-const [name = '', folder = '', pins = '', refusing = ''] = process.argv.slice(2);
-const file = `${folder}/journal.json`;
+const [name = '', file = '', pins = '', refusing = ''] = process.argv.slice(2);
 const wish = {
   ports: { wan: 'wan', lan: 'lan' },
   name: 'ehlowire0',

@@ -8,11 +8,10 @@ import { OBJECT } from '../../proxy/wire/object';
 import { skip } from '../kit/lab';
 import { until, type Child, type Outcome } from '../kit/process';
 import { buildLauncher } from '../proxy/launch';
-import { makeStage, NODE, unfit, type Stage } from './stage';
+import { awaitInPlace, makeStage, NODE, unfit, type Stage } from './stage';
 
 interface Scene {
   readonly stage: Stage;
-  readonly journal: string;
   /** Runs a command to its end. */
   say(...args: readonly string[]): Promise<Outcome>;
   /** Starts one that stays, and waits until it is in place. */
@@ -53,22 +52,12 @@ function scene(name: string, body: (scene: Scene) => Promise<void>): void {
 }
 
 function createScene(stage: Stage): Scene {
-  const journal = join(stage.folder, 'journal.json');
-  const settings = ['--set', `deploy.journal=${journal}`, '--set', `wire.pins=${stage.pins}`];
   return {
     stage,
-    journal,
-    say: (...args) => stage.run(LAUNCHER, ...args, ...settings),
+    say: (...args) => stage.run(LAUNCHER, ...args, ...stage.settings),
     async enter(...args) {
-      const child = stage.start(LAUNCHER, ...args, ...settings);
-      await until(
-        'it is in place',
-        () => {
-          if (child.process.exitCode !== null) throw new Error(child.output());
-          return child.output().includes('"wire-open"') || undefined;
-        },
-        60_000,
-      );
+      const child = stage.start(LAUNCHER, ...args, ...stage.settings);
+      await awaitInPlace(child);
       return child;
     },
     async snapshot() {
@@ -96,7 +85,7 @@ scene('killed: the program stays; leave undoes all of it, twice, without any pro
   assert.is(first.code, 0, first.output);
   assert.is(await it.snapshot(), before);
   assert.not.ok(existsSync(it.stage.pins));
-  assert.not.ok(existsSync(it.journal));
+  assert.not.ok(existsSync(it.stage.journal));
   const second = await it.say('leave');
   assert.is(second.code, 0, second.output);
   assert.match(second.output, 'nothing to undo');
@@ -205,8 +194,8 @@ scene('what somebody took away is told, each with what mends it, and so it is me
 
 scene('after a reboot the journal is forgotten, not undone', async (it) => {
   await (await it.enter(...BRIDGE)).stop('SIGKILL');
-  const text = readFileSync(it.journal, 'utf8').replace(/"boot": "[^"]*"/, '"boot": "another"');
-  writeFileSync(it.journal, text);
+  const text = readFileSync(it.stage.journal, 'utf8').replace(/"boot": "[^"]*"/, '"boot": "another"');
+  writeFileSync(it.stage.journal, text);
   const status = await it.say('status');
   assert.is(status.code, 1);
   assert.match(status.output, 'before the machine was started anew');
@@ -214,7 +203,7 @@ scene('after a reboot the journal is forgotten, not undone', async (it) => {
   assert.is(left.code, 0);
   assert.match(left.output, 'started anew');
   assert.match(it.stage.ip('-br', 'link'), 'ehlowire0');
-  assert.not.ok(existsSync(it.journal));
+  assert.not.ok(existsSync(it.stage.journal));
 });
 
 scene("host: of the mail server's interface only the filters change", async (it) => {
@@ -288,7 +277,7 @@ for (const { name, prepare, args, code, says } of REFUSED) {
     assert.match(outcome.output, says);
     assert.is(await it.snapshot(), before);
     assert.not.ok(existsSync(it.stage.pins));
-    assert.not.ok(existsSync(it.journal));
+    assert.not.ok(existsSync(it.stage.journal));
   });
 }
 

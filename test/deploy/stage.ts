@@ -2,14 +2,16 @@
 
 import { execFileSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { BPFFS, isBpffs } from '../../proxy/wire/bpffs';
 import { makeNamespace } from '../kit/netns';
-import { run, scratch, discard, start, type Child, type Outcome } from '../kit/process';
+import { run, scratch, discard, start, until, type Child, type Outcome } from '../kit/process';
 
 export interface Stage {
-  /** A folder for the journal. */
-  readonly folder: string;
+  readonly journal: string;
   readonly pins: string;
+  /** For ehlowire: where its journal and its pins are. */
+  readonly settings: readonly string[];
   /** A program in the namespace, which sees the bpffs of the machine (as `ip netns exec` would not). */
   run(command: string, ...args: readonly string[]): Promise<Outcome>;
   start(command: string, ...args: readonly string[]): Child;
@@ -27,6 +29,7 @@ export function makeStage(name: string): Stage | string {
     return far;
   }
   const folder = scratch('deploy');
+  const journal = join(folder, 'journal.json');
   const pins = `${BPFFS}/${name}`;
   const within = [`--net=/run/netns/${near.name}`, '--'];
   const remove = (): void => {
@@ -43,8 +46,9 @@ export function makeStage(name: string): Stage | string {
     ip('-n', far.name, 'link', 'set', port, 'up');
   }
   return {
-    folder,
+    journal,
     pins,
+    settings: ['--set', `deploy.journal=${journal}`, '--set', `wire.pins=${pins}`],
     run: (command, ...args) => run('nsenter', [...within, command, ...args], { timeoutMs: PATIENCE_MS }),
     start: (command, ...args) => start('nsenter', [...within, command, ...args]),
     ip: (...args) => ip('-n', near.name, ...args),
@@ -53,6 +57,18 @@ export function makeStage(name: string): Stage | string {
       remove();
     },
   };
+}
+
+/** Until `ehlowire bridge` or `host` is in place. */
+export async function awaitInPlace(child: Child): Promise<void> {
+  await until(
+    'it is in place',
+    () => {
+      if (child.process.exitCode !== null) throw new Error(child.output());
+      return child.output().includes('"wire-open"') || undefined;
+    },
+    60_000,
+  );
 }
 
 /** Why the kernel's part cannot be tested here. */
