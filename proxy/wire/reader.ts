@@ -76,7 +76,7 @@ function takeRecord(state: State, record: WireRecord): void {
   const link = record.kind === 'segment' ? record.link : undefined;
   tell(state, news, record, link);
   if (!record.repaired && !record.contradicted) return;
-  const connection = news[news.length - 1]?.connection;
+  const connection = news.find((each) => each.segment !== undefined)?.connection;
   if (!connection || record.kind !== 'segment') return;
   if (record.repaired) tellRepair(state, connection, record);
   if (record.contradicted) {
@@ -99,7 +99,9 @@ function tell(
     for (const event of events) {
       if (isRecorded(event)) sink.write(nameOf(state, connection), event);
     }
-    const repaired = record?.kind === 'segment' && record.repaired !== undefined;
+    // Time may have had news of others in the same breath.
+    const repaired =
+      each.segment !== undefined && record?.kind === 'segment' && record.repaired !== undefined;
     for (const learned of learner.see(each, repaired)) tellLearned(state, learned);
     if (!ended) continue;
     state.names.delete(connection.id);
