@@ -106,8 +106,13 @@ function replaceFilter(
   if (before === undefined) return undefined;
   const refused = bpf.attach(before, program, true);
   if (refused) return refused;
-  bpf.pin(program, freshPin('program', wish));
-  return { by: 'tc', createdQdisc: false, priority: before.priority };
+  return (
+    bpf.pin(program, freshPin('program', wish)) ?? {
+      by: 'tc',
+      createdQdisc: false,
+      priority: before.priority,
+    }
+  );
 }
 
 /** Undefined: the kernel has no links there, or they are not wanted. */
@@ -119,7 +124,10 @@ function makeLink(
 ): Attached | BpfTrouble | undefined {
   if (wish.how === 'tc') return undefined;
   const link = bpf.link({ device, hook: wish.hook }, program);
-  if (isTrouble(link)) return link.code === 'EINVAL' && wish.how === 'auto' ? undefined : link;
+  if (isTrouble(link)) {
+    if (link.code !== 'EINVAL') return link;
+    return wish.how === 'auto' ? undefined : { ...link, text: NO_LINKS };
+  }
   const pinned = pinLink(bpf, wish, link);
   closeSync(link);
   return pinned;
@@ -137,8 +145,9 @@ function makeFilter(bpf: Libbpf, wish: Wish, device: number, program: number): A
       refused = trouble;
       continue;
     }
-    bpf.pin(program, freshPin('program', wish));
-    return { by: 'tc', createdQdisc, priority: filter.priority };
+    return (
+      bpf.pin(program, freshPin('program', wish)) ?? { by: 'tc', createdQdisc, priority: filter.priority }
+    );
   }
   return refused;
 }
@@ -198,5 +207,6 @@ function nameOf(kind: 'link' | 'program', { device, hook }: Pick<WirePlace, 'dev
   return `${kind}_${device.replace(/[^\w-]/g, '_')}_${hook}`;
 }
 
+const NO_LINKS = 'links came with Linux 6.6: take `--set wire.attach=auto`, which makes a filter here';
 /** Places in a chain of filters that are tried. */
 const PRIORITIES = 32;
