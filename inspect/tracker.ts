@@ -5,7 +5,7 @@ import { createInspector, type Inspector, type InspectorEvent, type Stretch } fr
 import { CONNECTIONS, FORGET_AFTER, LINGER, STRAGGLERS, SWEEP } from './limits';
 import { createRecency, type Link, type Recency } from './recency';
 import { parsePacket } from './tcp/packet';
-import { FLAG, type Segment } from './tcp/segment';
+import { FLAG, type Ends, type Segment } from './tcp/segment';
 
 export interface Peer {
   readonly address: string;
@@ -86,6 +86,7 @@ export function createTracker(options: TrackerOptions): Tracker {
       const packet = parsePacket(linkType, octets, at);
       if (packet.kind === 'segment') return segment(state, packet.segment);
       state.counts[COUNTED[packet.kind]] += 1;
+      if (packet.kind === 'fragment' && packet.of) lostTo(state, packet.of);
       return idle(state, at);
     },
     segment: (each) => segment(state, each),
@@ -159,6 +160,11 @@ function stretch(state: State, entry: Entry | undefined, from: Direction, each: 
   state.recency.use(entry);
   const events = entry.tracked.inspector.stretch(from, each);
   return [...before, { connection: entry.tracked, events, ended: false }];
+}
+
+/** What a datagram in fragments carried is not read: nothing of its connection can be proved any more. */
+function lostTo(state: State, { source, sourcePort, destination, destinationPort }: Ends): void {
+  state.open.get(keyOf(source, sourcePort, destination, destinationPort))?.tracked.inspector.lost();
 }
 
 /** A fresh SYN where a connection was: the port is used again (RFC 9293 §3.6.1). */

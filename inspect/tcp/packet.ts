@@ -31,13 +31,14 @@ function parseIpv4(frame: Uint8Array, start: number, at: Micros, vlans: readonly
   const headerLength = ((frame[start] ?? 0) & 0x0f) * 4;
   if (headerLength < IPV4_HEADER || captured < headerLength) return malformed('IPv4 header cut short');
   if (frame[start + 9] !== TCP) return OTHER;
-  // More-fragments flag or an offset: only a whole datagram has a TCP header where we look for it.
-  if ((be16(frame, start + 6) & 0x3fff) !== 0) return { kind: 'fragment' };
+  // More-fragments flag, or an offset: only where there is none is a TCP header where we look for it.
+  const [more, offset] = [be16(frame, start + 6) & 0x2000, be16(frame, start + 6) & 0x1fff];
+  if (offset !== 0) return FRAGMENTED;
   const total = be16(frame, start + 2);
   // A total of 0: the card cut the datagram later (TSO), and all that was captured is its content.
   const end = total === 0 ? captured : total;
   if (end < headerLength) return malformed('IPv4 total length below the header');
-  return parseTcp({
+  const packet = parseTcp({
     at,
     vlans,
     source: ipv4Text(frame, start + 12),
@@ -50,6 +51,7 @@ function parseIpv4(frame: Uint8Array, start: number, at: Micros, vlans: readonly
     end: start + Math.min(end, captured),
     length: end - headerLength,
   });
+  return more === 0 ? packet : firstOf(packet);
 }
 
 /** RFC 8200 §3, §4. */
@@ -60,17 +62,22 @@ function parseIpv6(frame: Uint8Array, start: number, at: Micros, vlans: readonly
   const end = payload === 0 ? captured : IPV6_HEADER + payload;
   let next = frame[start + 6] ?? 0;
   let offset = IPV6_HEADER;
+  let more = 0;
   // Extension headers: each at least 8 octets, so their number is bounded by the packet.
   while (EXTENSIONS.has(next)) {
     if (offset + 8 > captured) return malformed('IPv6 extension header cut short');
     const header = start + offset;
-    if (next === FRAGMENT && (be16(frame, header + 2) & 0xfff9) !== 0) return { kind: 'fragment' };
+    if (next === FRAGMENT) {
+      const field = be16(frame, header + 2);
+      if ((field & 0xfff8) !== 0) return FRAGMENTED;
+      more = field & 1;
+    }
     offset += extensionLength(next, frame[header + 1] ?? 0);
     next = frame[header] ?? 0;
   }
   if (next !== TCP) return OTHER;
   if (offset > Math.min(end, captured)) return malformed('IPv6 extension headers beyond the packet');
-  return parseTcp({
+  const packet = parseTcp({
     at,
     vlans,
     source: ipv6Text(frame, start + 8),
@@ -83,6 +90,14 @@ function parseIpv6(frame: Uint8Array, start: number, at: Micros, vlans: readonly
     end: start + Math.min(end, captured),
     length: end - offset,
   });
+  return more === 0 ? packet : firstOf(packet);
+}
+
+/** The first piece of a datagram: its TCP header tells between whom it goes, and no more. */
+function firstOf(packet: Packet): Packet {
+  if (packet.kind !== 'segment') return FRAGMENTED;
+  const { source, sourcePort, destination, destinationPort } = packet.segment;
+  return { kind: 'fragment', of: { source, sourcePort, destination, destinationPort } };
 }
 
 /** RFC 8200 §4.2: units of 8 octets without the first; RFC 4302 §2.2: units of 4 without the first two. */
@@ -136,6 +151,7 @@ function malformed(why: string): Packet {
 
 const UNTAGGED: readonly number[] = [];
 const OTHER: Packet = { kind: 'other' };
+const FRAGMENTED: Packet = { kind: 'fragment' };
 const TCP = 6;
 const IPV4_HEADER = 20;
 const IPV6_HEADER = 40;

@@ -49,11 +49,14 @@ export interface Segment {
   readonly checksum: 'good' | 'bad' | 'unchecked';
 }
 
+/** Between whom it goes. */
+export type Ends = Pick<Segment, 'source' | 'sourcePort' | 'destination' | 'destinationPort'>;
+
 /** What a frame is to us. */
 export type Packet =
   | { readonly kind: 'segment'; readonly segment: Segment }
-  /** A piece of a fragmented datagram: recognised, not put together. */
-  | { readonly kind: 'fragment' }
+  /** A piece of a fragmented datagram: recognised, not put together. The first one tells between whom. */
+  | { readonly kind: 'fragment'; readonly of?: Ends }
   /** Not TCP over IP. */
   | { readonly kind: 'other' }
   /** A header that contradicts itself, or that the capture cut. */

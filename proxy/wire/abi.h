@@ -57,14 +57,22 @@ struct flow_key {
 /* What a side is sending. MIDDLE: nobody knows, since its beginning was not seen, or it is no dialogue. */
 enum mode { MODE_DIALOGUE, MODE_DATA, MODE_CHUNK, MODE_TLS, MODE_MIDDLE };
 
+/* Sequence numbers [from, to), and both in one word for whoever must not see one without the other. */
+union span {
+	struct {
+		__u32 from;
+		__u32 to;
+	};
+	__u64 both;
+};
+
 struct side {
 	/* Sequence number of the next octet. */
 	__u32 next;
-	/* Octets in order that were left out of the ring since the last record, [from, to), and in how many segments. The
-	 * side's own segments move `to`, and the other side's, on another processor, may move `from`: none gets lost. */
-	__u32 left_out_from;
-	__u32 left_out_to;
+	/* Octets in order that were left out of the ring since the last record, and in how many segments. Its own segments
+	 * add to it, and the other side's, on another processor, may tell it at the same time. */
 	__u32 left_out_segments;
+	union span left_out;
 	/* When the last of them came. */
 	__u64 left_out_at;
 	/* MODE_DATA: where the content begins. MODE_CHUNK: where it ends. MODE_TLS: up to where all is copied. */
@@ -81,6 +89,10 @@ struct side {
 	__u32 busy;
 };
 
+/* What the process is not told: RECORD, one found no room; BEGINNING, the table does not know the connection, or no more,
+ * and what was to be told of it went with its entry. */
+enum missed { MISSED_NOTHING, MISSED_RECORD, MISSED_BEGINNING };
+
 /* Whether there is a relay for a connection. */
 enum relaying { RELAYING_UNASKED, RELAYING_NOT, RELAYING };
 
@@ -95,7 +107,8 @@ struct patch {
 
 struct flow {
 	struct side sides[2];
-	__u32 server_isn;
+	/* Of its SYN, if that was seen. */
+	__u32 client_isn;
 	/* Behind the greeting's last octet so far. */
 	__u32 greeting_end;
 	__u16 lines;
@@ -110,8 +123,8 @@ struct flow {
 	__u8 repairable;
 	/* Its greeting's end was made by a repair. */
 	__u8 ended;
-	/* A record found no room, and the next one has to say so. */
-	__u32 lost;
+	/* enum missed: the next record has to say so. */
+	__u32 missed;
 	/* Of the tail of its message; 0: none. */
 	__u32 ticket;
 	struct patch patches[PATCHES];
@@ -147,6 +160,8 @@ enum record_flag {
 	RECORD_CONTRADICTED = 8,
 	/* What `skipped` says was not told before, and is message: the segment came out of order, or again. */
 	RECORD_LEAD = 16,
+	/* The connection's first since the table knows of it, and not the client's SYN. */
+	RECORD_MIDSTREAM = 32,
 };
 
 #define HEADERS 256

@@ -43,8 +43,8 @@ export const SERVER = { policy: 0, contradicted: 1, lines: 2 } as const;
 export const SERVER_SIZE = 4;
 
 /** What a processor has in hand, its counters first: 64 bits each. */
-export const HAND = { counters: 0, segment: 128, room: 208, spare: 216 } as const;
-export const HAND_SIZE = 8_720;
+export const HAND = { counters: 0, segment: 128, room: 216, spare: 224 } as const;
+export const HAND_SIZE = 8_728;
 
 /** A record's place in the ring; `SLOT_VOID` stands in its size. */
 export const SLOT = { size: 0, record: 8 } as const;
@@ -84,6 +84,7 @@ export const RECORD_FLAG = {
   RECORD_REPAIRED: 4,
   RECORD_CONTRADICTED: 8,
   RECORD_LEAD: 16,
+  RECORD_MIDSTREAM: 32,
 } as const;
 export const POLICY = { POLICY_UNKNOWN: 0, POLICY_OBSERVE: 1, POLICY_REPAIR: 2, POLICY_RELAY: 3 } as const;
 

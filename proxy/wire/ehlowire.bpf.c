@@ -57,6 +57,10 @@ static __always_inline int handle(struct __sk_buff *skb, __u8 leg)
 			count(hand, COUNT_DIVERTED_ERRORS, 1);
 		return TC_ACT_UNSPEC;
 	}
+	if (s->fragment) {
+		miss(s);
+		return TC_ACT_UNSPEC;
+	}
 	count(hand, COUNT_SEGMENTS, 1);
 	count(hand, COUNT_OCTETS, s->payload);
 	struct flow *flow = flow_of(hand);

@@ -35,6 +35,8 @@ static __noinline struct flow *begin(struct hand *hand)
 		return NULL;
 	count(hand, COUNT_FLOWS, 1);
 	flow->started = is_first(s);
+	flow->client_isn = s->seq;
+	flow->missed = flow->started ? MISSED_NOTHING : MISSED_BEGINNING;
 	if (!flow->started)
 		flow->sides[0].mode = flow->sides[1].mode = MODE_MIDDLE;
 	flow->policy = POLICY_OBSERVE;
@@ -44,16 +46,44 @@ static __noinline struct flow *begin(struct hand *hand)
 	return flow;
 }
 
+/* Where both ports are servers' the segment was taken for the client's. It may be the server's of a connection that is
+ * known: then it is its from here on. */
+static __noinline struct flow *flow_of_server(struct hand *hand)
+{
+	if (!hand)
+		return NULL;
+	struct segment *s = &hand->segment;
+	struct flow_key key = { .client_port = s->key.server_port, .server_port = s->key.client_port };
+	__builtin_memcpy(key.client, s->key.server, 16);
+	__builtin_memcpy(key.server, s->key.client, 16);
+	struct flow *flow = bpf_map_lookup_elem(&flows, &key);
+	if (flow) {
+		s->key = key;
+		s->from = SIDE_SERVER;
+	}
+	return flow;
+}
+
 static __always_inline struct flow *flow_of(struct hand *hand)
 {
 	struct segment *s = &hand->segment;
 	struct flow *flow = bpf_map_lookup_elem(&flows, &s->key);
+	if (!flow && s->both && !(s->flags & SYN))
+		flow = flow_of_server(hand);
 	/* A fresh SYN where a connection was: the port is used again (RFC 9293 section 3.6.1). */
-	if (flow && is_first(s) && flow->sides[SIDE_CLIENT].next != s->seq + 1)
+	if (flow && is_first(s) && !(flow->started && flow->client_isn == s->seq))
 		flow = NULL;
 	if (!flow)
 		flow = begin(hand);
 	return flow;
+}
+
+/* What this segment says nobody is told. */
+static __always_inline void miss(const struct segment *s)
+{
+	struct flow *flow = bpf_map_lookup_elem(&flows, &s->key);
+	if (flow)
+		flow->missed = MISSED_RECORD;
 }
 
 /* Closed in good order and acknowledged to the end (RFC 9293 section 3.6), or reset by who had read the other's end. */
@@ -72,7 +102,7 @@ static __always_inline bool is_over(const struct segment *s, struct flow *flow)
 /* What is over makes room: a table full of it is slow to search. Who lost a record has to say so with the next one. */
 static __always_inline void forget(const struct segment *s, struct flow *flow)
 {
-	if (!flow->lost)
+	if (!flow->missed)
 		bpf_map_delete_elem(&flows, &s->key);
 }
 

@@ -85,6 +85,7 @@ struct blank {
 	enum counter counter;
 	enum common_key common;
 	enum relaying relaying;
+	enum missed missed;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -109,6 +110,10 @@ struct segment {
 	__u8 from;
 	__u8 leg;
 	__u8 family;
+	/* Both ports are servers', and no handshake told which one is meant. */
+	__u8 both;
+	/* The first piece of a datagram in fragments. */
+	__u8 fragment;
 	/* Not TCP: where an ICMP header is. */
 	__u32 icmp_at;
 };

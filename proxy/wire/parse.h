@@ -55,7 +55,9 @@ static __always_inline int ipv4_header(struct __sk_buff *skb, struct hand *hand,
 	}
 	if ((ip[6] & 0x3f) || ip[7]) {
 		count(hand, COUNT_FRAGMENTS, 1);
-		return -1;
+		if ((ip[6] & 0x1f) || ip[7])
+			return -1;
+		hand->segment.fragment = 1;
 	}
 	__u32 address;
 	__builtin_memcpy(&address, ip + 12, 4);
@@ -85,28 +87,35 @@ static __always_inline int ipv6_header(struct __sk_buff *skb, struct hand *hand,
 	at += 40;
 #pragma unroll
 	for (int i = 0; i < EXTENSIONS; i++) {
-		__u8 extension[2];
+		__u8 extension[4];
 		if (next == IPPROTO_TCP)
 			return at;
 		if (next == IPPROTO_ICMPV6)
 			hand->segment.icmp_at = at;
-		if (next == IPPROTO_FRAGMENT) {
-			count(hand, COUNT_FRAGMENTS, 1);
-			return -1;
-		}
-		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS)
+		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS && next != IPPROTO_FRAGMENT)
 			return -1;
 		if (bpf_skb_load_bytes(skb, at, extension, sizeof(extension))) {
 			count(hand, COUNT_MALFORMED, 1);
 			return -1;
 		}
+		__u32 units = extension[1];
+		if (next == IPPROTO_FRAGMENT) {
+			/* All of a datagram may be in one (RFC 6946). */
+			bool whole = extension[2] == 0 && (extension[3] & 0xf9) == 0;
+			if (!whole)
+				count(hand, COUNT_FRAGMENTS, 1);
+			if (extension[2] || extension[3] & 0xf8)
+				return -1;
+			hand->segment.fragment = !whole;
+			units = 0;
+		}
 		next = extension[0];
-		at += (extension[1] + 1) * 8;
+		at += (units + 1) * 8;
 	}
 	return next == IPPROTO_TCP ? at : -1;
 }
 
-/* Fills the segment, which is all zero before. False: not ours. */
+/* Fills the segment, which is all zero before; of a fragment as much as is in it. False: not ours. */
 static __always_inline bool parse(struct __sk_buff *skb, struct hand *hand)
 {
 	struct segment *s = &hand->segment;
@@ -146,7 +155,8 @@ static __always_inline bool parse(struct __sk_buff *skb, struct hand *hand)
 		return false;
 	s->flags = tcp[13];
 	/* Both ports may be a server's: then the handshake tells. */
-	if (s->from == SIDE_CLIENT && (s->flags & (SYN | ACK)) == (SYN | ACK) && is_asked_for(list, from))
+	s->both = s->from == SIDE_CLIENT && is_asked_for(list, from);
+	if (s->both && (s->flags & (SYN | ACK)) == (SYN | ACK))
 		s->from = SIDE_SERVER;
 	s->tcp_at = at;
 	s->header = (tcp[12] >> 4) * 4;

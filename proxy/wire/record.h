@@ -19,8 +19,14 @@ static __always_inline struct slot *take_room(__u32 size)
 			/* Whoever overwrites a newer value with an older one only makes the next one look. */
 			__u64 consumed = p->consumed;
 			p->room_from = consumed;
-			if (at + size - consumed > p->capacity)
-				return NULL;
+			if (at + size - consumed > p->capacity) {
+				/* While it was held up, others may have filled and the reader emptied what lies behind `at`. */
+				__u64 produced = *(volatile __u64 *)&p->produced;
+				if (produced == at)
+					return NULL;
+				at = produced;
+				continue;
+			}
 		}
 		/* A full barrier: nothing is written to the slot before it is known to be free. */
 		__u64 found = __sync_val_compare_and_swap(&p->produced, at, at + size);
@@ -54,19 +60,26 @@ static __always_inline struct slot *blank_record(struct hand *hand, __u8 kind, _
 	return slot;
 }
 
+static __always_inline void lose(struct hand *hand, struct flow *flow)
+{
+	flow->missed = MISSED_RECORD;
+	count(hand, COUNT_LOST, 1);
+}
+
 /* Shows it to the reader; if it is not `whole`, only its room. Nobody is woken: the reader looks every few milliseconds. */
 static __always_inline void put(struct hand *hand, struct flow *flow, struct slot *slot, bool whole)
 {
 	/* Taken back before it is told: what the other side's processor loses meanwhile stays to be told. */
-	if (flow->lost && __sync_lock_test_and_set(&flow->lost, 0))
-		slot->record.flags |= RECORD_LOST;
+	__u32 missed = flow->missed ? __sync_lock_test_and_set(&flow->missed, MISSED_NOTHING) : MISSED_NOTHING;
+	if (missed)
+		slot->record.flags |= missed == MISSED_BEGINNING ? RECORD_MIDSTREAM : RECORD_LOST;
 	/* An exchange is a full barrier: what is in the slot is there before its size is. */
 	if (hand->room)
 		__sync_lock_test_and_set(&slot->size, whole ? hand->room : hand->room | SLOT_VOID);
-	whole = whole && hand->room;
-	if (!whole)
-		flow->lost = 1;
-	count(hand, whole ? COUNT_RECORDS : COUNT_LOST, 1);
+	if (whole && hand->room)
+		count(hand, COUNT_RECORDS, 1);
+	else
+		lose(hand, flow);
 }
 
 /* Copies `n` octets of the frame to `data[to]`; the bounds are for the verifier, which sees no other way. */
@@ -81,9 +94,16 @@ static __always_inline bool copy(struct __sk_buff *skb, __u32 at, struct record 
 	return bpf_skb_load_bytes(skb, at, record->data + to, last + 1) == 0;
 }
 
+static __always_inline union span left_out_of(const struct side *side)
+{
+	union span span = { .both = *(const volatile __u64 *)&side->left_out.both };
+	return span;
+}
+
 static __always_inline bool left_out(const struct side *side)
 {
-	return side->left_out_from != side->left_out_to;
+	union span span = left_out_of(side);
+	return span.from != span.to;
 }
 
 /* Tells what was left out of a side since its last record, and how a message ended: `dot`, or whatever came last. */
@@ -93,8 +113,10 @@ static __noinline int tell_stretch(struct hand *hand, struct flow *flow, __u32 f
 		return 0;
 	struct segment *s = &hand->segment;
 	struct side *side = &flow->sides[from];
-	__u32 start = side->left_out_from, end = side->left_out_to;
-	struct tail *tail = side->mode == MODE_DATA && !dot ? tail_of(flow) : NULL;
+	union span told = left_out_of(side);
+	__u32 start = told.from, end = told.to;
+	bool kept = side->mode == MODE_DATA || (side->mode == MODE_MIDDLE && from == SIDE_CLIENT);
+	struct tail *tail = kept && !dot ? tail_of(flow) : NULL;
 	if (tail && tail->end != end)
 		tail = NULL;
 	struct slot *slot = blank_record(hand, RECORD_STRETCH, from, STRETCH_KEY + (dot ? DOT : tail ? TAIL : 0));
@@ -125,7 +147,9 @@ static __noinline int tell_stretch(struct hand *hand, struct flow *flow, __u32 f
 		}
 	}
 	put(hand, flow, slot, true);
-	side->left_out_from = end;
+	/* What came meanwhile stays to be told, and what was told with it is told again. */
+	union span rest = { .from = end, .to = end };
+	__sync_val_compare_and_swap(&side->left_out.both, told.both, rest.both);
 	side->left_out_segments = 0;
 	return 0;
 }
@@ -135,14 +159,17 @@ static __always_inline void leave_out(struct hand *hand, struct flow *flow, stru
 	const struct segment *s = &hand->segment;
 	if (octets == 0)
 		return;
-	if (side->left_out_to != from)
-		side->left_out_from = from;
-	side->left_out_to = from + octets;
+	union span span = { .from = from, .to = from + octets };
+	if (side->left_out.to == from)
+		*(volatile __u32 *)&side->left_out.to = span.to;
+	else
+		*(volatile __u64 *)&side->left_out.both = span.both;
 	side->left_out_segments += 1;
 	side->left_out_at = s->now;
 	count(hand, COUNT_LEFT_OUT_SEGMENTS, 1);
 	count(hand, COUNT_LEFT_OUT_OCTETS, octets);
-	if (side->left_out_to - side->left_out_from > STRETCH_MOST)
+	span = left_out_of(side);
+	if (span.to - span.from > STRETCH_MOST)
 		tell_stretch(hand, flow, s->from, false);
 }
 

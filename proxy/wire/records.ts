@@ -28,6 +28,8 @@ interface Facts {
   readonly from: Direction;
   /** Records of this connection before this one found no room in the ring. */
   readonly lost: boolean;
+  /** The program knew nothing of this connection, or no more, and this is not where it begins. */
+  readonly midstream: boolean;
   /** The greeting in it is as we made it: the last change, and how many there are. */
   readonly repaired: { readonly at: number; readonly was: number; readonly changes: number } | undefined;
   /** The server went on behind a greeting that we had ended. */
@@ -44,6 +46,7 @@ export function readRecord(octets: Uint8Array, origin: Micros): WireRecord {
   const facts: Facts = {
     from: fields.getUint8(RECORD.from) === 0 ? 'client' : 'server',
     lost: (flags & RECORD_FLAG.RECORD_LOST) !== 0,
+    midstream: (flags & RECORD_FLAG.RECORD_MIDSTREAM) !== 0,
     repaired:
       (flags & RECORD_FLAG.RECORD_REPAIRED) === 0
         ? undefined

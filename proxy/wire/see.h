@@ -9,8 +9,10 @@ static __noinline struct slot *record_of(struct __sk_buff *skb, struct hand *han
 	if (!hand || !flow)
 		return NULL;
 	const struct segment *s = &hand->segment;
-	if (s->payload_at > HEADERS)
+	if (s->payload_at > HEADERS) {
+		lose(hand, flow);
 		return NULL;
+	}
 	if (n > PAYLOAD)
 		n = PAYLOAD;
 	struct slot *slot = blank_record(hand, RECORD_SEGMENT, s->from, s->payload_at + n);
@@ -65,12 +67,22 @@ static __always_inline __u32 content_of(struct __sk_buff *skb, struct segment *s
 		*ended = left <= s->payload;
 		return *ended ? left : s->payload;
 	case MODE_TLS:
-		return before(s->seq, side->mark) ? 0 : s->payload;
+		if (before(s->seq, side->mark))
+			return 0;
+		bring_along(&side->mark, s->seq);
+		return s->payload;
 	case MODE_MIDDLE:
-		return s->payload > MIDDLE_COPIED ? s->payload : 0;
+		if (s->payload <= MIDDLE_COPIED)
+			return 0;
+		/* It may be a message all the same, whose 354 was not recognised. */
+		if (s->from == SIDE_CLIENT)
+			keep_tail(skb, s, flow);
+		return s->payload;
 	default:
-		if (side->unanswered > UNANSWERED)
+		if (side->unanswered > UNANSWERED) {
 			side->mode = MODE_MIDDLE;
+			side->mark = s->seq;
+		}
 		side->unanswered += s->payload;
 		return 0;
 	}
@@ -252,7 +264,8 @@ static __noinline int follow(struct __sk_buff *skb, struct hand *hand, struct fl
 	if (fresh && (side->mode == MODE_DIALOGUE || side->mode == MODE_MIDDLE))
 		look(hand, flow, record);
 	__u32 end = s->seq + s->payload + (s->flags & FIN ? 1 : 0);
-	if (!(s->flags & (SYN | RST)) && before(side->next, end))
+	/* What lies farther ahead is no part of it. */
+	if (!(s->flags & (SYN | RST)) && end - side->next <= STRETCH_MOST)
 		side->next = end;
 	if (side->mode == MODE_CHUNK && !fresh && !before(side->next, side->mark))
 		side->mode = MODE_DIALOGUE;
@@ -275,7 +288,9 @@ static __noinline int pass_by(struct __sk_buff *skb, struct hand *hand, struct f
 	if (says_nothing(s, flow))
 		return 0;
 	tell_stretches(hand, flow);
-	close_content(s, flow);
+	const struct side *side = &flow->sides[s->from & 1];
+	if (s->flags & (SYN | FIN | RST) || (s->payload > 0 && !before(s->seq, side->next)))
+		close_content(s, flow);
 	struct slot *slot = record_astray(skb, hand, flow);
 	if (!slot)
 		return 0;

@@ -63,16 +63,21 @@ static __always_inline struct tail *new_tail(struct flow *flow)
 	return tail;
 }
 
+/* Numbers further apart than half of the space cannot be compared (RFC 9293 section 3.4): what lies too far behind is
+ * left there. */
+static __always_inline void bring_along(__u32 *mark, __u32 seq)
+{
+	if (seq - *mark > STRETCH_MOST)
+		*mark = seq - STRETCH_MOST;
+}
+
 /* Keeps the end of a message, in order only: what stands before a hole is not valid any more. True: it ended. */
 static __noinline int keep_tail(struct __sk_buff *skb, struct segment *s, struct flow *flow)
 {
 	if (!s || !flow)
 		return 0;
 	struct side *side = &flow->sides[s->from & 1];
-	/* Numbers further apart than half of the space cannot be compared (RFC 9293 section 3.4): a long message's beginning
-	 * is left behind. */
-	if (s->seq - side->mark > STRETCH_MOST)
-		side->mark = s->seq - STRETCH_MOST;
+	bring_along(&side->mark, s->seq);
 	__u32 content = side->mark, end = s->seq + s->payload;
 	__u32 n = s->payload > TAIL ? TAIL : s->payload;
 	struct tail *tail = tail_of(flow);

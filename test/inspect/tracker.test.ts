@@ -4,10 +4,13 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTracker, type TrackerNews, type TrackerOptions } from '../../inspect/tracker';
 import { FLAG, type Segment } from '../../inspect/tcp/segment';
+import { buildFrame } from '../proxy/sources/frames';
 import { SECOND, START, type Turn } from './smtp/transcript';
 import { packetise } from './tcp/packetise';
 
 const OPTIONS: TrackerOptions = { ports: [25], implicitTlsPorts: [] };
+/** The flag, where IPv4 has it. */
+const MORE_FRAGMENTS = 0x20;
 const DIALOGUE: readonly Turn[] = [
   ['S', '220 mx ESMTP\r\n'],
   ['C', 'QUIT\r\n'],
@@ -122,6 +125,28 @@ test('at capacity the one that was silent longest goes', () => {
   );
   assert.equal(told([...news, ...tracker.idle(START + 6 * SECOND)]), ['1001 timeout']);
 });
+
+for (const fragmented of [false, true]) {
+  test(`an EHLO that is missing is ${fragmented ? 'not proved to be where fragments passed' : 'proved to be'}`, () => {
+    const tracker = createTracker(OPTIONS);
+    const sent = packetise(DIALOGUE.slice(0, 1), { fin: false }).map(({ segment }) => segment);
+    const news = sent.flatMap((segment) => tracker.segment(segment));
+    const [last] = sent.filter(({ destinationPort }) => destinationPort === 25).slice(-1);
+    assert.ok(last);
+    const { source, sourcePort, destination, destinationPort, seq, ack } = last;
+    const plan = { from: source, fromPort: sourcePort, to: destination, toPort: destinationPort };
+    const first = buildFrame({ ...plan, seq, ack, flags: FLAG.ack, payload: Buffer.from('EHLO vm\r\n') });
+    first[20] = MORE_FRAGMENTS;
+    if (fragmented) news.push(...tracker.frame(1, first, last.at));
+    assert.is(tracker.counts.fragments, fragmented ? 1 : 0);
+    news.push(...tracker.segment({ ...last, seq: seq + 9, flags: FLAG.fin | FLAG.ack }));
+    news.push(...tracker.end(last.at + 60 * SECOND));
+    const verdicts = news.flatMap(({ events }) =>
+      events.flatMap((event) => (event.kind === 'verdict' ? [event.verdict] : [])),
+    );
+    assert.equal(verdicts, fragmented ? [] : ['ehlo-dropped']);
+  });
+}
 
 test('other ports and other traffic are counted and left alone', () => {
   const tracker = createTracker({ ...OPTIONS, ports: [587] });

@@ -101,6 +101,18 @@ for (const { name, link, frame, vlans = [] } of SEGMENTS) {
   });
 }
 
+for (const [name, frame] of [
+  ['IPv4', ipv4(TCP, { flags: '2000' })],
+  ['IPv6', ipv6(join(hex('0600 0001 00000001'), TCP), '2c')],
+] as const) {
+  test(`the first of some fragments tells between whom they go: ${name}`, () => {
+    const packet = parsePacket(101, frame, 0);
+    if (packet.kind !== 'fragment' || !packet.of) throw new Error(packet.kind);
+    const { sourcePort, destinationPort } = packet.of;
+    assert.equal([sourcePort, destinationPort], [40_000, 25]);
+  });
+}
+
 test('the options of a SYN, in their order', () => {
   const packet = parsePacket(101, ipv4(TCP_SYN), 0);
   assert.is(packet.kind, 'segment');

@@ -3,40 +3,15 @@
 import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { InspectorEvent } from '../../../inspect/inspector';
-import { createTracker, type TrackerNews } from '../../../inspect/tracker';
 import { packetise, type Sent } from '../../inspect/tcp/packetise';
 import { ROWS } from '../../inspect/smtp/session.table';
-import { tell, type Turn } from '../../inspect/smtp/transcript';
+import type { Turn } from '../../inspect/smtp/transcript';
 import { skip } from '../../kit/lab';
 import { frameOf } from '../evidence/frames';
 import { createHold } from './flow';
 import { missing } from './object';
 import { loadProgram, track, type Program } from './program';
-
-/** Events in words. What only a reader of messages can tell is left out: the program copies none. */
-function story(news: readonly TrackerNews[]): string[] {
-  return news.flatMap(({ events }) => events.filter((event) => !isInside(event)).map(words));
-}
-
-function isInside(event: InspectorEvent): boolean {
-  return event.kind === 'anomaly' && event.anomaly === 'end-of-data-lookalike';
-}
-
-function words(event: InspectorEvent): string {
-  if (event.kind === 'verdict') return `${event.verdict} ${event.certainty}`;
-  if (event.kind === 'session') {
-    const { bytes, messages, verdicts } = event as Extract<InspectorEvent, { verdicts: readonly string[] }>;
-    return `session ${messages} ${bytes.client} ${bytes.server} ${verdicts.join()}`;
-  }
-  return tell(event);
-}
-
-function direct(sent: readonly Sent[]): string[] {
-  const tracker = createTracker({ ports: [25], implicitTlsPorts: [] });
-  const news = sent.flatMap(({ segment }) => tracker.segment(segment));
-  return story([...news, ...tracker.end(sent[sent.length - 1]?.segment.at ?? 0)]);
-}
+import { direct, story } from './story';
 
 /** `isHeld`: another processor has the side in hand while the segment with that number passes. */
 function wired(

@@ -98,8 +98,8 @@ function sure<T>(value: T): Exclude<T, { what: string; text: string }> {
 }
 
 /** Records through a tracker, as the wire path does it. */
-export function track(records: readonly WireRecord[]): TrackerNews[] {
-  const tracker = createTracker({ ports: [25], implicitTlsPorts: [] });
+export function track(records: readonly WireRecord[], ports: readonly number[] = [25]): TrackerNews[] {
+  const tracker = createTracker({ ports, implicitTlsPorts: [] });
   const news: TrackerNews[] = [];
   let last = 0;
   for (const record of records) {
