@@ -12,7 +12,7 @@ export function createResetJudge(from: Direction): Judge {
   const state: State = {
     from,
     before: undefined,
-    asked: undefined,
+    asked: [],
     reset: undefined,
     signs: [],
     told: 0,
@@ -23,12 +23,9 @@ export function createResetJudge(from: Direction): Judge {
       if (sight.from === from && segment) {
         if (state.reset) goesOn(state, sight, segment);
         else if (segment.flags & FLAG.rst) examine(state, sight, segment);
-        else {
-          state.before = segment;
-          state.asked = undefined;
-        }
+        else state.before = segment;
       } else if (segment && segment.flags & FLAG.ack && !state.reset) {
-        state.asked = sight.connection[from].stream.offsetOf(segment.ack);
+        ask(state, sight.connection[from].stream.offsetOf(segment.ack));
       }
       const count = state.signs.length;
       // Alone a sign may have a reason; at the end it is at least a suspicion.
@@ -44,13 +41,23 @@ interface State {
   readonly from: Direction;
   /** The side's last segment before the reset. */
   before: Segment | undefined;
-  /** What the other side acknowledged in its last segment, as long as this side has not answered it. */
-  asked: number | undefined;
+  /**
+   * What the other side acknowledged in its last segments, each once, the newest last: the path may deliver them in
+   * another order than we saw. A RST at a number that was acknowledged before ends nothing (RFC 5961 §3), and so nobody
+   * would inject it.
+   */
+  readonly asked: number[];
   reset: Segment | undefined;
   readonly signs: Evidence[];
   /** The side went on speaking: it knows of no reset. */
   alive?: boolean;
   told: number;
+}
+
+function ask({ asked }: State, offset: number | undefined): void {
+  if (offset === undefined || asked[asked.length - 1] === offset) return;
+  asked.push(offset);
+  if (asked.length > ASKED) asked.shift();
 }
 
 function examine(state: State, { connection }: Sight, segment: Segment): void {
@@ -63,13 +70,13 @@ function examine(state: State, { connection }: Sight, segment: Segment): void {
   }
   const { stream } = connection[from];
   const offset = stream.offsetOf(segment.seq) ?? 0;
-  // A stack resets at its next number, or at the one that the other side acknowledged: the highest, or, where
-  // nothing is left of the connection, that of the very segment that it answers (RFC 9293 §3.10.7.1).
+  // A stack resets at its next number, or at one that the other side acknowledged: the highest, or, where nothing is
+  // left of the connection, that of the very segment that it answers (RFC 9293 §3.10.7.1).
   if (
     offset !== stream.next &&
     offset !== stream.sent &&
     offset !== stream.next + 1 &&
-    offset !== state.asked &&
+    !state.asked.includes(offset) &&
     offset !== connection[from].acked
   ) {
     const note = `RST at ${offset}; the ${from} was at ${stream.next}`;
@@ -108,7 +115,7 @@ function mayBeOlder(
   const offset = stream.offsetOf(reset.seq) ?? 0;
   const end = (stream.offsetOf(segment.seq) ?? 0) + segment.length;
   // Answering from a closed socket, a stack knows nothing of what it had sent beyond.
-  return end <= offset || offset === asked;
+  return end <= offset || asked.includes(offset);
 }
 
 function tell({ from, before, reset, signs, alive }: State, { connection, at }: Sight): VerdictEvent {
@@ -125,5 +132,7 @@ function tell({ from, before, reset, signs, alive }: State, { connection, at }: 
   };
 }
 
+/** Segments that may be under way to a closed socket at a time. */
+const ASKED = 16;
 /** Ticks per second of the fastest clock there is, where the connection's own is not known: too early, never too late. */
 const FASTEST = 1_000_000;

@@ -348,6 +348,25 @@ export const ROWS: readonly Row[] = [
     want: [],
   },
   {
+    name: 'two old segments come in one order and are answered in another, each by a RST at its own number',
+    sent: [
+      ...HEALTHY,
+      OLD_HELLO(20),
+      extra('client', 20.001, { seq: CLIENT + 9, ack: SERVER + 22 }),
+      extra('server', 20.01, { seq: SERVER + 14, ack: 0, flags: FLAG.rst }),
+      extra('server', 20.011, { seq: SERVER + 22, ack: 0, flags: FLAG.rst }),
+    ],
+    want: [],
+  },
+  {
+    name: 'a RST at a number that nobody acknowledged and the server is not at',
+    sent: [
+      ...packetise([GREETING, ...HELLO], { fin: false }),
+      extra('server', 5, { seq: SERVER + 17, ack: 0, flags: FLAG.rst }),
+    ],
+    want: ['reset-injected suspected header'],
+  },
+  {
     name: 'the incident: 220- and nothing more; a keep-alive shows that nothing was lost',
     sent: [
       ...packetise([['S', '220-mx\r\n']], { fin: false }),
