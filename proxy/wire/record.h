@@ -168,8 +168,7 @@ static __always_inline void leave_out(struct hand *hand, struct flow *flow, stru
 	side->left_out_at = s->now;
 	count(hand, COUNT_LEFT_OUT_SEGMENTS, 1);
 	count(hand, COUNT_LEFT_OUT_OCTETS, octets);
-	span = left_out_of(side);
-	if (span.to - span.from > STRETCH_MOST)
+	if (span.to - side->left_out.from > STRETCH_MOST)
 		tell_stretch(hand, flow, s->from, false);
 }
 
