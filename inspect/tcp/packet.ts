@@ -32,8 +32,8 @@ function parseIpv4(frame: Uint8Array, start: number, at: Micros, vlans: readonly
   if (headerLength < IPV4_HEADER || captured < headerLength) return malformed('IPv4 header cut short');
   if (frame[start + 9] !== TCP) return OTHER;
   // More-fragments flag, or an offset: only where there is none is a TCP header where we look for it.
-  const [more, offset] = [be16(frame, start + 6) & 0x2000, be16(frame, start + 6) & 0x1fff];
-  if (offset !== 0) return FRAGMENTED;
+  const fragment = be16(frame, start + 6);
+  if ((fragment & 0x1fff) !== 0) return FRAGMENTED;
   const total = be16(frame, start + 2);
   // A total of 0: the card cut the datagram later (TSO), and all that was captured is its content.
   const end = total === 0 ? captured : total;
@@ -51,7 +51,7 @@ function parseIpv4(frame: Uint8Array, start: number, at: Micros, vlans: readonly
     end: start + Math.min(end, captured),
     length: end - headerLength,
   });
-  return more === 0 ? packet : firstOf(packet);
+  return (fragment & 0x2000) === 0 ? packet : firstOf(packet);
 }
 
 /** RFC 8200 §3, §4. */
@@ -70,7 +70,7 @@ function parseIpv6(frame: Uint8Array, start: number, at: Micros, vlans: readonly
     if (next === FRAGMENT) {
       const field = be16(frame, header + 2);
       if ((field & 0xfff8) !== 0) return FRAGMENTED;
-      more = field & 1;
+      more |= field & 1;
     }
     offset += extensionLength(next, frame[header + 1] ?? 0);
     next = frame[header] ?? 0;

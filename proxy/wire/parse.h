@@ -101,12 +101,12 @@ static __always_inline int ipv6_header(struct __sk_buff *skb, struct hand *hand,
 		__u32 units = extension[1];
 		if (next == IPPROTO_FRAGMENT) {
 			/* All of a datagram may be in one (RFC 6946). */
-			bool whole = extension[2] == 0 && (extension[3] & 0xf9) == 0;
-			if (!whole)
+			if (extension[2] || extension[3] & 0xf9) {
 				count(hand, COUNT_FRAGMENTS, 1);
+				hand->segment.fragment = 1;
+			}
 			if (extension[2] || extension[3] & 0xf8)
 				return -1;
-			hand->segment.fragment = !whole;
 			units = 0;
 		}
 		next = extension[0];

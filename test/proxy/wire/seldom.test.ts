@@ -18,6 +18,7 @@ import { missing } from './object';
 import { loadProgram, track, type Program } from './program';
 import { direct, story } from './story';
 
+const TCP = 6;
 const HELLO: readonly Turn[] = [
   ['S', '220 mx.example ESMTP\r\n'],
   ['C', 'EHLO vm\r\n'],
@@ -64,21 +65,37 @@ function send(program: Program, sent: readonly Sent[]): void {
   for (const { from, segment: each } of sent) program.run(from, frameOf(each));
 }
 
-/** With so many octets of options for the destination in front of TCP (RFC 8200 section 4.6). */
-function asIpv6(frame: Uint8Array, options: number): Uint8Array {
-  const tcp = frame.subarray(34);
-  const out = new Uint8Array(54 + options + tcp.length);
+/** An IPv6 extension header (RFC 8200 §4): what the one before it calls it, and its octets. */
+interface Extension {
+  readonly kind: number;
+  readonly octets: Uint8Array;
+}
+
+/** Destination options: one after the other of one octet each (Pad1). */
+function options(length: number): Extension {
+  const octets = new Uint8Array(length);
+  octets.set([TCP, length / 8 - 1]);
+  return { kind: 60, octets };
+}
+
+/** `field`: offset and flag. */
+function fragment(field: number): Extension {
+  return { kind: 44, octets: Uint8Array.of(TCP, 0, field >> 8, field & 255, 0, 0, 0, 1) };
+}
+
+function asIpv6(frame: Uint8Array, extension?: Extension): Uint8Array {
+  const [tcp, before] = [frame.subarray(34), extension?.octets ?? new Uint8Array(0)];
+  const out = new Uint8Array(54 + before.length + tcp.length);
   const view = new DataView(out.buffer);
   out.set(frame.subarray(0, 12));
   view.setUint16(12, 0x86dd);
   out[14] = 0x60;
-  view.setUint16(18, options + tcp.length);
-  out[20] = options > 0 ? 60 : 6;
+  view.setUint16(18, before.length + tcp.length);
+  out[20] = extension?.kind ?? TCP;
   out.set([0xfd, frame[29] ?? 0], 22);
   out.set([0xfd, frame[33] ?? 0], 38);
-  if (options > 0) out.set([6, options / 8 - 1], 54);
-  // The rest is filled with Pad1: one octet each, all zero.
-  out.set(tcp, 54 + options);
+  out.set(before, 54);
+  out.set(tcp, 54 + before.length);
   return out;
 }
 
@@ -270,12 +287,25 @@ else {
     assert.equal(told, ['ehlo-dropped proved']);
   });
 
-  scene('one behind more headers than a record holds', (program) => {
-    const plain = (frame: Uint8Array): Uint8Array => asIpv6(frame, 0);
-    assert.equal(
-      UNHEARD(program, (frame) => program.run('client', asIpv6(frame, 256)), plain),
-      [],
-    );
+  const UNTOLD: readonly (readonly [name: string, extension: Extension])[] = [
+    ['one behind more headers than a record holds', options(256)],
+    ['one in fragments, IPv6', fragment(1)],
+  ];
+  for (const [name, extension] of UNTOLD) {
+    scene(name, (program) => {
+      const told = UNHEARD(
+        program,
+        (frame) => program.run('client', asIpv6(frame, extension)),
+        (frame) => asIpv6(frame),
+      );
+      assert.equal(told, []);
+    });
+  }
+
+  scene('IPv6 in fragments that are whole', (program) => {
+    const sent = play([...OPENING, LARGE, ...CLOSING]);
+    for (const { from, segment: each } of sent) program.run(from, asIpv6(frameOf(each), fragment(0)));
+    assert.equal(story(track(program.records())), direct(sent));
   });
 }
 
