@@ -12,7 +12,8 @@ export function createResetJudge(from: Direction): Judge {
   const state: State = {
     from,
     before: undefined,
-    asked: [],
+    asked: undefined,
+    acknowledged: [],
     reset: undefined,
     signs: [],
     told: 0,
@@ -23,9 +24,13 @@ export function createResetJudge(from: Direction): Judge {
       if (sight.from === from && segment) {
         if (state.reset) goesOn(state, sight, segment);
         else if (segment.flags & FLAG.rst) examine(state, sight, segment);
-        else state.before = segment;
+        else {
+          state.before = segment;
+          state.asked = undefined;
+        }
       } else if (segment && segment.flags & FLAG.ack && !state.reset) {
-        ask(state, sight.connection[from].stream.offsetOf(segment.ack));
+        state.asked = sight.connection[from].stream.offsetOf(segment.ack);
+        keep(state.acknowledged, state.asked);
       }
       const count = state.signs.length;
       // Alone a sign may have a reason; at the end it is at least a suspicion.
@@ -41,12 +46,13 @@ interface State {
   readonly from: Direction;
   /** The side's last segment before the reset. */
   before: Segment | undefined;
+  /** What the other side acknowledged in its last segment, as long as this side has not answered it. */
+  asked: number | undefined;
   /**
-   * What the other side acknowledged in its last segments, each once, the newest last: the path may deliver them in
-   * another order than we saw. A RST at a number that was acknowledged before ends nothing (RFC 5961 §3), and so nobody
-   * would inject it.
+   * What it acknowledged in its last segments, each once: they may arrive in another order than they passed here. A RST
+   * at a number that was acknowledged before ends nothing (RFC 5961 §3), and so nobody would inject it.
    */
-  readonly asked: number[];
+  readonly acknowledged: number[];
   reset: Segment | undefined;
   readonly signs: Evidence[];
   /** The side went on speaking: it knows of no reset. */
@@ -54,10 +60,10 @@ interface State {
   told: number;
 }
 
-function ask({ asked }: State, offset: number | undefined): void {
-  if (offset === undefined || asked[asked.length - 1] === offset) return;
-  asked.push(offset);
-  if (asked.length > ASKED) asked.shift();
+function keep(acknowledged: number[], offset: number | undefined): void {
+  if (offset === undefined || acknowledged[acknowledged.length - 1] === offset) return;
+  acknowledged.push(offset);
+  if (acknowledged.length > UNDER_WAY) acknowledged.shift();
 }
 
 function examine(state: State, { connection }: Sight, segment: Segment): void {
@@ -76,7 +82,7 @@ function examine(state: State, { connection }: Sight, segment: Segment): void {
     offset !== stream.next &&
     offset !== stream.sent &&
     offset !== stream.next + 1 &&
-    !state.asked.includes(offset) &&
+    !state.acknowledged.includes(offset) &&
     offset !== connection[from].acked
   ) {
     const note = `RST at ${offset}; the ${from} was at ${stream.next}`;
@@ -115,7 +121,7 @@ function mayBeOlder(
   const offset = stream.offsetOf(reset.seq) ?? 0;
   const end = (stream.offsetOf(segment.seq) ?? 0) + segment.length;
   // Answering from a closed socket, a stack knows nothing of what it had sent beyond.
-  return end <= offset || asked.includes(offset);
+  return end <= offset || offset === asked;
 }
 
 function tell({ from, before, reset, signs, alive }: State, { connection, at }: Sight): VerdictEvent {
@@ -132,7 +138,7 @@ function tell({ from, before, reset, signs, alive }: State, { connection, at }: 
   };
 }
 
-/** Segments that may be under way to a closed socket at a time. */
-const ASKED = 16;
+/** Segments that may be on their way to a closed socket at a time. */
+const UNDER_WAY = 16;
 /** Ticks per second of the fastest clock there is, where the connection's own is not known: too early, never too late. */
 const FASTEST = 1_000_000;
