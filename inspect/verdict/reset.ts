@@ -13,8 +13,8 @@ export function createResetJudge(from: Direction): Judge {
     from,
     before: undefined,
     asked: undefined,
-    acknowledged: [],
     reset: undefined,
+    isAnswer: false,
     signs: [],
     told: 0,
   };
@@ -30,7 +30,6 @@ export function createResetJudge(from: Direction): Judge {
         }
       } else if (segment && segment.flags & FLAG.ack && !state.reset) {
         state.asked = sight.connection[from].stream.offsetOf(segment.ack);
-        keep(state.acknowledged, state.asked);
       }
       const count = state.signs.length;
       // Alone a sign may have a reason; at the end it is at least a suspicion.
@@ -48,22 +47,16 @@ interface State {
   before: Segment | undefined;
   /** What the other side acknowledged in its last segment, as long as this side has not answered it. */
   asked: number | undefined;
-  /**
-   * What it acknowledged in its last segments, each once: they may arrive in another order than they passed here. A RST
-   * at a number that was acknowledged before ends nothing (RFC 5961 §3), and so nobody would inject it.
-   */
-  readonly acknowledged: number[];
   reset: Segment | undefined;
+  /**
+   * It has the form in which a closed socket answers a segment, with what that one acknowledged for a number
+   * (RFC 9293 §3.10.7.1): one of before, which was held on its way. No receiver minds such a RST (RFC 5961 §3).
+   */
+  isAnswer: boolean;
   readonly signs: Evidence[];
   /** The side went on speaking: it knows of no reset. */
   alive?: boolean;
   told: number;
-}
-
-function keep(acknowledged: number[], offset: number | undefined): void {
-  if (offset === undefined || acknowledged[acknowledged.length - 1] === offset) return;
-  acknowledged.push(offset);
-  if (acknowledged.length > UNDER_WAY) acknowledged.shift();
 }
 
 function examine(state: State, { connection }: Sight, segment: Segment): void {
@@ -76,13 +69,15 @@ function examine(state: State, { connection }: Sight, segment: Segment): void {
   }
   const { stream } = connection[from];
   const offset = stream.offsetOf(segment.seq) ?? 0;
-  // A stack resets at its next number, or at one that the other side acknowledged: the highest, or, where nothing is
-  // left of the connection, that of the very segment that it answers (RFC 9293 §3.10.7.1).
+  state.isAnswer = (segment.flags & FLAG.ack) === 0 && offset < connection[from].acked;
+  // A stack resets at its next number, or at the one that the other side acknowledged: the highest, or, where
+  // nothing is left of the connection, that of the very segment that it answers (RFC 9293 §3.10.7.1).
   if (
+    !state.isAnswer &&
     offset !== stream.next &&
     offset !== stream.sent &&
     offset !== stream.next + 1 &&
-    !state.acknowledged.includes(offset) &&
+    offset !== state.asked &&
     offset !== connection[from].acked
   ) {
     const note = `RST at ${offset}; the ${from} was at ${stream.next}`;
@@ -103,7 +98,7 @@ function goesOn(state: State, { connection }: Sight, segment: Segment): void {
  * its octets lie before the reset's number, and nothing says when it was sent.
  */
 function mayBeOlder(
-  { from, before, reset, asked }: State,
+  { from, before, reset, asked, isAnswer }: State,
   connection: ConnectionView,
   segment: Segment,
 ): boolean {
@@ -121,7 +116,7 @@ function mayBeOlder(
   const offset = stream.offsetOf(reset.seq) ?? 0;
   const end = (stream.offsetOf(segment.seq) ?? 0) + segment.length;
   // Answering from a closed socket, a stack knows nothing of what it had sent beyond.
-  return end <= offset || offset === asked;
+  return end <= offset || offset === asked || isAnswer;
 }
 
 function tell({ from, before, reset, signs, alive }: State, { connection, at }: Sight): VerdictEvent {
@@ -138,7 +133,5 @@ function tell({ from, before, reset, signs, alive }: State, { connection, at }: 
   };
 }
 
-/** Segments that may be on their way to a closed socket at a time. */
-const UNDER_WAY = 16;
 /** Ticks per second of the fastest clock there is, where the connection's own is not known: too early, never too late. */
 const FASTEST = 1_000_000;

@@ -359,12 +359,26 @@ export const ROWS: readonly Row[] = [
     want: [],
   },
   {
-    name: 'a RST at a number that nobody acknowledged and the server is not at',
+    name: 'a RST at a number that the server was at before, and no answer by its form',
     sent: [
       ...packetise([GREETING, ...HELLO], { fin: false }),
-      extra('server', 5, { seq: SERVER + 17, ack: 0, flags: FLAG.rst }),
+      extra('server', 5, { seq: SERVER + 14, ack: CLIENT + 9, flags: FLAG.rst | FLAG.ack }),
     ],
     want: ['reset-injected suspected header'],
+  },
+  {
+    name: 'an answer of before: the client is closed, and what it had sent long ago comes late',
+    sent: [...HEALTHY, extra('client', 20, { seq: CLIENT + 4, ack: 0, flags: FLAG.rst }), OLD_HELLO(20.1)],
+    want: [],
+  },
+  {
+    name: 'an answer of before by its form, and the client goes on',
+    sent: [
+      ...packetise([GREETING, ...HELLO], { fin: false }),
+      extra('client', 5, { seq: CLIENT + 4, ack: 0, flags: FLAG.rst }),
+      extra('client', 6, { seq: CLIENT + 9, ack: SERVER + 22, payload: 'QUIT\r\n' }),
+    ],
+    want: ['reset-injected proved sequence'],
   },
   {
     name: 'the incident: 220- and nothing more; a keep-alive shows that nothing was lost',
