@@ -1,5 +1,6 @@
 // Lines into a file or terminal: written by a thread of node, reopened on demand, patient with a full disk.
 
+import { closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { createBatch } from './batch';
 import { createFault, errno } from '../fault';
 import { openDestination, type Destination } from '../log';
@@ -25,6 +26,7 @@ export function createFileOutput(
   limit: number,
   events: OutputEvents,
 ): Output {
+  const wasCut = typeof dest === 'string' && isCut(dest);
   const destination = openDestination(dest);
   const state: State = { queued: 0, failing: false, reopening: false, closed: false };
   const arm = createFlusher(destination, state);
@@ -34,6 +36,7 @@ export function createFileOutput(
     arm();
   });
   watch(destination, state, events);
+  if (wasCut) state.queued += batch.add('\n');
   let last: unknown;
   destination.on('error', (error: unknown) => {
     // pino emits the first error twice.
@@ -60,6 +63,24 @@ export function createFileOutput(
       return close(destination, state);
     },
   };
+}
+
+/** A machine that fell over may have left half a line: what comes next would be taken for the rest of it. */
+function isCut(file: string): boolean {
+  try {
+    const { size } = statSync(file);
+    if (size === 0) return false;
+    const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const last = Buffer.alloc(1);
+      return readSync(fd, last, 0, 1, size - 1) === 1 && last[0] !== LF;
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // Whether it may be written is found out by whoever writes.
+    return false;
+  }
 }
 
 /** A few lines wait for company, but not for long; and a full disk is tried again. */
@@ -119,5 +140,6 @@ async function close(destination: Destination, state: State): Promise<void> {
   destination.destroy();
 }
 
+const LF = 0x0a;
 const FLUSH_MS = 100;
 const RETRY_MS = 1_000;

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, closeSync, constants, createReadStream, openSync, readFileSync } from 'node:fs';
-import { renameSync, rmSync, symlinkSync } from 'node:fs';
+import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { isFault } from '../../../proxy/fault';
@@ -127,6 +127,26 @@ test('a file that cannot keep up: the same count', async () => {
   await sink.close();
   checkFlood(readFileSync(file, 'utf8'));
 });
+
+for (const [what, before] of [
+  ['half a line', '{"level":"info","ev'],
+  ['a line', '{"level":"info","event":"stopped"}\n'],
+] as const) {
+  test(`a file that ends with ${what} from before: what follows has lines of its own`, async () => {
+    const file = join(dir, 'before.log');
+    writeFileSync(file, before);
+    const sink = open(file);
+    sink.write(records.CONNECTION, records.RCPT);
+    await sink.close();
+    const text = readFileSync(file, 'utf8');
+    const own = text.slice(before.length).replace(/^\n/, '');
+    assert.is(text, `${before.trimEnd()}\n${own}`);
+    assert.equal(
+      parse(own).map(({ event }) => event),
+      ['log-opened', 'phase'],
+    );
+  });
+}
 
 test('reopened: the moved file keeps its lines, the new one has a head and what follows', async () => {
   const [file, moved] = [join(dir, 'a.log'), join(dir, 'a.log.1')];
