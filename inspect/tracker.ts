@@ -21,6 +21,14 @@ export interface Tracked {
   readonly inspector: Inspector;
 }
 
+/** Who sent it, and to whom. */
+export function peersOf({ source, sourcePort, destination, destinationPort }: Ends): readonly [Peer, Peer] {
+  return [
+    { address: source, port: sourcePort },
+    { address: destination, port: destinationPort },
+  ];
+}
+
 export interface TrackerNews {
   readonly connection: Tracked;
   /** The segment that caused the events; absent where time did. */
@@ -56,8 +64,8 @@ export interface Tracker {
   segment(segment: Segment): TrackerNews[];
   /** Octets of a connection whose segments are not there; of one that is not followed they say nothing. */
   stretch(client: Peer, server: Peer, from: Direction, stretch: Stretch): TrackerNews[];
-  /** Segments of this connection were missed by us. */
-  lost(client: Peer, server: Peer): void;
+  /** Segments between these two, whichever is the client, were missed by us. */
+  lost(a: Peer, b: Peer): void;
   /** Time passed without a frame: live captures call it a few times a second. */
   idle(at: Micros): TrackerNews[];
   /** The capture ends. */
@@ -80,18 +88,20 @@ export function createTracker(options: TrackerOptions): Tracker {
   };
   const find = (a: Peer, b: Peer): Entry | undefined =>
     state.open.get(keyOf(a.address, a.port, b.address, b.port));
+  const lost = (a: Peer, b: Peer): void => find(a, b)?.tracked.inspector.lost();
   return {
     frame(linkType, octets, at) {
       state.counts.frames += 1;
       const packet = parsePacket(linkType, octets, at);
       if (packet.kind === 'segment') return segment(state, packet.segment);
       state.counts[COUNTED[packet.kind]] += 1;
-      if (packet.kind === 'fragment' && packet.of) lostTo(state, packet.of);
+      // What a datagram in fragments carried is not read.
+      if (packet.kind === 'fragment' && packet.of) lost(...peersOf(packet.of));
       return idle(state, at);
     },
     segment: (each) => segment(state, each),
     stretch: (client, server, from, each) => stretch(state, find(client, server), from, each),
-    lost: (client, server) => find(client, server)?.tracked.inspector.lost(),
+    lost,
     idle: (at) => idle(state, at),
     end: (at) => finishAll(state, Math.max(at, state.now)),
     find: (a, b) => find(a, b)?.tracked,
@@ -162,11 +172,6 @@ function stretch(state: State, entry: Entry | undefined, from: Direction, each: 
   return [...before, { connection: entry.tracked, events, ended: false }];
 }
 
-/** What a datagram in fragments carried is not read: nothing of its connection can be proved any more. */
-function lostTo(state: State, { source, sourcePort, destination, destinationPort }: Ends): void {
-  state.open.get(keyOf(source, sourcePort, destination, destinationPort))?.tracked.inspector.lost();
-}
-
 /** A fresh SYN where a connection was: the port is used again (RFC 9293 §3.6.1). */
 function isNewConnection({ tracked: { inspector } }: Entry, { flags, seq }: Segment): boolean {
   if (!(flags & FLAG.syn) || flags & FLAG.ack) return false;
@@ -175,9 +180,8 @@ function isNewConnection({ tracked: { inspector } }: Entry, { flags, seq }: Segm
 }
 
 function open(state: State, key: string, first: Segment, toServer: boolean): Entry {
-  const { source, sourcePort, destination, destinationPort, flags } = first;
-  const a = { address: source, port: sourcePort };
-  const b = { address: destination, port: destinationPort };
+  const { flags } = first;
+  const [a, b] = peersOf(first);
   // Both ports may be a server's: then the handshake tells, and without it the destination is as good a guess.
   const fromClient = flags & FLAG.syn ? !(flags & FLAG.ack) : toServer;
   const [client, server] = fromClient ? [a, b] : [b, a];
