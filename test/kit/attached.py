@@ -2,18 +2,11 @@
 filters in the words of tc. A program's name is there once.
 Asks the kernel itself, in the network namespace it is run in, by none of the product's code."""
 import ctypes, os, re, socket, struct, subprocess, sys
+from bpf import bpf
 
-libc = ctypes.CDLL(None, use_errno=True)
-SYS_BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
 PROG_GET_FD_BY_ID, OBJ_GET_INFO_BY_FD, PROG_QUERY = 13, 15, 16
 TCX = {"ingress": 46, "egress": 47}
 MOST = 64
-
-
-def bpf(command, attributes):
-    attr = ctypes.create_string_buffer(attributes, 128)
-    result = libc.syscall(SYS_BPF, command, attr, 128)
-    return (result, attr.raw) if result >= 0 else (-ctypes.get_errno(), b"")
 
 
 def name(number):
