@@ -67,6 +67,16 @@ union span {
 };
 
 struct side {
+	__u8 mode;
+	/* `next` is known. */
+	__u8 heard;
+	/* Its FIN came, in order, and was acknowledged: then `next` is behind it. */
+	__u8 finished;
+	__u8 acked;
+};
+
+/* What changes with each segment of a side: a line of the cache, for the processor that has it in hand. */
+struct stream {
 	/* Sequence number of the next octet. */
 	__u32 next;
 	/* Octets in order that were left out of the ring since the last record, and in how many segments. Its own segments
@@ -79,14 +89,9 @@ struct side {
 	__u32 mark;
 	/* MODE_DIALOGUE: octets since the other side last spoke. */
 	__u32 unanswered;
-	__u8 mode;
-	/* `next` is known. */
-	__u8 heard;
-	/* Its FIN came, in order, and was acknowledged: then `next` is behind it. */
-	__u8 finished;
-	__u8 acked;
 	/* A processor has a segment of it in hand. */
 	__u32 busy;
+	__u32 zero[7];
 };
 
 /* What the process is not told: RECORD, one found no room; BEGINNING, the table does not know the connection, or no more,
@@ -105,12 +110,18 @@ struct patch {
 	__u8 zero[3];
 };
 
+/* Each stream has a line of the cache of its own, so that an acknowledgement, on another processor than the segments that
+ * it is for, does not take theirs away. */
 struct flow {
 	struct side sides[2];
 	/* Of its SYN, if that was seen. */
 	__u32 client_isn;
 	/* Behind the greeting's last octet so far. */
 	__u32 greeting_end;
+	/* enum missed: the next record has to say so. */
+	__u32 missed;
+	/* Of the tail of its message; 0: none. */
+	__u32 ticket;
 	__u16 lines;
 	/* enum policy, as it was when the connection began. */
 	__u8 policy;
@@ -123,12 +134,16 @@ struct flow {
 	__u8 repairable;
 	/* Its greeting's end was made by a repair. */
 	__u8 ended;
-	/* enum missed: the next record has to say so. */
-	__u32 missed;
-	/* Of the tail of its message; 0: none. */
-	__u32 ticket;
+	__u64 zero;
+	struct stream streams[2];
 	struct patch patches[PATCHES];
 };
+
+#define LINE 64
+/* What the table keeps before a value whose key has 36 octets (struct htab_elem). */
+#define ELEMENT 88
+_Static_assert((ELEMENT + sizeof(struct flow)) % LINE == 0, "elements begin with a line");
+_Static_assert((ELEMENT + offsetof(struct flow, streams)) % LINE == 0 && sizeof(struct stream) == LINE, "streams have lines");
 
 /* The last octets of a message, so that its end is not missed: the octet with number n at (n - shift) mod TAIL. */
 #define TAIL 1024

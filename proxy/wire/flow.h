@@ -91,12 +91,13 @@ static __always_inline bool is_over(const struct segment *s, struct flow *flow)
 {
 	struct side *side = &flow->sides[s->from & 1];
 	struct side *other = &flow->sides[!(s->from & 1)];
-	if (s->flags & FIN && s->seq + s->payload + 1 == side->next)
+	const struct stream *stream = &flow->streams[s->from & 1];
+	if (s->flags & FIN && s->seq + s->payload + 1 == stream->next)
 		side->finished = 1;
-	if (!(s->flags & ACK) || !other->finished || s->ack != other->next)
+	if (!(s->flags & ACK) || !other->finished || s->ack != flow->streams[!(s->from & 1)].next)
 		return false;
 	other->acked = 1;
-	return side->acked || (s->flags & RST && s->seq == side->next);
+	return side->acked || (s->flags & RST && s->seq == stream->next);
 }
 
 /* What is over makes room: a table full of it is slow to search. Who lost a record has to say so with the next one. */

@@ -8,6 +8,10 @@
 #define PSH 0x08
 #define ACK 0x10
 
+/* RFC 791 section 3.1: more fragments, and the offset. */
+#define IP_MORE 0x2000
+#define IP_OFFSET 0x1fff
+
 /* IPv6 extension headers that are looked behind. */
 #define EXTENSIONS 4
 /* Of each TLS stream: both hellos and the certificates. */

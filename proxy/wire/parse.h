@@ -18,6 +18,16 @@ static __always_inline void mapped(__u8 *to, __u32 address)
 	__builtin_memcpy(to + 12, &address, 4);
 }
 
+/* `n` octets of the frame from `at`: where they lie, as headers mostly do, since a call for them costs more than all that is
+ * done with them; else a copy in `room`. NULL: the frame ends before. */
+static __always_inline const void *header_at(struct __sk_buff *skb, __u32 at, void *room, __u32 n)
+{
+	const void *data = (const void *)(long)skb->data, *end = (const void *)(long)skb->data_end;
+	if (data + at + n <= end)
+		return data + at;
+	return bpf_skb_load_bytes(skb, at, room, n) ? NULL : room;
+}
+
 /* Offset of the network header and its EtherType; at most two tags in the frame (802.1Q, 802.1ad). */
 static __always_inline int link_header(struct __sk_buff *skb, __u16 *type)
 {
@@ -39,32 +49,30 @@ static __always_inline int link_header(struct __sk_buff *skb, __u16 *type)
 /* Offset of the TCP header; fills addresses (source first) and `end`, the offset behind the datagram. -1: none. */
 static __always_inline int ipv4_header(struct __sk_buff *skb, struct hand *hand, int at, __u8 *source, __u8 *destination, __u32 *end)
 {
-	__u8 ip[20];
-	if (bpf_skb_load_bytes(skb, at, ip, sizeof(ip))) {
+	struct iphdr room;
+	const struct iphdr *ip = header_at(skb, at, &room, sizeof(room));
+	if (!ip) {
 		count(hand, COUNT_MALFORMED, 1);
 		return -1;
 	}
-	int header = (ip[0] & 15) * 4;
-	if (ip[9] == IPPROTO_ICMP)
+	int header = ip->ihl * 4;
+	if (ip->protocol == IPPROTO_ICMP)
 		hand->segment.icmp_at = at + header;
-	if (ip[9] != IPPROTO_TCP)
+	if (ip->protocol != IPPROTO_TCP)
 		return -1;
-	if (ip[0] >> 4 != 4 || header < 20) {
+	if (ip->version != 4 || header < (int)sizeof(*ip)) {
 		count(hand, COUNT_MALFORMED, 1);
 		return -1;
 	}
-	if ((ip[6] & 0x3f) || ip[7]) {
+	if (ip->frag_off & bpf_htons(IP_MORE | IP_OFFSET)) {
 		count(hand, COUNT_FRAGMENTS, 1);
-		if ((ip[6] & 0x1f) || ip[7])
+		if (ip->frag_off & bpf_htons(IP_OFFSET))
 			return -1;
 		hand->segment.fragment = 1;
 	}
-	__u32 address;
-	__builtin_memcpy(&address, ip + 12, 4);
-	mapped(source, address);
-	__builtin_memcpy(&address, ip + 16, 4);
-	mapped(destination, address);
-	__u32 total = ip[2] << 8 | ip[3];
+	mapped(source, ip->saddr);
+	mapped(destination, ip->daddr);
+	__u32 total = bpf_ntohs(ip->tot_len);
 	/* 0: more than the field can say (BIG TCP). */
 	*end = total ? at + total : skb->len;
 	return at + header;
@@ -72,19 +80,20 @@ static __always_inline int ipv4_header(struct __sk_buff *skb, struct hand *hand,
 
 static __always_inline int ipv6_header(struct __sk_buff *skb, struct hand *hand, int at, __u8 *source, __u8 *destination, __u32 *end)
 {
-	__u8 ip[40];
-	if (bpf_skb_load_bytes(skb, at, ip, sizeof(ip))) {
+	struct ipv6hdr room;
+	const struct ipv6hdr *ip = header_at(skb, at, &room, sizeof(room));
+	if (!ip) {
 		count(hand, COUNT_MALFORMED, 1);
 		return -1;
 	}
-	if (ip[0] >> 4 != 6)
+	if (ip->version != 6)
 		return -1;
-	__builtin_memcpy(source, ip + 8, 16);
-	__builtin_memcpy(destination, ip + 24, 16);
-	__u32 length = ip[4] << 8 | ip[5];
-	*end = length ? at + 40 + length : skb->len;
-	__u8 next = ip[6];
-	at += 40;
+	__builtin_memcpy(source, &ip->saddr, 16);
+	__builtin_memcpy(destination, &ip->daddr, 16);
+	__u32 length = bpf_ntohs(ip->payload_len);
+	*end = length ? at + sizeof(*ip) + length : skb->len;
+	__u8 next = ip->nexthdr;
+	at += sizeof(*ip);
 #pragma unroll
 	for (int i = 0; i < EXTENSIONS; i++) {
 		__u8 extension[4];
@@ -120,7 +129,7 @@ static __always_inline bool parse(struct __sk_buff *skb, struct hand *hand)
 {
 	struct segment *s = &hand->segment;
 	__u16 type;
-	__u8 source[16], destination[16], tcp[20];
+	__u8 source[16], destination[16];
 	__u32 end = 0;
 	int at = link_header(skb, &type);
 	if (at < 0)
@@ -138,11 +147,13 @@ static __always_inline bool parse(struct __sk_buff *skb, struct hand *hand)
 	asm volatile("" : "+r"(end));
 	if (at < 0)
 		return false;
-	if (bpf_skb_load_bytes(skb, at, tcp, sizeof(tcp))) {
+	struct tcphdr room;
+	const struct tcphdr *tcp = header_at(skb, at, &room, sizeof(room));
+	if (!tcp) {
 		count(hand, COUNT_MALFORMED, 1);
 		return false;
 	}
-	__u16 from = tcp[0] << 8 | tcp[1], to = tcp[2] << 8 | tcp[3];
+	__u16 from = bpf_ntohs(tcp->source), to = bpf_ntohs(tcp->dest);
 	__u32 which = COMMON_PORTS;
 	const struct port_list *list = bpf_map_lookup_elem(&commons, &which);
 	if (!list)
@@ -153,22 +164,22 @@ static __always_inline bool parse(struct __sk_buff *skb, struct hand *hand)
 		s->from = SIDE_SERVER;
 	else
 		return false;
-	s->flags = tcp[13];
+	s->flags = ((const __u8 *)tcp)[13];
 	/* Both ports may be a server's: then the handshake tells. */
 	s->both = s->from == SIDE_CLIENT && is_asked_for(list, from);
 	if (s->both && (s->flags & (SYN | ACK)) == (SYN | ACK))
 		s->from = SIDE_SERVER;
 	s->tcp_at = at;
-	s->header = (tcp[12] >> 4) * 4;
+	s->header = tcp->doff * 4;
 	s->payload_at = at + s->header;
 	if (s->header < 20 || s->payload_at > end || end > skb->len) {
 		count(hand, COUNT_MALFORMED, 1);
 		return false;
 	}
 	s->payload = end - s->payload_at;
-	s->seq = (__u32)tcp[4] << 24 | tcp[5] << 16 | tcp[6] << 8 | tcp[7];
-	s->ack = (__u32)tcp[8] << 24 | tcp[9] << 16 | tcp[10] << 8 | tcp[11];
-	s->window = tcp[14] << 8 | tcp[15];
+	s->seq = bpf_ntohl(tcp->seq);
+	s->ack = bpf_ntohl(tcp->ack_seq);
+	s->window = bpf_ntohs(tcp->window);
 	if (s->from == SIDE_CLIENT) {
 		__builtin_memcpy(s->key.client, source, 16);
 		__builtin_memcpy(s->key.server, destination, 16);
@@ -180,7 +191,6 @@ static __always_inline bool parse(struct __sk_buff *skb, struct hand *hand)
 		s->key.client_port = to;
 		s->key.server_port = from;
 	}
-	s->now = bpf_ktime_get_ns();
 	return true;
 }
 

@@ -94,15 +94,15 @@ static __always_inline bool copy(struct __sk_buff *skb, __u32 at, struct record 
 	return bpf_skb_load_bytes(skb, at, record->data + to, last + 1) == 0;
 }
 
-static __always_inline union span left_out_of(const struct side *side)
+static __always_inline union span left_out_of(const struct stream *stream)
 {
-	union span span = { .both = *(const volatile __u64 *)&side->left_out.both };
+	union span span = { .both = *(const volatile __u64 *)&stream->left_out.both };
 	return span;
 }
 
-static __always_inline bool left_out(const struct side *side)
+static __always_inline bool left_out(const struct stream *stream)
 {
-	union span span = left_out_of(side);
+	union span span = left_out_of(stream);
 	return span.from != span.to;
 }
 
@@ -112,8 +112,9 @@ static __noinline int tell_stretch(struct hand *hand, struct flow *flow, __u32 f
 	if (!hand || !flow || from > 1)
 		return 0;
 	struct segment *s = &hand->segment;
-	struct side *side = &flow->sides[from];
-	union span told = left_out_of(side);
+	const struct side *side = &flow->sides[from];
+	struct stream *stream = &flow->streams[from];
+	union span told = left_out_of(stream);
 	__u32 start = told.from, end = told.to;
 	bool kept = side->mode == MODE_DATA || (side->mode == MODE_MIDDLE && from == SIDE_CLIENT);
 	struct tail *tail = kept && !dot ? tail_of(flow) : NULL;
@@ -121,11 +122,11 @@ static __noinline int tell_stretch(struct hand *hand, struct flow *flow, __u32 f
 		tail = NULL;
 	struct slot *slot = blank_record(hand, RECORD_STRETCH, from, STRETCH_KEY + (dot ? DOT : tail ? TAIL : 0));
 	struct record *record = &slot->record;
-	record->at = side->left_out_at;
+	record->at = stream->left_out_at;
 	record->leg = s->from == from ? s->leg : !s->leg;
 	record->seq = start;
 	record->octets = end - start;
-	record->segments = side->left_out_segments;
+	record->segments = stream->left_out_segments;
 	record->flags = side->mode == MODE_MIDDLE ? 0 : RECORD_CONTENT;
 	__builtin_memcpy(record->data, &s->key, sizeof(s->key));
 	if (dot) {
@@ -149,26 +150,26 @@ static __noinline int tell_stretch(struct hand *hand, struct flow *flow, __u32 f
 	put(hand, flow, slot, true);
 	/* What came meanwhile stays to be told, and what was told with it is told again. */
 	union span rest = { .from = end, .to = end };
-	__sync_val_compare_and_swap(&side->left_out.both, told.both, rest.both);
-	side->left_out_segments = 0;
+	__sync_val_compare_and_swap(&stream->left_out.both, told.both, rest.both);
+	stream->left_out_segments = 0;
 	return 0;
 }
 
-static __always_inline void leave_out(struct hand *hand, struct flow *flow, struct side *side, __u32 from, __u32 octets)
+static __always_inline void leave_out(struct hand *hand, struct flow *flow, struct stream *stream, __u32 from, __u32 octets)
 {
 	const struct segment *s = &hand->segment;
 	if (octets == 0)
 		return;
 	union span span = { .from = from, .to = from + octets };
-	if (side->left_out.to == from)
-		*(volatile __u32 *)&side->left_out.to = span.to;
+	if (stream->left_out.to == from)
+		*(volatile __u32 *)&stream->left_out.to = span.to;
 	else
-		*(volatile __u64 *)&side->left_out.both = span.both;
-	side->left_out_segments += 1;
-	side->left_out_at = s->now;
+		*(volatile __u64 *)&stream->left_out.both = span.both;
+	stream->left_out_segments += 1;
+	stream->left_out_at = s->now;
 	count(hand, COUNT_LEFT_OUT_SEGMENTS, 1);
 	count(hand, COUNT_LEFT_OUT_OCTETS, octets);
-	if (span.to - side->left_out.from > STRETCH_MOST)
+	if (span.to - stream->left_out.from > STRETCH_MOST)
 		tell_stretch(hand, flow, s->from, false);
 }
 

@@ -40,7 +40,8 @@ static __noinline struct slot *record_astray(struct __sk_buff *skb, struct hand 
 		return NULL;
 	const struct segment *s = &hand->segment;
 	const struct side *side = &flow->sides[s->from & 1];
-	bool secret = side->mode == MODE_TLS ? !before(s->seq, side->mark) : side->mode == MODE_MIDDLE;
+	const struct stream *stream = &flow->streams[s->from & 1];
+	bool secret = side->mode == MODE_TLS ? !before(s->seq, stream->mark) : side->mode == MODE_MIDDLE;
 	__u32 most = side->mode == MODE_DIALOGUE ? PAYLOAD : secret ? 0 : TAIL;
 	__u32 shown = s->payload < most ? s->payload : most;
 	__u32 skipped = most ? s->payload - shown : 0;
@@ -55,6 +56,7 @@ static __noinline struct slot *record_astray(struct __sk_buff *skb, struct hand 
 static __always_inline __u32 content_of(struct __sk_buff *skb, struct segment *s, struct flow *flow, bool *ended)
 {
 	struct side *side = &flow->sides[s->from & 1];
+	struct stream *stream = &flow->streams[s->from & 1];
 	__u32 left;
 	*ended = false;
 	switch (side->mode) {
@@ -63,13 +65,13 @@ static __always_inline __u32 content_of(struct __sk_buff *skb, struct segment *s
 		*ended = (s->payload <= SCANNED && is_dot(skb, s)) || keep_tail(skb, s, flow);
 		return s->payload;
 	case MODE_CHUNK:
-		left = side->mark - s->seq;
+		left = stream->mark - s->seq;
 		*ended = left <= s->payload;
 		return *ended ? left : s->payload;
 	case MODE_TLS:
-		if (before(s->seq, side->mark))
+		if (before(s->seq, stream->mark))
 			return 0;
-		bring_along(&side->mark, s->seq);
+		bring_along(&stream->mark, s->seq);
 		return s->payload;
 	case MODE_MIDDLE:
 		if (s->payload <= MIDDLE_COPIED)
@@ -79,11 +81,11 @@ static __always_inline __u32 content_of(struct __sk_buff *skb, struct segment *s
 			keep_tail(skb, s, flow);
 		return s->payload;
 	default:
-		if (side->unanswered > UNANSWERED) {
+		if (stream->unanswered > UNANSWERED) {
 			side->mode = MODE_MIDDLE;
-			side->mark = s->seq;
+			stream->mark = s->seq;
 		}
-		side->unanswered += s->payload;
+		stream->unanswered += s->payload;
 		return 0;
 	}
 }
@@ -105,11 +107,13 @@ static __noinline int look(struct hand *hand, struct flow *flow, struct record *
 		return 0;
 	struct segment *s = &hand->segment;
 	struct side *side = &flow->sides[s->from & 1];
+	struct stream *stream = &flow->streams[s->from & 1];
 	struct side *client = &flow->sides[SIDE_CLIENT];
+	struct stream *sent = &flow->streams[SIDE_CLIENT];
 	bool from_client = s->from == SIDE_CLIENT;
 	if (starts_tls(record, s)) {
 		side->mode = MODE_TLS;
-		side->mark = s->seq + TLS_COPIED;
+		stream->mark = s->seq + TLS_COPIED;
 		return 0;
 	}
 	if (!from_client && client->mode != MODE_DIALOGUE && client->mode != MODE_MIDDLE)
@@ -125,7 +129,7 @@ static __noinline int look(struct hand *hand, struct flow *flow, struct record *
 		return 0;
 	if (!from_client) {
 		client->mode = MODE_DATA;
-		client->mark = client->next;
+		sent->mark = sent->next;
 		return 0;
 	}
 	__u32 shown = record->skipped + n;
@@ -134,7 +138,7 @@ static __noinline int look(struct hand *hand, struct flow *flow, struct record *
 		return 0;
 	/* The chunk goes on behind this segment: of it only the command is shown. */
 	side->mode = MODE_CHUNK;
-	side->mark = s->seq + ends;
+	stream->mark = s->seq + ends;
 	if (scan.content < n)
 		record->captured = record->headers + scan.content;
 	record->flags |= RECORD_CONTENT;
@@ -157,14 +161,15 @@ static __always_inline void close_content(struct segment *s, struct flow *flow)
 		return;
 	if (other->mode == MODE_MIDDLE)
 		other->mode = MODE_DIALOGUE;
-	other->unanswered = 0;
+	flow->streams[!(s->from & 1)].unanswered = 0;
 }
 
 static __always_inline void greet(struct hand *hand, struct flow *flow, struct record *record, bool fresh)
 {
 	struct segment *s = &hand->segment;
-	struct side *client = &flow->sides[SIDE_CLIENT];
-	bool unasked = client->heard && client->mode == MODE_DIALOGUE && client->mark == client->next;
+	const struct side *client = &flow->sides[SIDE_CLIENT];
+	const struct stream *sent = &flow->streams[SIDE_CLIENT];
+	bool unasked = client->heard && client->mode == MODE_DIALOGUE && sent->mark == sent->next;
 	if (fresh && flow->repairable && flow->started && unasked)
 		judge_greeting(s, flow, record);
 	else if (fresh && flow->ended == 1 && s->seq == flow->greeting_end) {
@@ -189,64 +194,73 @@ static __always_inline void apply(struct __sk_buff *skb, struct segment *s, stru
 	copy(skb, s->payload_at, record, s->payload_at, n, PAYLOAD);
 }
 
-/* Nothing but an acknowledgement, of which there are many while content goes one way. */
+/* Nothing but an acknowledgement, of which there are many while content goes one way. It is left at that without its
+ * side in hand: at worst it is told. */
 static __always_inline bool says_nothing(const struct segment *s, const struct flow *flow)
 {
 	const struct side *side = &flow->sides[s->from & 1];
+	const struct stream *stream = &flow->streams[s->from & 1];
 	__u8 client = flow->sides[SIDE_CLIENT].mode;
-	if (!is_bare_ack(s))
+	if (!is_bare_ack(s) || s->seq != stream->next)
 		return false;
-	return client == MODE_DATA || client == MODE_CHUNK || side->mode == MODE_TLS || left_out(&flow->sides[SIDE_CLIENT]) ||
-	       left_out(&flow->sides[SIDE_SERVER]);
+	return client == MODE_DATA || client == MODE_CHUNK || side->mode == MODE_TLS || left_out(&flow->streams[SIDE_CLIENT]) ||
+	       left_out(&flow->streams[SIDE_SERVER]);
 }
 
 static __always_inline void tell_stretches(struct hand *hand, struct flow *flow)
 {
-	if (left_out(&flow->sides[SIDE_CLIENT]))
+	if (left_out(&flow->streams[SIDE_CLIENT]))
 		tell_stretch(hand, flow, SIDE_CLIENT, false);
-	if (left_out(&flow->sides[SIDE_SERVER]))
+	if (left_out(&flow->streams[SIDE_SERVER]))
 		tell_stretch(hand, flow, SIDE_SERVER, false);
 }
 
-/* The segment takes its side a step further, if it is its next one. */
-static __noinline int follow(struct __sk_buff *skb, struct hand *hand, struct flow *flow)
+/* The side's first word, as far as it was seen: from here on it is known what comes next. */
+static __always_inline void hear(const struct segment *s, struct side *side, struct stream *stream)
+{
+	if (side->heard || (s->flags & (SYN | RST)) == RST)
+		return;
+	side->heard = 1;
+	stream->next = s->flags & SYN ? s->seq + 1 : s->seq;
+	/* Until it speaks: where its first octet will be. */
+	if (s->flags & SYN)
+		stream->mark = stream->next;
+}
+
+/* Content at the front of a segment in order is left out of the ring. In how many octets. */
+static __always_inline __u32 pass_content(struct __sk_buff *skb, struct hand *hand, struct flow *flow)
 {
 	bool ended;
+	struct segment *s = &hand->segment;
+	struct side *side = &flow->sides[s->from & 1];
+	struct stream *stream = &flow->streams[s->from & 1];
+	if (s->payload == 0 || s->flags & (SYN | FIN | RST) || s->seq != stream->next)
+		return 0;
+	__u32 content = content_of(skb, s, flow, &ended);
+	if (content == 0)
+		return 0;
+	leave_out(hand, flow, stream, s->seq, content);
+	stream->next = s->seq + content;
+	if (!ended)
+		return content;
+	tell_stretch(hand, flow, s->from, side->mode == MODE_DATA);
+	if (side->mode == MODE_DATA)
+		flow->ticket = 0;
+	side->mode = MODE_DIALOGUE;
+	return content;
+}
+
+/* What of the segment is no content, behind the `skipped` octets at its front that are, takes its side a step further,
+ * if it is its next one. */
+static __noinline int follow(struct __sk_buff *skb, struct hand *hand, struct flow *flow, __u32 skipped)
+{
 	if (!hand || !flow)
 		return 0;
 	struct segment *s = &hand->segment;
 	struct side *side = &flow->sides[s->from & 1];
+	struct stream *stream = &flow->streams[s->from & 1];
 	bool control = s->flags & (SYN | FIN | RST);
-	if ((s->flags & SYN) && !side->heard) {
-		side->next = s->seq + 1;
-		side->heard = 1;
-		/* Until it speaks: where its first octet will be. */
-		side->mark = side->next;
-	}
-	if (!side->heard && !(s->flags & RST)) {
-		side->next = s->seq;
-		side->heard = 1;
-	}
-	bool ordered = s->seq == side->next;
-	bool fresh = ordered && s->payload > 0 && !(s->flags & (SYN | RST));
-	__u32 skipped = 0;
-	if (fresh && !control) {
-		skipped = content_of(skb, s, flow, &ended);
-		if (skipped) {
-			leave_out(hand, flow, side, s->seq, skipped);
-			side->next = s->seq + skipped;
-			if (ended) {
-				tell_stretch(hand, flow, s->from, side->mode == MODE_DATA);
-				if (side->mode == MODE_DATA)
-					flow->ticket = 0;
-				side->mode = MODE_DIALOGUE;
-			}
-			if (skipped == s->payload)
-				return 0;
-		}
-	}
-	if (ordered && says_nothing(s, flow))
-		return 0;
+	bool fresh = s->seq + skipped == stream->next && s->payload > 0 && !(s->flags & (SYN | RST));
 	tell_stretches(hand, flow);
 	if (control || fresh)
 		close_content(s, flow);
@@ -265,16 +279,16 @@ static __noinline int follow(struct __sk_buff *skb, struct hand *hand, struct fl
 		look(hand, flow, record);
 	__u32 end = s->seq + s->payload + (s->flags & FIN ? 1 : 0);
 	/* What lies farther ahead is no part of it. */
-	if (!(s->flags & (SYN | RST)) && end - side->next <= STRETCH_MOST)
-		side->next = end;
-	if (side->mode == MODE_CHUNK && !fresh && !before(side->next, side->mark))
+	if (!(s->flags & (SYN | RST)) && end - stream->next <= STRETCH_MOST)
+		stream->next = end;
+	if (side->mode == MODE_CHUNK && !fresh && !before(stream->next, stream->mark))
 		side->mode = MODE_DIALOGUE;
 	/* Behind `put` the record is the reader's. */
 	bool cut = record->flags & RECORD_CONTENT && fresh && side->mode == MODE_CHUNK;
 	__u32 shown = skipped + record->captured - record->headers;
 	put(hand, flow, slot, true);
 	if (cut)
-		leave_out(hand, flow, side, s->seq + shown, s->payload - shown);
+		leave_out(hand, flow, stream, s->seq + shown, s->payload - shown);
 	return 0;
 }
 
@@ -285,11 +299,9 @@ static __noinline int pass_by(struct __sk_buff *skb, struct hand *hand, struct f
 	if (!hand || !flow)
 		return 0;
 	struct segment *s = &hand->segment;
-	if (says_nothing(s, flow))
-		return 0;
 	tell_stretches(hand, flow);
-	const struct side *side = &flow->sides[s->from & 1];
-	if (s->flags & (SYN | FIN | RST) || (s->payload > 0 && !before(s->seq, side->next)))
+	const struct stream *stream = &flow->streams[s->from & 1];
+	if (s->flags & (SYN | FIN | RST) || (s->payload > 0 && !before(s->seq, stream->next)))
 		close_content(s, flow);
 	struct slot *slot = record_astray(skb, hand, flow);
 	if (!slot)
@@ -302,14 +314,21 @@ static __noinline int pass_by(struct __sk_buff *skb, struct hand *hand, struct f
 
 static __always_inline void see(struct __sk_buff *skb, struct hand *hand, struct flow *flow)
 {
-	struct side *side = &flow->sides[hand->segment.from & 1];
-	if (__sync_val_compare_and_swap(&side->busy, 0, 1)) {
+	struct segment *s = &hand->segment;
+	struct stream *stream = &flow->streams[s->from & 1];
+	if (says_nothing(s, flow))
+		return;
+	s->now = bpf_ktime_get_ns();
+	if (__sync_val_compare_and_swap(&stream->busy, 0, 1)) {
 		pass_by(skb, hand, flow);
 		return;
 	}
-	follow(skb, hand, flow);
+	hear(s, &flow->sides[s->from & 1], stream);
+	__u32 skipped = pass_content(skb, hand, flow);
+	if (skipped == 0 || skipped < s->payload)
+		follow(skb, hand, flow, skipped);
 	/* An exchange is a full barrier: whoever has it next finds all of it. */
-	__sync_lock_test_and_set(&side->busy, 0);
+	__sync_lock_test_and_set(&stream->busy, 0);
 }
 
 #endif

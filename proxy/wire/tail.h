@@ -76,9 +76,9 @@ static __noinline int keep_tail(struct __sk_buff *skb, struct segment *s, struct
 {
 	if (!s || !flow)
 		return 0;
-	struct side *side = &flow->sides[s->from & 1];
-	bring_along(&side->mark, s->seq);
-	__u32 content = side->mark, end = s->seq + s->payload;
+	struct stream *stream = &flow->streams[s->from & 1];
+	bring_along(&stream->mark, s->seq);
+	__u32 content = stream->mark, end = s->seq + s->payload;
 	__u32 n = s->payload > TAIL ? TAIL : s->payload;
 	struct tail *tail = tail_of(flow);
 	bool fresh = !tail;

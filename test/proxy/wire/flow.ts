@@ -17,12 +17,12 @@ export function flowKey(): Buffer {
 
 /** Marks a side as in the hand of another processor, or no more; false where the connection is not known. */
 export function createHold(program: Program): (side: Direction, busy: boolean) => boolean {
-  const [flow, side] = [layoutOf('flow'), layoutOf('side')];
+  const [flow, stream] = [layoutOf('flow'), layoutOf('stream')];
   const key = flowKey();
   return (which, busy) => {
     const value = program.read('flows', key, flow.size);
     if (!value) return false;
-    const offset = side.at('busy') + (which === 'client' ? 0 : side.size);
+    const offset = flow.at('streams') + (which === 'client' ? 0 : stream.size) + stream.at('busy');
     new DataView(value.buffer, value.byteOffset).setUint32(offset, busy ? 1 : 0, true);
     program.write('flows', key, value);
     return true;

@@ -164,14 +164,16 @@ else {
     });
   });
 
-  const [flow, side] = [layoutOf('flow'), layoutOf('side')];
+  const [flow, stream] = [layoutOf('flow'), layoutOf('stream')];
   const key = flowKey();
   /** What the program knows of the connection, but for times and for what was lost. */
   const knowledge = (program: Program): Uint8Array | undefined => {
     const value = program.read('flows', key, flow.size);
     value?.fill(0, flow.at('missed'), flow.at('missed') + 4);
-    for (const start of [side.at('left_out_at'), side.size + side.at('left_out_at')])
+    for (const side of [0, 1]) {
+      const start = flow.at('streams') + side * stream.size + stream.at('left_out_at');
       value?.fill(0, start, start + 8);
+    }
     return value;
   };
 
