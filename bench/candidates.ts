@@ -1,4 +1,4 @@
-// What is compared: the bare bridge, ehlowire on it, HAProxy on it.
+// What is compared: the bare bridge, twice, ehlowire on it, HAProxy on it.
 
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
@@ -19,10 +19,10 @@ export interface Candidate {
 const ROOT = join(__dirname, '..');
 export const COMPILED = join(ROOT, 'dist-bench');
 
-export function plain(): Promise<Candidate> {
-  const place = makePlace(`${PREFIX}p`);
+export function plain(name: 'bridge' | 'bridge again'): Promise<Candidate> {
+  const place = makePlace(`${PREFIX}${name === 'bridge' ? 'p' : 'q'}`);
   return Promise.resolve({
-    name: 'bridge',
+    name,
     place,
     settle: () => Promise.resolve(0),
     told: () => ({}),

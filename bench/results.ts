@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, release } from 'node:os';
 import { readVersion } from '../proxy/version';
+import { median } from './median';
 import type { Result, Samples } from './rounds';
 
 export interface Goal {
@@ -56,6 +57,8 @@ export function describe(
     '',
     `Client, bridge and server share one machine: ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Linux ${release()}, Node ${process.version}, ${versions()}, ehlowire ${readVersion()}.`,
     '',
+    "`bridge again` is a second bare bridge: how far its ratio is from 1 is how much the measuring itself is off. `bulk, typical` is the median of the eightieths of each transfer: what else the machine does for a moment, and some of what ehlowire's own process does, is not in it, as it is in `bulk`.",
+    '',
     '| discipline | candidate | median (least … most) | unit | of the bridge | its processor time |',
     '|---|---|---|---|---|---|',
     ...rows,
@@ -88,13 +91,6 @@ function spread(values: readonly number[]): string {
   return `${text(median(values))} (${text(sorted[0])} … ${text(sorted[sorted.length - 1])})`;
 }
 
-export function median(values: readonly number[] | undefined): number {
-  const sorted = [...(values ?? [])].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  if (sorted.length % 2 === 1) return sorted[middle] ?? NaN;
-  return ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
-}
-
 function medianRatio(samples: Samples, of: string, to: string): number {
   const others = samples.get(to) ?? [];
   return median((samples.get(of) ?? []).map((value, i) => value / (others[i] ?? NaN)));
@@ -107,4 +103,4 @@ function versions(): string {
 }
 
 /** Of the bridge. */
-const BARS: Readonly<Record<string, number>> = { bulk: 0.97, sessions: 0.9 };
+const BARS: Readonly<Record<string, number>> = { bulk: 0.97, 'bulk, typical': 0.97, sessions: 0.9 };

@@ -5,8 +5,6 @@ import type { Micros } from '../../inspect/events';
 
 /** What one look at the ring showed. */
 export interface Look {
-  /** Records were there. */
-  readonly found: boolean;
   /** More are there. */
   readonly more: boolean;
   /** How much of the ring they fill, 0 to 1. */
@@ -47,7 +45,6 @@ export interface Pace {
  * It looks at the machine only while it rests: what it takes itself, even behind all others, they might have had.
  */
 export function createPace(priority: Priority, readLoad = readMachine): Pace {
-  let pause = SHORT_MS;
   let place: keyof Priority = 'up';
   /** The machine's load when the rest began. */
   let rest: Load | undefined;
@@ -58,10 +55,9 @@ export function createPace(priority: Priority, readLoad = readMachine): Pace {
     place = to;
   };
   return {
-    next({ found, more, fill, behind }) {
+    next({ more, fill, behind }) {
       move(placeAt(fill, place));
-      pause = found ? SHORT_MS : Math.min(pause * 2, LONG_MS);
-      const read: Turn = { pause: more ? 0 : pause, read: true };
+      const read: Turn = { pause: more ? 0 : LOOK_MS, read: true };
       if (place !== 'back' || behind >= LATE) {
         rest = undefined;
         reads = 0;
@@ -90,7 +86,7 @@ function placeAt(fill: number, now: keyof Priority): keyof Priority {
 
 /** Where a relay runs in the same process: its connections wait for every turn, and so nothing is put off. */
 export function createSteadyPace(): Pace {
-  return { next: ({ found, more }) => ({ pause: more ? 0 : found ? SHORT_MS : LONG_MS, read: true }) };
+  return { next: ({ more }) => ({ pause: more ? 0 : LOOK_MS, read: true }) };
 }
 
 /** Processor time since some beginning, of all processors together, in hundredths of a second. */
@@ -121,11 +117,11 @@ const SPARE = 0.25;
 const REST_MS = 100;
 /** Of 256 records: some half a second. */
 const READS = 128;
-/** Of 64 MiB some 1,000 records: a fiftieth of a second. */
-const LITTLE = 0.0025;
+/** Of 64 MiB some 2,000 records: a twenty-fifth of a second. */
+const LITTLE = 0.005;
 const QUARTER = 0.25;
 const HALF = 0.5;
-const SHORT_MS = 50;
-const LONG_MS = 100;
+/** Each look finds the caches cold, and leaves them so to the frames' side: four times a second is soon enough. */
+const LOOK_MS = 250;
 const BUSY_MS = 500;
 const LATE: Micros = 5_000_000;

@@ -66,7 +66,7 @@ static __always_inline void lose(struct hand *hand, struct flow *flow)
 	count(hand, COUNT_LOST, 1);
 }
 
-/* Shows it to the reader; if it is not `whole`, only its room. Nobody is woken: the reader looks every few milliseconds. */
+/* Shows it to the reader; if it is not `whole`, only its room. Nobody is woken: the reader looks a few times a second. */
 static __always_inline void put(struct hand *hand, struct flow *flow, struct slot *slot, bool whole)
 {
 	/* Taken back before it is told: what the other side's processor loses meanwhile stays to be told. */

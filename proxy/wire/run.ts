@@ -203,7 +203,7 @@ function readUntil({
       look(more);
       if (signal.aborted && !more) return resolve(told);
       const behind = more ? now() - reader.readTo : 0;
-      turn = pace.next({ found: count > 0, more, fill, behind });
+      turn = pace.next({ more, fill, behind });
       if (turn.pause === 0 || signal.aborted) setImmediate(step);
       else setTimeout(step, turn.pause);
       return undefined;

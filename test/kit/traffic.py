@@ -1,7 +1,8 @@
 """SMTP traffic that a benchmark can go by: as little work per octet as a socket allows.
 
 traffic.py serve ADDRESS            a server on port 25 that takes all and keeps nothing
-traffic.py bulk ADDRESS OCTETS      one message of OCTETS; prints the seconds from its first octet to the reply
+traffic.py bulk ADDRESS OCTETS      one message of OCTETS; prints the seconds from its first octet to the reply, then
+                                    those of each eightieth of it
 traffic.py ping ADDRESS COUNT       NOOP and its reply, COUNT times; prints each round trip in nanoseconds, sorted
 """
 
@@ -13,6 +14,7 @@ import time
 PORT = 25
 LINES = (b"x" * 76 + b"\r\n") * 840
 END = b"\r\n.\r\n"
+PIECES = 80
 
 
 def answer(connection):
@@ -71,13 +73,17 @@ def bulk(address, octets):
     connection = open_session(address)
     for line in (b"MAIL FROM:<a@bench.example>\r\n", b"RCPT TO:<b@sink.example>\r\n", b"DATA\r\n"):
         say(connection, line)
-    began = time.perf_counter()
-    left = octets
-    while left > 0:
+    began = last = time.perf_counter()
+    sent, pieces = 0, []
+    while sent < octets:
         connection.sendall(LINES)
-        left -= len(LINES)
+        sent += len(LINES)
+        if sent * PIECES >= octets * (len(pieces) + 1):
+            now = time.perf_counter()
+            pieces.append(now - last)
+            last = now
     say(connection, END[2:])
-    print(time.perf_counter() - began)
+    print(time.perf_counter() - began, *pieces)
     say(connection, b"QUIT\r\n")
 
 

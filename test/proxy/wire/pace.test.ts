@@ -25,16 +25,15 @@ function follow(looks: readonly (Look & { readonly busy?: boolean })[]): (string
   return told;
 }
 
-const empty: Look = { found: false, more: false, fill: 0, behind: 0 };
-const some: Look = { found: true, more: false, fill: 0, behind: 0 };
-const many: Look = { found: true, more: true, fill: 0.1, behind: 0 };
+const some: Look = { more: false, fill: 0, behind: 0 };
+const many: Look = { more: true, fill: 0.1, behind: 0 };
 
-test('what is little is read at once, beside all others, and there is looked less often while there is nothing', () => {
-  assert.equal(follow([some, { ...some, busy: true }, empty, empty, some]), [50, 50, 100, 100, 50]);
+test('what is little is read at the next look, beside all others', () => {
+  assert.equal(follow([some, { ...some, busy: true }, some]), [250, 250, 250]);
 });
 
 test('what is more waits until it is seen what others leave, and is read behind them', () => {
-  assert.equal(follow([many, many, many, some]), ['back', 'not for 100', 0, 0, 'up', 50]);
+  assert.equal(follow([many, many, many, some]), ['back', 'not for 100', 0, 0, 'up', 250]);
 });
 
 test('or not yet', () => {
@@ -73,8 +72,8 @@ test('half full it is read before all others until it is a quarter full', () => 
 test('beside a relay nothing is put off', () => {
   const pace = createSteadyPace();
   assert.equal(
-    [many, some, empty].map((look) => pace.next(look)),
-    [0, 50, 100].map((pause) => ({ pause, read: true })),
+    [many, some].map((look) => pace.next(look)),
+    [0, 250].map((pause) => ({ pause, read: true })),
   );
 });
 
