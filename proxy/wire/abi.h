@@ -52,7 +52,8 @@ struct flow_key {
 	__u8 server[16];
 	__u16 client_port;
 	__u16 server_port;
-};
+	/* Copied by words. */
+} __attribute__((aligned(4)));
 
 /* What a side is sending. MIDDLE: nobody knows, since its beginning was not seen, or it is no dialogue. */
 enum mode { MODE_DIALOGUE, MODE_DATA, MODE_CHUNK, MODE_TLS, MODE_MIDDLE };

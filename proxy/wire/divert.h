@@ -112,9 +112,7 @@ static __noinline int divert_error(struct __sk_buff *skb, struct segment *s)
 	struct flow *flow = bpf_map_lookup_elem(&flows, &s->key);
 	if (!flow) {
 		/* It went the other way. */
-		struct flow_key other = { .client_port = s->key.server_port, .server_port = s->key.client_port };
-		__builtin_memcpy(other.client, s->key.server, 16);
-		__builtin_memcpy(other.server, s->key.client, 16);
+		struct flow_key other = turned(&s->key);
 		flow = bpf_map_lookup_elem(&flows, &other);
 	}
 	if (!flow || flow->relaying != RELAYING)

@@ -53,9 +53,7 @@ static __noinline struct flow *flow_of_server(struct hand *hand)
 	if (!hand)
 		return NULL;
 	struct segment *s = &hand->segment;
-	struct flow_key key = { .client_port = s->key.server_port, .server_port = s->key.client_port };
-	__builtin_memcpy(key.client, s->key.server, 16);
-	__builtin_memcpy(key.server, s->key.client, 16);
+	struct flow_key key = turned(&s->key);
 	struct flow *flow = bpf_map_lookup_elem(&flows, &key);
 	if (flow) {
 		s->key = key;
@@ -68,12 +66,12 @@ static __always_inline struct flow *flow_of(struct hand *hand)
 {
 	struct segment *s = &hand->segment;
 	struct flow *flow = bpf_map_lookup_elem(&flows, &s->key);
-	if (!flow && s->both && !(s->flags & SYN))
+	if (unlikely(!flow) && s->both && !(s->flags & SYN))
 		flow = flow_of_server(hand);
 	/* A fresh SYN where a connection was: the port is used again (RFC 9293 section 3.6.1). */
-	if (flow && is_first(s) && !(flow->started && flow->client_isn == s->seq))
+	if (flow && unlikely(is_first(s)) && !(flow->started && flow->client_isn == s->seq))
 		flow = NULL;
-	if (!flow)
+	if (unlikely(!flow))
 		flow = begin(hand);
 	return flow;
 }

@@ -11,11 +11,19 @@ static __always_inline bool is_asked_for(const struct port_list *list, __u16 por
 	return false;
 }
 
-static __always_inline void mapped(__u8 *to, __u32 address)
+static __always_inline void mapped(__u8 *to, __be32 address)
 {
-	__builtin_memset(to, 0, 10);
-	to[10] = to[11] = 0xff;
-	__builtin_memcpy(to + 12, &address, 4);
+	const __be32 words[4] = { 0, 0, bpf_htonl(0xffff), address };
+	__builtin_memcpy(__builtin_assume_aligned(to, 4), words, 16);
+}
+
+/* What the other side would be called by. */
+static __always_inline struct flow_key turned(const struct flow_key *key)
+{
+	struct flow_key other = { .client_port = key->server_port, .server_port = key->client_port };
+	__builtin_memcpy(other.client, key->server, 16);
+	__builtin_memcpy(other.server, key->client, 16);
+	return other;
 }
 
 /* `n` octets of the frame from `at`: where they lie, as headers mostly do, since a call for them costs more than all that is
@@ -23,7 +31,7 @@ static __always_inline void mapped(__u8 *to, __u32 address)
 static __always_inline const void *header_at(struct __sk_buff *skb, __u32 at, void *room, __u32 n)
 {
 	const void *data = (const void *)(long)skb->data, *end = (const void *)(long)skb->data_end;
-	if (data + at + n <= end)
+	if (likely(data + at + n <= end))
 		return data + at;
 	return bpf_skb_load_bytes(skb, at, room, n) ? NULL : room;
 }
@@ -36,7 +44,7 @@ static __always_inline int link_header(struct __sk_buff *skb, __u16 *type)
 #pragma unroll
 	for (int i = 0; i < 2; i++) {
 		__be16 tag[2];
-		if (*type != ETH_P_8021Q && *type != ETH_P_8021AD)
+		if (likely(*type != ETH_P_8021Q && *type != ETH_P_8021AD))
 			break;
 		if (bpf_skb_load_bytes(skb, at, tag, sizeof(tag)))
 			return -1;
@@ -46,50 +54,54 @@ static __always_inline int link_header(struct __sk_buff *skb, __u16 *type)
 	return at;
 }
 
-/* Offset of the TCP header; fills addresses (source first) and `end`, the offset behind the datagram. -1: none. */
-static __always_inline int ipv4_header(struct __sk_buff *skb, struct hand *hand, int at, __u8 *source, __u8 *destination, __u32 *end)
+/* Offset of the TCP header; fills addresses, the source as if it were the client, and `end`, the offset behind the
+ * datagram. -1: none. */
+static __always_inline int ipv4_header(struct __sk_buff *skb, struct hand *hand, int at, __u32 *end)
 {
+	struct segment *s = &hand->segment;
 	struct iphdr room;
 	const struct iphdr *ip = header_at(skb, at, &room, sizeof(room));
-	if (!ip) {
+	if (unlikely(!ip)) {
 		count(hand, COUNT_MALFORMED, 1);
 		return -1;
 	}
 	int header = ip->ihl * 4;
-	if (ip->protocol == IPPROTO_ICMP)
-		hand->segment.icmp_at = at + header;
-	if (ip->protocol != IPPROTO_TCP)
+	if (unlikely(ip->protocol != IPPROTO_TCP)) {
+		if (ip->protocol == IPPROTO_ICMP)
+			s->icmp_at = at + header;
 		return -1;
-	if (ip->version != 4 || header < (int)sizeof(*ip)) {
+	}
+	if (unlikely(ip->version != 4 || header < (int)sizeof(*ip))) {
 		count(hand, COUNT_MALFORMED, 1);
 		return -1;
 	}
-	if (ip->frag_off & bpf_htons(IP_MORE | IP_OFFSET)) {
+	if (unlikely(ip->frag_off & bpf_htons(IP_MORE | IP_OFFSET))) {
 		count(hand, COUNT_FRAGMENTS, 1);
 		if (ip->frag_off & bpf_htons(IP_OFFSET))
 			return -1;
-		hand->segment.fragment = 1;
+		s->fragment = 1;
 	}
-	mapped(source, ip->saddr);
-	mapped(destination, ip->daddr);
+	mapped(s->key.client, ip->saddr);
+	mapped(s->key.server, ip->daddr);
 	__u32 total = bpf_ntohs(ip->tot_len);
 	/* 0: more than the field can say (BIG TCP). */
 	*end = total ? at + total : skb->len;
 	return at + header;
 }
 
-static __always_inline int ipv6_header(struct __sk_buff *skb, struct hand *hand, int at, __u8 *source, __u8 *destination, __u32 *end)
+static __always_inline int ipv6_header(struct __sk_buff *skb, struct hand *hand, int at, __u32 *end)
 {
+	struct segment *s = &hand->segment;
 	struct ipv6hdr room;
 	const struct ipv6hdr *ip = header_at(skb, at, &room, sizeof(room));
-	if (!ip) {
+	if (unlikely(!ip)) {
 		count(hand, COUNT_MALFORMED, 1);
 		return -1;
 	}
 	if (ip->version != 6)
 		return -1;
-	__builtin_memcpy(source, &ip->saddr, 16);
-	__builtin_memcpy(destination, &ip->daddr, 16);
+	__builtin_memcpy(s->key.client, __builtin_assume_aligned(&ip->saddr, 4), 16);
+	__builtin_memcpy(s->key.server, __builtin_assume_aligned(&ip->daddr, 4), 16);
 	__u32 length = bpf_ntohs(ip->payload_len);
 	*end = length ? at + sizeof(*ip) + length : skb->len;
 	__u8 next = ip->nexthdr;
@@ -97,10 +109,10 @@ static __always_inline int ipv6_header(struct __sk_buff *skb, struct hand *hand,
 #pragma unroll
 	for (int i = 0; i < EXTENSIONS; i++) {
 		__u8 extension[4];
-		if (next == IPPROTO_TCP)
+		if (likely(next == IPPROTO_TCP))
 			return at;
 		if (next == IPPROTO_ICMPV6)
-			hand->segment.icmp_at = at;
+			s->icmp_at = at;
 		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS && next != IPPROTO_FRAGMENT)
 			return -1;
 		if (bpf_skb_load_bytes(skb, at, extension, sizeof(extension))) {
@@ -112,7 +124,7 @@ static __always_inline int ipv6_header(struct __sk_buff *skb, struct hand *hand,
 			/* All of a datagram may be in one (RFC 6946). */
 			if (extension[2] || extension[3] & 0xf9) {
 				count(hand, COUNT_FRAGMENTS, 1);
-				hand->segment.fragment = 1;
+				s->fragment = 1;
 			}
 			if (extension[2] || extension[3] & 0xf8)
 				return -1;
@@ -129,16 +141,15 @@ static __always_inline bool parse(struct __sk_buff *skb, struct hand *hand)
 {
 	struct segment *s = &hand->segment;
 	__u16 type;
-	__u8 source[16], destination[16];
 	__u32 end = 0;
 	int at = link_header(skb, &type);
 	if (at < 0)
 		return false;
-	if (type == ETH_P_IP) {
-		at = ipv4_header(skb, hand, at, source, destination, &end);
+	if (likely(type == ETH_P_IP)) {
+		at = ipv4_header(skb, hand, at, &end);
 		s->family = 4;
 	} else if (type == ETH_P_IPV6) {
-		at = ipv6_header(skb, hand, at, source, destination, &end);
+		at = ipv6_header(skb, hand, at, &end);
 		s->family = 6;
 	} else {
 		return false;
@@ -149,7 +160,7 @@ static __always_inline bool parse(struct __sk_buff *skb, struct hand *hand)
 		return false;
 	struct tcphdr room;
 	const struct tcphdr *tcp = header_at(skb, at, &room, sizeof(room));
-	if (!tcp) {
+	if (unlikely(!tcp)) {
 		count(hand, COUNT_MALFORMED, 1);
 		return false;
 	}
@@ -172,7 +183,7 @@ static __always_inline bool parse(struct __sk_buff *skb, struct hand *hand)
 	s->tcp_at = at;
 	s->header = tcp->doff * 4;
 	s->payload_at = at + s->header;
-	if (s->header < 20 || s->payload_at > end || end > skb->len) {
+	if (unlikely(s->header < 20 || s->payload_at > end || end > skb->len)) {
 		count(hand, COUNT_MALFORMED, 1);
 		return false;
 	}
@@ -180,17 +191,10 @@ static __always_inline bool parse(struct __sk_buff *skb, struct hand *hand)
 	s->seq = bpf_ntohl(tcp->seq);
 	s->ack = bpf_ntohl(tcp->ack_seq);
 	s->window = bpf_ntohs(tcp->window);
-	if (s->from == SIDE_CLIENT) {
-		__builtin_memcpy(s->key.client, source, 16);
-		__builtin_memcpy(s->key.server, destination, 16);
-		s->key.client_port = from;
-		s->key.server_port = to;
-	} else {
-		__builtin_memcpy(s->key.client, destination, 16);
-		__builtin_memcpy(s->key.server, source, 16);
-		s->key.client_port = to;
-		s->key.server_port = from;
-	}
+	s->key.client_port = from;
+	s->key.server_port = to;
+	if (s->from == SIDE_SERVER)
+		s->key = turned(&s->key);
 	return true;
 }
 
