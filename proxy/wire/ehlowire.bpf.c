@@ -31,7 +31,7 @@ static __always_inline bool relayed(struct __sk_buff *skb, struct hand *hand, st
 	struct segment *s = &hand->segment;
 	bool fresh = is_first(s) && flow->policy == POLICY_RELAY;
 	bool had = flow->relaying == RELAYING;
-	if (likely(!fresh && !had && (flow->started || flow->relaying == RELAYING_NOT)))
+	if (!fresh && !had && (flow->started || flow->relaying == RELAYING_NOT))
 		return false;
 	bool taken = divert(skb, s);
 	if (fresh && !taken)
@@ -49,28 +49,28 @@ static __always_inline int handle(struct __sk_buff *skb, __u8 leg)
 {
 	__u32 zero = 0;
 	struct hand *hand = bpf_map_lookup_elem(&hands, &zero);
-	if (unlikely(!hand))
+	if (!hand)
 		return TC_ACT_UNSPEC;
 	struct segment *s = &hand->segment;
 	count(hand, COUNT_FRAMES, 1);
 	__builtin_memset(s, 0, sizeof(*s));
 	s->leg = leg;
-	if (unlikely(!parse(skb, hand))) {
+	if (!parse(skb, hand)) {
 		if (s->icmp_at && divert_error(skb, s))
 			count(hand, COUNT_DIVERTED_ERRORS, 1);
 		return TC_ACT_UNSPEC;
 	}
-	if (unlikely(s->fragment)) {
+	if (s->fragment) {
 		miss(s);
 		return TC_ACT_UNSPEC;
 	}
 	count(hand, COUNT_SEGMENTS, 1);
 	count(hand, COUNT_OCTETS, s->payload);
 	struct flow *flow = flow_of(hand);
-	if (unlikely(!flow || relayed(skb, hand, flow)))
+	if (!flow || relayed(skb, hand, flow))
 		return TC_ACT_UNSPEC;
 	see(skb, hand, flow);
-	if (unlikely(is_over(s, flow)))
+	if (is_over(s, flow))
 		forget(s, flow);
 	return TC_ACT_UNSPEC;
 }

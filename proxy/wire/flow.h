@@ -66,12 +66,12 @@ static __always_inline struct flow *flow_of(struct hand *hand)
 {
 	struct segment *s = &hand->segment;
 	struct flow *flow = bpf_map_lookup_elem(&flows, &s->key);
-	if (unlikely(!flow) && s->both && !(s->flags & SYN))
+	if (!flow && s->both && !(s->flags & SYN))
 		flow = flow_of_server(hand);
 	/* A fresh SYN where a connection was: the port is used again (RFC 9293 section 3.6.1). */
-	if (flow && unlikely(is_first(s)) && !(flow->started && flow->client_isn == s->seq))
+	if (flow && is_first(s) && !(flow->started && flow->client_isn == s->seq))
 		flow = NULL;
-	if (unlikely(!flow))
+	if (!flow)
 		flow = begin(hand);
 	return flow;
 }

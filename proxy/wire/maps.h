@@ -2,10 +2,6 @@
 #ifndef EHLOWIRE_MAPS_H
 #define EHLOWIRE_MAPS_H
 
-/* What mostly is so comes first in the code, too: for every segment it has to be fetched anew. */
-#define likely(x) __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
-
 #define FIN 0x01
 #define SYN 0x02
 #define RST 0x04

@@ -31,7 +31,7 @@ static __always_inline struct flow_key turned(const struct flow_key *key)
 static __always_inline const void *header_at(struct __sk_buff *skb, __u32 at, void *room, __u32 n)
 {
 	const void *data = (const void *)(long)skb->data, *end = (const void *)(long)skb->data_end;
-	if (likely(data + at + n <= end))
+	if (data + at + n <= end)
 		return data + at;
 	return bpf_skb_load_bytes(skb, at, room, n) ? NULL : room;
 }
@@ -44,7 +44,7 @@ static __always_inline int link_header(struct __sk_buff *skb, __u16 *type)
 #pragma unroll
 	for (int i = 0; i < 2; i++) {
 		__be16 tag[2];
-		if (likely(*type != ETH_P_8021Q && *type != ETH_P_8021AD))
+		if (*type != ETH_P_8021Q && *type != ETH_P_8021AD)
 			break;
 		if (bpf_skb_load_bytes(skb, at, tag, sizeof(tag)))
 			return -1;
@@ -61,21 +61,21 @@ static __always_inline int ipv4_header(struct __sk_buff *skb, struct hand *hand,
 	struct segment *s = &hand->segment;
 	struct iphdr room;
 	const struct iphdr *ip = header_at(skb, at, &room, sizeof(room));
-	if (unlikely(!ip)) {
+	if (!ip) {
 		count(hand, COUNT_MALFORMED, 1);
 		return -1;
 	}
 	int header = ip->ihl * 4;
-	if (unlikely(ip->protocol != IPPROTO_TCP)) {
+	if (ip->protocol != IPPROTO_TCP) {
 		if (ip->protocol == IPPROTO_ICMP)
 			s->icmp_at = at + header;
 		return -1;
 	}
-	if (unlikely(ip->version != 4 || header < (int)sizeof(*ip))) {
+	if (ip->version != 4 || header < (int)sizeof(*ip)) {
 		count(hand, COUNT_MALFORMED, 1);
 		return -1;
 	}
-	if (unlikely(ip->frag_off & bpf_htons(IP_MORE | IP_OFFSET))) {
+	if (ip->frag_off & bpf_htons(IP_MORE | IP_OFFSET)) {
 		count(hand, COUNT_FRAGMENTS, 1);
 		if (ip->frag_off & bpf_htons(IP_OFFSET))
 			return -1;
@@ -94,7 +94,7 @@ static __always_inline int ipv6_header(struct __sk_buff *skb, struct hand *hand,
 	struct segment *s = &hand->segment;
 	struct ipv6hdr room;
 	const struct ipv6hdr *ip = header_at(skb, at, &room, sizeof(room));
-	if (unlikely(!ip)) {
+	if (!ip) {
 		count(hand, COUNT_MALFORMED, 1);
 		return -1;
 	}
@@ -109,7 +109,7 @@ static __always_inline int ipv6_header(struct __sk_buff *skb, struct hand *hand,
 #pragma unroll
 	for (int i = 0; i < EXTENSIONS; i++) {
 		__u8 extension[4];
-		if (likely(next == IPPROTO_TCP))
+		if (next == IPPROTO_TCP)
 			return at;
 		if (next == IPPROTO_ICMPV6)
 			s->icmp_at = at;
@@ -145,7 +145,7 @@ static __always_inline bool parse(struct __sk_buff *skb, struct hand *hand)
 	int at = link_header(skb, &type);
 	if (at < 0)
 		return false;
-	if (likely(type == ETH_P_IP)) {
+	if (type == ETH_P_IP) {
 		at = ipv4_header(skb, hand, at, &end);
 		s->family = 4;
 	} else if (type == ETH_P_IPV6) {
@@ -160,7 +160,7 @@ static __always_inline bool parse(struct __sk_buff *skb, struct hand *hand)
 		return false;
 	struct tcphdr room;
 	const struct tcphdr *tcp = header_at(skb, at, &room, sizeof(room));
-	if (unlikely(!tcp)) {
+	if (!tcp) {
 		count(hand, COUNT_MALFORMED, 1);
 		return false;
 	}
@@ -183,7 +183,7 @@ static __always_inline bool parse(struct __sk_buff *skb, struct hand *hand)
 	s->tcp_at = at;
 	s->header = tcp->doff * 4;
 	s->payload_at = at + s->header;
-	if (unlikely(s->header < 20 || s->payload_at > end || end > skb->len)) {
+	if (s->header < 20 || s->payload_at > end || end > skb->len) {
 		count(hand, COUNT_MALFORMED, 1);
 		return false;
 	}

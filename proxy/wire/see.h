@@ -319,7 +319,7 @@ static __always_inline void see(struct __sk_buff *skb, struct hand *hand, struct
 	if (says_nothing(s, flow))
 		return;
 	s->now = bpf_ktime_get_ns();
-	if (unlikely(__sync_val_compare_and_swap(&stream->busy, 0, 1))) {
+	if (__sync_val_compare_and_swap(&stream->busy, 0, 1)) {
 		pass_by(skb, hand, flow);
 		return;
 	}
