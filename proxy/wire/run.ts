@@ -167,7 +167,6 @@ function readUntil({
   const { ring, tables } = wire;
   let told = before;
   let saved = policies.lessons;
-  let idleAt: Micros = 0;
   let lossAt: Micros = 0;
   const look = (backlog: boolean): void => {
     const at = now();
@@ -182,9 +181,7 @@ function readUntil({
       told = lost;
     }
     // What still lies in the ring was before now: of who is silent nothing can be said yet.
-    if (backlog || at < idleAt) return;
-    idleAt = at + IDLE_EVERY;
-    reader.idle(at);
+    if (!backlog) reader.idle(at);
   };
   return new Promise((resolve) => {
     let held = 0;
@@ -232,7 +229,6 @@ const BATCH = 256;
 const UNWRITTEN = 1 << 20;
 const HELD_MS = 10;
 const HELD_AT_MOST = 200;
-const IDLE_EVERY: Micros = 100_000;
 const LOSS_EVERY: Micros = 1_000_000;
 const CHECK_MS = 1_000;
 const STEP: Micros = 10_000;
