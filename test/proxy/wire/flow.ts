@@ -15,15 +15,20 @@ export function flowKey(): Buffer {
   return key;
 }
 
+/** Where a member of a side's stream lies in the program's entry. */
+export function streamAt(side: Direction, member: string): number {
+  const [flow, stream] = [layoutOf('flow'), layoutOf('stream')];
+  return flow.at('streams') + (side === 'client' ? 0 : stream.size) + stream.at(member);
+}
+
 /** Marks a side as in the hand of another processor, or no more; false where the connection is not known. */
 export function createHold(program: Program): (side: Direction, busy: boolean) => boolean {
-  const [flow, stream] = [layoutOf('flow'), layoutOf('stream')];
+  const { size } = layoutOf('flow');
   const key = flowKey();
   return (which, busy) => {
-    const value = program.read('flows', key, flow.size);
+    const value = program.read('flows', key, size);
     if (!value) return false;
-    const offset = flow.at('streams') + (which === 'client' ? 0 : stream.size) + stream.at('busy');
-    new DataView(value.buffer, value.byteOffset).setUint32(offset, busy ? 1 : 0, true);
+    new DataView(value.buffer, value.byteOffset).setUint32(streamAt(which, 'busy'), busy ? 1 : 0, true);
     program.write('flows', key, value);
     return true;
   };

@@ -26,7 +26,7 @@ import { skip } from '../../kit/lab';
 import { scratch } from '../../kit/process';
 import { frameOf } from '../evidence/frames';
 import { layoutOf } from './btf';
-import { flowKey } from './flow';
+import { flowKey, streamAt } from './flow';
 import { missing } from './object';
 import { loadProgram, type Program } from './program';
 
@@ -164,14 +164,14 @@ else {
     });
   });
 
-  const [flow, stream] = [layoutOf('flow'), layoutOf('stream')];
+  const flow = layoutOf('flow');
   const key = flowKey();
   /** What the program knows of the connection, but for times and for what was lost. */
   const knowledge = (program: Program): Uint8Array | undefined => {
     const value = program.read('flows', key, flow.size);
     value?.fill(0, flow.at('missed'), flow.at('missed') + 4);
-    for (const side of [0, 1]) {
-      const start = flow.at('streams') + side * stream.size + stream.at('left_out_at');
+    for (const side of SIDES) {
+      const start = streamAt(side, 'left_out_at');
       value?.fill(0, start, start + 8);
     }
     return value;
@@ -263,25 +263,29 @@ else {
       assert.ok(payload.every((octet) => octet === LENGTHS[from] % 256));
       seen[from] += 1;
     };
-    let rounds = 0;
-    // One side may be through before the reader has a turn: then its records find no room.
-    while (seen.client === 0 || seen.server === 0) {
-      rounds += 1;
-      assert.ok(rounds <= 50, `none of one side in ${rounds} rounds`);
+    const file = (from: Direction): string => join(folder, from);
+    for (const from of SIDES)
+      writeFileSync(file(from), synOf(from, new Uint8Array(LENGTHS[from]).fill(LENGTHS[from] % 256)));
+    const send = async (from: Direction): Promise<unknown> => {
+      const repeated = ['data_in', file(from), 'repeat', String(REPEATED)];
+      return promisify(execFile)('bpftool', ['prog', 'run', 'id', String(program.id(from)), ...repeated]);
+    };
+    const sendBoth = async (): Promise<void> => {
       let running = true;
-      const runs = (['client', 'server'] as const).map(async (from) => {
-        const file = join(folder, from);
-        writeFileSync(file, synOf(from, new Uint8Array(LENGTHS[from]).fill(LENGTHS[from] % 256)));
-        const repeated = ['data_in', file, 'repeat', String(REPEATED)];
-        await promisify(execFile)('bpftool', ['prog', 'run', 'id', String(program.id(from)), ...repeated]);
-      });
-      const done = Promise.all(runs).finally(() => (running = false));
+      const done = Promise.all(SIDES.map(send)).finally(() => (running = false));
       while (running) {
         ring.drain(take, 256);
         await new Promise(setImmediate);
       }
       await done;
       ring.drain(take, Infinity);
+    };
+    let rounds = 0;
+    // One side may be through before the reader has a turn: then its records find no room.
+    while (seen.client === 0 || seen.server === 0) {
+      rounds += 1;
+      assert.ok(rounds <= 50, `none of one side in ${rounds} rounds`);
+      await sendBoth();
     }
     assert.is(seen.client + seen.server + counted(program, 'COUNT_LOST'), 2 * REPEATED * rounds);
     assert.is(ring.fill(), 0);
@@ -290,6 +294,7 @@ else {
   });
 }
 
+const SIDES: readonly Direction[] = ['client', 'server'];
 const LENGTHS = { client: 61, server: 203 };
 const REPEATED = 50_000;
 
