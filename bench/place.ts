@@ -35,6 +35,7 @@ export function makePlace(name: string): Place {
   ] as const) {
     ip('-n', `${name}-${node}`, 'addr', 'add', `${address}/24`, 'dev', 'eth0');
     ip('-n', `${name}-${node}`, 'link', 'set', 'eth0', 'up');
+    calm(`${name}-${node}`, 'eth0');
   }
   layBridge(`${name}-shim`);
   const enter: Place['enter'] = (node, command, ...args) => [
@@ -60,6 +61,7 @@ function layBridge(shim: string): void {
   for (const port of ['wan', 'lan']) ip('-n', shim, 'link', 'set', port, 'master', 'br0', 'up');
   ip('-n', shim, 'link', 'set', 'br0', 'up');
   ip('-n', shim, 'addr', 'add', `${SHIM}/24`, 'dev', 'br0');
+  calm(shim, 'br0');
   const settings = [
     ...['iptables', 'ip6tables', 'arptables'].map((each) => `net.bridge.bridge-nf-call-${each}=0`),
     ...['all', 'br0', 'wan', 'lan'].map((each) => `net.ipv4.conf.${each}.rp_filter=0`),
@@ -67,8 +69,16 @@ function layBridge(shim: string): void {
   ip('netns', 'exec', shim, 'sysctl', '-q', '-w', ...settings);
 }
 
+/** Whatever the machine's own congestion control is: one that paces (BBR) halves its rate now and then, by itself. */
+function calm(namespace: string, device: string): void {
+  ip('-n', namespace, 'route', 'change', LINK, 'dev', device, 'scope', 'link', 'congctl', CONGESTION_CONTROL);
+}
+
 function ip(...args: readonly string[]): string {
   return execFileSync('ip', args, { encoding: 'utf8' });
 }
 
+/** Linux's own default (RFC 9438). */
+export const CONGESTION_CONTROL = 'cubic';
+const LINK = '198.18.0.0/24';
 const NODES: readonly Node[] = ['cli', 'shim', 'mta'];

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { cpus, release } from 'node:os';
 import { readVersion } from '../proxy/version';
 import { median } from './median';
+import { CONGESTION_CONTROL } from './place';
 import type { Result, Samples } from './rounds';
 
 export interface Goal {
@@ -55,7 +56,7 @@ export function describe(
     '',
     `${new Date().toISOString()}, ${settings}. Generated; do not edit.`,
     '',
-    `Client, bridge and server share one machine: ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Linux ${release()}, Node ${process.version}, ${versions()}, ehlowire ${readVersion()}.`,
+    `Client, bridge and server share one machine: ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Linux ${release()}, Node ${process.version}, TCP with ${CONGESTION_CONTROL}, ${versions()}, ehlowire ${readVersion()}.`,
     '',
     "`bridge again` is a second bare bridge: how far its ratio is from 1 is how much the measuring itself is off. `bulk, typical` is the median of the eightieths of each transfer: what else the machine does for a moment, and some of what ehlowire's own process does, is not in it, as it is in `bulk`.",
     '',
