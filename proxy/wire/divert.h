@@ -112,8 +112,8 @@ static __noinline int divert_error(struct __sk_buff *skb, struct segment *s)
 	struct flow *flow = bpf_map_lookup_elem(&flows, &s->key);
 	if (!flow) {
 		/* It went the other way. */
-		struct flow_key other = turned(&s->key);
-		flow = bpf_map_lookup_elem(&flows, &other);
+		turn(&s->key);
+		flow = bpf_map_lookup_elem(&flows, &s->key);
 	}
 	if (!flow || flow->relaying != RELAYING)
 		return 0;

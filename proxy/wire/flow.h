@@ -53,12 +53,12 @@ static __noinline struct flow *flow_of_server(struct hand *hand)
 	if (!hand)
 		return NULL;
 	struct segment *s = &hand->segment;
-	struct flow_key key = turned(&s->key);
-	struct flow *flow = bpf_map_lookup_elem(&flows, &key);
-	if (flow) {
-		s->key = key;
+	turn(&s->key);
+	struct flow *flow = bpf_map_lookup_elem(&flows, &s->key);
+	if (flow)
 		s->from = SIDE_SERVER;
-	}
+	else
+		turn(&s->key);
 	return flow;
 }
 

@@ -61,8 +61,8 @@ static __always_inline __u32 content_of(struct __sk_buff *skb, struct segment *s
 	*ended = false;
 	switch (side->mode) {
 	case MODE_DATA:
-		/* A large segment is hardly ever the last. */
-		*ended = (s->payload <= SCANNED && is_dot(skb, s)) || keep_tail(skb, s, flow);
+		/* A large segment is hardly ever the last, and where there is a tail it shows the end. */
+		*ended = (!flow->ticket && s->payload <= SCANNED && is_dot(skb, s)) || keep_tail(skb, s, flow);
 		return s->payload;
 	case MODE_CHUNK:
 		left = stream->mark - s->seq;

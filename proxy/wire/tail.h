@@ -72,10 +72,8 @@ static __always_inline void bring_along(__u32 *mark, __u32 seq)
 }
 
 /* Keeps the end of a message, in order only: what stands before a hole is not valid any more. True: it ended. */
-static __noinline int keep_tail(struct __sk_buff *skb, struct segment *s, struct flow *flow)
+static __always_inline bool keep_tail(struct __sk_buff *skb, struct segment *s, struct flow *flow)
 {
-	if (!s || !flow)
-		return 0;
 	struct stream *stream = &flow->streams[s->from & 1];
 	bring_along(&stream->mark, s->seq);
 	__u32 content = stream->mark, end = s->seq + s->payload;
@@ -85,7 +83,7 @@ static __noinline int keep_tail(struct __sk_buff *skb, struct segment *s, struct
 	if (fresh)
 		tail = new_tail(flow);
 	if (!tail)
-		return 0;
+		return false;
 	if (fresh || tail->end != s->seq || before(tail->from, content))
 		tail->from = s->seq;
 	tail->end = end;
@@ -96,9 +94,9 @@ static __noinline int keep_tail(struct __sk_buff *skb, struct segment *s, struct
 		tail->shift = end;
 	__u32 at = place_of(tail, end - n), offset = s->payload_at + s->payload - n;
 	if (!copy_to_tail(skb, offset, tail, at, n))
-		return 0;
+		return false;
 	if (at + n > TAIL && !copy_to_tail(skb, offset + TAIL - at, tail, 0, at + n - TAIL))
-		return 0;
+		return false;
 	return ends_message(tail, content);
 }
 
