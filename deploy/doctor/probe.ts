@@ -113,7 +113,7 @@ function tryProgram(): Machine['program'] {
   if (isTrouble(bpf))
     return { kind: 'not-tried', why: `cannot try without ${bpf.kind === 'no-koffi' ? 'koffi' : 'libbpf'}` };
   if (!existsSync(OBJECT)) return { kind: 'not-tried', why: 'cannot try without the compiled program' };
-  const object = bpf.load({ object: OBJECT, sizes: { ring: 1, flows: 64 } });
+  const object = bpf.load({ object: OBJECT, sizes: { ring: 1 } });
   if (isTrouble(object)) return { kind: 'refused', code: object.code ?? '', text: object.text };
   object.close();
   return { kind: 'loads' };

@@ -185,7 +185,10 @@ export const SETTINGS: readonly Setting[] = [
     key: 'wire.connections',
     format: 'count',
     default: 65_536,
-    doc: 'Connections that the wire path follows at a time. Beyond it the one that was silent longest is forgotten; its frames cross.',
+    doc:
+      'Connections that the wire path follows at a time; beyond it the one that was silent longest is forgotten, and its ' +
+      'frames cross. The kernel has places for at least twice as many, 260 octets each, in sets of 16: of a set that is full, ' +
+      'too, the one that was silent longest is forgotten. A program that is taken over keeps its own.',
   },
   {
     key: 'deploy.bridge',

@@ -42,8 +42,14 @@ struct settings {
 };
 
 #define PORTS 64
-/* Server ports that are looked at; behind the last one 0. */
-struct port_list {
+/* By what a segment's connection is found. */
+struct index {
+	/* The hash of a key begins with it. */
+	__u64 seed;
+	/* Sets in the table, a power of two, less one. */
+	__u32 mask;
+	__u32 zero;
+	/* Server ports that are looked at; behind the last one 0. */
 	__u16 ports[PORTS];
 };
 
@@ -54,6 +60,12 @@ struct flow_key {
 	__u16 server_port;
 	/* Copied by words. */
 } __attribute__((aligned(4)));
+
+/* Connections that may share a set, and of each one what of its key's hash tells it from the others: a line of the cache. */
+#define WAYS 16
+struct set {
+	__u32 tags[WAYS];
+};
 
 /* What a side is sending. MIDDLE: nobody knows, since its beginning was not seen, or it is no dialogue. */
 enum mode { MODE_DIALOGUE, MODE_DATA, MODE_CHUNK, MODE_TLS, MODE_MIDDLE };
@@ -92,7 +104,11 @@ struct stream {
 	__u32 unanswered;
 	/* A processor has a segment of it in hand. */
 	__u32 busy;
-	__u32 zero[7];
+	/* The client's: of its SYN, if that was seen. */
+	__u32 isn;
+	/* The server's: behind the greeting's last octet so far. */
+	__u32 greeting_end;
+	__u32 zero[5];
 };
 
 /* What the process is not told: RECORD, one found no room; BEGINNING, the table does not know the connection, or no more,
@@ -111,14 +127,13 @@ struct patch {
 	__u8 zero[3];
 };
 
-/* Each stream has a line of the cache of its own, so that an acknowledgement, on another processor than the segments that
- * it is for, does not take theirs away. */
+/* What is read with each segment is a line of the cache, and so is each stream: an acknowledgement, on another processor
+ * than the segments that it is for, does not take theirs away. */
 struct flow {
+	struct flow_key key;
+	/* When a segment of it last came, in sixteen of the kernel's ticks. */
+	__u32 used;
 	struct side sides[2];
-	/* Of its SYN, if that was seen. */
-	__u32 client_isn;
-	/* Behind the greeting's last octet so far. */
-	__u32 greeting_end;
 	/* enum missed: the next record has to say so. */
 	__u32 missed;
 	/* Of the tail of its message; 0: none. */
@@ -135,16 +150,13 @@ struct flow {
 	__u8 repairable;
 	/* Its greeting's end was made by a repair. */
 	__u8 ended;
-	__u64 zero;
 	struct stream streams[2];
 	struct patch patches[PATCHES];
 };
 
 #define LINE 64
-/* What the table keeps before a value whose key has 36 octets (struct htab_elem). */
-#define ELEMENT 88
-_Static_assert((ELEMENT + sizeof(struct flow)) % LINE == 0, "elements begin with a line");
-_Static_assert((ELEMENT + offsetof(struct flow, streams)) % LINE == 0 && sizeof(struct stream) == LINE, "streams have lines");
+_Static_assert(sizeof(struct set) == LINE && sizeof(struct flow) % LINE == 0, "sets and connections begin with a line");
+_Static_assert(offsetof(struct flow, streams) == LINE && sizeof(struct stream) == LINE, "streams have lines");
 
 /* The last octets of a message, so that its end is not missed: the octet with number n at (n - shift) mod TAIL. */
 #define TAIL 1024
@@ -244,10 +256,11 @@ struct positions {
 };
 
 /* What every segment needs lies in one page, since each page that is not at hand costs it. */
-enum common_key { COMMON_PORTS, COMMON_POSITIONS, COMMONS };
+enum common_key { COMMON_INDEX, COMMON_POSITIONS, COMMONS };
 union common {
-	struct port_list ports;
+	struct index index;
 	struct positions positions;
+	__u8 lines[3 * LINE];
 };
 
 enum counter {

@@ -33,8 +33,10 @@ export const SETTINGS = {
 } as const;
 export const SETTINGS_SIZE = 24;
 
-/** Octets of the list of ports: two each, 64 ports at the most. */
-export const PORT_LIST_SIZE = 128;
+/** By what a segment's connection is found; `ports` is a list, two octets each, 64 at the most. */
+export const INDEX = { seed: 0, mask: 8, ports: 16 } as const;
+/** Connections that may share a set of the table. */
+export const WAYS = 16;
 
 export const SERVER_KEY = { address: 0, port: 16 } as const;
 export const SERVER_KEY_SIZE = 20;
@@ -66,8 +68,8 @@ export const POSITIONS = {
 export const POSITIONS_SIZE = 128;
 
 /** Entries of the map `commons`, one behind the other, and the octets of each. */
-export const COMMON_KEY = { COMMON_PORTS: 0, COMMON_POSITIONS: 1 } as const;
-export const COMMON_SIZE = 128;
+export const COMMON_KEY = { COMMON_INDEX: 0, COMMON_POSITIONS: 1 } as const;
+export const COMMON_SIZE = 192;
 
 export const FLOW_KEY = { client: 0, server: 16, client_port: 32, server_port: 34 } as const;
 /** Where the octets of a stretch begin behind its key. */

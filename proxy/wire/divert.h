@@ -109,11 +109,11 @@ static __noinline int divert_error(struct __sk_buff *skb, struct segment *s)
 		return 0;
 	s->key.client_port = bpf_ntohs(port[0]);
 	s->key.server_port = bpf_ntohs(port[1]);
-	struct flow *flow = bpf_map_lookup_elem(&flows, &s->key);
+	struct flow *flow = find(&s->key);
 	if (!flow) {
 		/* It went the other way. */
 		turn(&s->key);
-		flow = bpf_map_lookup_elem(&flows, &s->key);
+		flow = find(&s->key);
 	}
 	if (!flow || flow->relaying != RELAYING)
 		return 0;

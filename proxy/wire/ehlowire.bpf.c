@@ -17,6 +17,7 @@
 #include "abi.h"
 #include "maps.h"
 #include "parse.h"
+#include "table.h"
 #include "tail.h"
 #include "flow.h"
 #include "record.h"

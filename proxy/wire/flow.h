@@ -1,4 +1,4 @@
-/* Connections: what the table knows of the one that a segment belongs to. */
+/* What the table knows of the connection that a segment belongs to. */
 #ifndef EHLOWIRE_FLOW_H
 #define EHLOWIRE_FLOW_H
 
@@ -24,18 +24,16 @@ static __always_inline __u8 policy_of(const struct flow_key *key, __u16 *lines)
 
 static __noinline struct flow *begin(struct hand *hand)
 {
-	__u32 zero = 0;
-	struct blank *blank = bpf_map_lookup_elem(&blanks, &zero);
-	if (!hand || !blank)
+	if (!hand)
 		return NULL;
 	struct segment *s = &hand->segment;
-	bpf_map_update_elem(&flows, &s->key, &blank->flow, BPF_ANY);
-	struct flow *flow = bpf_map_lookup_elem(&flows, &s->key);
+	__u32 which = lay_down(&s->key) - 1;
+	struct flow *flow = bpf_map_lookup_elem(&flows, &which);
 	if (!flow)
 		return NULL;
 	count(hand, COUNT_FLOWS, 1);
 	flow->started = is_first(s);
-	flow->client_isn = s->seq;
+	flow->streams[SIDE_CLIENT].isn = s->seq;
 	flow->missed = flow->started ? MISSED_NOTHING : MISSED_BEGINNING;
 	if (!flow->started)
 		flow->sides[0].mode = flow->sides[1].mode = MODE_MIDDLE;
@@ -54,7 +52,7 @@ static __noinline struct flow *flow_of_server(struct hand *hand)
 		return NULL;
 	struct segment *s = &hand->segment;
 	turn(&s->key);
-	struct flow *flow = bpf_map_lookup_elem(&flows, &s->key);
+	struct flow *flow = find(&s->key);
 	if (flow)
 		s->from = SIDE_SERVER;
 	else
@@ -65,21 +63,24 @@ static __noinline struct flow *flow_of_server(struct hand *hand)
 static __always_inline struct flow *flow_of(struct hand *hand)
 {
 	struct segment *s = &hand->segment;
-	struct flow *flow = bpf_map_lookup_elem(&flows, &s->key);
+	struct flow *flow = find(&s->key);
 	if (!flow && s->both && !(s->flags & SYN))
 		flow = flow_of_server(hand);
 	/* A fresh SYN where a connection was: the port is used again (RFC 9293 section 3.6.1). */
-	if (flow && is_first(s) && !(flow->started && flow->client_isn == s->seq))
+	if (flow && is_first(s) && !(flow->started && flow->streams[SIDE_CLIENT].isn == s->seq))
 		flow = NULL;
 	if (!flow)
 		flow = begin(hand);
+	__u32 now = mark_of_now();
+	if (flow && flow->used != now)
+		flow->used = now;
 	return flow;
 }
 
 /* What this segment says nobody is told. */
 static __always_inline void miss(const struct segment *s)
 {
-	struct flow *flow = bpf_map_lookup_elem(&flows, &s->key);
+	struct flow *flow = find(&s->key);
 	if (flow)
 		flow->missed = MISSED_RECORD;
 }
@@ -98,11 +99,11 @@ static __always_inline bool is_over(const struct segment *s, struct flow *flow)
 	return side->acked || (s->flags & RST && s->seq == stream->next);
 }
 
-/* What is over makes room: a table full of it is slow to search. Who lost a record has to say so with the next one. */
+/* What is over makes room. Who lost a record has to say so with the next one. */
 static __always_inline void forget(const struct segment *s, struct flow *flow)
 {
 	if (!flow->missed)
-		bpf_map_delete_elem(&flows, &s->key);
+		pick_up(&s->key);
 }
 
 #endif

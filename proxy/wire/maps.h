@@ -54,10 +54,21 @@ struct {
 	__type(value, struct server);
 } servers SEC(".maps");
 
+/* Connections, in sets; both maps are made as large as they are to be. Mappable, though nobody maps them: then they begin
+ * with a page, and so each with a line. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
-	__type(key, struct flow_key);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct set);
+} sets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WAYS);
+	__type(key, __u32);
 	__type(value, struct flow);
 } flows SEC(".maps");
 

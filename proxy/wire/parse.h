@@ -2,11 +2,11 @@
 #ifndef EHLOWIRE_PARSE_H
 #define EHLOWIRE_PARSE_H
 
-static __always_inline bool is_asked_for(const struct port_list *list, __u16 port)
+static __always_inline bool is_asked_for(const struct index *index, __u16 port)
 {
 #pragma clang loop unroll(disable)
-	for (int i = 0; i < PORTS && list->ports[i]; i++)
-		if (list->ports[i] == port)
+	for (int i = 0; i < PORTS && index->ports[i]; i++)
+		if (index->ports[i] == port)
 			return true;
 	return false;
 }
@@ -175,19 +175,19 @@ static __always_inline bool parse(struct __sk_buff *skb, struct hand *hand)
 		return false;
 	}
 	__u16 from = bpf_ntohs(tcp->source), to = bpf_ntohs(tcp->dest);
-	__u32 which = COMMON_PORTS;
-	const struct port_list *list = bpf_map_lookup_elem(&commons, &which);
-	if (!list)
+	__u32 which = COMMON_INDEX;
+	const struct index *index = bpf_map_lookup_elem(&commons, &which);
+	if (!index)
 		return false;
-	if (is_asked_for(list, to))
+	if (is_asked_for(index, to))
 		s->from = SIDE_CLIENT;
-	else if (is_asked_for(list, from))
+	else if (is_asked_for(index, from))
 		s->from = SIDE_SERVER;
 	else
 		return false;
 	s->flags = ((const __u8 *)tcp)[13];
 	/* Both ports may be a server's: then the handshake tells. */
-	s->both = s->from == SIDE_CLIENT && is_asked_for(list, from);
+	s->both = s->from == SIDE_CLIENT && is_asked_for(index, from);
 	if (s->both && (s->flags & (SYN | ACK)) == (SYN | ACK))
 		s->from = SIDE_SERVER;
 	s->tcp_at = at;

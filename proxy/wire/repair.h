@@ -117,7 +117,7 @@ static __noinline int judge_greeting(struct segment *s, struct flow *flow, struc
 		.octets = { .record = record, .at = record->headers, .n = s->payload },
 		.lead = true,
 	};
-	flow->greeting_end = s->seq + s->payload;
+	flow->streams[SIDE_SERVER].greeting_end = s->seq + s->payload;
 	if (s->payload > GREETING_SCANNED) {
 		flow->repairable = 0;
 		return 0;

@@ -172,7 +172,7 @@ static __always_inline void greet(struct hand *hand, struct flow *flow, struct r
 	bool unasked = client->heard && client->mode == MODE_DIALOGUE && sent->mark == sent->next;
 	if (fresh && flow->repairable && flow->started && unasked)
 		judge_greeting(s, flow, record);
-	else if (fresh && flow->ended == 1 && s->seq == flow->greeting_end) {
+	else if (fresh && flow->ended == 1 && s->seq == flow->streams[SIDE_SERVER].greeting_end) {
 		__u32 at = record->headers;
 		bool again = at < HEADERS - 3 && record->data[at] == '2' && record->data[at + 1] == '2' && record->data[at + 2] == '0';
 		if (unasked || again) {
@@ -185,7 +185,7 @@ static __always_inline void greet(struct hand *hand, struct flow *flow, struct r
 
 static __always_inline void apply(struct __sk_buff *skb, struct segment *s, struct flow *flow, struct record *record)
 {
-	if (!flow->patch_count || !before(s->seq, flow->greeting_end))
+	if (!flow->patch_count || !before(s->seq, flow->streams[SIDE_SERVER].greeting_end))
 		return;
 	if (!apply_patches(skb, s, flow, record))
 		return;

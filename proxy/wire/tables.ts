@@ -1,14 +1,16 @@
 // The program's tables, typed: settings, ports, servers, counters.
 
+import { randomBytes } from 'node:crypto';
 import type { Libbpf } from '../native/libbpf';
 import type { Endpoint } from '../sinks/record';
 import {
   ABI,
   COMMON_KEY,
+  COMMON_SIZE,
   COUNTER,
   HAND,
   HAND_SIZE,
-  PORT_LIST_SIZE,
+  INDEX,
   POLICY,
   SERVER,
   SERVER_KEY,
@@ -16,6 +18,7 @@ import {
   SERVER_SIZE,
   SETTINGS,
   SETTINGS_SIZE,
+  WAYS,
 } from './abi';
 import { readAddress, writeAddress } from './address';
 
@@ -52,7 +55,7 @@ export interface Tables {
   /** The number of the ABI that the tables were made for. */
   abi(): number;
   configure(settings: WireSettings): void;
-  /** These ports and no others. */
+  /** These ports and no others: 64 at the most, as the configuration allows. */
   setPorts(ports: readonly number[]): void;
   setServer(server: Endpoint, value: Omit<WireServer, 'contradicted'>): boolean;
   server(server: Endpoint): WireServer | undefined;
@@ -70,7 +73,14 @@ export function createTables(bpf: Libbpf, fd: (name: string) => number): Tables 
     },
     configure: (settings) => void bpf.write(fd('settings'), ZERO, packSettings(settings)),
     setPorts(ports) {
-      bpf.write(fd('commons'), PORTS, packPorts(ports));
+      const index = Buffer.alloc(COMMON_SIZE);
+      bpf.read(fd('commons'), INDEX_KEY, index);
+      // Connections that are in the table were laid down by its seed.
+      if (index.readBigUInt64LE(INDEX.seed) === 0n) randomBytes(8).copy(index, INDEX.seed);
+      index.writeUInt32LE((bpf.entries(fd('sets')) ?? 1) - 1, INDEX.mask);
+      index.fill(0, INDEX.ports);
+      ports.forEach((port, i) => index.writeUInt16LE(port, INDEX.ports + 2 * i));
+      bpf.write(fd('commons'), INDEX_KEY, index);
     },
     setServer: (server, value) => bpf.write(fd('servers'), keyOf(server), packServer(value)) === undefined,
     server(server) {
@@ -89,11 +99,13 @@ export function createTables(bpf: Libbpf, fd: (name: string) => number): Tables 
   };
 }
 
-/** Of the map `commons`: 64 at the most, as the configuration allows. */
-export function packPorts(ports: readonly number[]): Buffer {
-  const value = Buffer.alloc(PORT_LIST_SIZE);
-  ports.forEach((port, i) => value.writeUInt16LE(port, 2 * i));
-  return value;
+/**
+ * How large the maps of connections are to be: sets are found by chance, and with room for twice as many hardly one of
+ * them is full before all these are there.
+ */
+export function tableOf(connections: number): { readonly sets: number; readonly flows: number } {
+  const sets = 2 ** Math.ceil(Math.log2(Math.max(1, (2 * connections) / WAYS)));
+  return { sets, flows: sets * WAYS };
 }
 
 function packSettings({ unknown, relay }: WireSettings): Buffer {
@@ -163,6 +175,6 @@ const NUMBER = {
 } as const;
 const NAMES = ['unknown', 'observe', 'repair', 'relay'] as const;
 const ZERO = Buffer.alloc(4);
-/** The entry of the map `commons` that lists the ports. */
-export const PORTS = Buffer.from(Uint32Array.of(COMMON_KEY.COMMON_PORTS).buffer);
+/** An entry of the map `commons`. */
+const INDEX_KEY = Buffer.from(Uint32Array.of(COMMON_KEY.COMMON_INDEX).buffer);
 const MOST_KEYS = 65_536;

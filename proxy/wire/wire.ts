@@ -10,7 +10,7 @@ import { attach, folderOf, type Attached, type AttachedBy, type WirePlace } from
 import { BPFFS, mountBpffs } from './bpffs';
 import { OBJECT } from './object';
 import { openRing, piecesOf, type Ring } from './ring';
-import { createTables, type Tables } from './tables';
+import { createTables, tableOf, type Tables } from './tables';
 import { faultOf, RIGHTS } from './trouble';
 
 export interface WireOptions {
@@ -117,7 +117,7 @@ function versionsIn(pins: string): readonly number[] | Fault {
 function sizesOf(bpf: Libbpf, pins: string, options: WireOptions): Record<string, number> {
   const sizes: Record<string, number> = {
     ring: piecesOf(options.ringOctets ?? RING),
-    ...(options.connections !== undefined && { flows: options.connections }),
+    ...tableOf(options.connections ?? CONNECTIONS),
   };
   for (const name of Object.keys(sizes)) {
     const fd = bpf.pinned(join(pins, name));
@@ -142,3 +142,5 @@ function makePins(pins: string): Fault | undefined {
 
 /** 64 MiB: the dialogue of some ten thousand connections, should the process be away for a while. */
 const RING = 1 << 26;
+/** Some 34 MB. */
+const CONNECTIONS = 65_536;

@@ -17,7 +17,8 @@ const STRUCTS = [
   ['piece', { octets: 0 }, abi.PIECE_SIZE],
   ['positions', abi.POSITIONS, abi.POSITIONS_SIZE],
   ['flow_key', abi.FLOW_KEY, undefined],
-  ['port_list', { ports: 0 }, abi.PORT_LIST_SIZE],
+  ['index', abi.INDEX, undefined],
+  ['set', { tags: 0 }, 4 * abi.WAYS],
 ] as const;
 
 const ENUMS = [

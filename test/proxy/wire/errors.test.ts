@@ -8,7 +8,7 @@ import { segment } from '../../inspect/tcp/packetise';
 import { skip } from '../../kit/lab';
 import { frameOf } from '../evidence/frames';
 import { layoutOf, valuesOf } from './btf';
-import { flowKey } from './flow';
+import { readFlow, writeFlow } from './flow';
 import { missing } from './object';
 import { loadProgram } from './program';
 
@@ -39,14 +39,13 @@ else {
   settings.set(MAC, SETTINGS.relay_mac);
   program.write('settings', Buffer.alloc(4), settings);
   const facts = { seq: 1, ack: 1, payload: new Uint8Array(0), at: 1 };
-  const key = flowKey();
 
   const own = (relayed: boolean): void => {
     program.run('client', frameOf(segment('client', { ...facts, flags: FLAG.syn })));
-    const value = program.read('flows', key, flow.size);
+    const value = readFlow(program);
     if (!value) throw new Error('no such flow');
     value[flow.at('relaying')] = relaying.get(relayed ? 'RELAYING' : 'RELAYING_NOT') ?? NaN;
-    program.write('flows', key, value);
+    writeFlow(program, value);
   };
 
   for (const from of ['client', 'server'] as const) {

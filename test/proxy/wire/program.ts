@@ -3,12 +3,21 @@
 import type { Direction } from '../../../inspect/events';
 import { createTracker, type TrackerNews } from '../../../inspect/tracker';
 import { isTrouble, openLibbpf, type BpfObject, type Libbpf } from '../../../proxy/native/libbpf';
-import { POLICY, SERVER, SERVER_KEY, SERVER_KEY_SIZE, SERVER_SIZE } from '../../../proxy/wire/abi';
+import {
+  COUNTER,
+  HAND,
+  HAND_SIZE,
+  POLICY,
+  SERVER,
+  SERVER_KEY,
+  SERVER_KEY_SIZE,
+  SERVER_SIZE,
+} from '../../../proxy/wire/abi';
 import { writeAddress } from '../../../proxy/wire/address';
 import { followRecord } from '../../../proxy/wire/follow';
 import { OBJECT } from '../../../proxy/wire/object';
 import { readRecord, type WireRecord } from '../../../proxy/wire/records';
-import { packPorts, PORTS } from '../../../proxy/wire/tables';
+import { createTables, tableOf } from '../../../proxy/wire/tables';
 import { openRing, piecesOf, type Ring } from '../../../proxy/wire/ring';
 
 export interface Program {
@@ -31,12 +40,19 @@ export interface Program {
 }
 
 const RING = 1 << 22;
+const CONNECTIONS = 1_024;
 
 /** Loads it afresh: no connection is known. */
-export function loadProgram(ports: readonly number[] = [25], ringOctets = RING): Program {
+export function loadProgram(
+  ports: readonly number[] = [25],
+  ringOctets = RING,
+  connections = CONNECTIONS,
+): Program {
   const bpf = sure(openLibbpf());
-  const object = sure(bpf.load({ object: OBJECT, sizes: { ring: piecesOf(ringOctets) } }));
-  bpf.write(object.map('commons'), PORTS, packPorts(ports));
+  const object = sure(
+    bpf.load({ object: OBJECT, sizes: { ring: piecesOf(ringOctets), ...tableOf(connections) } }),
+  );
+  createTables(bpf, object.map).setPorts(ports);
   const open = (): ReturnType<Program['readAgain']> => sure(openRing(bpf, object.map, ringOctets));
   const ring = open();
   return {
@@ -95,6 +111,16 @@ function keyOf(address: string, port: number): Buffer {
 function sure<T>(value: T): Exclude<T, { what: string; text: string }> {
   if (isTrouble(value)) throw new Error(`${value.what}: ${value.text}`);
   return value as Exclude<T, { what: string; text: string }>;
+}
+
+export function counted(program: Program, which: keyof typeof COUNTER): number {
+  // As many as there may be processors: behind the last one it stays zero.
+  const hands = Buffer.from(program.read('hands', Buffer.alloc(4), HAND_SIZE * 1_024) ?? []);
+  let sum = 0;
+  for (let at = HAND.counters + 8 * COUNTER[which]; at + 8 <= hands.length; at += HAND_SIZE) {
+    sum += Number(hands.readBigUInt64LE(at));
+  }
+  return sum;
 }
 
 /** Records through a tracker, as the wire path does it. */

@@ -8,16 +8,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Direction } from '../../../inspect/events';
 import { FLAG } from '../../../inspect/tcp/segment';
-import {
-  COMMON_SIZE,
-  COUNTER,
-  HAND,
-  HAND_SIZE,
-  PIECE,
-  PIECE_SIZE,
-  POSITIONS,
-  SLOT_VOID,
-} from '../../../proxy/wire/abi';
+import { COMMON_SIZE, PIECE, PIECE_SIZE, POSITIONS, SLOT_VOID } from '../../../proxy/wire/abi';
 import { readRecord } from '../../../proxy/wire/records';
 import { positionsOf, type Ring } from '../../../proxy/wire/ring';
 import { ROWS } from '../../inspect/smtp/session.table';
@@ -26,9 +17,9 @@ import { skip } from '../../kit/lab';
 import { scratch } from '../../kit/process';
 import { frameOf } from '../evidence/frames';
 import { layoutOf } from './btf';
-import { flowKey, streamAt } from './flow';
+import { readFlow, streamAt } from './flow';
 import { missing } from './object';
-import { loadProgram, type Program } from './program';
+import { counted, loadProgram, type Program } from './program';
 
 /** More is not taken by a test run: with its headers it has to fit in a page. */
 const MOST = 3_400;
@@ -65,16 +56,6 @@ function numbered(i: number, length: number): Uint8Array {
 /** What a peer would send who wants it taken for a slot: in each word of eight octets, the size of one. */
 function decoy(length: number, shift: number): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => ((i + shift) % 8 === 0 ? 64 : 0));
-}
-
-function counted(program: Program, which: keyof typeof COUNTER): number {
-  // As many as there may be processors: behind the last one it stays zero.
-  const hands = Buffer.from(program.read('hands', Buffer.alloc(4), HAND_SIZE * 1_024) ?? []);
-  let sum = 0;
-  for (let at = HAND.counters + 8 * COUNTER[which]; at + 8 <= hands.length; at += HAND_SIZE) {
-    sum += Number(hands.readBigUInt64LE(at));
-  }
-  return sum;
 }
 
 const why = missing();
@@ -165,10 +146,9 @@ else {
   });
 
   const flow = layoutOf('flow');
-  const key = flowKey();
   /** What the program knows of the connection, but for times and for what was lost. */
   const knowledge = (program: Program): Uint8Array | undefined => {
-    const value = program.read('flows', key, flow.size);
+    const value = readFlow(program);
     value?.fill(0, flow.at('missed'), flow.at('missed') + 4);
     for (const side of SIDES) {
       const start = streamAt(side, 'left_out_at');

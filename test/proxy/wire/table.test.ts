@@ -5,12 +5,13 @@ import * as assert from 'uvu/assert';
 import { FLAG } from '../../../inspect/tcp/segment';
 import { packetise, segment, type Sent } from '../../inspect/tcp/packetise';
 import type { Turn } from '../../inspect/smtp/transcript';
+import { COMMON_SIZE, INDEX, WAYS } from '../../../proxy/wire/abi';
 import { skip } from '../../kit/lab';
 import { frameOf } from '../evidence/frames';
 import { layoutOf } from './btf';
-import { flowKey } from './flow';
+import { flowKey, readFlow, writeFlow } from './flow';
 import { missing } from './object';
-import { loadProgram, track } from './program';
+import { counted, loadProgram, track, type Program } from './program';
 
 const TURNS: readonly Turn[] = [
   ['S', '220 mx.example ESMTP\r\n'],
@@ -29,9 +30,7 @@ const why = missing();
 if (why !== undefined) skip(test, 'tables of the wire', why);
 else {
   const program = loadProgram();
-  const flowSize = layoutOf('flow').size;
-  const key = flowKey();
-  const isKnown = (): boolean => program.read('flows', key, flowSize) !== undefined;
+  const isKnown = (): boolean => readFlow(program) !== undefined;
 
   let isn = 1;
   /** A connection of its own each time; whether the table has it behind each segment. */
@@ -62,7 +61,7 @@ else {
       };
     };
   };
-  const { fin, ack, rst } = FLAG;
+  const { fin, ack, rst, syn } = FLAG;
 
   test('closed by both, it leaves with the last acknowledgement', () => {
     const known = follow((open) => {
@@ -95,10 +94,7 @@ else {
 
   const ticket = layoutOf('flow').at('ticket');
   const ticketOf = (): number =>
-    new DataView((program.read('flows', key, flowSize) ?? new Uint8Array(flowSize)).buffer).getUint32(
-      ticket,
-      true,
-    );
+    new DataView((readFlow(program) ?? new Uint8Array(layoutOf('flow').size)).buffer).getUint32(ticket, true);
   /** A message in three segments; what its connection's ticket was behind each, and what the ring had in the end. */
   const carry = (onTicket: (ticket: number) => void) => {
     isn += 10_000_019;
@@ -131,6 +127,116 @@ else {
     });
     assert.is(new Set(taken.tickets).size, new Set(undisturbed.tickets).size + 1);
     assert.equal(taken.story, undisturbed.story);
+  });
+  /** A table of one set, in which connections from these ports were begun, one after the other. */
+  const fill = (
+    ports: readonly number[],
+    each: (small: Program, port: number) => void = () => undefined,
+  ): Program => {
+    const small = loadProgram([25], undefined, 1);
+    for (const port of ports) {
+      begin(small, port);
+      each(small, port);
+    }
+    return small;
+  };
+  const begin = (small: Program, port: number): void => {
+    const syn = segment('client', { seq: 1, ack: 0, flags: FLAG.syn, payload: new Uint8Array(0), at: 1 });
+    small.run('client', frameOf({ ...syn, sourcePort: port }));
+  };
+  /** As if its last segment had come so much earlier, in sixteen ticks of the kernel. */
+  const age = (small: Program, port: number, by: number): void => {
+    const value = readFlow(small, flowKey(port)) ?? new Uint8Array();
+    const fields = new DataView(value.buffer, value.byteOffset);
+    fields.setUint32(used, (fields.getUint32(used, true) - by) >>> 0, true);
+    writeFlow(small, value, flowKey(port));
+  };
+  const used = layoutOf('flow').at('used');
+  const knownOf = (small: Program, ports: readonly number[]): number[] =>
+    ports.filter((port) => readFlow(small, flowKey(port)) !== undefined);
+  const ALL = Array.from({ length: WAYS }, (_, i) => 40_000 + i);
+
+  test('a full set: whoever was silent longest makes room, across the wrap of the clock too', () => {
+    for (const by of [1_000, 2 ** 31 + 5]) {
+      const small = fill(ALL, (each, port) => age(each, port, port === 40_007 ? by : by - 1));
+      assert.equal(knownOf(small, ALL), ALL);
+      begin(small, 50_000);
+      assert.equal(
+        knownOf(small, [...ALL, 50_000]),
+        [...ALL, 50_000].filter((port) => port !== 40_007),
+      );
+      assert.is(counted(small, 'COUNT_FLOWS'), WAYS + 1);
+      small.close();
+    }
+  });
+
+  test('a place that is free is taken before any other makes room', () => {
+    const small = fill(ALL, (each, port) => age(each, port, 1_000));
+    const set = Buffer.alloc(4);
+    const tags = small.read('sets', set, 4 * WAYS) ?? new Uint8Array();
+    tags.fill(0, 20, 24);
+    small.write('sets', set, tags);
+    const left = ALL.filter((_, way) => way !== 5);
+    assert.equal(knownOf(small, ALL), left);
+    begin(small, 50_000);
+    assert.equal(knownOf(small, [...ALL, 50_000]), [...left, 50_000]);
+    small.close();
+  });
+
+  test('a place that another processor is taking stays its own; where all are, the frame crosses untold', () => {
+    const small = fill(ALL.slice(0, 1));
+    const set = Buffer.alloc(4);
+    const before = small.read('sets', set, 4 * WAYS) ?? new Uint8Array();
+    const tags = new Uint32Array(WAYS).fill(1);
+    tags[0] = new DataView(before.buffer, before.byteOffset).getUint32(0, true);
+    tags[WAYS - 1] = 0;
+    small.write('sets', set, new Uint8Array(tags.buffer));
+    begin(small, 40_001);
+    assert.equal(knownOf(small, ALL), [40_000, 40_001]);
+    small.write('sets', set, new Uint8Array(new Uint32Array(WAYS).fill(1).buffer));
+    small.records();
+    begin(small, 40_002);
+    assert.equal(knownOf(small, [40_002]), []);
+    assert.equal(small.records(), []);
+    small.close();
+  });
+
+  test('the same hash and another key: it is not taken for it, and takes its place', () => {
+    const small = fill(ALL.slice(0, 1));
+    const value = readFlow(small, flowKey(40_000)) ?? new Uint8Array();
+    value.set(flowKey(40_001));
+    writeFlow(small, value, flowKey(40_000));
+    begin(small, 40_000);
+    assert.equal(knownOf(small, [40_000, 40_001]), [40_000]);
+    assert.is(counted(small, 'COUNT_FLOWS'), 2);
+    small.close();
+  });
+
+  test('laid down twice at the same time: it leaves both places', () => {
+    const small = fill(ALL.slice(0, 1));
+    const set = Buffer.alloc(4);
+    const tags = new Uint8Array(small.read('sets', set, 4 * WAYS) ?? new Uint8Array());
+    tags.set(tags.subarray(0, 4), 12);
+    small.write('sets', set, tags);
+    const facts = { seq: 2, ack: 1, payload: new Uint8Array(0), at: 2 };
+    const run = (from: 'client' | 'server', flags: number, seq: number, acked: number): void =>
+      void small.run(from, frameOf(segment(from, { ...facts, flags, seq, ack: acked })));
+    run('server', syn | ack, 1, 2);
+    run('client', fin | ack, 2, 2);
+    run('server', fin | ack, 2, 3);
+    run('client', ack, 3, 3);
+    assert.equal([...(small.read('sets', set, 4 * WAYS) ?? [])], new Array(4 * WAYS).fill(0));
+    small.close();
+  });
+
+  test('each table has a seed of its own', () => {
+    const seeds = [1, 2].map(() => {
+      const each = loadProgram();
+      const index = each.read('commons', Buffer.alloc(4), COMMON_SIZE) ?? new Uint8Array();
+      each.close();
+      return new DataView(index.buffer, index.byteOffset).getBigUint64(INDEX.seed, true);
+    });
+    assert.is(new Set([0n, ...seeds]).size, 3);
   });
 }
 
