@@ -96,7 +96,7 @@ struct stream {
 	 * add to it, and the other side's, on another processor, may tell it at the same time. */
 	__u32 left_out_segments;
 	union span left_out;
-	/* When the last of them came. */
+	/* When the last of them came; where that is in the midst of a line, up to a tick of the kernel earlier. */
 	__u64 left_out_at;
 	/* MODE_DATA: where the content begins. MODE_CHUNK: where it ends. MODE_TLS: up to where all is copied. */
 	__u32 mark;

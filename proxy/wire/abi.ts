@@ -45,8 +45,8 @@ export const SERVER = { policy: 0, contradicted: 1, lines: 2 } as const;
 export const SERVER_SIZE = 4;
 
 /** What a processor has in hand, its counters first: 64 bits each. */
-export const HAND = { counters: 0, segment: 128, room: 216, spare: 224 } as const;
-export const HAND_SIZE = 8_728;
+export const HAND = { counters: 0, segment: 128, tick: 216, tick_at: 224, room: 232, spare: 240 } as const;
+export const HAND_SIZE = 8_744;
 
 /** A record's place in the ring; `SLOT_VOID` stands in its size. */
 export const SLOT = { size: 0, record: 8 } as const;

@@ -138,6 +138,9 @@ struct hand {
 	/* By enum counter. */
 	__u64 counters[COUNTERS];
 	struct segment segment;
+	/* The kernel's tick in which the clock was last asked for content, and what it said. */
+	__u64 tick;
+	__u64 tick_at;
 	/* Octets of the slot that its record is being made in; 0: the ring had none, and it is made in `spare`. */
 	__u32 room;
 	__u32 zero;

@@ -104,11 +104,14 @@ static long weigh(__u32 way, void *context)
 {
 	struct search *search = context;
 	__u32 tag = *(volatile __u32 *)tag_at(&search->place, way);
-	const struct flow *flow = flow_at(&search->place, way);
-	if (!flow || tag == TAG_TAKEN)
+	__u64 worth = tag == search->place.tag ? WORTH_SAME : WORTH_FREE;
+	if (tag == TAG_TAKEN)
 		return 0;
-	__u64 age = 1ull + (__u32)(search->now - flow->used);
-	__u64 worth = tag == search->place.tag ? WORTH_SAME : tag == TAG_FREE ? WORTH_FREE : age;
+	/* Only then, since none of them is in the cache. */
+	if (tag != search->place.tag && tag != TAG_FREE) {
+		const struct flow *flow = flow_at(&search->place, way);
+		worth = flow ? 1ull + (__u32)(search->now - flow->used) : 0;
+	}
 	__u64 found = worth * (2 * WAYS) + (WAYS - 1 - way);
 	if (found > search->best)
 		search->best = found;
@@ -144,7 +147,8 @@ __noinline __u32 lay_down(const struct flow_key *key)
 		__u32 was = *(volatile __u32 *)tag_at(place, way);
 		if (!flow || was == TAG_TAKEN || __sync_val_compare_and_swap(tag_at(place, way), was, TAG_TAKEN) != was)
 			continue;
-		*flow = blank->flow;
+		/* Of patches there are none yet. */
+		__builtin_memcpy(flow, &blank->flow, offsetof(struct flow, patches));
 		flow->key = *key;
 		flow->used = search.now;
 		/* An exchange is a full barrier: whoever finds the tag finds all of it. */

@@ -30,15 +30,20 @@ static __always_inline bool is_dot(struct __sk_buff *skb, const struct segment *
 	return last == DOT_OCTETS;
 }
 
-/* CRLF . CRLF and nothing else (RFC 5321 section 4.1.1.4); the first line of a message follows DATA's CRLF. */
-static __always_inline bool ends_message(const struct tail *tail, __u32 content)
+/* Where in a message a segment leaves off. */
+enum stop { STOP_IN_LINE, STOP_AT_LINE, STOP_AT_END };
+
+/* It ends with CRLF . CRLF and nothing else (RFC 5321 section 4.1.1.4); the first line of a message follows DATA's CRLF. */
+static __always_inline enum stop stop_of(const struct tail *tail, __u32 content)
 {
 	__u32 end = tail->end, n = end - tail->from;
-	if (n < 3 || tail_octet(tail, end - 3) != '.' || tail_octet(tail, end - 2) != '\r' || tail_octet(tail, end - 1) != '\n')
-		return false;
+	if (tail_octet(tail, end - 1) != '\n')
+		return STOP_IN_LINE;
+	if (n < 3 || tail_octet(tail, end - 3) != '.' || tail_octet(tail, end - 2) != '\r')
+		return STOP_AT_LINE;
 	if (end - content == 3)
-		return true;
-	return n >= 5 && tail_octet(tail, end - 5) == '\r' && tail_octet(tail, end - 4) == '\n';
+		return STOP_AT_END;
+	return n >= DOT && tail_octet(tail, end - 5) == '\r' && tail_octet(tail, end - 4) == '\n' ? STOP_AT_END : STOP_AT_LINE;
 }
 
 /* NULL: there is none, or no more. */
@@ -71,8 +76,8 @@ static __always_inline void bring_along(__u32 *mark, __u32 seq)
 		*mark = seq - STRETCH_MOST;
 }
 
-/* Keeps the end of a message, in order only: what stands before a hole is not valid any more. True: it ended. */
-static __always_inline bool keep_tail(struct __sk_buff *skb, struct segment *s, struct flow *flow)
+/* Keeps the end of a message, in order only: what stands before a hole is not valid any more. */
+static __always_inline enum stop keep_tail(struct __sk_buff *skb, struct segment *s, struct flow *flow)
 {
 	struct stream *stream = &flow->streams[s->from & 1];
 	bring_along(&stream->mark, s->seq);
@@ -83,7 +88,7 @@ static __always_inline bool keep_tail(struct __sk_buff *skb, struct segment *s, 
 	if (fresh)
 		tail = new_tail(flow);
 	if (!tail)
-		return false;
+		return STOP_AT_LINE;
 	if (fresh || tail->end != s->seq || before(tail->from, content))
 		tail->from = s->seq;
 	tail->end = end;
@@ -94,10 +99,10 @@ static __always_inline bool keep_tail(struct __sk_buff *skb, struct segment *s, 
 		tail->shift = end;
 	__u32 at = place_of(tail, end - n), offset = s->payload_at + s->payload - n;
 	if (!copy_to_tail(skb, offset, tail, at, n))
-		return false;
+		return STOP_AT_LINE;
 	if (at + n > TAIL && !copy_to_tail(skb, offset + TAIL - at, tail, 0, at + n - TAIL))
-		return false;
-	return ends_message(tail, content);
+		return STOP_AT_LINE;
+	return stop_of(tail, content);
 }
 
 #endif
