@@ -149,7 +149,7 @@ else {
   /** What the program knows of the connection, but for times and for what was lost. */
   const knowledge = (program: Program): Uint8Array | undefined => {
     const value = readFlow(program);
-    value?.fill(0, flow.at('missed'), flow.at('missed') + 4);
+    for (const member of ['used', 'missed']) value?.fill(0, flow.at(member), flow.at(member) + 4);
     for (const side of SIDES) {
       const start = streamAt(side, 'left_out_at');
       value?.fill(0, start, start + 8);
