@@ -1,6 +1,6 @@
 // What is compared: the bare bridge, twice, ehlowire on it, HAProxy on it.
 
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { scratch, until, type Child } from '../test/kit/process';
@@ -35,10 +35,9 @@ export async function ehlowire(): Promise<Candidate> {
   const place = makePlace(`${PREFIX}e`);
   const folder = scratch('bench');
   const log = join(folder, 'log');
-  const settings = [
-    `deploy.journal=${join(folder, 'journal.json')}`,
-    `wire.pins=/sys/fs/bpf/${place.name}`,
-  ].flatMap((each) => ['--set', each]);
+  const settings = [`deploy.journal=${join(folder, 'journal.json')}`, `wire.pins=${pinsOf(place)}`].flatMap(
+    (each) => ['--set', each],
+  );
   const main = join(COMPILED, 'deploy/main.js');
   const ports = ['--wan', 'wan', '--lan', 'lan', '--path', 'wire'];
   const child = place.start('shim', 'node', main, 'bridge', ...ports, '--log', log, ...settings);
@@ -63,7 +62,7 @@ export async function haproxy(): Promise<Candidate> {
   writeFileSync(config, HAPROXY);
   const rules = `ip rule add fwmark ${MARK} lookup 100 && ip route add local default dev lo table 100`;
   execFileSync(...mutable(place.enter('shim', 'sh', '-c', rules)));
-  const pins = `/sys/fs/bpf/${place.name}`;
+  const pins = pinsOf(place);
   const divert = ['-r', 'ts-node/register/transpile-only', join(__dirname, 'divert.ts'), pins, place.mac];
   execFileSync(...mutable(place.enter('shim', 'node', ...divert, String(MARK), String(PORT))), { cwd: ROOT });
   const child = place.start('shim', 'haproxy', '-db', '-f', config);
@@ -75,10 +74,16 @@ export async function haproxy(): Promise<Candidate> {
     told: () => ({}),
     async stop() {
       await child.stop();
-      execFileSync('rm', ['-rf', pins]);
       place.remove();
     },
   };
+}
+
+/** Where its program is pinned; nothing is left there, however the run ends. */
+function pinsOf({ name }: Place): string {
+  const pins = `/sys/fs/bpf/${name}`;
+  process.on('exit', () => rmSync(pins, { recursive: true, force: true }));
+  return pins;
 }
 
 /** The log has not grown for a while. */
