@@ -27,8 +27,8 @@ function placesOf(program: Program, key: Buffer): number[] {
       // 0: free, 1: being taken.
       if (fields.getUint32(4 * way, true) < 2) continue;
       const place = set * WAYS + way;
-      if (key.equals(program.read('flows', number(place), size)?.subarray(0, key.length) ?? key.subarray(1)))
-        places.push(place);
+      const value = program.read('flows', number(place), size);
+      if (value && key.equals(value.subarray(0, key.length))) places.push(place);
     }
   }
 }

@@ -3,21 +3,12 @@
 import type { Direction } from '../../../inspect/events';
 import { createTracker, type TrackerNews } from '../../../inspect/tracker';
 import { isTrouble, openLibbpf, type BpfObject, type Libbpf } from '../../../proxy/native/libbpf';
-import {
-  COUNTER,
-  HAND,
-  HAND_SIZE,
-  POLICY,
-  SERVER,
-  SERVER_KEY,
-  SERVER_KEY_SIZE,
-  SERVER_SIZE,
-} from '../../../proxy/wire/abi';
+import { POLICY, SERVER, SERVER_KEY, SERVER_KEY_SIZE, SERVER_SIZE } from '../../../proxy/wire/abi';
 import { writeAddress } from '../../../proxy/wire/address';
 import { followRecord } from '../../../proxy/wire/follow';
 import { OBJECT } from '../../../proxy/wire/object';
 import { readRecord, type WireRecord } from '../../../proxy/wire/records';
-import { createTables, tableOf } from '../../../proxy/wire/tables';
+import { createTables, tableOf, type WireCounters } from '../../../proxy/wire/tables';
 import { openRing, piecesOf, type Ring } from '../../../proxy/wire/ring';
 
 export interface Program {
@@ -30,6 +21,7 @@ export interface Program {
   /** What a map has for a key, of `size` octets; undefined: nothing. */
   read(map: string, key: Uint8Array, size: number): Uint8Array | undefined;
   write(map: string, key: Uint8Array, value: Uint8Array): void;
+  counters(): WireCounters;
   /** Another reader of the same ring, as the next process has it. */
   readAgain(): Ring & { close(): void };
   /** An array of the program, as it sees it. */
@@ -52,7 +44,8 @@ export function loadProgram(
   const object = sure(
     bpf.load({ object: OBJECT, sizes: { ring: piecesOf(ringOctets), ...tableOf(connections) } }),
   );
-  createTables(bpf, object.map).setPorts(ports);
+  const tables = createTables(bpf, object.map);
+  tables.setPorts(ports);
   const open = (): ReturnType<Program['readAgain']> => sure(openRing(bpf, object.map, ringOctets));
   const ring = open();
   return {
@@ -78,6 +71,7 @@ export function loadProgram(
       const trouble = bpf.write(object.map(map), key, value);
       if (trouble) throw new Error(trouble.text);
     },
+    counters: tables.counters,
     readAgain: open,
     memory: (map, octets) => sure(bpf.mapArray(object.map(map), octets)).octets,
     id: (from) => bpf.programId(object.program(NAMES[from])) ?? NaN,
@@ -111,16 +105,6 @@ function keyOf(address: string, port: number): Buffer {
 function sure<T>(value: T): Exclude<T, { what: string; text: string }> {
   if (isTrouble(value)) throw new Error(`${value.what}: ${value.text}`);
   return value as Exclude<T, { what: string; text: string }>;
-}
-
-export function counted(program: Program, which: keyof typeof COUNTER): number {
-  // As many as there may be processors: behind the last one it stays zero.
-  const hands = Buffer.from(program.read('hands', Buffer.alloc(4), HAND_SIZE * 1_024) ?? []);
-  let sum = 0;
-  for (let at = HAND.counters + 8 * COUNTER[which]; at + 8 <= hands.length; at += HAND_SIZE) {
-    sum += Number(hands.readBigUInt64LE(at));
-  }
-  return sum;
 }
 
 /** Records through a tracker, as the wire path does it. */

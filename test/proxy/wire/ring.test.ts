@@ -19,7 +19,7 @@ import { frameOf } from '../evidence/frames';
 import { layoutOf } from './btf';
 import { readFlow, streamAt } from './flow';
 import { missing } from './object';
-import { counted, loadProgram, type Program } from './program';
+import { loadProgram, type Program } from './program';
 
 /** More is not taken by a test run: with its headers it has to fit in a page. */
 const MOST = 3_400;
@@ -129,8 +129,8 @@ else {
       assert.ok(ring.fill() > 0.9 && ring.fill() <= 1, `${ring.fill()}`);
       const kept = drain(ring);
       assert.equal(kept, sent.slice(0, kept.length));
-      assert.is(counted(program, 'COUNT_RECORDS'), kept.length);
-      assert.is(counted(program, 'COUNT_LOST'), sent.length - kept.length);
+      assert.is(program.counters().COUNT_RECORDS, kept.length);
+      assert.is(program.counters().COUNT_LOST, sent.length - kept.length);
       assert.is(ring.fill(), 0);
       for (const lost of [true, false]) {
         put(program, numbered(99, 8));
@@ -171,7 +171,7 @@ else {
           }
           roomy.records();
         });
-        assert.is(counted(full, 'COUNT_LOST'), counted(roomy, 'COUNT_RECORDS'));
+        assert.is(full.counters().COUNT_LOST, roomy.counters().COUNT_RECORDS);
         assert.is(full.records().length, 0);
       });
     });
@@ -267,7 +267,7 @@ else {
       assert.ok(rounds <= 50, `none of one side in ${rounds} rounds`);
       await sendBoth();
     }
-    assert.is(seen.client + seen.server + counted(program, 'COUNT_LOST'), 2 * REPEATED * rounds);
+    assert.is(seen.client + seen.server + program.counters().COUNT_LOST, 2 * REPEATED * rounds);
     assert.is(ring.fill(), 0);
     ring.close();
     program.close();

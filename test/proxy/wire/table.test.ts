@@ -1,4 +1,4 @@
-// What is over leaves the program's tables, and nothing else does.
+// The program's tables: what is over leaves them, what is silent makes room, and nothing else does.
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -11,7 +11,7 @@ import { frameOf } from '../evidence/frames';
 import { layoutOf } from './btf';
 import { flowKey, readFlow, writeFlow } from './flow';
 import { missing } from './object';
-import { counted, loadProgram, track, type Program } from './program';
+import { loadProgram, track, type Program } from './program';
 
 const TURNS: readonly Turn[] = [
   ['S', '220 mx.example ESMTP\r\n'],
@@ -128,6 +128,7 @@ else {
     assert.is(new Set(taken.tickets).size, new Set(undisturbed.tickets).size + 1);
     assert.equal(taken.story, undisturbed.story);
   });
+
   /** A table of one set, in which connections from these ports were begun, one after the other. */
   const fill = (
     ports: readonly number[],
@@ -141,8 +142,8 @@ else {
     return small;
   };
   const begin = (small: Program, port: number): void => {
-    const syn = segment('client', { seq: 1, ack: 0, flags: FLAG.syn, payload: new Uint8Array(0), at: 1 });
-    small.run('client', frameOf({ ...syn, sourcePort: port }));
+    const first = segment('client', { seq: 1, ack: 0, flags: syn, payload: new Uint8Array(0), at: 1 });
+    small.run('client', frameOf({ ...first, sourcePort: port }));
   };
   /** As if its last segment had come so much earlier, in sixteen ticks of the kernel. */
   const age = (small: Program, port: number, by: number): void => {
@@ -154,6 +155,11 @@ else {
   const used = layoutOf('flow').at('used');
   const knownOf = (small: Program, ports: readonly number[]): number[] =>
     ports.filter((port) => readFlow(small, flowKey(port)) !== undefined);
+  const SET = Buffer.alloc(4);
+  const tagsOf = (small: Program): Uint32Array =>
+    new Uint32Array(new Uint8Array(small.read('sets', SET, 4 * WAYS) ?? []).buffer);
+  const setTags = (small: Program, tags: Uint32Array): void =>
+    small.write('sets', SET, new Uint8Array(tags.buffer));
   const ALL = Array.from({ length: WAYS }, (_, i) => 40_000 + i);
 
   test('a full set: whoever was silent longest makes room, across the wrap of the clock too', () => {
@@ -165,17 +171,14 @@ else {
         knownOf(small, [...ALL, 50_000]),
         [...ALL, 50_000].filter((port) => port !== 40_007),
       );
-      assert.is(counted(small, 'COUNT_FLOWS'), WAYS + 1);
+      assert.is(small.counters().COUNT_FLOWS, WAYS + 1);
       small.close();
     }
   });
 
   test('a place that is free is taken before any other makes room', () => {
     const small = fill(ALL, (each, port) => age(each, port, 1_000));
-    const set = Buffer.alloc(4);
-    const tags = small.read('sets', set, 4 * WAYS) ?? new Uint8Array();
-    tags.fill(0, 20, 24);
-    small.write('sets', set, tags);
+    setTags(small, tagsOf(small).fill(0, 5, 6));
     const left = ALL.filter((_, way) => way !== 5);
     assert.equal(knownOf(small, ALL), left);
     begin(small, 50_000);
@@ -185,15 +188,10 @@ else {
 
   test('a place that another processor is taking stays its own; where all are, the frame crosses untold', () => {
     const small = fill(ALL.slice(0, 1));
-    const set = Buffer.alloc(4);
-    const before = small.read('sets', set, 4 * WAYS) ?? new Uint8Array();
-    const tags = new Uint32Array(WAYS).fill(1);
-    tags[0] = new DataView(before.buffer, before.byteOffset).getUint32(0, true);
-    tags[WAYS - 1] = 0;
-    small.write('sets', set, new Uint8Array(tags.buffer));
+    setTags(small, tagsOf(small).fill(1, 1, WAYS - 1));
     begin(small, 40_001);
     assert.equal(knownOf(small, ALL), [40_000, 40_001]);
-    small.write('sets', set, new Uint8Array(new Uint32Array(WAYS).fill(1).buffer));
+    setTags(small, tagsOf(small).fill(1));
     small.records();
     begin(small, 40_002);
     assert.equal(knownOf(small, [40_002]), []);
@@ -208,16 +206,13 @@ else {
     writeFlow(small, value, flowKey(40_000));
     begin(small, 40_000);
     assert.equal(knownOf(small, [40_000, 40_001]), [40_000]);
-    assert.is(counted(small, 'COUNT_FLOWS'), 2);
+    assert.is(small.counters().COUNT_FLOWS, 2);
     small.close();
   });
 
   test('laid down twice at the same time: it leaves both places', () => {
     const small = fill(ALL.slice(0, 1));
-    const set = Buffer.alloc(4);
-    const tags = new Uint8Array(small.read('sets', set, 4 * WAYS) ?? new Uint8Array());
-    tags.set(tags.subarray(0, 4), 12);
-    small.write('sets', set, tags);
+    setTags(small, tagsOf(small).copyWithin(3, 0, 1));
     const facts = { seq: 2, ack: 1, payload: new Uint8Array(0), at: 2 };
     const run = (from: 'client' | 'server', flags: number, seq: number, acked: number): void =>
       void small.run(from, frameOf(segment(from, { ...facts, flags, seq, ack: acked })));
@@ -225,7 +220,7 @@ else {
     run('client', fin | ack, 2, 2);
     run('server', fin | ack, 2, 3);
     run('client', ack, 3, 3);
-    assert.equal([...(small.read('sets', set, 4 * WAYS) ?? [])], new Array(4 * WAYS).fill(0));
+    assert.equal([...tagsOf(small)], new Array(WAYS).fill(0));
     small.close();
   });
 
