@@ -55,6 +55,7 @@ export function toObject(status: Status): Record<string, unknown> {
     unread: (there && whyUnread(there)) ?? null,
     counters: wire === undefined ? null : namedCounters(wire),
     servers: wire?.servers ?? null,
+    servers_not_held: wire?.unheld ?? null,
   };
 }
 
@@ -171,14 +172,23 @@ function wireLines(status: Elsewhere | InPlace, colors: Colors): string[] {
   ];
 }
 
-function serverLines({ servers }: WireState, { yellow }: Colors): string[] {
-  if (servers.length === 0) return ['  none yet'];
+function serverLines({ servers, unheld }: WireState, { yellow }: Colors): string[] {
+  const over =
+    unheld === 0
+      ? []
+      : [
+          yellow(
+            `  ! ${unheld} more found no room in the kernel's table: each is treated like a server not met before`,
+          ),
+        ];
+  if (servers.length === 0) return ['  none yet', ...over];
   const lines = servers.slice(0, SERVERS).map(({ address, port, policy, contradicted }) => {
     const where = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
     const back = contradicted ? yellow(', taken back: its greeting went on behind a repair') : '';
     return `  ${where.padEnd(28)}${policy}${back}`;
   });
-  return servers.length > SERVERS ? [...lines, `  … ${servers.length - SERVERS} more: --json`] : lines;
+  const rest = servers.length > SERVERS ? [`  … ${servers.length - SERVERS} more: --json`] : [];
+  return [...lines, ...rest, ...over];
 }
 
 function counterLines(wire: WireState, { yellow }: Colors): string[] {

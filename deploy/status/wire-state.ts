@@ -8,6 +8,8 @@ export interface WireState {
   readonly kind: 'state';
   readonly abi: number;
   readonly counters: Readonly<Record<string, number>>;
+  /** Servers that need an entry in the kernel's table, and there was no room. */
+  readonly unheld: number;
   readonly servers: readonly {
     readonly address: string;
     readonly port: number;
@@ -35,6 +37,7 @@ function stateOf(tables: Tables): WireState {
     kind: 'state',
     abi: tables.abi(),
     counters: tables.counters(),
+    unheld: tables.unheld(),
     servers: tables.servers().map(({ server, policy, lines, contradicted }) => ({
       address: server.address,
       port: server.port,

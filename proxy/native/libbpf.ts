@@ -56,7 +56,10 @@ export interface Libbpf {
   /** An interface's index in this network namespace. */
   deviceIndex(name: string): number | undefined;
   read(map: number, key: Uint8Array, value: Uint8Array): boolean;
+  /** E2BIG: the map has no room for another key. */
   write(map: number, key: Uint8Array, value: Uint8Array): BpfTrouble | undefined;
+  /** ENOENT: it was not there. */
+  remove(map: number, key: Uint8Array): BpfTrouble | undefined;
   /** The key behind `key`, or the first one; false: there is none. */
   nextKey(map: number, key: Uint8Array | undefined, next: Uint8Array): boolean;
   /**
@@ -138,6 +141,7 @@ function declare(koffi: typeof Koffi) {
     update: bpf.func(
       'int bpf_map_update_elem(int fd, const uint8_t *key, const uint8_t *value, uint64_t flags)',
     ),
+    remove: bpf.func('int bpf_map_delete_elem(int fd, const uint8_t *key)'),
     nextKey: bpf.func('int bpf_map_get_next_key(int fd, const uint8_t *key, _Out_ uint8_t *next)'),
     processors: bpf.func('int libbpf_num_possible_cpus()'),
     linkCreate: bpf.func('int bpf_link_create(int program, int target, int type, const uint8_t *opts)'),
@@ -170,6 +174,7 @@ function wrap(lib: Library): Libbpf {
     deviceIndex: (name) => (lib.nameToIndex(name) as number) || undefined,
     read: (map, key, value) => lib.lookup(map, key, value) === 0,
     write: (map, key, value) => outcome('map update', lib.update(map, key, value, 0)),
+    remove: (map, key) => outcome('map delete', lib.remove(map, key)),
     nextKey: (map, key, next) => lib.nextKey(map, key ?? null, next) === 0,
     link({ device, hook }, program) {
       const fd = lib.linkCreate(program, device, TCX[hook], linkOpts()) as number;

@@ -4,7 +4,7 @@
 #define EHLOWIRE_ABI_H
 
 /* Raised with every change of a struct or of a meaning: a process adopts pinned maps of its own number only. */
-#define EHLOWIRE_ABI 1
+#define EHLOWIRE_ABI 2
 
 enum leg { LEG_WAN, LEG_LAN };
 enum side_of { SIDE_CLIENT, SIDE_SERVER };
@@ -39,6 +39,8 @@ struct settings {
 	/* enum policy: of servers that are not in the map. */
 	__u8 unknown;
 	__u8 zero[3];
+	/* The process's, for `status`: servers that need an entry in the map and found no room there. */
+	__u32 unheld;
 };
 
 #define PORTS 64

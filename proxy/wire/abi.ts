@@ -1,7 +1,7 @@
 // The other half of abi.h: where each field lies, and what the numbers mean. A test compares both with the object's BTF.
 
 /** `EHLOWIRE_ABI`. */
-export const ABI = 1;
+export const ABI = 2;
 
 /** Octet offsets of fields, and the size of each struct. */
 export const RECORD = {
@@ -30,8 +30,9 @@ export const SETTINGS = {
   relay_port: 12,
   relay_mac: 14,
   unknown: 20,
+  unheld: 24,
 } as const;
-export const SETTINGS_SIZE = 24;
+export const SETTINGS_SIZE = 28;
 
 /** By what a segment's connection is found; `ports` is a list, two octets each, 64 at the most. */
 export const INDEX = { seed: 0, mask: 8, ports: 16 } as const;

@@ -48,6 +48,9 @@ export interface WireServer {
   readonly contradicted: boolean;
 }
 
+/** What became of an entry in the kernel's table. `trouble`: the kernel refused it for another reason than its size. */
+export type Held = 'ok' | 'full' | 'trouble';
+
 export type WireCounters = Readonly<Record<CounterName, number>>;
 export type CounterName = keyof typeof COUNTER;
 
@@ -57,7 +60,12 @@ export interface Tables {
   configure(settings: WireSettings): void;
   /** These ports and no others: 64 at the most, as the configuration allows. */
   setPorts(ports: readonly number[]): void;
-  setServer(server: Endpoint, value: Omit<WireServer, 'contradicted'>): boolean;
+  /** `full`: the kernel has no room for another server. It stays counted in `unheld` until it is set or deleted. */
+  setServer(server: Endpoint, value: Omit<WireServer, 'contradicted'>): Held;
+  /** From now on what `settings.unknown` says holds for it; one that is not there is no trouble. */
+  deleteServer(server: Endpoint): Exclude<Held, 'full'>;
+  /** Servers that need an entry and found no room, as the process that runs counted them. */
+  unheld(): number;
   server(server: Endpoint): WireServer | undefined;
   servers(): readonly (WireServer & { readonly server: Endpoint })[];
   counters(): WireCounters;
@@ -65,13 +73,26 @@ export interface Tables {
 
 /** `fd` gives the descriptor of a map by its name. */
 export function createTables(bpf: Libbpf, fd: (name: string) => number): Tables {
+  /** Those that found no room, by their keys. */
+  const unheld = new Set<string>();
+  const settings = (): Buffer => {
+    const value = Buffer.alloc(SETTINGS_SIZE);
+    bpf.read(fd('settings'), ZERO, value);
+    return value;
+  };
+  /** In the settings, where `status` of another process finds the number. */
+  const count = (key: Buffer, held: boolean): void => {
+    const before = unheld.size;
+    if (held) unheld.delete(key.toString('latin1'));
+    else if (before < MOST_KEYS) unheld.add(key.toString('latin1'));
+    if (unheld.size === before) return;
+    const value = settings();
+    value.writeUInt32LE(unheld.size, SETTINGS.unheld);
+    bpf.write(fd('settings'), ZERO, value);
+  };
   return {
-    abi() {
-      const value = Buffer.alloc(SETTINGS_SIZE);
-      bpf.read(fd('settings'), ZERO, value);
-      return value.readUInt32LE(SETTINGS.abi);
-    },
-    configure: (settings) => void bpf.write(fd('settings'), ZERO, packSettings(settings)),
+    abi: () => settings().readUInt32LE(SETTINGS.abi),
+    configure: (wanted) => void bpf.write(fd('settings'), ZERO, packSettings(wanted, unheld.size)),
     setPorts(ports) {
       const index = Buffer.alloc(COMMON_SIZE);
       bpf.read(fd('commons'), INDEX_KEY, index);
@@ -82,7 +103,20 @@ export function createTables(bpf: Libbpf, fd: (name: string) => number): Tables 
       ports.forEach((port, i) => index.writeUInt16LE(port, INDEX.ports + 2 * i));
       bpf.write(fd('commons'), INDEX_KEY, index);
     },
-    setServer: (server, value) => bpf.write(fd('servers'), keyOf(server), packServer(value)) === undefined,
+    setServer(server, value) {
+      const key = keyOf(server);
+      const trouble = bpf.write(fd('servers'), key, packServer(value));
+      count(key, trouble === undefined);
+      if (trouble === undefined) return 'ok';
+      return trouble.code === 'E2BIG' ? 'full' : 'trouble';
+    },
+    deleteServer(server) {
+      const key = keyOf(server);
+      count(key, true);
+      const trouble = bpf.remove(fd('servers'), key);
+      return trouble === undefined || trouble.code === 'ENOENT' ? 'ok' : 'trouble';
+    },
+    unheld: () => settings().readUInt32LE(SETTINGS.unheld),
     server(server) {
       const value = Buffer.alloc(SERVER_SIZE);
       return bpf.read(fd('servers'), keyOf(server), value) ? readServer(value) : undefined;
@@ -108,9 +142,10 @@ export function tableOf(connections: number): { readonly sets: number; readonly 
   return { sets, flows: sets * WAYS };
 }
 
-function packSettings({ unknown, relay }: WireSettings): Buffer {
+function packSettings({ unknown, relay }: WireSettings, unheld: number): Buffer {
   const value = Buffer.alloc(SETTINGS_SIZE);
   value.writeUInt32LE(ABI, SETTINGS.abi);
+  value.writeUInt32LE(unheld, SETTINGS.unheld);
   value[SETTINGS.unknown] = NUMBER[unknown];
   if (!relay) return value;
   value.writeUInt32LE(relay.mark >>> 0, SETTINGS.relay_mark);

@@ -4,6 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ABI } from '../../proxy/wire/abi';
 import { OBJECT } from '../../proxy/wire/object';
 import { skip } from '../kit/lab';
 import { until, type Child, type Outcome } from '../kit/process';
@@ -23,7 +24,7 @@ interface Scene {
 /** Names the programs that are there. */
 const ATTACHED = join(__dirname, '../kit/attached.py');
 /** Where the kernel has links, the program at a hook stays for as long as this. */
-const LINK = 'v1/link_wan_ingress';
+const LINK = `v${ABI}/link_wan_ingress`;
 const BRIDGE = ['bridge', '--wan', 'wan', '--lan', 'lan'] as const;
 const reason = unfit();
 // Compiled: it is started some forty times.

@@ -33,7 +33,8 @@ export const JOURNAL: Journal = {
 };
 export const WIRE: WireState = {
   kind: 'state',
-  abi: 1,
+  abi: 2,
+  unheld: 0,
   counters: { COUNT_FRAMES: 1_234_567, COUNT_LOST: 0, COUNT_CONTRADICTED: 0, COUNT_NO_RELAY: 0 },
   servers: [
     { address: '192.0.2.25', port: 25, policy: 'repair', lines: 1, contradicted: false },

@@ -52,13 +52,14 @@ const TEXTS: readonly {
         pins: PINS,
         process: RUNNING,
       },
-      ...{ broken: [], relays: true, not_relayed: [], abi: 1, unread: null },
+      ...{ broken: [], relays: true, not_relayed: [], abi: 2, unread: null },
       attachments: [
         { device: 'eth1', hook: 'ingress', by: 'tc', priority: 1 },
         { device: 'eth2', hook: 'ingress', by: 'tc', priority: 1 },
       ],
       counters: { frames: 1_234_567, lost: 0, contradicted: 0, no_relay: 0 },
       servers: WIRE.servers,
+      servers_not_held: 0,
     },
   },
   {
@@ -81,7 +82,7 @@ const TEXTS: readonly {
         process: null,
       },
       ...{ broken: [], relays: false, not_relayed: [], attachments: [], abi: null, unread: null },
-      ...{ counters: null, servers: null },
+      ...{ counters: null, servers: null, servers_not_held: null },
     },
   },
   {
@@ -120,7 +121,7 @@ const TEXTS: readonly {
     ],
     lacks: /Relay|Way out/,
     json: {
-      ...{ in_place: true, whole: false, process: RUNNING, abi: 1, servers: WIRE.servers },
+      ...{ in_place: true, whole: false, process: RUNNING, abi: 2, servers: WIRE.servers },
       broken: [
         'it is in place in another network namespace, and only there it can be judged or left: `nsenter -t 4242 -n ehlowire status`',
       ],
@@ -175,7 +176,7 @@ const TEXTS: readonly {
     says: [
       [`In place, as far as can be seen on ${HEAD}`],
       [
-        `  Unread    another version of ehlowire put this in (the process says 0.0.9): its tables are of version 4711, and this one reads 1: ask by that one's \`ehlowire status\`, or let this one take over: ${AGAIN}`,
+        `  Unread    another version of ehlowire put this in (the process says 0.0.9): its tables are of version 4711, and this one reads 2: ask by that one's \`ehlowire status\`, or let this one take over: ${AGAIN}`,
       ],
     ],
     lacks: /Servers|Counters|libbpf/,
@@ -241,6 +242,18 @@ const TEXTS: readonly {
       ],
     ],
     json: { counters: { lost: 12, contradicted: 1, no_relay: 3 }, servers: [] },
+  },
+  {
+    name: 'servers for which the kernel has no room',
+    status: { ...FINE, wire: { ...WIRE, unheld: 12 } },
+    says: [
+      [
+        '  [2001:db8::25]:587          observe, taken back: its greeting went on behind a repair',
+        "  ! 12 more found no room in the kernel's table: each is treated like a server not met before",
+        '',
+      ],
+    ],
+    json: { servers_not_held: 12 },
   },
   {
     name: 'many servers',
