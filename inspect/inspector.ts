@@ -30,6 +30,14 @@ export interface Inspector {
   readonly closedAt: Micros | undefined;
   /** Closed in good order and acknowledged to the end (RFC 9293 §3.6): what may still come are copies. */
   readonly settled: boolean;
+  /**
+   * Whether all of it was seen: both sides from their SYN on, and every octet that was sent as far as any segment shows.
+   * False for good once a segment of it was or may have been missed by us (a record or a frame that was lost, also where
+   * nobody knows of which connection, a piece of a datagram, a capture that began later, a hole that was given up,
+   * a payload that was cut); false for a while while a segment that was overtaken is awaited. Message and TLS that are
+   * left out on purpose are no hole. Only a whole connection may teach what its server is like.
+   */
+  readonly whole: boolean;
   segment(from: Direction, segment: Segment): readonly InspectorEvent[];
   /** We, or a kernel for us, sent this side an empty segment with an old number (RFC 9293 §3.8.4). */
   probed(side: Direction, at: Micros): readonly InspectorEvent[];
@@ -68,9 +76,13 @@ export function createInspector(first: Segment, options: InspectorOptions = {}):
     close: undefined,
     ended: false,
     blind: false,
+    holed: false,
     view: connection.view,
     closedAt: undefined,
     settled: false,
+    get whole() {
+      return isSeenWhole(state);
+    },
     segment: (from, segment) => (state.ended ? NOTHING : take(state, from, segment)),
     probed: (side, at) => (state.ended ? NOTHING : probed(state, side, at)),
     stretch: (from, each) => (state.ended ? NOTHING : takeStretch(state, from, each)),
@@ -95,6 +107,8 @@ interface State extends Inspector {
   settled: boolean;
   /** Segments were missed, by us. */
   blind: boolean;
+  /** Octets were given up, or not captured. */
+  holed: boolean;
   ended: boolean;
 }
 
@@ -122,6 +136,12 @@ function take(state: State, from: Direction, segment: Segment): readonly Inspect
   if (keepalive) return join(join(smtp, verdicts), judge(state, probeSight(state, OTHER[from], at)));
   if (state.closedAt !== undefined) state.settled = isSettled(state);
   return join(smtp, verdicts);
+}
+
+function isSeenWhole({ blind, holed, view }: State): boolean {
+  return (
+    !blind && !holed && SIDES.every((side) => view[side].syn && view[side].stream.missingSince === undefined)
+  );
 }
 
 /** Of a connection on which anything was odd, more is awaited. */
@@ -175,6 +195,7 @@ function feedAll(state: State, flow: readonly Flow[], at: Micros): readonly Smtp
 function feed(state: State, flow: Flow, at: Micros): readonly SmtpEvent[] {
   if (flow.kind === 'octets') return sessionOf(state, at).feed(flow.from, flow.bytes, at);
   if (flow.kind === 'elided') return sessionOf(state, at).elide(flow.from, flow.length, at);
+  if (flow.kind === 'gap') state.holed = true;
   if (flow.kind === 'gap') return sessionOf(state, at).gap(flow.from, flow.length, at);
   state.close ??= { by: flow.by, how: flow.how };
   state.closedAt ??= at;

@@ -21,6 +21,9 @@ export interface Tracked {
   readonly inspector: Inspector;
 }
 
+/** The side by which a frame came to a point that has two: that of the clients, or that of the protected servers. */
+export type Leg = 'wan' | 'lan';
+
 /** Who sent it, and to whom. */
 export function peersOf({ source, sourcePort, destination, destinationPort }: Ends): readonly [Peer, Peer] {
   return [
@@ -33,6 +36,8 @@ export interface TrackerNews {
   readonly connection: Tracked;
   /** The segment that caused the events; absent where time did. */
   readonly segment?: { readonly from: Direction; readonly segment: Segment };
+  /** By which its frame came, where the point has two. */
+  readonly leg?: Leg;
   readonly events: readonly InspectorEvent[];
   /** The connection's last news. */
   readonly ended: boolean;
@@ -61,11 +66,13 @@ export interface TrackerCounts {
 export interface Tracker {
   /** One captured frame of a LINKTYPE_. The octets may be reused by the caller afterwards. */
   frame(linkType: number, octets: Uint8Array, at: Micros): TrackerNews[];
-  segment(segment: Segment): TrackerNews[];
+  segment(segment: Segment, leg?: Leg): TrackerNews[];
   /** Octets of a connection whose segments are not there; of one that is not followed they say nothing. */
-  stretch(client: Peer, server: Peer, from: Direction, stretch: Stretch): TrackerNews[];
+  stretch(client: Peer, server: Peer, from: Direction, stretch: Stretch, leg?: Leg): TrackerNews[];
   /** Segments between these two, whichever is the client, were missed by us. */
   lost(a: Peer, b: Peer): void;
+  /** Until `at` segments were missed by us, and nobody knows of whom: no connection that had begun by then is whole. */
+  lostUntil(at: Micros): void;
   /** Time passed without a frame: live captures call it a few times a second. */
   idle(at: Micros): TrackerNews[];
   /** The capture ends. */
@@ -85,6 +92,7 @@ export function createTracker(options: TrackerOptions): Tracker {
     counts: { frames: 0, segments: 0, fragments: 0, malformed: 0, others: 0, connections: 0 },
     now: 0,
     sweepAt: 0,
+    lostUntil: -Infinity,
   };
   const find = (a: Peer, b: Peer): Entry | undefined =>
     state.open.get(keyOf(a.address, a.port, b.address, b.port));
@@ -99,9 +107,13 @@ export function createTracker(options: TrackerOptions): Tracker {
       if (packet.kind === 'fragment' && packet.of) lost(...peersOf(packet.of));
       return idle(state, at);
     },
-    segment: (each) => segment(state, each),
-    stretch: (client, server, from, each) => stretch(state, find(client, server), from, each),
+    segment: (each, leg) => segment(state, each, leg),
+    stretch: (client, server, from, each, leg) => stretch(state, find(client, server), from, each, leg),
     lost,
+    lostUntil(at) {
+      state.lostUntil = Math.max(state.lostUntil, at);
+      for (const { tracked } of state.open.values()) tracked.inspector.lost();
+    },
     idle: (at) => idle(state, at),
     end: (at) => finishAll(state, Math.max(at, state.now)),
     find: (a, b) => find(a, b)?.tracked,
@@ -128,9 +140,11 @@ interface State {
   readonly counts: { -readonly [K in keyof TrackerCounts]: number };
   now: Micros;
   sweepAt: Micros;
+  /** Of connections that begin by then something may be missing. */
+  lostUntil: Micros;
 }
 
-function segment(state: State, each: Segment): TrackerNews[] {
+function segment(state: State, each: Segment, leg?: Leg): TrackerNews[] {
   const { options, counts } = state;
   const { source, sourcePort, destination, destinationPort } = each;
   const toServer = options.ports.includes(destinationPort);
@@ -155,13 +169,20 @@ function segment(state: State, each: Segment): TrackerNews[] {
   const news: TrackerNews = {
     connection: entry.tracked,
     segment: { from, segment: each },
+    ...(leg && { leg }),
     events: last ? [...events, ...last.events] : events,
     ended: last !== undefined,
   };
   return before.length === 0 && !stale ? [news] : [...before, ...(stale ? [stale] : []), news];
 }
 
-function stretch(state: State, entry: Entry | undefined, from: Direction, each: Stretch): TrackerNews[] {
+function stretch(
+  state: State,
+  entry: Entry | undefined,
+  from: Direction,
+  each: Stretch,
+  leg?: Leg,
+): TrackerNews[] {
   if (!entry) return [];
   const before = idle(state, each.at);
   // Its time may have ended just now.
@@ -169,7 +190,7 @@ function stretch(state: State, entry: Entry | undefined, from: Direction, each: 
   entry.lastAt = each.at;
   state.recency.use(entry);
   const events = entry.tracked.inspector.stretch(from, each);
-  return [...before, { connection: entry.tracked, events, ended: false }];
+  return [...before, { connection: entry.tracked, ...(leg && { leg }), events, ended: false }];
 }
 
 /** A fresh SYN where a connection was: the port is used again (RFC 9293 §3.6.1). */
@@ -188,6 +209,7 @@ function open(state: State, key: string, first: Segment, toServer: boolean): Ent
   state.counts.connections += 1;
   const implicitTls = state.options.implicitTlsPorts.includes(server.port);
   const inspector = createInspector(first, { implicitTls });
+  if (first.at <= state.lostUntil) inspector.lost();
   const entry: Entry = {
     key,
     tracked: { id: state.counts.connections, client, server, inspector },

@@ -47,6 +47,7 @@ export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
     },
     lost(count, at) {
       lost += count;
+      tracker.lostUntil(at);
       show.lost(count, at);
     },
     failed: (fault) => void faults.push(fault),

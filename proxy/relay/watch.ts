@@ -83,7 +83,10 @@ function listenerOf(state: State): LiveListener {
   return {
     frame: (linkType, octets, at) => take(tracker.frame(linkType, octets, at)),
     idle: (at) => take(tracker.idle(at)),
-    lost: (count, at) => sink.write(undefined, { kind: 'loss', at, source: 'capture', count }),
+    lost(count, at) {
+      tracker.lostUntil(at);
+      sink.write(undefined, { kind: 'loss', at, source: 'capture', count });
+    },
     failed: (fault) => sink.note('error', 'evidence-off', { message: formatFault(fault), unseen: UNSEEN }),
   };
 }

@@ -8,8 +8,8 @@ export function followRecord(tracker: Tracker, record: WireRecord): TrackerNews[
   if (record.kind === 'odd') return [];
   if (record.lost || (record.midstream && isOpen(tracker, record))) tracker.lost(...betweenOf(record));
   return record.kind === 'stretch'
-    ? tracker.stretch(record.client, record.server, record.from, record.stretch)
-    : tracker.segment(record.segment);
+    ? tracker.stretch(record.client, record.server, record.from, record.stretch, record.leg)
+    : tracker.segment(record.segment, record.leg);
 }
 
 type Told = Exclude<WireRecord, { kind: 'odd' }>;

@@ -17,6 +17,8 @@ export interface Reader {
   take(record: Uint8Array): void;
   /** When the last record that was taken had come; 0 before the first. */
   readonly readTo: Micros;
+  /** Until `at` records found no room in the ring, of whichever connections: those that had begun teach nothing. */
+  lostUntil(at: Micros): void;
   /** Time passed; every record before `at` was taken. */
   idle(at: Micros): void;
   /** No more will come: the connections that are open are told as they stand. */
@@ -47,6 +49,7 @@ export function createReader(options: ReaderOptions): Reader {
     odd: false,
     readTo: 0,
     take: (octets) => takeRecord(state, readRecord(octets, options.origin())),
+    lostUntil: (at) => state.tracker.lostUntil(at),
     idle: (at) => idle(state, at),
     end: (at) => tell(state, state.tracker.end(at), undefined),
   };

@@ -4,9 +4,9 @@ import type { Direction, Micros } from '../../inspect/events';
 import type { Stretch } from '../../inspect/inspector';
 import { parsePacket } from '../../inspect/tcp/packet';
 import type { Segment } from '../../inspect/tcp/segment';
-import type { Peer } from '../../inspect/tracker';
+import type { Leg, Peer } from '../../inspect/tracker';
 import { readAddress } from './address';
-import { FLOW_KEY, RECORD, RECORD_FLAG, RECORD_KIND, STRETCH_KEY, TAIL } from './abi';
+import { FLOW_KEY, LEG, RECORD, RECORD_FLAG, RECORD_KIND, STRETCH_KEY, TAIL } from './abi';
 
 export type WireRecord =
   | (Facts & {
@@ -26,6 +26,7 @@ export type WireRecord =
 
 interface Facts {
   readonly from: Direction;
+  readonly leg: Leg;
   /** Records of this connection before this one found no room in the ring. */
   readonly lost: boolean;
   /** The program knew nothing of this connection, or no more, and this is not where it begins. */
@@ -45,6 +46,7 @@ export function readRecord(octets: Uint8Array, origin: Micros): WireRecord {
   const flags = fields.getUint8(RECORD.flags);
   const facts: Facts = {
     from: fields.getUint8(RECORD.from) === 0 ? 'client' : 'server',
+    leg: fields.getUint8(RECORD.leg) === LEG.LEG_WAN ? 'wan' : 'lan',
     lost: (flags & RECORD_FLAG.RECORD_LOST) !== 0,
     midstream: (flags & RECORD_FLAG.RECORD_MIDSTREAM) !== 0,
     repaired:

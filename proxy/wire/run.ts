@@ -168,17 +168,25 @@ function readUntil({
   let told = before;
   let saved = policies.lessons;
   let lossAt: Micros = 0;
+  let seen = before;
+  const report = (lost: number, at: Micros): void => {
+    lossAt = at + LOSS_EVERY;
+    // A number that went down is that of a table made anew.
+    const count = lost < told ? lost : lost - told;
+    if (count > 0) sink.write(undefined, { kind: 'loss', at, source: 'ring', count });
+    if (told !== lost || saved !== policies.lessons) save(lost);
+    saved = policies.lessons;
+    told = lost;
+  };
   const look = (backlog: boolean): void => {
     const at = now();
-    if (at >= lossAt) {
-      lossAt = at + LOSS_EVERY;
+    const due = at >= lossAt;
+    if (due || !backlog) {
       const lost = tables.counters().COUNT_LOST;
-      // A number that went down is that of a table made anew.
-      const count = lost < told ? lost : lost - told;
-      if (count > 0) sink.write(undefined, { kind: 'loss', at, source: 'ring', count });
-      if (told !== lost || saved !== policies.lessons) save(lost);
-      saved = policies.lessons;
-      told = lost;
+      // Before anybody is judged by silence: it may be ours.
+      if (lost !== seen) reader.lostUntil(at);
+      seen = lost;
+      if (due) report(lost, at);
     }
     // What still lies in the ring was before now: of who is silent nothing can be said yet.
     if (!backlog) reader.idle(at);
