@@ -18,19 +18,19 @@ export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
   const { request, faults } = desk;
   const source = openLive(name, portFilters(request.ports));
   if (isFault(source)) return source;
-  const asking = request.probe ? openAsking(name, source) : undefined;
+  const tracker = createTracker({ ports: request.ports, implicitTlsPorts: IMPLICIT_TLS });
+  const asking = request.probe ? openAsking(name, source, tracker, request.ports) : undefined;
   if (isFault(asking)) {
     await source.close();
     return asking;
   }
   const evidence = evidenceFor(desk);
   const maillog = openMaillogDesk(desk);
-  const tracker = createTracker({ ports: request.ports, implicitTlsPorts: IMPLICIT_TLS });
   const show = createShow(desk);
   const observe = (all: readonly TrackerNews[], frame?: SeenFrame): void => {
     const news = wanted(request, all);
     if (news.length === 0) return;
-    asking?.see(news, frame);
+    asking?.see(news);
     evidence?.take(news, frame);
     maillog?.take(news);
     desk.summarizer.see(news);
@@ -42,8 +42,9 @@ export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
       observe(tracker.frame(linkType, octets, at), { linkType, octets, length }),
     idle(at) {
       observe(tracker.idle(at));
-      const refused = asking?.ask(at);
-      if (refused) faults.push(refused);
+      const asked = asking?.ask(at);
+      observe(asked?.news ?? []);
+      if (asked?.fault) faults.push(asked.fault);
     },
     lost(count, at) {
       lost += count;
@@ -53,7 +54,12 @@ export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
     failed: (fault) => void faults.push(fault),
   });
   observe(tracker.end(now()));
-  const remarks = [...evidenceRemark(desk, evidence), ...((await maillog?.conclude()) ?? [])];
+  asking?.close();
+  const remarks = [
+    ...(asking?.remarks() ?? []),
+    ...evidenceRemark(desk, evidence),
+    ...((await maillog?.conclude()) ?? []),
+  ];
   return conclude(desk, { counts: tracker.counts, lost, remarks });
 }
 

@@ -17,6 +17,8 @@ export interface PcapOptions {
   readonly blockMs: number;
   /** Octets of the kernel's ring. */
   readonly ring: number;
+  /** Only frames that leave. Not a word of the filter: libpcap itself filters the first blocks, and knows no `outbound`. */
+  readonly leaving?: boolean;
 }
 
 /** A frame's facts; its octets are in the handle's `buffer`. */
@@ -91,6 +93,7 @@ function declare(koffi: typeof Koffi) {
     timeout: pcap.func('int pcap_set_timeout(pcap_t *p, int ms)'),
     ring: pcap.func('int pcap_set_buffer_size(pcap_t *p, int octets)'),
     activate: pcap.func('int pcap_activate(pcap_t *p)'),
+    direction: pcap.func('int pcap_setdirection(pcap_t *p, int direction)'),
     nonblock: pcap.func('int pcap_setnonblock(pcap_t *p, int on, _Out_ uint8_t *errbuf)'),
     compile: pcap.func(
       'int pcap_compile(pcap_t *p, _Out_ bpf_program *fp, const char *s, int optimize, uint32_t netmask)',
@@ -122,6 +125,9 @@ function activate(lib: Library, handle: unknown, options: PcapOptions): PcapTrou
   if (status < 0) return { kind: REFUSED[status] ?? 'other', text: String(lib.error(handle)) };
   const error = Buffer.alloc(ERROR_OCTETS);
   if (lib.nonblock(handle, 1, error) < 0) return { kind: 'other', text: text(error) };
+  if (options.leaving && (lib.direction(handle, DIRECTION_OUT) as number) !== 0) {
+    return { kind: 'other', text: String(lib.error(handle)) };
+  }
   return setFilter(lib, handle, options.filters);
 }
 
@@ -189,6 +195,8 @@ function text(error: Buffer): string {
 
 /** PCAP_ERRBUF_SIZE. */
 const ERROR_OCTETS = 256;
+/** PCAP_D_OUT. */
+const DIRECTION_OUT = 2;
 const NETMASK_UNKNOWN = 0xffff_ffff;
 
 /** PCAP_ERROR_… */

@@ -4,7 +4,13 @@ import type { Micros } from '../../inspect/events';
 import { isKnownLink } from '../../inspect/tcp/link';
 import { now } from '../clock';
 import { createFault, type Fault } from '../fault';
-import { openPcap, type PcapFrame, type PcapHandle, type PcapTrouble } from '../native/libpcap';
+import {
+  openPcap,
+  type PcapFrame,
+  type PcapHandle,
+  type PcapOptions,
+  type PcapTrouble,
+} from '../native/libpcap';
 import type { Take } from './frame';
 
 export interface LiveListener {
@@ -31,8 +37,8 @@ export interface LiveSource {
  * Opens an interface by name, or `any`. Faults: `interface-unknown`, `capture-forbidden`, `library-missing`,
  * `link-unknown`, `capture-failed`.
  */
-export function openLive(name: string, filters: readonly string[]): LiveSource | Fault {
-  const handle = openPcap({ device: name, filters, snaplen: SNAPLEN, blockMs: BLOCK_MS, ring: RING });
+export function openLive(name: string, filters: readonly string[], extent = WHOLE): LiveSource | Fault {
+  const handle = openPcap({ device: name, filters, blockMs: BLOCK_MS, ...extent });
   if ('kind' in handle) return faultOf(name, handle);
   if (!isKnownLink(handle.linkType)) {
     handle.close();
@@ -132,18 +138,21 @@ function faultOf(name: string, trouble: PcapTrouble): Fault {
 const KOFFI = 'live captures need it: npm install koffi (it was left out, or has no build for this machine)';
 const LIBPCAP = 'live captures need it: apt install libpcap0.8';
 
+/** What is taken. */
+export type Extent = Pick<PcapOptions, 'snaplen' | 'ring' | 'leaving'>;
+
 /**
  * Frames are taken whole, message bulk too. Cutting them would save copies, and lose the end-of-data dot: it is in a
  * message's last segment, which may have 64 KiB (GRO), and a filter can cut only tails. The ring is one of blocks
  * (TPACKET_V3), in which a frame takes the room that it has; immediate mode would be one of equal slots, each of
- * SNAPLEN, and hold a few hundred frames.
+ * the longest frame, and hold a few hundred. The ring is a quarter of a second of a gigabit.
  */
-const SNAPLEN = 65_536 + 256;
+const WHOLE: Extent = { snaplen: 65_536 + 256, ring: 32 * 1024 * 1024 };
+/** The headers of what leaves by the interface: sent by this machine, or from behind its bridge. */
+export const LEAVING: Extent = { snaplen: 256, ring: 2 * 1024 * 1024, leaving: true };
 
 /** A block that is not full is handed over after this; the frames' times are the kernel's and do not suffer. */
 const BLOCK_MS = 10;
-/** A quarter of a second of a gigabit. */
-const RING = 32 * 1024 * 1024;
 const TICK_MS = 100;
 const BEHIND: Micros = 50_000;
 /** Frames of one turn: some 20 ms of work. */

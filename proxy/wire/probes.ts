@@ -1,4 +1,4 @@
-// Probes from the wire: put on the client's leg, which needs no address.
+// Probes from the wire: put out by the wan leg, which needs no address.
 
 import { isRefusal, type Refusal } from '../native/libc';
 import { openSender } from '../native/packet';

@@ -5,7 +5,7 @@ import type { InspectorEvent } from '../../inspect/inspector';
 import { TEXT } from '../../inspect/limits';
 import { escapeText } from '../../inspect/text';
 import { createTracker, type Tracked, type Tracker, type TrackerNews } from '../../inspect/tracker';
-import type { Probes } from '../probes';
+import { probedNews, type Probes } from '../probes';
 import type { Connection, Recorded, Sink } from '../sinks/record';
 import { followRecord } from './follow';
 import type { Learner } from './learner';
@@ -76,8 +76,7 @@ function takeRecord(state: State, record: WireRecord): void {
   }
   state.readTo = record.kind === 'segment' ? record.segment.at : record.stretch.at;
   const news = followRecord(state.tracker, record);
-  const link = record.kind === 'segment' ? record.link : undefined;
-  tell(state, news, record, link);
+  tell(state, news, record);
   if (!record.repaired && !record.contradicted) return;
   const connection = news.find((each) => each.segment !== undefined)?.connection;
   if (!connection || record.kind !== 'segment') return;
@@ -88,15 +87,10 @@ function takeRecord(state: State, record: WireRecord): void {
   }
 }
 
-function tell(
-  state: State,
-  news: readonly TrackerNews[],
-  record: WireRecord | undefined,
-  link?: Uint8Array,
-): void {
+function tell(state: State, news: readonly TrackerNews[], record: WireRecord | undefined): void {
   const { sink, learner, probes } = state.options;
   if (news.length === 0) return;
-  probes?.see(news, link);
+  probes?.see(news, record?.kind === 'segment' ? record.link : undefined);
   for (const each of news) {
     const { connection, events, ended } = each;
     for (const event of events) {
@@ -151,10 +145,7 @@ function idle(state: State, at: Micros): void {
   tell(state, state.tracker.idle(at), undefined);
   for (const learned of learner.idle(at)) tellLearned(state, learned);
   const sent = probes?.send(at);
-  for (const connection of sent?.asked ?? []) {
-    const events = connection.inspector.probed('client', at);
-    tell(state, [{ connection, events, ended: false }], undefined);
-  }
+  for (const connection of sent?.asked ?? []) tell(state, [probedNews(connection, at)], undefined);
   if (sent?.refused !== undefined) sink.note('warn', 'probe-refused', { message: sent.refused });
 }
 

@@ -104,24 +104,4 @@ suite.test('other ports do not reach us', [], async () => {
   assert.match(out, /^ {2}Frames {4}0 of SMTP$/m);
 });
 
-suite.test('--probe: a silent client is asked, answers, and is cleared', [], async () => {
-  const server = await startServer({ greeting: [[0, '220 mx.demo ESMTP\r\n']], answers: ANSWERS });
-  const { out, err, code } = await during(server.port, ['--json', '--probe'], async () => {
-    const socket = connect(server.port, '127.0.0.1');
-    await once(socket, 'data');
-    // Two probes: 3 s and 10 s after the greeting.
-    await new Promise((resolve) => setTimeout(resolve, 11_000));
-    socket.destroy();
-  });
-  server.stop();
-  assert.is(code, 0, err);
-  const verdicts = out
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Record<string, unknown>)
-    .filter((line) => line['event'] === 'verdict')
-    .map((line) => [line['verdict'], line['certainty'], line['proof'], line['missing_bytes']]);
-  assert.equal(verdicts, [['client-silent', 'proved', 'probe', 0]]);
-});
-
 suite.run();

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { awaitWord } from '../../kit/topology';
+import { awaitWord, type Place } from '../../kit/topology';
 import type { Wire } from '../../kit/wire';
 
 /** Where the parts of a TCP segment stand in its frame. */
@@ -33,12 +33,7 @@ export interface Tap {
 }
 
 /** Records all frames of an interface, whole. */
-export async function tap(
-  wire: Wire,
-  place: 'cli' | 'shim' | 'mta',
-  device: string,
-  filter = '',
-): Promise<Tap> {
+export async function tap(wire: Wire, place: Place, device: string, filter = ''): Promise<Tap> {
   const file = join(wire.folder, `${place}-${device}-${taps++}.pcap`);
   const options = ['-n', '-U', '--immediate-mode', '-B', '65536', '-s', '262144', '-Z', 'root'];
   const child = wire.topology.start(place, 'tcpdump', ...options, '-i', device, '-w', file, filter);

@@ -1,8 +1,11 @@
 // Probes on a bridge without any address: an eaten EHLO is proved within seconds, and the server is none the worse.
+// They go the way of the server's own frames only: no neighbour learns an address at a wrong place.
 
 import * as assert from 'uvu/assert';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { labSuite, type Need } from '../../kit/lab';
+import { awaitWord, type Place } from '../../kit/topology';
 import { makeWire, ONE, ONE6, startLoad, startServers, WHOLE } from '../../kit/wire';
 import type { Servers, Wire } from '../../kit/wire';
 import { layoutOf, tap } from './frames';
@@ -94,6 +97,66 @@ for (const [name, server] of [
     assert.is(servers.mails(server).length, 2);
   });
 }
+
+/** A server that teases for 12 s, and a client that waits for it: probes would be due after 3 s and 10 s. */
+async function outbound({ topology, client }: Wire): Promise<void> {
+  const teaser = `[${client.v4}]=220-mx.far.example\\r\\n${'\\w'.repeat(12)}220 mx.far.example\\r\\n`;
+  const script = join(__dirname, 'server.py');
+  const far = topology.start('cli', 'python3', '-u', script, teaser);
+  await awaitWord(far, 'ready');
+  const waits = `import socket, sys
+f = socket.create_connection((sys.argv[1], 25)).makefile('rwb')
+while f.readline()[3:4] == b'-': pass
+f.write(b'QUIT\\r\\n'); f.flush(); print(f.readline().decode())`;
+  const { output } = await topology.run('mta', 30_000, 'python3', '-c', waits, client.v4);
+  await far.stop();
+  assert.match(output, /^221 /);
+}
+
+/** Where the firewall's bridge has a hardware address. */
+async function learnedAt({ topology }: Wire, hardware: string): Promise<string | undefined> {
+  const { output } = await topology.run('fw', 10_000, 'bridge', 'fdb', 'show', 'br', 'br0');
+  return new RegExp(`^${hardware} dev (\\w+)`, 'm').exec(output)?.[1];
+}
+
+async function hardwareOf({ topology }: Wire, place: Place): Promise<string> {
+  return (await topology.run(place, 10_000, 'cat', '/sys/class/net/eth0/address')).output.trim();
+}
+
+async function probesNobody(at: Wire): Promise<void> {
+  const far = await hardwareOf(at, 'cli');
+  const stray = await tap(at, 'fw', 'in', `inbound and ether src ${far}`);
+  await at.topology.run('mta', 10_000, 'ping', '-c', '1', at.client.v4);
+  assert.is(await learnedAt(at, far), 'out', 'before');
+  const moves = at.topology.start('fw', 'bridge', 'monitor', 'fdb');
+  await outbound(at);
+  assert.is(await learnedAt(at, far), 'out', 'after');
+  const { output } = await moves.stop();
+  assert.not.match(output, new RegExp(`${far} dev in`));
+  assert.equal(
+    await stray.stop(),
+    [],
+    'frames that came to the firewall in the name of the server beyond it',
+  );
+  const session = await at.line('the session', (line) => {
+    return line.event === 'session' && line['server.address'] === at.client.v4;
+  });
+  assert.equal(session['verdicts'], []);
+}
+
+lab.test('the server behind lan delivers outwards: no probe, and no address moves', NEEDS, () =>
+  probesNobody(wire),
+);
+
+lab.test('host: a client on this machine is sent no probe', NEEDS, async () => {
+  const host = makeWire('q', { as: 'host' });
+  try {
+    await host.enter();
+    await probesNobody(host);
+  } finally {
+    await host.remove();
+  }
+});
 
 lab.test('whoever sends probes takes no copy of what passes', NEEDS, async () => {
   const { output } = await wire.run('cat', '/proc/net/packet');
