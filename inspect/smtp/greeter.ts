@@ -128,7 +128,7 @@ function server(state: State, bytes: Uint8Array, at: Micros): GreeterAction[] {
   if (state.options.mode === 'never') return observe(state, mended, bytes, at);
   const actions = [...forward(mended.octets), ...repairsOf(mended.mends, heldSince(state), at)];
   if (mended.state === 'complete') return [...actions, ...nativeEnd(state, mended, at)];
-  if (mended.state === 'alien' || (state.spoke && state.mender.strayed && state.mender.lines === 0)) {
+  if (mended.state === 'alien' || isForeign(state)) {
     return [...actions, ...stepAside(state, mended)];
   }
   return isDue(state) ? [...actions, ...complete(state, at)] : actions;
@@ -234,9 +234,14 @@ function nativeEnd(state: State, mended: Mended, at: Micros): GreeterAction[] {
   return [...rest, ...learned];
 }
 
+/** The client spoke first, and what the server answers has no code. */
+function isForeign({ spoke, mender }: State): boolean {
+  return spoke && mender.lines === 0 && mender.strayed && !mender.begun;
+}
+
 /** No greeting as we know them. */
 function stepAside(state: State, mended: Mended): GreeterAction[] {
-  const held = mended.state === 'alien' ? [] : forward(state.mender.finish().octets);
+  const held = mended.state === 'alien' ? [] : forward(state.mender.release());
   state.done = true;
   return held;
 }
@@ -250,8 +255,9 @@ function observe(state: State, mended: Mended, bytes: Uint8Array, at: Micros): G
 
 /** An impatient client has spoken, and the server answers it: it will not end its greeting any more. */
 function movedOn({ spoke, mender }: State, bytes: Uint8Array): boolean {
-  if (!spoke || mender.lines === 0) return false;
-  const next = mender.tail.length > 0 ? joinOctets([mender.tail, bytes]) : bytes;
+  // A line whose beginning the client has was begun before it spoke.
+  if (!spoke || mender.lines === 0 || mender.begun) return false;
+  const next = joinOctets([mender.tail.subarray(0, 4), bytes.subarray(0, 4)]);
   const code = codeAt(next, 0);
   return startsReply(next, 0) && code < 400 && code !== mender.code;
 }

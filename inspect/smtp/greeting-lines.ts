@@ -24,9 +24,13 @@ export interface GreetingLine {
  * Where the line that starts at `start` ends: the offset behind its terminator, or undefined if it has none
  * yet. A bare CR ends no line for any client measured, so it counts only where a whole reply line that must
  * be one follows it (`220-a CR 220 b`); elsewhere it is an octet of the text, which all of them accept.
+ * `lf` is the next LF, or -1: who cuts many lines looks for each only once.
  */
-export function endOfLine(bytes: Uint8Array, start: number): number | undefined {
-  const lf = bytes.indexOf(LF, start);
+export function endOfLine(
+  bytes: Uint8Array,
+  start: number,
+  lf: number = bytes.indexOf(LF, start),
+): number | undefined {
   const line = bytes.subarray(start, lf < 0 ? bytes.length : lf + 1);
   let cr = line.indexOf(CR);
   // Of a line that a repair will make a continuation, its CRs count now as they will then.
@@ -122,11 +126,11 @@ function isBlank(octets: Uint8Array): boolean {
 }
 
 /** Not printable: every client but one that searches takes it for a part of the code. */
-function isOdd(octet: number | undefined): boolean {
+export function isOdd(octet: number | undefined): boolean {
   return octet !== undefined && (octet <= SPACE || octet > TILDE);
 }
 
-function isDigit(octet: number | undefined): boolean {
+export function isDigit(octet: number | undefined): boolean {
   return octet !== undefined && octet >= ZERO && octet <= NINE;
 }
 

@@ -1,8 +1,9 @@
-// Greeting repair as the octets come: whole lines in, whole lines out, and the end on demand.
+// Greeting repair as the octets come: what can no longer change goes out at once, the end on demand.
 
 import type { GreetingDefect } from '../events';
 import { GREETING_JUNK, LINE_BY_RFC, REPLY_LINE } from '../limits';
 import { endOfLine, isLast, readLine, type GreetingLine } from './greeting-lines';
+import { createOpenLine, type OpenLine } from './greeting-open-line';
 import {
   isQualified,
   judgeTally,
@@ -22,7 +23,7 @@ export interface Mend {
 
 /** What a step lets through. */
 export interface Mended {
-  /** Whole lines of the greeting, mended. */
+  /** Of the mended greeting, all that no later octet can change. */
   readonly octets: Uint8Array;
   readonly mends: readonly Mend[];
   /** `alien`: no code line came where one was due, everything held is in `octets` as it was. */
@@ -36,13 +37,15 @@ export interface Mender {
   take(bytes: Uint8Array): Mended;
   /** No more will come: ends what was begun. */
   finish(): Mended;
-  /** Gives up the unfinished line: it turned out to be no part of the greeting. */
+  /** Gives up what is held, as it came: it turned out to be no part of the greeting. */
   release(): Uint8Array;
   /** Whole reply lines so far, and their last code. */
   readonly lines: number;
   readonly code: number | undefined;
-  /** The unfinished line. Empty right behind a terminator. */
+  /** The unfinished line: a view that changes with the next step. Empty right behind a terminator. */
   readonly tail: Uint8Array;
+  /** The unfinished line is a reply line for sure, and what is sure of it went out. */
+  readonly begun: boolean;
   /** That the greeting had ended was our reading: its last line had no separator to say so. */
   readonly guessed: boolean;
   /** No text but what Postfix takes for a PIX (FACTS: Servers). */
@@ -59,8 +62,9 @@ export function createMender(hostname: string): Mender {
   const state: State = {
     hostname,
     tally: NO_LINES,
-    tail: EMPTY,
+    open: createOpenLine(),
     stray: [],
+    strayed: 0,
     last: EMPTY,
     complete: false,
     guessed: false,
@@ -72,9 +76,9 @@ export function createMender(hostname: string): Mender {
     take: (bytes) => take(state, bytes),
     finish: () => finish(state),
     release() {
-      const { tail } = state;
-      state.tail = EMPTY;
-      return tail;
+      const { stray } = state;
+      state.stray = [];
+      return joinOctets([...stray, state.open.release()]);
     },
     get lines() {
       return state.tally.lines;
@@ -83,7 +87,10 @@ export function createMender(hostname: string): Mender {
       return state.tally.code;
     },
     get tail() {
-      return state.tail;
+      return state.open.octets;
+    },
+    get begun() {
+      return state.open.passed > 0;
     },
     get guessed() {
       return state.guessed;
@@ -97,16 +104,17 @@ export function createMender(hostname: string): Mender {
     get mended() {
       return state.noted;
     },
-    judgement: () => judgeTally(state.tally, state.tail, state.complete),
+    judgement: () => judgeTally(state.tally, state.open.octets, state.complete),
   };
 }
 
 interface State {
   readonly hostname: string;
   tally: GreetingTally;
-  tail: Uint8Array;
-  /** Lines without a code in front of the first one with. */
+  readonly open: OpenLine;
+  /** Lines without a code in front of the first one with, and their octets. */
   stray: Uint8Array[];
+  strayed: number;
   /** The last reply line, mended. */
   last: Uint8Array;
   complete: boolean;
@@ -117,31 +125,51 @@ interface State {
 }
 
 function take(state: State, bytes: Uint8Array): Mended {
-  const all = state.tail.length > 0 ? joinOctets([state.tail, bytes]) : bytes;
-  state.tail = EMPTY;
-  let start = 0;
-  for (let end = endOfLine(all, 0); end !== undefined; end = endOfLine(all, start)) {
-    const line = readLine(all.subarray(start, end));
-    start = end;
-    if (line.kind === 'reply') addReply(state, line, isLast(line, all, end));
-    else addStray(state, line);
-    if (state.complete) return result(state, 'complete', all.subarray(start));
+  const { open } = state;
+  let rest = bytes;
+  if (open.endsWithin(bytes)) {
+    const all = joinOctets([open.octets, bytes]);
+    let { passed } = open;
+    open.clear();
+    let start = 0;
+    let lf = all.indexOf(LF);
+    for (let end = endOfLine(all, 0, lf); end !== undefined; end = endOfLine(all, start, lf)) {
+      const line = readLine(all.subarray(start, end));
+      start = end;
+      if (lf >= 0 && lf < start) lf = all.indexOf(LF, start);
+      if (line.kind === 'reply') addReply(state, line, isLast(line, all, end), passed);
+      else addStray(state, line);
+      passed = 0;
+      if (state.complete) return result(state, 'complete', all.subarray(start));
+    }
+    rest = all.subarray(start);
   }
-  state.tail = keep(all.subarray(start));
-  // What was cut of an endless line must not get lost where it may be no greeting: whole octets count.
-  const held = state.stray.reduce((sum, line) => sum + line.length, 0) + all.length - start;
-  const alien = state.tally.lines === 0 && held > GREETING_JUNK && readLine(state.tail).kind !== 'reply';
-  if (!alien) return result(state, 'open');
-  state.tail = all.subarray(start);
-  return result(state, 'alien');
+  if (isAlien(state, rest)) return alien(state, rest);
+  open.append(rest);
+  state.out.push(open.takeSure());
+  return result(state, 'open');
+}
+
+/** Before the first code: more octets than a stray line has, and still none. */
+function isAlien({ tally, strayed, open }: State, rest: Uint8Array): boolean {
+  if (tally.lines > 0 || strayed + open.octets.length + rest.length <= GREETING_JUNK) return false;
+  return open.head === undefined || open.head === 'stray'
+    ? readLine(joinOctets([open.octets, rest])).kind !== 'reply'
+    : false;
+}
+
+function alien(state: State, rest: Uint8Array): Mended {
+  const octets = joinOctets([...state.stray, state.open.release(), rest]);
+  return { octets, mends: [], state: 'alien', rest: EMPTY };
 }
 
 function finish(state: State): Mended {
-  const line = readLine(state.tail);
-  if (line.kind !== 'reply' && state.tally.lines === 0) return result(state, 'alien');
-  if (line.kind === 'reply') addReply(state, line, line.separator !== 'hyphen');
-  else if (state.tail.length > 0) note(state, endDefect(line), state.tail, EMPTY);
-  state.tail = EMPTY;
+  const { open } = state;
+  const line = readLine(open.octets.slice());
+  if (line.kind !== 'reply' && state.tally.lines === 0) return alien(state, EMPTY);
+  if (line.kind === 'reply') addReply(state, line, line.separator !== 'hyphen', open.passed);
+  else if (line.octets.length > 0) note(state, endDefect(line), line.octets, EMPTY);
+  open.clear();
   if (!state.complete) {
     const end = closingLine(state.tally.code ?? 220, nameOf(state));
     state.out.push(end);
@@ -152,12 +180,15 @@ function finish(state: State): Mended {
 }
 
 function addStray(state: State, line: GreetingLine): void {
-  if (state.tally.lines === 0) state.stray.push(line.octets.slice());
-  else note(state, 'inner-junk', line.octets, EMPTY);
+  if (state.tally.lines === 0) {
+    state.stray.push(line.octets.slice());
+    state.strayed += line.octets.length;
+  } else note(state, 'inner-junk', line.octets, EMPTY);
   state.tally = tallyLine(state.tally, line, false);
 }
 
-function addReply(state: State, line: GreetingLine, last: boolean): void {
+/** `passed` octets of the mended line went out before. */
+function addReply(state: State, line: GreetingLine, last: boolean, passed: number): void {
   for (const defect of state.stray.length > 0 ? state.tally.defects : []) {
     if (STRAY.has(defect)) note(state, defect, joinOctets(state.stray), EMPTY);
   }
@@ -166,7 +197,7 @@ function addReply(state: State, line: GreetingLine, last: boolean): void {
   state.tally = tallyLine(state.tally, line, last);
   const { octets, defects } = mendLine(line, last, nameOf(state));
   for (const defect of [...lead, ...defects]) note(state, defect, line.octets, octets);
-  state.out.push(octets);
+  state.out.push(octets.subarray(passed));
   state.last = octets.slice();
   state.complete = last;
   state.guessed = last && line.separator !== 'space';
@@ -177,9 +208,8 @@ function note(state: State, defect: GreetingDefect, before: Uint8Array, after: U
   state.noted.add(defect);
 }
 
-function result(state: State, outcome: Mended['state'], rest: Uint8Array = EMPTY): Mended {
-  const parts = outcome === 'alien' ? [...state.stray, state.tail] : state.out;
-  const mended: Mended = { octets: joinOctets(parts), mends: state.mends, state: outcome, rest };
+function result(state: State, outcome: 'open' | 'complete', rest: Uint8Array = EMPTY): Mended {
+  const mended: Mended = { octets: joinOctets(state.out), mends: state.mends, state: outcome, rest };
   state.out = [];
   state.mends = [];
   return mended;
@@ -237,13 +267,6 @@ function mendLine(
   return { octets: joinOctets([content, end]), defects };
 }
 
-/** An unfinished line within its cap; of a longer one the last octet stays, which may be half of a CRLF. */
-function keep(tail: Uint8Array): Uint8Array {
-  const kept = tail.slice(0, REPLY_LINE + 1);
-  if (tail.length > kept.length) kept.set(tail.subarray(-1), REPLY_LINE);
-  return kept;
-}
-
 /** What the end of a line without an LF is called. */
 function endDefect(line: GreetingLine): GreetingDefect {
   return line.terminator === 'cr' ? 'bare-cr' : 'no-terminator';
@@ -253,6 +276,7 @@ function octetsOf(ascii: string): Uint8Array {
   return Uint8Array.from(ascii, (char) => char.charCodeAt(0));
 }
 
+const LF = 0x0a;
 const EMPTY = new Uint8Array(0);
 const CRLF = octetsOf('\r\n');
 const STRAY: ReadonlySet<GreetingDefect> = new Set(['leading-blank', 'leading-junk']);

@@ -74,7 +74,7 @@ export function tallyLine(tally: GreetingTally, line: GreetingLine, last: boolea
 /** Judges what was added, with the octets of a line that has no terminator yet. */
 export function judgeTally(lines: GreetingTally, tail: Uint8Array, complete: boolean): GreetingJudgement {
   const tally = tail.length > 0 ? tallyTail(lines, tail) : lines;
-  const defects = merge(tally.defects, endDefects(tally, tail, complete), textDefects(tally));
+  const defects = merge(tally.defects, [...endDefects(tally, tail, complete), ...textDefects(tally)]);
   const open = tally.lines > 0 || tail.length > 0 || tally.octets === 0;
   const odd = defects.some((defect) => defect !== 'refusal');
   return {
@@ -168,8 +168,10 @@ function isHost(word: string): boolean {
   return word.length <= 255 && DOMAIN.test(word) && !/^e?smtp$/i.test(word);
 }
 
-function merge(...lists: readonly (readonly GreetingDefect[])[]): readonly GreetingDefect[] {
-  return [...new Set(lists.flat())];
+/** A list with what another adds to it: nearly always nothing, and then it is the very same. */
+function merge(known: readonly GreetingDefect[], more: readonly GreetingDefect[]): readonly GreetingDefect[] {
+  const news = more.filter((defect, i) => !known.includes(defect) && more.indexOf(defect) === i);
+  return news.length === 0 ? known : [...known, ...news];
 }
 
 const CR = 0x0d;

@@ -38,6 +38,7 @@ function readReplyLine(state: State, bytes: Uint8Array, from: number, at: Micros
 
 function withPiece(greeting: Uint8Array, piece: Uint8Array): Uint8Array {
   const kept = piece.subarray(0, GREETING - greeting.length);
+  if (kept.length === 0) return greeting;
   const all = new Uint8Array(greeting.length + kept.length);
   all.set(greeting);
   all.set(kept, greeting.length);

@@ -39,8 +39,8 @@ export const COMPLETED: readonly Dialogue[] = [
     name: 'known truncated, and a read ends within a line: a second, for its rest',
     known: TRUNCATED,
     steps: [
-      due(server(1, `${A}220 rea`, `> ${A}`), 2),
-      server(1.5, 'dy\r\n', '> 220 ready\r\n', 'learned wellformed observe'),
+      due(server(1, `${A}220 rea`, `> ${A}220 rea`), 2),
+      server(1.5, 'dy\r\n', '> dy\r\n', 'learned wellformed observe'),
     ],
   },
   {
@@ -56,8 +56,8 @@ export const COMPLETED: readonly Dialogue[] = [
     name: '--repair now, and a read ends within a line: a second, then it is ended',
     mode: 'now',
     steps: [
-      due(server(1, '220 mx.example.com'), 2),
-      idle(2, '> 220 mx.example.com\r\n', 'repair no-terminator'),
+      due(server(1, '220 mx.example.com', '> 220 mx.example.com'), 2),
+      idle(2, '> \r\n', 'repair no-terminator'),
     ],
     done: false,
   },
@@ -67,13 +67,16 @@ export const COMPLETED: readonly Dialogue[] = [
   },
   {
     name: 'closed within the last line: it is ended',
-    steps: [server(1, '220 mx.example.com'), end(3, '> 220 mx.example.com\r\n', 'repair no-terminator')],
+    steps: [
+      server(1, '220 mx.example.com', '> 220 mx.example.com'),
+      end(3, '> \r\n', 'repair no-terminator'),
+    ],
   },
   {
     name: 'no terminator: ended after patience; nothing in place would do',
     steps: [
-      server(1, '220 mx.example.com'),
-      idle(21, '> 220 mx.example.com\r\n', 'repair no-terminator', 'learned truncated relay'),
+      server(1, '220 mx.example.com', '> 220 mx.example.com'),
+      idle(21, '> \r\n', 'repair no-terminator', 'learned truncated relay'),
       client(22, 'EHLO me\r\n'),
       server(22, '250 ok\r\n', '> 250 ok\r\n'),
     ],
@@ -82,8 +85,8 @@ export const COMPLETED: readonly Dialogue[] = [
     name: 'no terminator, known: a second is enough',
     known: { greeting: 'truncated', policy: 'relay', lines: 0, delay: 0 },
     steps: [
-      due(server(1, '220 mx.example.com'), 2),
-      idle(2, '> 220 mx.example.com\r\n', 'repair no-terminator'),
+      due(server(1, '220 mx.example.com', '> 220 mx.example.com'), 2),
+      idle(2, '> \r\n', 'repair no-terminator'),
     ],
     done: false,
   },
@@ -103,16 +106,16 @@ export const COMPLETED: readonly Dialogue[] = [
   {
     name: 'no terminator on the second line: nothing in place would do',
     steps: [
-      server(1, `${A}220 rea`, `> ${A}`),
-      idle(21, '> 220 rea\r\n', 'repair no-terminator', 'learned truncated relay'),
+      server(1, `${A}220 rea`, `> ${A}220 rea`),
+      idle(21, '> \r\n', 'repair no-terminator', 'learned truncated relay'),
     ],
     done: false,
   },
   {
-    name: 'bare CR at the end is held, it may be half a CRLF, and ended after patience',
+    name: 'bare CR at the end may be half a CRLF: it is, after patience',
     steps: [
-      server(1, '220 mx.example.com\r'),
-      idle(21, '> 220 mx.example.com\r\n', 'repair bare-cr', 'learned truncated relay'),
+      server(1, '220 mx.example.com\r', '> 220 mx.example.com\r'),
+      idle(21, '> \n', 'repair bare-cr', 'learned truncated relay'),
     ],
     done: false,
   },

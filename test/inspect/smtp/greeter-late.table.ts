@@ -145,8 +145,8 @@ export const LATE: readonly Dialogue[] = [
   {
     name: 'rule 4: a line that we ended, and its rest comes late',
     steps: [
-      server(1, '220 mx.exam'),
-      idle(21, '> 220 mx.exam\r\n', 'repair no-terminator', 'learned truncated relay'),
+      server(1, '220 mx.exam', '> 220 mx.exam'),
+      idle(21, '> \r\n', 'repair no-terminator', 'learned truncated relay'),
       client(21, 'EHLO me\r\n'),
       server(26, 'ple.com'),
       server(26, '\r\n250 ok\r\n', '> 250 ok\r\n', UNLEARNED),
@@ -155,8 +155,8 @@ export const LATE: readonly Dialogue[] = [
   {
     name: 'rule 4: a line that we ended at its CR, and the LF comes late',
     steps: [
-      server(1, '220 mx.example.com\r'),
-      idle(21, '> 220 mx.example.com\r\n', 'repair bare-cr', 'learned truncated relay'),
+      server(1, '220 mx.example.com\r', '> 220 mx.example.com\r'),
+      idle(21, '> \n', 'repair bare-cr', 'learned truncated relay'),
       server(22, '\n', UNLEARNED),
       client(23, 'EHLO me\r\n'),
       server(23, '250 ok\r\n', '> 250 ok\r\n'),
@@ -165,8 +165,8 @@ export const LATE: readonly Dialogue[] = [
   {
     name: 'rule 4: a continuation line that we ended, its rest and the last line come late',
     steps: [
-      server(1, '220-mx.example.com'),
-      idle(21, `> ${A}${Z}`, 'repair no-terminator', 'repair unfinished', 'learned truncated relay'),
+      server(1, '220-mx.example.com', '> 220-mx.example.com'),
+      idle(21, `> \r\n${Z}`, 'repair no-terminator', 'repair unfinished', 'learned truncated relay'),
       server(22, '\r\n'),
       client(23, 'EHLO me\r\n'),
       server(26, '220 ready\r\n', UNLEARNED),

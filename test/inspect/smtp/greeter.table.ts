@@ -48,11 +48,53 @@ const NATIVE: readonly Dialogue[] = [
     steps: [server(1, A, `> ${A}`), server(1.4, Z, `> ${Z}`, 'learned wellformed observe')],
   },
   {
-    name: 'text and terminator in three segments reach the client in one',
+    name: 'a line that dribbles in is decided by its fourth octet, and passes as it comes',
     steps: [
-      due(server(1, '220 mx.example.com'), 21),
-      due(server(1.1, '\r'), 21.1),
-      server(1.2, '\n', '> 220 mx.example.com\r\n', 'learned wellformed observe'),
+      due(server(1, '220'), 21),
+      server(1.1, ' ', '> 220 '),
+      server(1.2, 'mx.example.com', '> mx.example.com'),
+      due(server(1.3, '\r', '> \r'), 21.3),
+      server(1.4, '\n', '> \n', 'learned wellformed observe'),
+    ],
+  },
+  {
+    name: 'a continuation line that dribbles in passes as it comes',
+    known: WELLFORMED,
+    steps: [
+      server(1, '220-m', '> 220-m'),
+      server(1.1, 'x.example.com\r', '> x.example.com\r'),
+      server(1.2, '\n22', '> \n'),
+      server(1.3, '0'),
+      server(1.4, ' ready\r\n', '> 220 ready\r\n'),
+    ],
+  },
+  {
+    name: 'a code behind a CR may be the next line, so it waits for its separator',
+    known: WELLFORMED,
+    steps: [
+      server(1, '220-\r2', '> 220-\r'),
+      server(1.1, '2'),
+      server(1.2, '0x', '> 220x'),
+      server(1.3, `\r\n${Z}`, `> \r\n${Z}`, 'learned malformed observe'),
+    ],
+  },
+  {
+    name: 'a long line passes up to what is left of it if it has to be cut, and the rest with its end',
+    steps: [
+      server(
+        1,
+        `220 mx.example.com ${'x'.repeat(800)}`,
+        `> ${`220 mx.example.com ${'x'.repeat(800)}`.slice(0, 510)}`,
+      ),
+      server(2, '\r\n', `> ${'x'.repeat(19 + 800 - 510)}\r\n`, 'learned malformed observe'),
+    ],
+  },
+  {
+    name: 'the beginning of a line that had passed before the client spoke is no answer',
+    steps: [
+      server(1, `${A}250 o`, `> ${A}250 o`),
+      client(2, 'EHLO me\r\n'),
+      server(3, 'k\r\n', '> k\r\n', 'learned malformed observe'),
     ],
   },
   {
@@ -150,9 +192,9 @@ const MENDED: readonly Dialogue[] = [
   {
     name: 'a bare CR between lines is mended when the next line has begun',
     steps: [
-      server(1, '220-mx.example.com\r'),
-      server(1.1, '220 r', '> 220-mx.example.com\r\n', 'repair bare-cr'),
-      server(1.2, 'eady\r\n', '> 220 ready\r\n', 'learned malformed relay'),
+      server(1, '220-mx.example.com\r', '> 220-mx.example.com\r'),
+      server(1.1, '220 r', '> \n220 r', 'repair bare-cr'),
+      server(1.2, 'eady\r\n', '> eady\r\n', 'learned malformed relay'),
     ],
   },
   {
@@ -189,6 +231,14 @@ const MENDED: readonly Dialogue[] = [
   {
     name: 'a client that speaks first to something that is no SMTP server',
     steps: [client(1, 'GET / HTTP/1.1\r\n\r\n'), server(1, 'HTTP/1.1 200 OK\r\n', '> HTTP/1.1 200 OK\r\n')],
+  },
+  {
+    name: 'a stray line and a greeting that has begun, and a client that spoke first: a greeting all the same',
+    steps: [
+      client(1, 'EHLO me\r\n'),
+      server(1, 'connecting\r\n220 r', '> 220 r'),
+      server(2, 'eady\r\n', '> eady\r\n', 'repair leading-junk', 'learned malformed relay'),
+    ],
   },
 ];
 
