@@ -1,5 +1,7 @@
 // The vocabulary: everything the inspector can say, as `kind`-tagged values without behaviour.
 
+import type { Quotable } from './quotable';
+
 /** Microseconds since the Unix epoch, UTC. A double holds them exactly until the year 2255. */
 export type Micros = number;
 
@@ -40,15 +42,15 @@ export interface ReplyCode {
   readonly enhanced?: string;
   /** Number of lines. */
   readonly lines: number;
-  /** Text of the first line without code and enhanced code; absent where it may hold a secret (AUTH). */
-  readonly text?: string;
+  /** Text of the first line without code and enhanced code, as far as it may be quoted. */
+  readonly text?: Quotable;
 }
 
 /** What the ClientHello and the ServerHello say in the clear (RFC 8446 §4.1, RFC 6066 §3). */
 export interface TlsFacts {
   /** `TLSv1.3` and so on; absent until the ServerHello is seen. */
   readonly version?: string;
-  readonly sni?: string;
+  readonly sni?: Quotable;
 }
 
 /** Who ended the connection: a peer, or ehlowire itself. */
@@ -153,13 +155,16 @@ interface Stretch {
   readonly at: Micros;
 }
 
-/** A command line (RFC 5321 §4.1). The argument never holds a credential. */
+/** A command line (RFC 5321 §4.1), as far as it may be quoted. */
 export interface CommandEvent extends Stretch {
   readonly kind: 'command';
   readonly from: 'client';
-  /** Upper case; one of the known verbs, or `?`. */
+  /** Upper case; one of the known verbs, or `?`: unknown, or it may be something else that looks like a command. */
   readonly verb: string;
-  readonly argument: string;
+  /** Of an argument that may not be quoted its length and class. */
+  readonly argument: Quotable;
+  /** Octets from the line's start that may be shown as they are. */
+  readonly shown: number;
   readonly terminator: Terminator;
 }
 
@@ -169,8 +174,10 @@ export interface ReplyEvent extends Stretch, ReplyCode {
   readonly from: 'server';
   /** The phase that it belongs to; absent where nothing asked for it. */
   readonly answers?: Phase;
-  /** Texts of the lines, capped in number and length. */
-  readonly texts: readonly string[];
+  /** Texts of the lines, capped in number and length, as far as they may be quoted. */
+  readonly texts: readonly Quotable[];
+  /** Octets from the reply's start that may be shown as they are. */
+  readonly shown: number;
 }
 
 /** A message's or chunk's octets as sent, end-of-data included (RFC 5321 §4.1.1.4, RFC 3030 §2). */
@@ -225,7 +232,7 @@ export interface PhaseEvent {
   /** Between the end of the phase before and this start: the client's own time. */
   readonly waited: Micros;
   readonly verb?: string;
-  readonly argument?: string;
+  readonly argument?: Quotable;
   readonly reply?: ReplyCode;
   /** Octets of the message or chunk. */
   readonly bytes?: number;
@@ -252,7 +259,7 @@ export interface SessionEvent {
   /** Phases beyond the cap. */
   readonly phasesOmitted: number;
   /** The last EHLO or HELO name. */
-  readonly hello?: string;
+  readonly hello?: Quotable;
   readonly tls?: TlsFacts;
   /** Messages that the server took responsibility for (2xx). */
   readonly messages: number;
@@ -265,7 +272,7 @@ export interface AnomalyEvent {
   readonly anomaly: Anomaly;
   readonly direction: Direction;
   readonly at: Micros;
-  readonly detail: string;
+  readonly detail: Quotable;
 }
 
 /** A greeting was changed on its way to the client; `before` and `after` are escaped texts. */
@@ -273,8 +280,8 @@ export interface RepairEvent {
   readonly kind: 'repair';
   readonly at: Micros;
   readonly defect: GreetingDefect;
-  readonly before: string;
-  readonly after: string;
+  readonly before: Quotable;
+  readonly after: Quotable;
   /** How long the client waited for it: from the greeting's first octet, or the connection's start. */
   readonly held: Micros;
 }

@@ -1,11 +1,14 @@
 // The client's octets: commands, and what the dialogue makes of those that are none.
 
 import type { Micros } from '../events';
-import { LINE_BY_RFC, PENDING_COMMANDS, QUOTE, UNDECIDED } from '../limits';
-import { escapeText } from '../text';
+import { LINE_BY_RFC, PENDING_COMMANDS, UNDECIDED } from '../limits';
+import { say, type Quotable } from '../quotable';
 import { createEndOfData } from './end-of-data';
 import { type Command, parseCommand } from './grammar';
+import { joinOctets } from './greeting-mender';
 import type { Line } from './lines';
+import { quoteOddity } from './oddity';
+import { describeOctets, quoteParsed, sayVerb } from './quote';
 import {
   type ClientMode,
   type Content,
@@ -18,13 +21,14 @@ import {
   stretch,
   type Undecided,
 } from './state';
+import { refuseStep, type Said, sayCommand } from './step';
 import { readTls } from './tls-stream';
 
 /** Reads a chunk of the client's stream, whatever its octets are by now. */
 export function readClient(state: State, bytes: Uint8Array, at: Micros): void {
   const side = state.sides.client;
   if (bytes.length > 0 && state.pending[0]?.phase === 'greeting') {
-    reportOnce(state, 'early-talker', 'client', at, 'the client spoke before the greeting was complete');
+    reportOnce(state, 'early-talker', 'client', at, say`the client spoke before the greeting was complete`);
   }
   let i = 0;
   while (i < bytes.length) {
@@ -50,7 +54,7 @@ export function decide(state: State, mode: ClientMode): void {
 export function beginBody(state: State, at: Micros): void {
   const content: Content = { bytes: 0, ended: undefined, last: true };
   const repliesDue = state.lmtp ? Math.max(1, state.recipients) : 1;
-  const asked = { verb: undefined, argument: undefined, arrived: at, endsGroup: false };
+  const asked = { verb: undefined, said: undefined, arrived: at, endsGroup: false };
   state.pending.push({ phase: 'message', ...asked, content, repliesDue });
   decide(state, { kind: 'body', end: createEndOfData(), content, begun: undefined });
 }
@@ -61,8 +65,8 @@ export function dropInjected(state: State, { pieces, length }: Undecided): void 
   const last = pieces[pieces.length - 1];
   if (!first || !last) return;
   const end = state.sides.client.position;
-  const injected = Uint8Array.from(pieces.flatMap(({ bytes }) => [...bytes.subarray(0, QUOTE)]));
-  const detail = `pipelined behind STARTTLS: ${escapeText(injected.subarray(0, QUOTE), QUOTE)}`;
+  state.step.guarded = true;
+  const detail = say`pipelined behind STARTTLS: ${describeOctets(joinOctets(pieces.map(({ bytes }) => bytes)))}`;
   report(state, 'starttls-injection', 'client', first.at, detail);
   fragment(state, 'client', { span: { start: end - length, end }, started: first.at, at: last.at });
 }
@@ -105,19 +109,21 @@ function handleCommand(state: State, line: Line): void {
     fragment(state, 'client', line);
     return;
   }
-  const { verb, rule, argument } = command;
+  const { verb, rule } = command;
   const { terminator, at } = line;
   if (state.pending.length >= PENDING_COMMANDS) {
     // The order of the replies could no longer be kept.
-    stepAsideAt(state, line.span.start, line, `${PENDING_COMMANDS} commands without a reply`);
+    stepAsideAt(state, line.span.start, line, say`${PENDING_COMMANDS} commands without a reply`);
     return;
   }
   const { span, started } = line;
-  state.out.push({ kind: 'command', from: 'client', span, started, at, verb, argument, terminator });
-  remark(state, line, command);
+  const said = sayCommand(state, line, command);
+  state.out.push({ kind: 'command', from: 'client', span, started, at, ...said, terminator });
+  remark(state, line, command, said);
   const waiting = state.pending.find((pending) => pending.endsGroup && pending.phase !== 'greeting');
   if (waiting && !state.serverUnheard && !state.lossy) {
-    const detail = `${verb} sent before the reply to ${waiting.verb ?? waiting.phase}`;
+    const before = waiting.said ? sayVerb(waiting.said) : say`${waiting.phase}`;
+    const detail = say`${sayVerb(said)} sent before the reply to ${before}`;
     report(state, 'improper-pipelining', 'client', at, detail);
   }
   const { chunk } = command;
@@ -125,25 +131,27 @@ function handleCommand(state: State, line: Line): void {
   expectReply(state, {
     phase: rule.phase,
     verb,
-    argument: argument === '' ? undefined : argument,
+    said,
     arrived: started,
     endsGroup: rule.endsGroup ?? false,
     content,
     repliesDue: chunk?.last && state.lmtp ? Math.max(1, state.recipients) : 1,
   });
-  follow(state, command, content, line);
+  if (verb === '?') state.step.unknown += 1;
+  follow(state, command, content, line, said);
 }
 
 /** What the command changes at once, whatever the reply will be. */
-function follow(state: State, command: Command, content: Content | undefined, line: Line): void {
-  const { verb, rule, argument, chunk } = command;
-  if (rule.phase === 'hello') state.hello = argument.split(' ', 1)[0] ?? '';
+function follow(state: State, command: Command, content: Content | undefined, line: Line, said: Said): void {
+  const { verb, rule, chunk } = command;
+  if (rule.phase === 'hello') state.hello = said.argument;
   if (verb === 'LHLO') {
     state.lmtp = true;
-    report(state, 'lmtp', 'client', line.at, 'LHLO on an SMTP port');
+    report(state, 'lmtp', 'client', line.at, say`LHLO on an SMTP port`);
   }
   if (verb === 'MAIL' || verb === 'RSET' || rule.phase === 'hello') state.recipients = 0;
-  if (verb === 'AUTH') state.authTried = true;
+  // How long a chunk without a size is, nobody knows.
+  if (verb === 'BDAT' && !chunk) refuseStep(state);
   if (chunk && content) {
     if (chunk.size > 0) state.mode = { kind: 'chunk', left: chunk.size, content, begun: undefined };
     else
@@ -159,33 +167,22 @@ function follow(state: State, command: Command, content: Content | undefined, li
 /** One-sided: a client that goes on was answered as it hoped. */
 function assumeAgreed(state: State, verb: string, line: Line): void {
   if (verb === 'DATA') beginBody(state, line.at);
+  else if (verb === 'AUTH') refuseStep(state);
   else if (verb === 'STARTTLS') {
-    stepAsideAt(state, line.span.end, line, 'STARTTLS, and the server is not heard');
+    stepAsideAt(state, line.span.end, line, say`STARTTLS, and the server is not heard`);
   }
 }
 
 /** Steps aside from within a line: the octets that are only counted begin at `start`. */
-function stepAsideAt(state: State, start: number, { started, at }: Line, why: string): void {
+function stepAsideAt(state: State, start: number, { started, at }: Line, why: Quotable): void {
   state.sides.client.opaque = { start, started };
   stepAside(state, 'opaque', 'client', at, why);
 }
 
-/**
- * What may be quoted of a line. Of one that is no command only its first word: behind it may stand a credential,
- * as in an AUTH that a middlebox masked; and after an AUTH even that may be a password that came late.
- */
-function quoteOf({ authTried }: State, { bytes }: Line, { verb, oddity, argument }: Command): string {
-  if (verb !== '?') return `${verb} ${argument}`.slice(0, QUOTE);
-  if (authTried) return '';
-  if (oddity === 'http' || oddity === 'proxy-header') return escapeText(bytes, QUOTE);
-  const end = bytes.findIndex((octet) => octet <= SPACE);
-  return escapeText(end < 0 ? bytes : bytes.subarray(0, end), QUOTE);
-}
-
-function remark(state: State, line: Line, command: Command): void {
+function remark(state: State, line: Line, command: Command, said: Said): void {
   const { at, terminator, bytes } = line;
   const { verb, oddity } = command;
-  const quote = (): string => quoteOf(state, line, command);
+  const quote = (): Quotable => quoteOddity(line, command, said);
   if (oddity) report(state, oddity, 'client', at, quote());
   if (terminator === 'lf') report(state, 'bare-lf', 'client', at, quote());
   if (bytes.includes(CR)) report(state, 'bare-cr', 'client', at, quote());
@@ -193,7 +190,7 @@ function remark(state: State, line: Line, command: Command): void {
   // RFC 4954 §4.3 and others allow longer lines to AUTH and, with parameters, to MAIL and RCPT.
   const length = line.span.end - line.span.start;
   if (length > LINE_BY_RFC && (line.cut || (verb !== 'AUTH' && verb !== 'MAIL' && verb !== 'RCPT'))) {
-    report(state, 'line-too-long', 'client', at, `${length} octets: ${quote()}`);
+    report(state, 'line-too-long', 'client', at, say`${length} octets: ${quote()}`);
   }
 }
 
@@ -201,7 +198,8 @@ function readUndecided(state: State, bytes: Uint8Array, from: number, at: Micros
   if (state.mode.kind !== 'undecided') return 0;
   const { undecided } = state.mode;
   if (undecided.length === 0) {
-    const detail = `octets behind ${undecided.verb} before its reply`;
+    state.step.guarded = true;
+    const detail = say`octets behind ${sayVerb(undecided)} before its reply`;
     report(state, 'improper-pipelining', 'client', at, detail);
   }
   const piece = bytes.slice(from, from + UNDECIDED - undecided.length);
@@ -211,7 +209,7 @@ function readUndecided(state: State, bytes: Uint8Array, from: number, at: Micros
       'opaque',
       'client',
       at,
-      `over ${UNDECIDED} octets behind ${undecided.verb} without a reply`,
+      say`over ${UNDECIDED} octets behind ${sayVerb(undecided)} without a reply`,
     );
     return 0;
   }
@@ -226,7 +224,7 @@ function readBody(state: State, bytes: Uint8Array, from: number, at: Micros): nu
   const begun = mode.begun ?? { start: state.sides.client.position, started: at };
   const { end, lookalikes } = mode.end.scan(bytes, from);
   for (const form of lookalikes) {
-    report(state, 'end-of-data-lookalike', 'client', at, `${form} inside the message`);
+    report(state, 'end-of-data-lookalike', 'client', at, say`${quoteParsed(form)} inside the message`);
   }
   const taken = (end < 0 ? bytes.length : end) - from;
   mode.content.bytes += taken;
@@ -265,11 +263,12 @@ function tellContent(
   end: number,
   at: Micros,
 ): void {
+  // A reply may repeat what a message said.
+  state.step.guarded = true;
   state.out.push({ kind: 'content', from: 'client', span: { start, end }, started, at, how, last });
 }
 
 const CR = 0x0d;
-const SPACE = 0x20;
 const NUL = 0x00;
 /** The line `.` CRLF ends the message and is not part of it. */
 const END_LINE = 3;

@@ -1,6 +1,7 @@
 // Octets that the path kept to itself on purpose: it knows that they are message or TLS, and how many.
 
 import type { Direction, Micros } from '../events';
+import { say } from '../quotable';
 import { readClient } from './client';
 import { skip } from './gap';
 import { stepAside, type State } from './state';
@@ -14,7 +15,7 @@ export function elide(state: State, from: Direction, length: number, at: Micros)
   const { mode } = state;
   if (!side.opaque && mode.kind === 'tls') {
     // The handshake was longer than what is shown of it: from here on there is nothing left to read.
-    stepAside(state, 'opaque', from, at, 'the TLS handshake is longer than what is read of it');
+    stepAside(state, 'opaque', from, at, say`the TLS handshake is longer than what is read of it`);
   }
   if (side.opaque) return pass(state, from, length, at);
   if (from === 'client' && mode.kind === 'body') {

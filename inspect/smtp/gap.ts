@@ -2,7 +2,9 @@
 
 import type { Direction, Micros } from '../events';
 import { decide, beginBody } from './client';
+import { say } from '../quotable';
 import { endPending, fragment, openStretch, report, type State, stepAside } from './state';
+import { loseStep } from './step';
 
 /**
  * Skips `length` octets of one side (0: nobody knows how many). An unfinished line is given up, a message
@@ -10,9 +12,10 @@ import { endPending, fragment, openStretch, report, type State, stepAside } from
  */
 export function skip(state: State, from: Direction, length: number, at: Micros): void {
   const side = state.sides[from];
-  const count = length > 0 ? `${length} octets` : 'an unknown number of octets';
-  report(state, 'gap', from, at, `${count} from the ${from} never seen`);
+  const count = length > 0 ? say`${length} octets` : say`an unknown number of octets`;
+  report(state, 'gap', from, at, say`${count} from the ${from} never seen`);
   state.lossy = true;
+  loseStep(state);
   if (from === 'client') giveUpClient(state, length, at);
   else giveUpServer(state, at);
   const start = side.position;
@@ -25,7 +28,7 @@ export function skip(state: State, from: Direction, length: number, at: Micros):
 
 function giveUpClient(state: State, length: number, at: Micros): void {
   const { mode } = state;
-  if (mode.kind === 'tls') stepAside(state, 'opaque', 'client', at, 'a gap in the TLS handshake');
+  if (mode.kind === 'tls') stepAside(state, 'opaque', 'client', at, say`a gap in the TLS handshake`);
   else if (mode.kind === 'body') {
     mode.end.gap();
     mode.content.bytes += length;
@@ -52,7 +55,7 @@ function giveUpClient(state: State, length: number, at: Micros): void {
 function giveUpServer(state: State, at: Micros): void {
   if (state.serverMode === 'opaque') return;
   if (state.serverMode === 'tls') {
-    stepAside(state, 'opaque', 'server', at, 'a gap in the TLS handshake');
+    stepAside(state, 'opaque', 'server', at, say`a gap in the TLS handshake`);
     return;
   }
   tellStretch(state, 'server', at);

@@ -1,8 +1,9 @@
 // The grammar of one line: commands (RFC 5321 §4.1) and reply lines (RFC 5321 §4.2, RFC 2034).
 
 import type { Phase } from '../events';
-import { TEXT } from '../limits';
-import { escapeText, latin1 } from '../text';
+import { NOTHING_SAID, type Quotable } from '../quotable';
+import { latin1 } from '../text';
+import { quoteArgument, type Veil } from './argument';
 
 /** What a command means for the dialogue. */
 export interface Verb {
@@ -48,28 +49,33 @@ export interface Command {
   /** Upper case, a key of `VERBS`, or `?`. */
   readonly verb: string;
   readonly rule: Verb;
-  /** Escaped and capped. Of AUTH only the mechanism; of an unknown command nothing: it may be a password. */
-  readonly argument: string;
+  /** As far as it may be quoted; of an unknown command nothing: it may be a password. */
+  readonly argument: Quotable;
+  /** All of the argument is quoted. */
+  readonly whole: boolean;
+  /** The line is this verb's beyond doubt. */
+  readonly parses: boolean;
   readonly oddity?: CommandOddity;
   /** Of a well-formed BDAT (RFC 3030 §2). */
   readonly chunk?: { readonly size: number; readonly last: boolean };
 }
 
 /** Reads a command line without its terminator. Verbs are case-insensitive (RFC 5321 §2.4). */
-export function parseCommand(line: Uint8Array): Command {
+export function parseCommand(line: Uint8Array, veil?: Veil): Command {
   const text = latin1(line.subarray(0, MAX_VERB_LINE));
   const word = /^[A-Za-z]+/.exec(text)?.[0] ?? '';
   const verb = word.toUpperCase();
   const rule = Object.hasOwn(VERBS, verb) && isBoundary(text[word.length]) ? VERBS[verb] : undefined;
-  if (!rule) return { verb: '?', rule: UNKNOWN, argument: '', oddity: oddityOf(text) };
-  const rest = line.subarray(word.length);
-  const argument = escapeText(trim(rest), TEXT);
-  if (verb === 'AUTH') return { verb, rule, argument: argument.split(' ', 1)[0] ?? '' };
-  if (verb === 'BDAT') return bdat(rule, argument);
+  if (!rule) {
+    const oddity = oddityOf(text);
+    return { verb: '?', rule: UNKNOWN, argument: NOTHING_SAID, whole: false, parses: false, oddity };
+  }
+  const rest = trim(line.subarray(word.length));
+  const { text: argument, whole, parses } = quoteArgument(verb, rest, veil);
+  const command = { verb, rule, argument, whole, parses };
+  if (verb === 'BDAT') return { ...command, ...chunkOf(latin1(rest)) };
   const wanted = SYNTAX[verb];
-  return wanted && !wanted.test(argument)
-    ? { verb, rule, argument, oddity: 'bad-syntax' }
-    : { verb, rule, argument };
+  return wanted && !wanted.test(latin1(rest)) ? { ...command, oddity: 'bad-syntax' } : command;
 }
 
 /** A line of a reply. */
@@ -80,8 +86,8 @@ export interface ReplyLine {
   /** Code and separator as RFC 5321 §4.2 wants them; a bare `250` counts as well formed (§4.2.1). */
   readonly wellFormed: boolean;
   readonly enhanced?: string;
-  /** Behind code, separator and enhanced code; escaped and capped. */
-  readonly text: string;
+  /** Behind code, separator and enhanced code. */
+  readonly text: Uint8Array;
 }
 
 /**
@@ -98,8 +104,8 @@ export function parseReplyLine(line: Uint8Array): ReplyLine | undefined {
   const text = line.subarray(wellFormed ? 4 : 3);
   // RFC 2034 §4: its class must be that of the code.
   const enhanced = text[0] === line[0] && text[1] === DOT ? enhancedOf(text) : undefined;
-  if (enhanced === undefined) return { code, more, wellFormed, text: escapeText(text, TEXT) };
-  return { code, more, wellFormed, enhanced, text: escapeText(text.subarray(enhanced.length + 1), TEXT) };
+  if (enhanced === undefined) return { code, more, wellFormed, text };
+  return { code, more, wellFormed, enhanced, text: text.subarray(enhanced.length + 1) };
 }
 
 function enhancedOf(text: Uint8Array): string | undefined {
@@ -111,10 +117,10 @@ function digit(octet: number | undefined): number {
   return octet !== undefined && octet >= ZERO && octet <= NINE ? octet - ZERO : -1;
 }
 
-function bdat(rule: Verb, argument: string): Command {
+function chunkOf(argument: string): Pick<Command, 'chunk' | 'oddity'> {
   const match = /^([0-9]{1,15})( LAST)?$/i.exec(argument);
-  if (!match) return { verb: 'BDAT', rule, argument, oddity: 'bad-syntax' };
-  return { verb: 'BDAT', rule, argument, chunk: { size: Number(match[1]), last: match[2] !== undefined } };
+  if (!match) return { oddity: 'bad-syntax' };
+  return { chunk: { size: Number(match[1]), last: match[2] !== undefined } };
 }
 
 /** A word that a middlebox wrote over, octet for octet: `XXXX`, or `XXXXXXXA` where one octet was left. */

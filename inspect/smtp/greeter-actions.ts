@@ -1,9 +1,8 @@
 // What the greeter tells its pump to do.
 
 import type { LearnedEvent, Micros, RepairEvent } from '../events';
-import { TEXT } from '../limits';
-import { escapeText } from '../text';
 import type { GreetingKnowledge } from './greeting-knowledge';
+import { quoteKnownWords, quoteServer } from './quote';
 import { joinOctets, type Mend } from './greeting-mender';
 
 export type GreeterAction =
@@ -14,10 +13,14 @@ export type GreeterAction =
   /** After what was forwarded: end the connection. */
   | { readonly kind: 'refuse' };
 
-/** The repairs of one step; `since`: from when on the client waited. */
-export function repairsOf(mends: readonly Mend[], since: Micros, at: Micros): GreeterAction[] {
+/** The repairs of one step; `since`: from when on the client waited; `spoke`: the server may repeat its words. */
+export function repairsOf(
+  mends: readonly Mend[],
+  { since, at, spoke }: { readonly since: Micros; readonly at: Micros; readonly spoke: boolean },
+): GreeterAction[] {
+  const quote = spoke ? quoteKnownWords : quoteServer;
   return mends.map(({ defect, before, after }) => {
-    const texts = { before: escapeText(before, TEXT), after: escapeText(after, TEXT) };
+    const texts = { before: quote(before), after: quote(after) };
     return { kind: 'repair', event: { kind: 'repair', at, defect, ...texts, held: at - since } };
   });
 }

@@ -126,7 +126,10 @@ function server(state: State, bytes: Uint8Array, at: Micros): GreeterAction[] {
   state.last = at;
   const mended = state.mender.take(bytes);
   if (state.options.mode === 'never') return observe(state, mended, bytes, at);
-  const actions = [...forward(mended.octets), ...repairsOf(mended.mends, heldSince(state), at)];
+  const actions = [
+    ...forward(mended.octets),
+    ...repairsOf(mended.mends, { since: heldSince(state), at, spoke: state.spoke }),
+  ];
   if (mended.state === 'complete') return [...actions, ...nativeEnd(state, mended, at)];
   if (mended.state === 'alien' || isForeign(state)) {
     return [...actions, ...stepAside(state, mended)];
@@ -211,7 +214,10 @@ function complete(state: State, at: Micros): GreeterAction[] {
 function end(state: State, at: Micros): GreeterAction[] {
   const mended = state.mender.finish();
   if (mended.state === 'alien') state.done = true;
-  return [...forward(mended.octets), ...repairsOf(mended.mends, heldSince(state), at)];
+  return [
+    ...forward(mended.octets),
+    ...repairsOf(mended.mends, { since: heldSince(state), at, spoke: state.spoke }),
+  ];
 }
 
 function watch(state: State, at: Micros, open: Pick<LateOptions, 'open'>): void {

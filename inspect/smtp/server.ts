@@ -2,11 +2,13 @@
 
 import type { Micros, ReplyCode, ReplyEvent } from '../events';
 import { GREETING, LINE_BY_RFC, QUOTE, REPLY_TEXTS } from '../limits';
-import { escapeText } from '../text';
+import { clipQuotable, joinQuotable, NOTHING_SAID, say, type Quotable } from '../quotable';
 import { beginBody, decide, dropInjected } from './client';
 import { isMasked, parseReplyLine, type ReplyLine } from './grammar';
 import type { Line } from './lines';
 import { endPending, fragment, type OpenReply, type Pending, report, type State } from './state';
+import { quoteMask, quoteServer } from './quote';
+import { followStep, sayReply } from './step';
 import { beginTls, readTls } from './tls-stream';
 
 /** Reads a chunk of the server's stream. */
@@ -60,14 +62,14 @@ function handleLine(state: State, line: Line): void {
   if (parsed.more) return;
   state.openReply = undefined;
   if (open.mixed && !inGreeting) {
-    report(state, 'mixed-codes', 'server', line.at, `${open.first.code}- ended by ${parsed.code}`);
+    report(state, 'mixed-codes', 'server', line.at, say`${open.first.code}- ended by ${parsed.code}`);
   }
   const reply: ReplyCode = { ...open.first, code: parsed.code, lines: open.lines };
   settle(state, reply, eventOf(reply, open, line));
 }
 
 function eventOf({ code, lines, enhanced, text }: ReplyCode, open: OpenReply, { span, at }: Line): Reply {
-  const { start, started, texts } = open;
+  const { start, started, texts, shown } = open;
   const event: Reply = {
     kind: 'reply',
     from: 'server',
@@ -77,6 +79,7 @@ function eventOf({ code, lines, enhanced, text }: ReplyCode, open: OpenReply, { 
     code,
     lines,
     texts,
+    shown,
   };
   if (enhanced !== undefined) event.enhanced = enhanced;
   if (text !== undefined) event.text = text;
@@ -108,37 +111,48 @@ function giveUpGreeting(state: State, line: Line): void {
 
 /** Adds a line to the reply that is open, or opens one. */
 function collect(state: State, line: Line, parsed: ReplyLine): NonNullable<State['openReply']> {
-  // A server's words in an AUTH exchange may repeat the client's secrets.
-  const secret = state.pending[0]?.phase === 'auth';
-  const { code, text } = parsed;
+  const [head] = state.pending;
+  const { code } = parsed;
+  const text = sayReply(state, head, code, parsed.text);
   const open = (state.openReply ??= {
     start: line.span.start,
     started: line.started,
-    first: firstOf(parsed, secret),
+    first: firstOf(parsed, text),
     lines: 0,
     texts: [],
+    shown: 0,
+    open: true,
     mixed: false,
   });
   open.lines += 1;
   open.mixed ||= code !== open.first.code;
-  if (!secret && open.texts.length < REPLY_TEXTS) open.texts.push(text);
+  if (open.texts.length < REPLY_TEXTS && code !== AUTH_CONTINUE) open.texts.push(text);
+  // Where every word is known, the line may be shown as it is.
+  show(open, line, code !== AUTH_CONTINUE && text === quoteServer(parsed.text));
   return open;
 }
 
-function firstOf({ code, enhanced, text }: ReplyLine, secret: boolean): ReplyCode {
-  if (secret) return enhanced === undefined ? { code, lines: 0 } : { code, lines: 0, enhanced };
-  return enhanced === undefined ? { code, lines: 0, text } : { code, lines: 0, enhanced, text };
+/** Of a line that is not quoted whole the code alone is shown, and nothing behind it. */
+function show(open: OpenReply, { span }: Line, whole: boolean): void {
+  if (!open.open) return;
+  open.shown += whole ? span.end - span.start : Math.min(CODE, span.end - span.start);
+  open.open = whole;
+}
+
+function firstOf({ code, enhanced }: ReplyLine, text: Quotable): ReplyCode {
+  const said = code === AUTH_CONTINUE ? {} : { text };
+  return enhanced === undefined ? { code, lines: 0, ...said } : { code, lines: 0, enhanced, ...said };
 }
 
 function remark(state: State, line: Line, parsed: ReplyLine | undefined): void {
-  const secret = state.pending[0]?.phase === 'auth';
-  const quote = (): string => (secret ? '' : escapeText(line.bytes, QUOTE));
+  const quote = (): Quotable => sayReply(state, state.pending[0], parsed?.code, line.bytes, QUOTE);
   if (!parsed?.wellFormed) report(state, 'malformed-reply', 'server', line.at, quote());
   if (line.terminator === 'lf') report(state, 'bare-lf', 'server', line.at, quote());
   if (line.bytes.includes(CR)) report(state, 'bare-cr', 'server', line.at, quote());
   if (line.bytes.includes(NUL)) report(state, 'nul', 'server', line.at, quote());
   const length = line.span.end - line.span.start;
-  if (length > LINE_BY_RFC) report(state, 'line-too-long', 'server', line.at, `${length} octets: ${quote()}`);
+  if (length > LINE_BY_RFC)
+    report(state, 'line-too-long', 'server', line.at, say`${length} octets: ${quote()}`);
 }
 
 /** A whole reply: whom it answers, and what follows from it. */
@@ -147,6 +161,7 @@ function settle(state: State, reply: ReplyCode, event: Reply): void {
   if (head) event.answers = head.phase;
   state.out.push(event);
   remarkReply(state, head, event);
+  if (reply.code === AUTH_CONTINUE && askSecret(state, head, event.at)) return;
   if (!head) return;
   const { content } = head;
   if (content && content.ended === undefined && state.lossy) {
@@ -154,32 +169,43 @@ function settle(state: State, reply: ReplyCode, event: Reply): void {
     if (reply.code === START_MAIL_INPUT) return;
     resume(state, event.at);
   }
-  if (head.phase === 'auth' && reply.code === AUTH_CONTINUE) {
-    decide(state, { kind: 'secret' });
-    return;
-  }
   if (content?.last && isPositive(reply)) state.messages += head.repliesDue === 1 ? 1 : 0;
   if (head.repliesDue > 1 && reply.code !== SERVICE_CLOSING) {
     head.repliesDue -= 1;
     return;
   }
   endPending(state, event.at, reply);
+  followStep(state, head, reply);
+  if (head.exchange && head.verb !== 'AUTH') decide(state, { kind: 'command' });
   CONSEQUENCES[head.verb ?? '']?.(state, reply, event);
+}
+
+/** Whatever was asked: behind a 334 the client's next line is a secret (RFC 4954 §4). */
+function askSecret(state: State, head: Pending | undefined, at: Micros): boolean {
+  const { kind } = state.mode;
+  if (kind !== 'command' && kind !== 'undecided') return false;
+  const asked = { verb: undefined, said: undefined, arrived: at, endsGroup: true, content: undefined };
+  if (!head) state.pending.push({ phase: 'auth', ...asked, repliesDue: 1, exchange: true });
+  else head.exchange = true;
+  state.step.guarded = true;
+  decide(state, { kind: 'secret' });
+  return true;
 }
 
 function remarkReply(state: State, head: Pending | undefined, reply: ReplyEvent): void {
   const { at } = reply;
   if (head?.phase === 'hello') {
     const masked = reply.texts.slice(1).filter(isMasked);
-    if (masked.length > 0) report(state, 'masked', 'server', at, masked.join(', ').slice(0, QUOTE));
+    const masks = clipQuotable(joinQuotable(masked.map(quoteMask), ', '), QUOTE);
+    if (masked.length > 0) report(state, 'masked', 'server', at, masks);
   }
-  const said = (): string => `${reply.code} ${reply.text ?? ''}`.trim();
+  const said = (): Quotable => joinQuotable([reply.code, reply.text ?? NOTHING_SAID], ' ');
   if (reply.code === SERVICE_CLOSING && head?.phase !== 'greeting') {
     report(state, 'service-closing', 'server', at, said());
   } else if (!head && !state.lossy && !state.serverUnheard) {
     report(state, 'unsolicited-reply', 'server', at, said());
   } else if (head?.content && head.content.ended === undefined && !state.lossy) {
-    report(state, 'early-reply', 'server', at, `${said()} before the message had ended`);
+    report(state, 'early-reply', 'server', at, say`${said()} before the message had ended`);
   }
 }
 
@@ -228,6 +254,8 @@ function isPositive({ code }: ReplyCode): boolean {
   return code >= 200 && code < 300;
 }
 
+/** `250 `: three digits and what separates them. */
+const CODE = 4;
 const CR = 0x0d;
 const NUL = 0x00;
 const TLS_HANDSHAKE = 0x16;

@@ -2,6 +2,7 @@
 
 import type { Close, Direction, Micros, Phase, SmtpEvent } from '../events';
 import { SILENCE } from '../limits';
+import { say } from '../quotable';
 import { readClient } from './client';
 import { elide } from './elide';
 import { endSession } from './ending';
@@ -112,5 +113,5 @@ function remarkSilence(state: State, at: Micros): void {
   const limit = on === 'client' ? (phase === 'message' ? SILENCE.block : SILENCE.command) : SILENCE[phase];
   if (at - since < limit) return;
   const seconds = Math.round((at - since) / 1e6);
-  reportOnce(state, 'silence', on, at, `nothing from the ${on} for ${seconds} s in ${phase}`);
+  reportOnce(state, 'silence', on, at, say`nothing from the ${on} for ${seconds} s in ${phase}`);
 }

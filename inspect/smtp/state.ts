@@ -2,9 +2,11 @@
 
 import type { Anomaly, Direction, Micros, Phase, ReplyCode, SmtpEvent, Span, TlsFacts } from '../events';
 import { ANOMALIES_OF_A_KIND, COMMAND_LINE, REPLY_LINE } from '../limits';
+import { joinQuotable, type Quotable } from '../quotable';
 import type { EndOfData } from './end-of-data';
 import { judgeGreeting } from './greeting';
 import { createFramer, type Framer, type Line } from './lines';
+import { createStep, type Said, type Step } from './step';
 import { createTimeline, type PhaseFacts, type Timeline } from './timeline';
 import { createTls, type Tls } from './tls';
 
@@ -22,12 +24,16 @@ export interface Side {
 /** Something that a reply is due for, in the order in which the replies will come (RFC 2920 §3.2). */
 export interface Pending {
   readonly phase: Phase;
+  /** What the machine goes by. */
   readonly verb: string | undefined;
-  readonly argument: string | undefined;
+  /** What is written down of the command. */
+  readonly said: Pick<Said, 'verb' | 'argument'> | undefined;
   readonly arrived: Micros;
   /** The client must wait for this reply before it goes on. */
   readonly endsGroup: boolean;
   readonly content: Content | undefined;
+  /** The server asked for a secret (334): the reply that ends the exchange is still due. */
+  exchange?: true;
   /** LMTP: one reply a recipient (RFC 2033 §4.2). */
   repliesDue: number;
 }
@@ -79,7 +85,10 @@ export interface OpenReply {
   readonly started: Micros;
   readonly first: ReplyCode;
   lines: number;
-  readonly texts: string[];
+  readonly texts: Quotable[];
+  /** Octets from its start that may be shown as they are; all lines so far were. */
+  shown: number;
+  open: boolean;
   mixed: boolean;
 }
 
@@ -90,6 +99,7 @@ export interface State {
   mode: ClientMode;
   serverMode: 'reply' | 'tls' | 'opaque';
   pending: Pending[];
+  readonly step: Step;
   openReply: OpenReply | undefined;
   /** The greeting's octets while it lasts, for judging. */
   greeting: Uint8Array | undefined;
@@ -103,10 +113,9 @@ export interface State {
   readonly serverUnheard: boolean;
   /** Octets of either side were missed: what the machine holds may be behind the truth. */
   lossy: boolean;
-  authTried: boolean;
   lmtp: boolean;
   recipients: number;
-  hello: string | undefined;
+  hello: Quotable | undefined;
   messages: number;
   closed: boolean;
 }
@@ -133,6 +142,7 @@ export function createState({ started, implicitTls, serverUnheard, midStream }: 
     mode: { kind: implicitTls ? 'tls' : 'command' },
     serverMode: implicitTls ? 'tls' : 'reply',
     pending: expectsGreeting ? [greetingAt(started)] : [],
+    step: createStep(midStream),
     openReply: undefined,
     greeting: expectsGreeting ? new Uint8Array(0) : undefined,
     timeline: createTimeline(started),
@@ -141,7 +151,6 @@ export function createState({ started, implicitTls, serverUnheard, midStream }: 
     tlsBegan: implicitTls ? started : undefined,
     serverUnheard,
     lossy: midStream,
-    authTried: false,
     lmtp: false,
     recipients: 0,
     hello: undefined,
@@ -151,7 +160,7 @@ export function createState({ started, implicitTls, serverUnheard, midStream }: 
 }
 
 function greetingAt(arrived: Micros): Pending {
-  const nothing = { verb: undefined, argument: undefined, content: undefined };
+  const nothing = { verb: undefined, said: undefined, content: undefined };
   return { phase: 'greeting', ...nothing, arrived, endsGroup: true, repliesDue: 1 };
 }
 
@@ -161,7 +170,7 @@ export function report(
   anomaly: Anomaly,
   direction: Direction,
   at: Micros,
-  detail: string,
+  detail: Quotable,
 ): void {
   const key = `${anomaly} ${direction}`;
   state.told ??= new Map();
@@ -177,7 +186,7 @@ export function reportOnce(
   anomaly: Anomaly,
   direction: Direction,
   at: Micros,
-  detail: string,
+  detail: Quotable,
 ): void {
   if (!state.told?.has(`${anomaly} ${direction}`)) report(state, anomaly, direction, at, detail);
 }
@@ -201,10 +210,11 @@ export function expectReply(state: State, pending: Pending): void {
 export function endPending(state: State, at: Micros, reply: ReplyCode | undefined): void {
   const pending = state.pending.shift();
   if (!pending) return;
-  const { phase, verb, argument, content, arrived } = pending;
+  const { phase, verb, said, content, arrived } = pending;
+  if (verb === '?') state.step.unknown -= 1;
   const facts: { -readonly [K in keyof PhaseFacts]: PhaseFacts[K] } = {};
-  if (verb !== undefined) facts.verb = verb;
-  if (argument !== undefined) facts.argument = argument;
+  if (said) facts.verb = said.verb;
+  if (said && said.argument !== '') facts.argument = said.argument;
   if (reply) facts.reply = reply;
   if (content) facts.bytes = content.bytes;
   const greeting = phase === 'greeting' ? judgementOf(state, at) : undefined;
@@ -224,7 +234,7 @@ export function endTls(state: State, at: Micros): void {
  * From here on octets are only counted, on both sides: the dialogue can no longer be followed.
  * `why` is told as an anomaly of its own name.
  */
-export function stepAside(state: State, anomaly: Anomaly, from: Direction, at: Micros, why: string): void {
+export function stepAside(state: State, anomaly: Anomaly, from: Direction, at: Micros, why: Quotable): void {
   report(state, anomaly, from, at, why);
   for (const direction of ['client', 'server'] as const) {
     const side = state.sides[direction];
@@ -260,6 +270,6 @@ function judgementOf(state: State, at: Micros): PhaseFacts['greeting'] {
   const { class: name, defects } = judgeGreeting(greeting);
   // A refusal may be worded as well as any greeting.
   const odd = defects.filter((defect) => defect !== 'refusal');
-  if (odd.length > 0) report(state, 'greeting-malformed', 'server', at, odd.join(', '));
+  if (odd.length > 0) report(state, 'greeting-malformed', 'server', at, joinQuotable(odd, ', '));
   return { class: name, defects };
 }

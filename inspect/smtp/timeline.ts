@@ -13,11 +13,12 @@ import type {
   TlsFacts,
 } from '../events';
 import { SESSION_PHASES } from '../limits';
+import type { Quotable } from '../quotable';
 
 /** What a phase says besides its times. */
 export interface PhaseFacts {
   readonly verb?: string;
-  readonly argument?: string;
+  readonly argument?: Quotable;
   readonly reply?: ReplyCode;
   readonly bytes?: number;
   readonly tls?: TlsFacts;

@@ -1,13 +1,14 @@
 // The two TLS messages that are sent in the clear and tell something: ClientHello and ServerHello (RFC 8446 §4.1).
 
-import { escapeText } from '../text';
+import type { Quotable } from '../quotable';
+import { quoteName } from './argument';
 
 export interface Hello {
   readonly from: 'client' | 'server';
   /** Of a ServerHello: the version that was agreed. Of a ClientHello: the highest that was offered. */
   readonly version: number;
   /** Of a ClientHello (RFC 6066 §3), escaped. */
-  readonly sni?: string;
+  readonly sni?: Quotable;
 }
 
 /** Reads a whole handshake message, header included. `undefined`: cut short, malformed or another message. */
@@ -60,13 +61,13 @@ function extensionsOf(bytes: Uint8Array): Map<number, Uint8Array> | undefined {
   return extensions;
 }
 
-function serverName(extension: Uint8Array): string | undefined {
+function serverName(extension: Uint8Array): Quotable | undefined {
   const names = createReader(createReader(extension).vector(2));
   while (!names.atEnd()) {
     const type = names.number(1);
     const name = names.vector(2);
     if (names.short()) return undefined;
-    if (type === HOST_NAME) return escapeText(name, MAX_NAME);
+    if (type === HOST_NAME) return quoteName(name);
   }
   return undefined;
 }
@@ -113,8 +114,6 @@ const SERVER_NAME = 0;
 const HOST_NAME = 0;
 const SUPPORTED_VERSIONS = 43;
 const MAJOR = 3;
-// RFC 1035 §2.3.4: a name has at most 255 octets.
-const MAX_NAME = 255;
 const NAMES: Readonly<Record<number, string>> = {
   0x0300: 'SSLv3',
   0x0301: 'TLSv1',

@@ -1,6 +1,7 @@
 // TLS as a part of the dialogue: what its records tell the session.
 
 import type { Direction, Micros } from '../events';
+import { say, sayFrom, type Quotable } from '../quotable';
 import { endTls, report, type State, stepAside } from './state';
 
 /** STARTTLS was agreed at `at`: both sides' next octets are TLS. Offsets are those of the next octets. */
@@ -30,15 +31,16 @@ export function readTls(state: State, from: Direction, bytes: Uint8Array, index:
         digit ? 'starttls-injection' : 'not-tls',
         from,
         at,
-        'no TLS record where TLS was agreed',
+        say`no TLS record where TLS was agreed`,
       );
     }
   }
   return bytes.length - index;
 }
 
-function alertName(level: number, description: number): string {
-  return `${level === 2 ? 'fatal' : 'warning'} ${ALERTS[description] ?? 'alert'} (${description})`;
+function alertName(level: number, description: number): Quotable {
+  const name = sayFrom(ALERTS, description) ?? say`alert`;
+  return say`${level === 2 ? say`fatal` : say`warning`} ${name} (${description})`;
 }
 
 function isDigit(octet: number | undefined): boolean {

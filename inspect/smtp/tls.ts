@@ -2,6 +2,7 @@
 
 import type { Direction, TlsFacts } from '../events';
 import { TLS_HELLO, TLS_RECORD } from '../limits';
+import type { Quotable } from '../quotable';
 import { type Hello, parseHello, versionName } from './tls-hello';
 
 /** What a stretch of TLS told; `index` is just behind the octet that told it. */
@@ -22,7 +23,7 @@ export interface Tls {
 
 export function createTls(): Tls {
   const sides = { client: createSide(), server: createSide() };
-  const facts: { version?: string; sni?: string } = {};
+  const facts: { version?: string; sni?: Quotable } = {};
   const learn = (hello: Hello): void => {
     if (hello.from === 'server') facts.version = versionName(hello.version);
     else if (hello.sni !== undefined) facts.sni = hello.sni;

@@ -11,8 +11,8 @@ export interface Visible {
 }
 
 /**
- * A list of what is allowed, not of what is forbidden: an octet is shown where an event says that it belongs to
- * a command or a reply, and hidden where it is content, secret, TLS, unknown, or not told at all.
+ * A list of what is allowed, not of what is forbidden: an octet is shown where an event says that it may be
+ * (`shown`, decided where the log's quotes are), and hidden where it is content, secret, TLS, unknown, or not told at all.
  *
  * `midStream`: the beginning was missed. The client's words may then be a message's lines that look like commands.
  * `serverFromStart`: asked at each event, whether the server's first octets are its first (its SYN was seen).
@@ -26,8 +26,7 @@ export function createVisible(options: {
     spans: { client: [], server: [] },
     doubt: midStream,
     serverFromStart,
-    authOpen: false,
-    authSeen: false,
+    heard: false,
     unknown: undefined,
   };
   return {
@@ -41,9 +40,8 @@ interface State {
   /** From here on what looks like a command may be anything: content or a secret behind a gap, for example. */
   doubt: boolean;
   readonly serverFromStart: () => boolean;
-  /** Behind an AUTH command and before the reply that ends its exchange. */
-  authOpen: boolean;
-  authSeen: boolean;
+  /** A command came: a greeting that has no end may repeat it. */
+  heard: boolean;
   /** The last command that has no known verb: a remark behind it may say that it is masked. */
   unknown: CommandEvent | undefined;
 }
@@ -62,37 +60,23 @@ function see(state: State, event: InspectorEvent): void {
       if (event.from === 'server' && isGreeting(state)) allow(state, 'server', event.span);
       return;
     case 'anomaly':
-      if (event.direction !== 'client') return;
-      // What was sent before its meaning was settled is read as commands where the server declined.
-      if (event.anomaly === 'improper-pipelining' || event.anomaly === 'starttls-injection')
-        state.doubt = true;
-      if (event.anomaly === 'masked') seeMask(state, event.detail);
+      if (event.direction === 'client' && event.anomaly === 'masked') seeMask(state, event.detail);
       return;
     default:
   }
 }
 
-/** A greeting that never ends becomes a fragment. Words from the middle, or behind AUTH, may repeat a secret. */
-function isGreeting({ doubt, authSeen, serverFromStart }: State): boolean {
-  return !doubt && !authSeen && serverFromStart();
+/** A greeting that never ends becomes a fragment. Words from the middle, or behind a command, may repeat a secret. */
+function isGreeting({ doubt, heard, serverFromStart }: State): boolean {
+  return !doubt && !heard && serverFromStart();
 }
 
 function seeCommand(state: State, event: CommandEvent): void {
-  const { verb, span } = event;
-  const unsure = state.doubt || state.authOpen;
+  const { verb, span, shown } = event;
+  state.heard = true;
   state.unknown = verb === '?' ? event : undefined;
-  if (!unsure) {
-    const length = verb === '?' ? 0 : isPlain(event) ? span.end - span.start : verb.length;
-    allow(state, 'client', { start: span.start, end: Math.min(span.end, span.start + length) });
-  }
-  if (verb === 'AUTH') state.authOpen = state.authSeen = true;
-  // What follows an unknown command, or a chunk of unknown size, may be its content.
-  if (verb === '?' || (verb === 'BDAT' && !CHUNK.test(event.argument))) state.doubt = true;
-}
-
-/** A command that can hold nothing private beyond names and addresses of the envelope. */
-function isPlain({ verb, argument, terminator }: CommandEvent): boolean {
-  return terminator !== 'none' && (PLAIN[verb]?.test(argument) ?? false);
+  if (!state.doubt)
+    allow(state, 'client', { start: span.start, end: Math.min(span.end, span.start + shown) });
 }
 
 /** A mask is nobody's word; what it left of the line may be. */
@@ -103,12 +87,9 @@ function seeMask({ spans, unknown }: State, detail: string): void {
   add(spans.client, { start, end: Math.min(end, start + mask.length) });
 }
 
-function seeReply(state: State, event: ReplyEvent): void {
-  const { span, answers, code } = event;
-  const ofAuth = answers === 'auth' || code === AUTH_CONTINUE;
-  const codeOnly = state.doubt || state.authOpen || ofAuth || answers === undefined || answers === 'other';
-  allow(state, 'server', codeOnly ? { start: span.start, end: Math.min(span.end, span.start + CODE) } : span);
-  if (answers === 'auth' && code !== AUTH_CONTINUE) state.authOpen = false;
+function seeReply(state: State, { span, shown }: ReplyEvent): void {
+  const most = state.doubt ? Math.min(shown, CODE) : shown;
+  allow(state, 'server', { start: span.start, end: Math.min(span.end, span.start + most) });
 }
 
 function allow({ spans }: State, from: Direction, span: Span): void {
@@ -127,24 +108,7 @@ function shown(spans: readonly Span[], { start, end }: Span): number {
   return within ? Math.min(end, within.end) - start : 0;
 }
 
-const CHUNK = /^[0-9]{1,15}( LAST)?$/i;
-const NOTHING = /^$/;
-const PLAIN: Readonly<Record<string, RegExp>> = {
-  EHLO: /^[^ ]{1,255}$/,
-  HELO: /^[^ ]{1,255}$/,
-  LHLO: /^[^ ]{1,255}$/,
-  // Of the parameters only such as say nothing of a person (AUTH= does, RFC 4954 §5).
-  MAIL: /^FROM: ?<[^<> ]{0,256}>(?: (?:SIZE=\d+|BODY=[A-Z0-9]+|SMTPUTF8|REQUIRETLS))*$/i,
-  RCPT: /^TO: ?<[^<> ]{0,256}>$/i,
-  BDAT: CHUNK,
-  DATA: NOTHING,
-  STARTTLS: NOTHING,
-  RSET: NOTHING,
-  QUIT: NOTHING,
-  NOOP: NOTHING,
-};
-const AUTH_CONTINUE = 334;
-/** `334 `: three digits and what separates them. */
+/** `250 `: three digits and what separates them. */
 const CODE = 4;
 /** Spans per side: a dialogue has as many pieces as it has interruptions by content, and few are needed. */
 const SPANS = 1_024;

@@ -2,8 +2,7 @@
 
 import type { Micros, RepairEvent } from '../../inspect/events';
 import type { InspectorEvent } from '../../inspect/inspector';
-import { TEXT } from '../../inspect/limits';
-import { escapeText } from '../../inspect/text';
+import { quoteKnownWords, quoteServer } from '../../inspect/smtp/quote';
 import { createTracker, type Tracked, type Tracker, type TrackerNews } from '../../inspect/tracker';
 import { probedNews, type Probes } from '../probes';
 import type { Connection, Recorded, Sink } from '../sinks/record';
@@ -129,12 +128,15 @@ function tellRepair(state: State, connection: Tracked, record: WireRecord & { ki
   const after = payload.subarray(start, end > 0 ? end : payload.length);
   const before = after.slice();
   before[repaired.at - start] = repaired.was;
+  // Who speaks first may find its words in the greeting.
+  const spoke = connection.inspector.view.client.stream.sent > 0;
+  const quote = spoke ? quoteKnownWords : quoteServer;
   const event: RepairEvent = {
     kind: 'repair',
     at,
     defect: repaired.was === HYPHEN ? 'unfinished' : 'tab-separator',
-    before: escapeText(before, TEXT),
-    after: escapeText(after, TEXT),
+    before: quote(before),
+    after: quote(after),
     held: 0,
   };
   state.options.sink.write(nameOf(state, connection), event);

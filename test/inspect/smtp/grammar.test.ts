@@ -12,13 +12,13 @@ const COMMANDS: readonly [line: string, verb: string, argument: string, oddity?:
   ['EHLO', 'EHLO', '', 'bad-syntax'],
   ['MAIL FROM:<a@b> SIZE=10', 'MAIL', 'FROM:<a@b> SIZE=10'],
   ['mail from: <a@b>', 'MAIL', 'from: <a@b>'],
-  ['MAIL <a@b>', 'MAIL', '<a@b>', 'bad-syntax'],
+  ['MAIL <a@b>', 'MAIL', '(5 octets, printable)', 'bad-syntax'],
   ['RCPT TO:<a@b>', 'RCPT', 'TO:<a@b>'],
   ['RCPT  TO:<a@b>  ', 'RCPT', 'TO:<a@b>'],
   ['DATA', 'DATA', ''],
   ['DATA ', 'DATA', ''],
   ['DATAX', '?', '', 'unknown-command'],
-  ['NOOP\tx', 'NOOP', 'x'],
+  ['NOOP\tx', 'NOOP', '(1 octet, printable)'],
   ['AUTH PLAIN AGEAYg==', 'AUTH', 'PLAIN'],
   ['AUTH', 'AUTH', ''],
   ['constructor x', '?', '', 'unknown-command'],
@@ -28,9 +28,9 @@ const COMMANDS: readonly [line: string, verb: string, argument: string, oddity?:
   ['', '?', '', 'unknown-command'],
   ['GET / HTTP/1.1', '?', '', 'http'],
   ['PROXY TCP4 192.0.2.1 192.0.2.2 1 25', '?', '', 'proxy-header'],
-  ['HELO \x1b[2J', 'HELO', '\\x1b[2J'],
-  ['BDAT x', 'BDAT', 'x', 'bad-syntax'],
-  ['BDAT 99999999999999999999', 'BDAT', '99999999999999999999', 'bad-syntax'],
+  ['HELO \x1b[2J', 'HELO', '(4 octets, binary)'],
+  ['BDAT x', 'BDAT', '(1 octet, printable)', 'bad-syntax'],
+  ['BDAT 99999999999999999999', 'BDAT', '(20 octets, base64-like)', 'bad-syntax'],
 ];
 
 for (const [line, verb, argument, oddity] of COMMANDS) {
@@ -53,17 +53,17 @@ for (const [line, chunk] of CHUNKS) {
 }
 
 const REPLIES: readonly [line: string, want: ReturnType<typeof parseReplyLine>][] = [
-  ['220 mx ESMTP', { code: 220, more: false, wellFormed: true, text: 'mx ESMTP' }],
-  ['250-SIZE 10', { code: 250, more: true, wellFormed: true, text: 'SIZE 10' }],
-  ['250', { code: 250, more: false, wellFormed: true, text: '' }],
-  ['550 5.1.1 who', { code: 550, more: false, wellFormed: true, enhanced: '5.1.1', text: 'who' }],
-  ['250 2.1.0', { code: 250, more: false, wellFormed: true, enhanced: '2.1.0', text: '' }],
+  ['220 mx ESMTP', { code: 220, more: false, wellFormed: true, text: octets('mx ESMTP') }],
+  ['250-SIZE 10', { code: 250, more: true, wellFormed: true, text: octets('SIZE 10') }],
+  ['250', { code: 250, more: false, wellFormed: true, text: octets('') }],
+  ['550 5.1.1 who', { code: 550, more: false, wellFormed: true, enhanced: '5.1.1', text: octets('who') }],
+  ['250 2.1.0', { code: 250, more: false, wellFormed: true, enhanced: '2.1.0', text: octets('') }],
   // RFC 2034 §4: the class must be that of the code.
-  ['250 5.1.1 odd', { code: 250, more: false, wellFormed: true, text: '5.1.1 odd' }],
-  ['250 2.0.0x', { code: 250, more: false, wellFormed: true, text: '2.0.0x' }],
-  ['220mx', { code: 220, more: false, wellFormed: false, text: 'mx' }],
-  ['220\tmx', { code: 220, more: false, wellFormed: false, text: '\\tmx' }],
-  ['220 \x07', { code: 220, more: false, wellFormed: true, text: '\\x07' }],
+  ['250 5.1.1 odd', { code: 250, more: false, wellFormed: true, text: octets('5.1.1 odd') }],
+  ['250 2.0.0x', { code: 250, more: false, wellFormed: true, text: octets('2.0.0x') }],
+  ['220mx', { code: 220, more: false, wellFormed: false, text: octets('mx') }],
+  ['220\tmx', { code: 220, more: false, wellFormed: false, text: octets('\tmx') }],
+  ['220 \x07', { code: 220, more: false, wellFormed: true, text: octets('\x07') }],
   ['22 mx', undefined],
   ['620 mx', undefined],
   [' 220 mx', undefined],
@@ -78,7 +78,7 @@ test('property: any octets are read without a throw, and what comes out is print
   fc.assert(
     fc.property(fc.uint8Array(), (bytes) => {
       assert.match(parseCommand(bytes).argument, /^[\x20-\x7e…]*$/);
-      assert.match(parseReplyLine(bytes)?.text ?? '', /^[\x20-\x7e…]*$/);
+      parseReplyLine(bytes);
     }),
   );
 });

@@ -291,7 +291,7 @@ export const ROWS: readonly Row[] = [
       'command AUTH LOGIN',
       'reply 504 auth',
       'phase auth 504',
-      'command ?',
+      'command ? (12 octets, base64-like)',
       'anomaly unknown-command client',
       'reply 500 other',
       'phase other 500',
@@ -481,7 +481,7 @@ export const ROWS: readonly Row[] = [
     turns: [GREETING, ['C', 'NOOP a\rb\0c\r\n'], ['S', '250 ok\r\n']],
     want: [
       ...GREETED,
-      'command NOOP a\\rb\\x00c',
+      'command NOOP (5 octets, binary)',
       'anomaly bare-cr client',
       'anomaly nul client',
       'reply 250 other',
@@ -567,7 +567,7 @@ export const ROWS: readonly Row[] = [
     ],
     want: [
       ...GREETED,
-      'command ?',
+      'command ? (7 octets, printable)',
       'anomaly masked client',
       'reply 500 other',
       'phase other 500',
@@ -580,14 +580,20 @@ export const ROWS: readonly Row[] = [
   {
     name: 'HTTP at an SMTP port',
     turns: [GREETING, ['C', 'GET / HTTP/1.1\r\n'], ['S', '500 no\r\n']],
-    want: [...GREETED, 'command ?', 'anomaly http client', 'reply 500 other', 'phase other 500'],
+    want: [
+      ...GREETED,
+      'command ? (14 octets, printable)',
+      'anomaly http client',
+      'reply 500 other',
+      'phase other 500',
+    ],
   },
   {
     name: 'a PROXY header that nobody agreed on',
     turns: [['C', 'PROXY TCP4 192.0.2.1 192.0.2.2 1 25\r\n'], GREETING, ['S', '500 no\r\n']],
     want: [
       'anomaly early-talker client',
-      'command ?',
+      'command ? (35 octets, printable)',
       'anomaly proxy-header client',
       ...GREETED,
       'reply 500 other',

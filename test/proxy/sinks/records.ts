@@ -1,6 +1,7 @@
 // One connection and one event of each kind, for the tables of the sinks' tests.
 
 import type { Connection, Recorded } from '../../../proxy/sinks/record';
+import { quotable } from '../../kit/quotable';
 
 export const AT = 1_777_863_721_000_123;
 
@@ -19,7 +20,7 @@ export const GREETING: Recorded = {
   sinceConnect: 812,
   duration: 20_004_000,
   waited: 0,
-  reply: { code: 220, lines: 1, text: 'mx.demo ESMTP' },
+  reply: { code: 220, lines: 1, text: quotable('mx.demo ESMTP') },
   greeting: { class: 'truncated', defects: ['unfinished'] },
 };
 
@@ -32,8 +33,8 @@ export const RCPT: Recorded = {
   duration: 3_211,
   waited: 1_500_000,
   verb: 'RCPT',
-  argument: 'TO:<a@b.example>',
-  reply: { code: 550, enhanced: '5.1.1', lines: 2, text: 'User unknown' },
+  argument: quotable('TO:<a@b.example>'),
+  reply: { code: 550, enhanced: '5.1.1', lines: 2, text: quotable('User unknown') },
 };
 
 export const MESSAGE: Recorded = {
@@ -44,7 +45,7 @@ export const MESSAGE: Recorded = {
   sinceConnect: 40_000,
   duration: 50_000,
   waited: 0,
-  reply: { code: 250, enhanced: '2.0.0', lines: 1, text: 'Ok: queued as X' },
+  reply: { code: 250, enhanced: '2.0.0', lines: 1, text: quotable('Ok: queued as X') },
   bytes: 12_345,
   transfer: 47_001,
 };
@@ -57,7 +58,7 @@ export const TLS: Recorded = {
   sinceConnect: 50_000,
   duration: 900,
   waited: 10,
-  tls: { version: 'TLSv1.3', sni: 'mx.demo' },
+  tls: { version: 'TLSv1.3', sni: quotable('mx.demo') },
 };
 
 export const CLOSE: Recorded = {
@@ -80,7 +81,7 @@ export const SESSION: Recorded = {
     ['greeting', 812, 2_000.4, 220],
   ],
   phasesOmitted: 0,
-  hello: 'client.example',
+  hello: quotable('client.example'),
   tls: { version: 'TLSv1.3' },
   messages: 1,
   bytes: { client: 13_000, server: 532 },
@@ -91,8 +92,8 @@ export const REPAIR: Recorded = {
   kind: 'repair',
   at: AT,
   defect: 'unfinished',
-  before: '220-mx.demo\\r\\n',
-  after: '220 mx.demo ESMTP\\r\\n',
+  before: quotable('220-mx.demo\\r\\n'),
+  after: quotable('220 mx.demo ESMTP\\r\\n'),
   held: 20_000_250,
 };
 
@@ -109,7 +110,7 @@ export const ANOMALY: Recorded = {
   anomaly: 'bare-lf',
   direction: 'client',
   at: AT,
-  detail: 'EHLO x\\n',
+  detail: quotable('EHLO x\\n'),
 };
 
 export const BLOCKED: Recorded = {
