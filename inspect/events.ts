@@ -180,11 +180,14 @@ export interface ReplyEvent extends Stretch, ReplyCode {
   readonly shown: number;
 }
 
-/** A message's or chunk's octets as sent, end-of-data included (RFC 5321 §4.1.1.4, RFC 3030 §2). */
+/**
+ * A message's or chunk's octets as sent, end-of-data included (RFC 5321 §4.1.1.4, RFC 3030 §2). `blob`: octets that the
+ * server asked for, and that are no part of a message (XEXCH50).
+ */
 export interface ContentEvent extends Stretch {
   readonly kind: 'content';
   readonly from: 'client';
-  readonly how: 'data' | 'bdat';
+  readonly how: 'data' | 'bdat' | 'blob';
   /** This stretch ends the message. */
   readonly last: boolean;
 }

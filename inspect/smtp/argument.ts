@@ -59,6 +59,8 @@ const READERS: Readonly<Record<string, Reader>> = {
   RCPT: forwardPath,
   BDAT: chunk,
   AUTH: mechanism,
+  'X-EXPS': mechanism,
+  XEXCH50: (text) => (/^[0-9]{1,15} [0-9]{1,3}$/.test(text) ? whole(quoteParsed(text)) : undefined),
 };
 
 function whole(text: Quotable): SaidArgument {

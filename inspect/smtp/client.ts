@@ -4,7 +4,7 @@ import type { Micros } from '../events';
 import { LINE_BY_RFC, PENDING_COMMANDS, UNDECIDED } from '../limits';
 import { say, type Quotable } from '../quotable';
 import { createEndOfData } from './end-of-data';
-import { type Command, parseCommand } from './grammar';
+import { type Command, parseCommand, type Verb } from './grammar';
 import { joinOctets } from './greeting-mender';
 import type { Line } from './lines';
 import { quoteOddity } from './oddity';
@@ -13,13 +13,13 @@ import {
   type ClientMode,
   type Content,
   expectReply,
+  isInStep,
   fragment,
   report,
   reportOnce,
   type State,
   stepAside,
   stretch,
-  type Undecided,
 } from './state';
 import { refuseStep, type Said, sayCommand } from './step';
 import { readTls } from './tls-stream';
@@ -27,7 +27,7 @@ import { readTls } from './tls-stream';
 /** Reads a chunk of the client's stream, whatever its octets are by now. */
 export function readClient(state: State, bytes: Uint8Array, at: Micros): void {
   const side = state.sides.client;
-  if (bytes.length > 0 && state.pending[0]?.phase === 'greeting') {
+  if (bytes.length > 0 && state.pending[0]?.rule.phase === 'greeting') {
     reportOnce(state, 'early-talker', 'client', at, say`the client spoke before the greeting was complete`);
   }
   let i = 0;
@@ -40,35 +40,55 @@ export function readClient(state: State, bytes: Uint8Array, at: Micros): void {
 
 /** The reply is there that decides what the client's octets behind a command are. */
 export function decide(state: State, mode: ClientMode): void {
-  const before = state.mode;
   // What a client began to send of a secret that is not wanted any more must not be read as a command.
-  const half = before.kind === 'secret' ? state.sides.client.framer.flush() : undefined;
+  const half = state.mode.kind === 'secret' ? state.sides.client.framer.flush() : undefined;
   if (half) fragment(state, 'client', half);
   state.mode = mode;
-  if (before.kind !== 'undecided') return;
-  state.sides.client.position -= before.undecided.length;
-  for (const { bytes, at } of before.undecided.pieces) readClient(state, bytes, at);
+  const { held } = state;
+  const side = state.sides.client;
+  side.position -= held.length;
+  for (let piece = held.first(); piece && state.mode.kind !== 'undecided'; piece = held.first()) {
+    const taken = READERS[state.mode.kind](state, piece.bytes, 0, piece.at);
+    held.take(taken);
+    side.position += taken;
+  }
+  side.position += held.length;
+  if (held.length > 0) remarkHeld(state, held.startedAt());
 }
 
-/** 354: what follows is the message (RFC 5321 §4.1.1.4). */
+/** What follows is a message (RFC 5321 §4.1.1.4). */
 export function beginBody(state: State, at: Micros): void {
-  const content: Content = { bytes: 0, ended: undefined, last: true };
-  const repliesDue = state.lmtp ? Math.max(1, state.recipients) : 1;
-  const asked = { verb: undefined, said: undefined, arrived: at, endsGroup: false };
-  state.pending.push({ phase: 'message', ...asked, content, repliesDue });
+  const content: Content = { how: 'data', bytes: 0, ended: undefined, last: true };
+  state.pending.push({ rule: MESSAGE, arrived: at, content, last: true });
   decide(state, { kind: 'body', end: createEndOfData(), content, begun: undefined });
 }
 
+/** What follows are `size` octets of any kind; without a size all until the server speaks again. */
+export function beginBlob(state: State, size = Infinity): void {
+  const content: Content = { how: 'blob', bytes: 0, ended: undefined, last: false };
+  decide(state, size > 0 ? { kind: 'chunk', left: size, content, begun: undefined } : { kind: 'command' });
+}
+
+/** The server spoke: a blob whose size nobody said is over. */
+export function endBlob(state: State, at: Micros): void {
+  const { mode } = state;
+  if (mode.kind !== 'chunk' || mode.left !== Infinity) return;
+  state.mode = { kind: 'command' };
+  if (mode.begun) tellContent(state, mode.content, mode.begun, state.sides.client.position, at);
+}
+
 /** The server has agreed to STARTTLS. What came before its word cannot be TLS (RFC 3207 §4.2, §6). */
-export function dropInjected(state: State, { pieces, length }: Undecided): void {
+export function dropInjected(state: State): void {
+  const end = state.sides.client.position;
+  const start = end - state.held.length;
+  const pieces = state.held.clear();
   const [first] = pieces;
   const last = pieces[pieces.length - 1];
   if (!first || !last) return;
-  const end = state.sides.client.position;
   state.step.guarded = true;
   const detail = say`pipelined behind STARTTLS: ${describeOctets(joinOctets(pieces.map(({ bytes }) => bytes)))}`;
   report(state, 'starttls-injection', 'client', first.at, detail);
-  fragment(state, 'client', { span: { start: end - length, end }, started: first.at, at: last.at });
+  fragment(state, 'client', { span: { start, end }, started: first.at, at: last.at });
 }
 
 /** Reads from `bytes[from…]` and says how many octets it took; 0 only where it changed the mode. */
@@ -76,7 +96,7 @@ type Reader = (state: State, bytes: Uint8Array, from: number, at: Micros) => num
 
 const READERS: Readonly<Record<ClientMode['kind'], Reader>> = {
   command: (state, bytes, from, at) => readLine(state, bytes, from, at, handleCommand),
-  undecided: readUndecided,
+  undecided: hold,
   body: readBody,
   chunk: readChunk,
   secret: (state, bytes, from, at) => readLine(state, bytes, from, at, handleSecret),
@@ -99,7 +119,7 @@ function readLine(
 
 function handleSecret(state: State, line: Line): void {
   state.out.push({ kind: 'secret', from: 'client', ...stretch(line) });
-  state.mode = { kind: 'undecided', undecided: { verb: 'AUTH', pieces: [], length: 0 } };
+  if (state.mode.kind === 'secret') state.mode = { kind: 'undecided', verb: state.mode.verb };
 }
 
 function handleCommand(state: State, line: Line): void {
@@ -120,22 +140,23 @@ function handleCommand(state: State, line: Line): void {
   const said = sayCommand(state, line, command);
   state.out.push({ kind: 'command', from: 'client', span, started, at, ...said, terminator });
   remark(state, line, command, said);
-  const waiting = state.pending.find((pending) => pending.endsGroup && pending.phase !== 'greeting');
-  if (waiting && !state.serverUnheard && !state.lossy) {
-    const before = waiting.said ? sayVerb(waiting.said) : say`${waiting.phase}`;
+  const waiting = state.pending.find(({ rule: { endsGroup, phase } }) => endsGroup && phase !== 'greeting');
+  if (waiting && isInStep(state)) {
+    const before = waiting.said ? sayVerb(waiting.said) : say`${waiting.rule.phase}`;
     const detail = say`${sayVerb(said)} sent before the reply to ${before}`;
     report(state, 'improper-pipelining', 'client', at, detail);
   }
-  const { chunk } = command;
-  const content = chunk && { bytes: 0, ended: chunk.size === 0 ? at : undefined, last: chunk.last };
+  const { chunk, last = false, blob } = command;
+  const content: Content | undefined =
+    chunk === undefined ? undefined : { how: 'bdat', bytes: 0, ended: chunk === 0 ? at : undefined, last };
   expectReply(state, {
-    phase: rule.phase,
+    rule,
     verb,
     said,
     arrived: started,
-    endsGroup: rule.endsGroup ?? false,
-    content,
-    repliesDue: chunk?.last && state.lmtp ? Math.max(1, state.recipients) : 1,
+    ...(content && { content }),
+    ...(last && { last }),
+    ...(blob !== undefined && { blob }),
   });
   if (verb === '?') state.step.unknown += 1;
   follow(state, command, content, line, said);
@@ -143,33 +164,30 @@ function handleCommand(state: State, line: Line): void {
 
 /** What the command changes at once, whatever the reply will be. */
 function follow(state: State, command: Command, content: Content | undefined, line: Line, said: Said): void {
-  const { verb, rule, chunk } = command;
+  const { verb, rule, chunk = 0 } = command;
   if (rule.phase === 'hello') state.hello = said.argument;
   if (verb === 'LHLO') {
     state.lmtp = true;
     report(state, 'lmtp', 'client', line.at, say`LHLO on an SMTP port`);
   }
-  if (verb === 'MAIL' || verb === 'RSET' || rule.phase === 'hello') state.recipients = 0;
   // How long a chunk without a size is, nobody knows.
-  if (verb === 'BDAT' && !chunk) refuseStep(state);
-  if (chunk && content) {
-    if (chunk.size > 0) state.mode = { kind: 'chunk', left: chunk.size, content, begun: undefined };
-    else
-      tellContent(state, 'bdat', content, { start: line.span.end, started: line.at }, line.span.end, line.at);
+  if (verb === 'BDAT' && !content) refuseStep(state);
+  if (content && chunk > 0) state.mode = { kind: 'chunk', left: chunk, content, begun: undefined };
+  else if (content) {
+    tellContent(state, content, { start: line.span.end, started: line.at }, line.span.end, line.at);
   }
-  if (!rule.decides) return;
-  if (state.serverUnheard) assumeAgreed(state, verb, line);
-  else if (verb === 'DATA' || verb === 'STARTTLS' || verb === 'AUTH') {
-    state.mode = { kind: 'undecided', undecided: { verb, pieces: [], length: 0 } };
-  }
+  if (!rule.next) return;
+  if (state.serverUnheard) assumeAgreed(state, rule, line);
+  else state.mode = { kind: 'undecided', verb };
 }
 
 /** One-sided: a client that goes on was answered as it hoped. */
-function assumeAgreed(state: State, verb: string, line: Line): void {
-  if (verb === 'DATA') beginBody(state, line.at);
-  else if (verb === 'AUTH') refuseStep(state);
-  else if (verb === 'STARTTLS') {
+function assumeAgreed(state: State, { phase }: Verb, line: Line): void {
+  if (phase === 'data') beginBody(state, line.at);
+  else if (phase === 'starttls') {
     stepAsideAt(state, line.span.end, line, say`STARTTLS, and the server is not heard`);
+  } else {
+    refuseStep(state);
   }
 }
 
@@ -181,7 +199,7 @@ function stepAsideAt(state: State, start: number, { started, at }: Line, why: Qu
 
 function remark(state: State, line: Line, command: Command, said: Said): void {
   const { at, terminator, bytes } = line;
-  const { verb, oddity } = command;
+  const { verb, rule, oddity } = command;
   const quote = (): Quotable => quoteOddity(line, command, said);
   if (oddity) report(state, oddity, 'client', at, quote());
   if (terminator === 'lf') report(state, 'bare-lf', 'client', at, quote());
@@ -189,33 +207,31 @@ function remark(state: State, line: Line, command: Command, said: Said): void {
   if (bytes.includes(NUL)) report(state, 'nul', 'client', at, quote());
   // RFC 4954 §4.3 and others allow longer lines to AUTH and, with parameters, to MAIL and RCPT.
   const length = line.span.end - line.span.start;
-  if (length > LINE_BY_RFC && (line.cut || (verb !== 'AUTH' && verb !== 'MAIL' && verb !== 'RCPT'))) {
+  if (length > LINE_BY_RFC && (line.cut || (rule.phase !== 'auth' && verb !== 'MAIL' && verb !== 'RCPT'))) {
     report(state, 'line-too-long', 'client', at, say`${length} octets: ${quote()}`);
   }
 }
 
-function readUndecided(state: State, bytes: Uint8Array, from: number, at: Micros): number {
-  if (state.mode.kind !== 'undecided') return 0;
-  const { undecided } = state.mode;
-  if (undecided.length === 0) {
-    state.step.guarded = true;
-    const detail = say`octets behind ${sayVerb(undecided)} before its reply`;
-    report(state, 'improper-pipelining', 'client', at, detail);
-  }
-  const piece = bytes.slice(from, from + UNDECIDED - undecided.length);
+function hold(state: State, bytes: Uint8Array, from: number, at: Micros): number {
+  const { held, mode } = state;
+  if (mode.kind !== 'undecided') return 0;
+  if (held.length === 0) remarkHeld(state, at);
+  const piece = bytes.subarray(from, from + UNDECIDED - held.length);
   if (piece.length === 0) {
-    stepAside(
-      state,
-      'opaque',
-      'client',
-      at,
-      say`over ${UNDECIDED} octets behind ${sayVerb(undecided)} without a reply`,
-    );
+    const why = say`over ${UNDECIDED} octets behind ${sayVerb(mode)} without a reply`;
+    stepAside(state, 'opaque', 'client', at, why);
     return 0;
   }
-  undecided.pieces.push({ bytes: piece, at });
-  undecided.length += piece.length;
+  held.push(piece, at);
   return piece.length;
+}
+
+/** RFC 2920 §3.1. Of a verb that nobody knows it is not known whether it ends a group. */
+function remarkHeld(state: State, at: Micros): void {
+  state.step.guarded = true;
+  if (state.mode.kind !== 'undecided' || state.mode.verb === '?') return;
+  const detail = say`octets behind ${sayVerb(state.mode)} before its reply`;
+  report(state, 'improper-pipelining', 'client', at, detail);
 }
 
 function readBody(state: State, bytes: Uint8Array, from: number, at: Micros): number {
@@ -235,7 +251,7 @@ function readBody(state: State, bytes: Uint8Array, from: number, at: Micros): nu
   mode.content.bytes -= END_LINE;
   mode.content.ended = at;
   state.mode = { kind: 'command' };
-  tellContent(state, 'data', mode.content, begun, state.sides.client.position + taken, at);
+  tellContent(state, mode.content, begun, state.sides.client.position + taken, at);
   return taken;
 }
 
@@ -251,14 +267,13 @@ function readChunk(state: State, bytes: Uint8Array, from: number, at: Micros): n
   }
   mode.content.ended = at;
   state.mode = { kind: 'command' };
-  tellContent(state, 'bdat', mode.content, begun, state.sides.client.position + taken, at);
+  tellContent(state, mode.content, begun, state.sides.client.position + taken, at);
   return taken;
 }
 
 function tellContent(
   state: State,
-  how: 'data' | 'bdat',
-  { last }: Content,
+  { how, last }: Content,
   { start, started }: { start: number; started: Micros },
   end: number,
   at: Micros,
@@ -268,6 +283,7 @@ function tellContent(
   state.out.push({ kind: 'content', from: 'client', span: { start, end }, started, at, how, last });
 }
 
+const MESSAGE: Verb = { phase: 'message' };
 const CR = 0x0d;
 const NUL = 0x00;
 /** The line `.` CRLF ends the message and is not part of it. */

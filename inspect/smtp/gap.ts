@@ -44,11 +44,8 @@ function giveUpClient(state: State, length: number, at: Micros): void {
   } else if (mode.kind !== 'opaque') {
     tellStretch(state, 'client', at);
     state.sides.client.framer.flush();
-    if (mode.kind === 'undecided') {
-      state.mode = { kind: 'undecided', undecided: { ...mode.undecided, pieces: [], length: 0 } };
-    } else if (mode.kind === 'secret') {
-      state.mode = { kind: 'undecided', undecided: { verb: 'AUTH', pieces: [], length: 0 } };
-    }
+    state.held.clear();
+    if (mode.kind === 'secret') state.mode = { kind: 'undecided', verb: mode.verb };
   }
 }
 
@@ -63,7 +60,7 @@ function giveUpServer(state: State, at: Micros): void {
   state.openReply = undefined;
   if (state.mode.kind !== 'undecided') return;
   // A client that waits for the reply that decides goes on only when it has had it.
-  const { verb } = state.mode.undecided;
+  const { verb } = state.mode;
   while (state.pending.length > 0) endPending(state, at, undefined);
   // 354 is the shortest of all replies: what comes behind DATA is most likely the message.
   if (verb === 'DATA') beginBody(state, at);

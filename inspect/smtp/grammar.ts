@@ -5,41 +5,79 @@ import { NOTHING_SAID, type Quotable } from '../quotable';
 import { latin1 } from '../text';
 import { quoteArgument, type Veil } from './argument';
 
-/** What a command means for the dialogue. */
+/** What a reply makes of the client's next octets, where they are not commands. */
+export type Next =
+  /** A message, up to CRLF . CRLF. */
+  | 'body'
+  /** As many octets as the command said; where it said none, all until the server speaks again. */
+  | 'blob'
+  | 'tls'
+  /** None: the two change places, and the other one gives the commands (RFC 2645 §5). */
+  | 'turned';
+
+/** What a command means for the dialogue. This table is the only place that knows one verb from another. */
 export interface Verb {
   readonly phase: Phase;
   /** RFC 2920 §3.1: must be the last of a pipelined group, since its reply decides what follows. */
   readonly endsGroup?: true;
-  /** What the client's next octets are is known only from the reply. */
-  readonly decides?: true;
+  /**
+   * What the client's next octets are, by the code of the reply; behind any other code they are commands. Octets
+   * behind such a command are not read before its reply is there.
+   */
+  readonly next?: Readonly<Record<number, Next>>;
+  /** What a 2xx makes of the transaction (RFC 5321 §3.3): its recipients are forgotten, or one is added. */
+  readonly recipients?: 'none' | 'one more';
 }
 
-/** The verbs that are known by name: RFC 5321 §4.1.1 and its extensions. */
+const HELLO: Verb = { phase: 'hello', endsGroup: true, recipients: 'none' };
+const UPGRADE: Verb = { phase: 'starttls', endsGroup: true, next: { 220: 'tls' } };
+// Its 334 asks for a line that is a secret, as any 334 does.
+const LOGIN: Verb = { phase: 'auth', endsGroup: true, next: {} };
+const SENDER: Verb = { phase: 'mail', recipients: 'none' };
+const TURN: Verb = { phase: 'other', endsGroup: true, next: { 250: 'turned' } };
+const ALONE: Verb = { phase: 'other', endsGroup: true };
+// Of a verb that nobody here knows the reply tells what follows.
+const UNKNOWN: Verb = { phase: 'other', next: { 353: 'blob', 354: 'blob' } };
+
+/** The verbs that are known by name: RFC 5321 §4.1.1, its extensions, and what Postfix and Exchange add. */
 export const VERBS: Readonly<Record<string, Verb>> = {
-  EHLO: { phase: 'hello', endsGroup: true },
-  HELO: { phase: 'hello', endsGroup: true },
-  LHLO: { phase: 'hello', endsGroup: true },
-  STARTTLS: { phase: 'starttls', endsGroup: true, decides: true },
-  AUTH: { phase: 'auth', endsGroup: true, decides: true },
-  MAIL: { phase: 'mail' },
-  RCPT: { phase: 'rcpt' },
-  DATA: { phase: 'data', endsGroup: true, decides: true },
+  EHLO: HELLO,
+  HELO: HELLO,
+  LHLO: HELLO,
+  STARTTLS: UPGRADE,
+  'X-ANONYMOUSTLS': UPGRADE,
+  AUTH: LOGIN,
+  'X-EXPS': LOGIN,
+  MAIL: SENDER,
+  SEND: SENDER,
+  SOML: SENDER,
+  SAML: SENDER,
+  RCPT: { phase: 'rcpt', recipients: 'one more' },
+  DATA: { phase: 'data', endsGroup: true, next: { 353: 'body', 354: 'body' } },
   BDAT: { phase: 'message' },
   BURL: { phase: 'message', endsGroup: true },
-  RSET: { phase: 'reset' },
+  RSET: { phase: 'reset', recipients: 'none' },
   QUIT: { phase: 'quit', endsGroup: true },
-  NOOP: { phase: 'other', endsGroup: true },
-  VRFY: { phase: 'other', endsGroup: true },
-  EXPN: { phase: 'other', endsGroup: true },
-  HELP: { phase: 'other', endsGroup: true },
-  TURN: { phase: 'other', endsGroup: true },
-  ATRN: { phase: 'other', endsGroup: true },
+  NOOP: ALONE,
+  VRFY: ALONE,
+  EXPN: ALONE,
+  HELP: ALONE,
+  TURN,
+  ATRN: TURN,
   ETRN: { phase: 'other' },
-  SEND: { phase: 'other' },
-  SOML: { phase: 'other' },
-  SAML: { phase: 'other' },
-  XCLIENT: { phase: 'other', endsGroup: true },
+  // Its 220 is a greeting: the session begins anew, as another client's.
+  XCLIENT: { phase: 'other', endsGroup: true, recipients: 'none' },
   XFORWARD: { phase: 'other' },
+  XEXCH50: { phase: 'other', endsGroup: true, next: { 353: 'blob', 354: 'blob' } },
+  'X-LINK2STATE': ALONE,
+  XPROXY: ALONE,
+  XPROXYFROM: ALONE,
+  XPROXYTO: ALONE,
+  XSESSIONPARAMS: ALONE,
+  XSHADOW: ALONE,
+  XSHADOWREQUEST: ALONE,
+  XQDISCARD: ALONE,
+  XRDST: ALONE,
 };
 
 /** Why a command line looks wrong; the names are those of `Anomaly`. */
@@ -56,14 +94,18 @@ export interface Command {
   /** The line is this verb's beyond doubt. */
   readonly parses: boolean;
   readonly oddity?: CommandOddity;
-  /** Of a well-formed BDAT (RFC 3030 §2). */
-  readonly chunk?: { readonly size: number; readonly last: boolean };
+  /** Of a well-formed BDAT: its octets (RFC 3030 §2). */
+  readonly chunk?: number;
+  /** Its 2xx is that of a message: `BDAT n LAST`, `BURL url LAST` (RFC 4468 §3.2). */
+  readonly last?: true;
+  /** Octets of the blob that the server will ask for. */
+  readonly blob?: number;
 }
 
 /** Reads a command line without its terminator. Verbs are case-insensitive (RFC 5321 §2.4). */
 export function parseCommand(line: Uint8Array, veil?: Veil): Command {
   const text = latin1(line.subarray(0, MAX_VERB_LINE));
-  const word = /^[A-Za-z]+/.exec(text)?.[0] ?? '';
+  const word = /^[A-Za-z][A-Za-z0-9-]*/.exec(text)?.[0] ?? '';
   const verb = word.toUpperCase();
   const rule = Object.hasOwn(VERBS, verb) && isBoundary(text[word.length]) ? VERBS[verb] : undefined;
   if (!rule) {
@@ -73,7 +115,8 @@ export function parseCommand(line: Uint8Array, veil?: Veil): Command {
   const rest = trim(line.subarray(word.length));
   const { text: argument, whole, parses } = quoteArgument(verb, rest, veil);
   const command = { verb, rule, argument, whole, parses };
-  if (verb === 'BDAT') return { ...command, ...chunkOf(latin1(rest)) };
+  const size = SIZES[verb];
+  if (size) return { ...command, ...size(latin1(rest)) };
   const wanted = SYNTAX[verb];
   return wanted && !wanted.test(latin1(rest)) ? { ...command, oddity: 'bad-syntax' } : command;
 }
@@ -117,10 +160,21 @@ function digit(octet: number | undefined): number {
   return octet !== undefined && octet >= ZERO && octet <= NINE ? octet - ZERO : -1;
 }
 
-function chunkOf(argument: string): Pick<Command, 'chunk' | 'oddity'> {
+function chunkOf(argument: string): Pick<Command, 'chunk' | 'last' | 'oddity'> {
   const match = /^([0-9]{1,15})( LAST)?$/i.exec(argument);
   if (!match) return { oddity: 'bad-syntax' };
-  return { chunk: { size: Number(match[1]), last: match[2] !== undefined } };
+  return { chunk: Number(match[1]), ...(match[2] !== undefined && { last: true }) };
+}
+
+/** `BURL url LAST` */
+function referenceOf(argument: string): Pick<Command, 'last'> {
+  return / LAST$/i.test(argument) ? { last: true } : {};
+}
+
+/** `XEXCH50 60 2`: 60 octets. */
+function blobOf(argument: string): Pick<Command, 'blob'> {
+  const size = /^[0-9]{1,15}(?= |$)/.exec(argument)?.[0];
+  return size === undefined ? {} : { blob: Number(size) };
 }
 
 /** A word that a middlebox wrote over, octet for octet: `XXXX`, or `XXXXXXXA` where one octet was left. */
@@ -156,7 +210,13 @@ const SPACE = 0x20;
 const HYPHEN = 0x2d;
 const DOT = 0x2e;
 const [ZERO, NINE] = [0x30, 0x39] as const;
-const UNKNOWN: Verb = { phase: 'other' };
+
+/** What an argument says of the octets behind the line. */
+const SIZES: Readonly<Record<string, (argument: string) => Partial<Command>>> = {
+  BDAT: chunkOf,
+  BURL: referenceOf,
+  XEXCH50: blobOf,
+};
 
 // What must follow these verbs at the least; servers are lenient about the rest, and so are we.
 const SYNTAX: Readonly<Record<string, RegExp>> = {

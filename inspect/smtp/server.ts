@@ -3,11 +3,20 @@
 import type { Micros, ReplyCode, ReplyEvent } from '../events';
 import { GREETING, LINE_BY_RFC, QUOTE, REPLY_TEXTS } from '../limits';
 import { clipQuotable, joinQuotable, NOTHING_SAID, say, type Quotable } from '../quotable';
-import { beginBody, decide, dropInjected } from './client';
-import { isMasked, parseReplyLine, type ReplyLine } from './grammar';
+import { beginBlob, beginBody, decide, dropInjected, endBlob } from './client';
+import { isMasked, type Next, parseReplyLine, type ReplyLine, type Verb } from './grammar';
 import type { Line } from './lines';
-import { endPending, fragment, type OpenReply, type Pending, report, type State } from './state';
 import { quoteMask, quoteServer } from './quote';
+import {
+  endPending,
+  fragment,
+  isInStep,
+  type OpenReply,
+  type Pending,
+  report,
+  type State,
+  stepAside,
+} from './state';
 import { followStep, sayReply } from './step';
 import { beginTls, readTls } from './tls-stream';
 
@@ -50,7 +59,7 @@ function withPiece(greeting: Uint8Array, piece: Uint8Array): Uint8Array {
 function handleLine(state: State, line: Line): void {
   const parsed = parseReplyLine(line.bytes);
   if (parsed && answersBeyondGreeting(state, parsed)) giveUpGreeting(state, line);
-  const inGreeting = state.pending[0]?.phase === 'greeting';
+  const inGreeting = state.pending[0]?.rule.phase === 'greeting';
   // What is odd about a greeting its own judgement says.
   if (!inGreeting) remark(state, line, parsed);
   if (!parsed) {
@@ -91,7 +100,7 @@ type Reply = { -readonly [K in keyof ReplyEvent]: ReplyEvent[K] };
 
 /** The greeting never ended, and this line answers a command: no greeting has such a code (RFC 5321 §3.1). */
 function answersBeyondGreeting({ pending }: State, { code }: ReplyLine): boolean {
-  return pending[0]?.phase === 'greeting' && pending.length > 1 && code !== GREETING_CODE && code < 400;
+  return pending[0]?.rule.phase === 'greeting' && pending.length > 1 && code !== GREETING_CODE && code < 400;
 }
 
 function giveUpGreeting(state: State, line: Line): void {
@@ -157,8 +166,9 @@ function remark(state: State, line: Line, parsed: ReplyLine | undefined): void {
 
 /** A whole reply: whom it answers, and what follows from it. */
 function settle(state: State, reply: ReplyCode, event: Reply): void {
+  endBlob(state, event.at);
   const [head] = state.pending;
-  if (head) event.answers = head.phase;
+  if (head) event.answers = head.rule.phase;
   state.out.push(event);
   remarkReply(state, head, event);
   if (reply.code === AUTH_CONTINUE && askSecret(state, head, event.at)) return;
@@ -169,70 +179,93 @@ function settle(state: State, reply: ReplyCode, event: Reply): void {
     if (reply.code === START_MAIL_INPUT) return;
     resume(state, event.at);
   }
-  if (content?.last && isPositive(reply)) state.messages += head.repliesDue === 1 ? 1 : 0;
-  if (head.repliesDue > 1 && reply.code !== SERVICE_CLOSING) {
-    head.repliesDue -= 1;
-    return;
-  }
-  endPending(state, event.at, reply);
+  const next = head.rule.next?.[reply.code];
+  // The exchange goes on: its last reply ends the phase.
+  if (next === 'blob') return beginBlob(state, head.blob);
+  const last = lastOf(state, head, reply);
+  if (!last) return;
+  if (head.last && isPositive(last)) state.messages += 1;
+  endPending(state, event.at, last);
   followStep(state, head, reply);
-  if (head.exchange && head.verb !== 'AUTH') decide(state, { kind: 'command' });
-  CONSEQUENCES[head.verb ?? '']?.(state, reply, event);
+  if (isPositive(reply)) count(state, head.rule);
+  if (head.rule.next) BECOMES[next ?? 'command'](state, event);
+  // A line was asked for by a command that has none.
+  else if (isAsked(state) && !state.pending.some(({ rule }) => rule.next)) decide(state, { kind: 'command' });
 }
 
-/** Whatever was asked: behind a 334 the client's next line is a secret (RFC 4954 §4). */
+function isAsked({ mode }: State): boolean {
+  return mode.kind === 'secret' || mode.kind === 'undecided';
+}
+
+/**
+ * The reply that counts, once all that are due for it are there. LMTP has one a recipient (RFC 2033 §4.2) and none
+ * for the message: one that took it counts. PRDR says 353, then has one a recipient, and then one for the message.
+ */
+function lastOf(state: State, pending: Pending, reply: ReplyCode): ReplyCode | undefined {
+  if (reply.code === SERVICE_CLOSING || !pending.last) return reply;
+  if (reply.code === RECIPIENTS_FOLLOW && pending.due === undefined) {
+    pending.due = state.recipients + 1;
+    return undefined;
+  }
+  if (state.lmtp && isPositive(reply)) pending.accepted ??= reply;
+  pending.due = (pending.due ?? (state.lmtp ? Math.max(1, state.recipients) : 1)) - 1;
+  return pending.due > 0 ? undefined : (pending.accepted ?? reply);
+}
+
+/** The transaction, in the order of the replies: pipelined commands are ahead of it. */
+function count(state: State, { recipients }: Verb): void {
+  if (recipients === 'none') state.recipients = 0;
+  else if (recipients === 'one more') state.recipients += 1;
+}
+
+/**
+ * Whatever was asked: behind a 334 the client's next line is a secret (RFC 4954 §4), unless it is sending what it can
+ * send nothing else before the end of.
+ */
 function askSecret(state: State, head: Pending | undefined, at: Micros): boolean {
   const { kind } = state.mode;
   if (kind !== 'command' && kind !== 'undecided') return false;
-  const asked = { verb: undefined, said: undefined, arrived: at, endsGroup: true, content: undefined };
-  if (!head) state.pending.push({ phase: 'auth', ...asked, repliesDue: 1, exchange: true });
-  else head.exchange = true;
+  if (!head) state.pending.push({ rule: EXCHANGE, arrived: at });
   state.step.guarded = true;
-  decide(state, { kind: 'secret' });
+  decide(state, { kind: 'secret', verb: head?.verb ?? '?' });
   return true;
 }
 
 function remarkReply(state: State, head: Pending | undefined, reply: ReplyEvent): void {
   const { at } = reply;
-  if (head?.phase === 'hello') {
+  if (head?.rule.phase === 'hello') {
     const masked = reply.texts.slice(1).filter(isMasked);
     const masks = clipQuotable(joinQuotable(masked.map(quoteMask), ', '), QUOTE);
     if (masked.length > 0) report(state, 'masked', 'server', at, masks);
   }
   const said = (): Quotable => joinQuotable([reply.code, reply.text ?? NOTHING_SAID], ' ');
-  if (reply.code === SERVICE_CLOSING && head?.phase !== 'greeting') {
+  if (reply.code === SERVICE_CLOSING && head?.rule.phase !== 'greeting') {
     report(state, 'service-closing', 'server', at, said());
-  } else if (!head && !state.lossy && !state.serverUnheard) {
+  } else if (!head && isInStep(state)) {
     report(state, 'unsolicited-reply', 'server', at, said());
   } else if (head?.content && head.content.ended === undefined && !state.lossy) {
     report(state, 'early-reply', 'server', at, say`${said()} before the message had ended`);
   }
 }
 
-/** What a reply makes of the client's next octets, by the verb that it answers. */
-const CONSEQUENCES: Readonly<Record<string, (state: State, reply: ReplyCode, event: ReplyEvent) => void>> = {
-  RCPT: (state, reply) => {
-    if (isPositive(reply)) state.recipients += 1;
-  },
-  DATA: (state, reply, event) => {
-    if (reply.code === START_MAIL_INPUT) beginBody(state, event.at);
-    else decide(state, { kind: 'command' });
-  },
-  AUTH: (state) => decide(state, { kind: 'command' }),
-  STARTTLS: (state, reply, event) => {
-    if (reply.code !== STARTTLS_READY) decide(state, { kind: 'command' });
-    else agreeTls(state, event);
+/** What the client's next octets are from here on. */
+const BECOMES: Readonly<
+  Record<'command' | Exclude<Next, 'blob'>, (state: State, event: ReplyEvent) => void>
+> = {
+  command: (state) => decide(state, { kind: 'command' }),
+  body: (state, { at }) => beginBody(state, at),
+  tls: agreeTls,
+  turned: (state, { at, span }) => {
+    state.sides.server.opaque = { start: span.end, started: at };
+    stepAside(state, 'opaque', 'server', at, say`client and server have changed places`);
   },
 };
 
 function agreeTls(state: State, { at, span }: ReplyEvent): void {
-  const undecided = state.mode.kind === 'undecided' ? state.mode.undecided : undefined;
-  const early = undecided?.pieces[0]?.bytes[0] === TLS_HANDSHAKE;
-  if (undecided && !early) dropInjected(state, undecided);
-  const { position } = state.sides.client;
-  beginTls(state, at, early && undecided ? position - undecided.length : position, span.end);
-  if (early) decide(state, { kind: 'tls' });
-  else state.mode = { kind: 'tls' };
+  const early = state.held.first()?.bytes[0] === TLS_HANDSHAKE;
+  if (!early) dropInjected(state);
+  beginTls(state, at, state.sides.client.position - state.held.length, span.end);
+  decide(state, { kind: 'tls' });
 }
 
 /** Octets were missed, and this reply shows that the message had ended among them. */
@@ -256,11 +289,13 @@ function isPositive({ code }: ReplyCode): boolean {
 
 /** `250 `: three digits and what separates them. */
 const CODE = 4;
+/** A 334 to nothing that was seen. */
+const EXCHANGE: Verb = { phase: 'auth', endsGroup: true, next: {} };
 const CR = 0x0d;
 const NUL = 0x00;
 const TLS_HANDSHAKE = 0x16;
 const GREETING_CODE = 220;
 const START_MAIL_INPUT = 354;
-const STARTTLS_READY = 220;
+const RECIPIENTS_FOLLOW = 353;
 const AUTH_CONTINUE = 334;
 const SERVICE_CLOSING = 421;

@@ -102,8 +102,8 @@ function waitingOf(state: State): Waiting {
   if (state.mode.kind === 'tls') return { on: 'client', phase: 'tls', since, opaque: true };
   if (!head) return { on: 'client', phase: 'other', since, opaque: false };
   const sending = head.content !== undefined && head.content.ended === undefined;
-  const on = sending || state.mode.kind === 'secret' ? 'client' : 'server';
-  return { on, phase: head.phase, since, opaque: false };
+  const on = sending || ASKED.has(state.mode.kind) ? 'client' : 'server';
+  return { on, phase: head.rule.phase, since, opaque: false };
 }
 
 /** RFC 5321 §4.5.3.2: nobody need wait longer than this. Told once per side. */
@@ -115,3 +115,6 @@ function remarkSilence(state: State, at: Micros): void {
   const seconds = Math.round((at - since) / 1e6);
   reportOnce(state, 'silence', on, at, say`nothing from the ${on} for ${seconds} s in ${phase}`);
 }
+
+/** Modes in which the server has asked for more, whatever is pending. */
+const ASKED: ReadonlySet<State['mode']['kind']> = new Set(['secret', 'chunk']);

@@ -1,10 +1,21 @@
 // What the session machine knows at one moment, and the few ways to change it that both directions share.
 
-import type { Anomaly, Direction, Micros, Phase, ReplyCode, SmtpEvent, Span, TlsFacts } from '../events';
+import type {
+  Anomaly,
+  ContentEvent,
+  Direction,
+  Micros,
+  ReplyCode,
+  SmtpEvent,
+  Span,
+  TlsFacts,
+} from '../events';
 import { ANOMALIES_OF_A_KIND, COMMAND_LINE, REPLY_LINE } from '../limits';
 import { joinQuotable, type Quotable } from '../quotable';
 import type { EndOfData } from './end-of-data';
 import { judgeGreeting } from './greeting';
+import type { Verb } from './grammar';
+import { createHeld, type Held } from './held';
 import { createFramer, type Framer, type Line } from './lines';
 import { createStep, type Said, type Step } from './step';
 import { createTimeline, type PhaseFacts, type Timeline } from './timeline';
@@ -23,40 +34,37 @@ export interface Side {
 
 /** Something that a reply is due for, in the order in which the replies will come (RFC 2920 §3.2). */
 export interface Pending {
-  readonly phase: Phase;
+  readonly rule: Verb;
   /** What the machine goes by. */
-  readonly verb: string | undefined;
+  readonly verb?: string;
   /** What is written down of the command. */
-  readonly said: Pick<Said, 'verb' | 'argument'> | undefined;
+  readonly said?: Pick<Said, 'verb' | 'argument'>;
   readonly arrived: Micros;
-  /** The client must wait for this reply before it goes on. */
-  readonly endsGroup: boolean;
-  readonly content: Content | undefined;
-  /** The server asked for a secret (334): the reply that ends the exchange is still due. */
-  exchange?: true;
-  /** LMTP: one reply a recipient (RFC 2033 §4.2). */
-  repliesDue: number;
+  readonly content?: Content;
+  /** Its 2xx is that of a message. */
+  readonly last?: boolean;
+  /** Octets of the blob that its reply may ask for. */
+  readonly blob?: number;
+  /** How many replies are still due; not known before the first of them, since those before it count the recipients. */
+  due?: number;
+  /** The first 2xx of a recipient. */
+  accepted?: ReplyCode;
 }
 
-/** A message or chunk on its way: octets so far, and when the last of them came. */
+/** A message, chunk or blob on its way: octets so far, and when the last of them came. */
 export interface Content {
+  readonly how: ContentEvent['how'];
   bytes: number;
   ended: Micros | undefined;
   /** It ends the message: DATA always, BDAT with LAST. */
   readonly last: boolean;
 }
 
-/** Octets whose meaning the next reply decides. */
-export interface Undecided {
-  readonly verb: 'DATA' | 'STARTTLS' | 'AUTH';
-  readonly pieces: { readonly bytes: Uint8Array; readonly at: Micros }[];
-  length: number;
-}
-
 /** What the client's next octets are. */
 export type ClientMode =
   | { readonly kind: 'command' }
-  | { readonly kind: 'undecided'; readonly undecided: Undecided }
+  /** What the octets behind this command are the next reply decides: they are held. */
+  | { readonly kind: 'undecided'; readonly verb: string }
   | {
       readonly kind: 'body';
       readonly end: EndOfData;
@@ -65,11 +73,12 @@ export type ClientMode =
     }
   | {
       readonly kind: 'chunk';
+      /** Octets to come; of a blob whose size nobody said it is infinite. */
       readonly left: number;
       readonly content: Content;
       readonly begun: Begun | undefined;
     }
-  | { readonly kind: 'secret' }
+  | { readonly kind: 'secret'; readonly verb: string }
   | { readonly kind: 'tls' }
   | { readonly kind: 'opaque' };
 
@@ -97,6 +106,8 @@ export interface State {
   readonly started: Micros;
   readonly sides: Readonly<Record<Direction, Side>>;
   mode: ClientMode;
+  /** The client's octets whose meaning the next reply decides. */
+  readonly held: Held;
   serverMode: 'reply' | 'tls' | 'opaque';
   pending: Pending[];
   readonly step: Step;
@@ -140,6 +151,7 @@ export function createState({ started, implicitTls, serverUnheard, midStream }: 
     started,
     sides: { client: side(COMMAND_LINE), server: side(REPLY_LINE) },
     mode: { kind: implicitTls ? 'tls' : 'command' },
+    held: createHeld(),
     serverMode: implicitTls ? 'tls' : 'reply',
     pending: expectsGreeting ? [greetingAt(started)] : [],
     step: createStep(midStream),
@@ -159,9 +171,16 @@ export function createState({ started, implicitTls, serverUnheard, midStream }: 
   };
 }
 
+/**
+ * In step: which reply answers which command is known, and with it what the client's octets are. What a line seems to
+ * be where the dialogue is not in step it may not be: a command may be a line of a message or a secret.
+ */
+export function isInStep(state: State): boolean {
+  return !state.lossy && !state.serverUnheard;
+}
+
 function greetingAt(arrived: Micros): Pending {
-  const nothing = { verb: undefined, said: undefined, content: undefined };
-  return { phase: 'greeting', ...nothing, arrived, endsGroup: true, repliesDue: 1 };
+  return { rule: { phase: 'greeting', endsGroup: true }, arrived };
 }
 
 /** Reports an oddity, a few times per kind and side. */
@@ -210,7 +229,8 @@ export function expectReply(state: State, pending: Pending): void {
 export function endPending(state: State, at: Micros, reply: ReplyCode | undefined): void {
   const pending = state.pending.shift();
   if (!pending) return;
-  const { phase, verb, said, content, arrived } = pending;
+  const { verb, said, content, arrived } = pending;
+  const { phase } = pending.rule;
   if (verb === '?') state.step.unknown -= 1;
   const facts: { -readonly [K in keyof PhaseFacts]: PhaseFacts[K] } = {};
   if (said) facts.verb = said.verb;
@@ -242,6 +262,7 @@ export function stepAside(state: State, anomaly: Anomaly, from: Direction, at: M
     side.opaque ??= open ?? { start: side.position, started: at };
     side.framer.flush();
   }
+  state.held.clear();
   state.openReply = undefined;
   while (state.pending.length > 0) endPending(state, at, undefined);
   endTls(state, at);
@@ -255,10 +276,8 @@ export function openStretch(state: State, from: Direction): Begun | undefined {
   const line = framer.peek();
   if (from === 'server') return state.openReply ?? line;
   const { mode } = state;
-  if (mode.kind === 'undecided' && mode.undecided.length > 0) {
-    const [first] = mode.undecided.pieces;
-    return { start: position - mode.undecided.length, started: first?.at ?? state.sides.client.lastAt };
-  }
+  const { held } = state;
+  if (held.length > 0) return { start: position - held.length, started: held.startedAt() };
   return mode.kind === 'body' || mode.kind === 'chunk' ? mode.begun : line;
 }
 

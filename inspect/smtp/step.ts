@@ -82,11 +82,11 @@ export function sayReply(
 }
 
 /** Whether a line to `head` may repeat something of the client's that is not quotable, seen by us or not. */
-function mayRepeat({ step, sides, mode }: State, head: Pending | undefined): boolean {
+function mayRepeat({ step, sides, mode, held }: State, head: Pending | undefined): boolean {
   if (head === undefined || step.guarded || step.out !== 'no') return true;
   // Half a line, or octets whose meaning is not decided: not quoted yet, and the server may have them.
   if (mode.kind === 'command') return sides.client.framer.peek() !== undefined;
-  return mode.kind !== 'undecided' || mode.undecided.length > 0;
+  return mode.kind !== 'undecided' || held.length > 0;
 }
 
 /** Octets were missed. */
@@ -113,26 +113,19 @@ export function followStep(state: State, head: Pending, reply: ReplyCode): void 
 }
 
 /** Replies that only one command can have: what comes next is known again. */
-function isAnchor({ verb, phase }: Pending, { code, lines }: ReplyCode): boolean {
+function isAnchor({ rule: { phase } }: Pending, { code, lines }: ReplyCode): boolean {
   if (phase === 'hello') return code === 250 && lines > 1;
-  return verb === 'DATA' && code === START_MAIL_INPUT;
+  return phase === 'data' && code === START_MAIL_INPUT;
 }
 
 /** Clients that do not wait, or do not listen, send a message or credentials that nobody takes any more. */
-function mayGoOn({ mode }: State, { verb, phase }: Pending, code: number): boolean {
-  const early = mode.kind === 'undecided' && mode.undecided.length > 0;
-  switch (verb) {
-    case 'DATA':
-      return code !== START_MAIL_INPUT;
-    case 'AUTH':
-      return !isDone(code) || early;
-    case 'STARTTLS':
-      return !isDone(code) && early;
-    case '?':
-      return code >= 300 && code < 400;
-    default:
-      return phase === 'message' && verb !== undefined && !isDone(code);
-  }
+function mayGoOn({ held }: State, { verb, rule: { phase, next } }: Pending, code: number): boolean {
+  const early = held.length > 0;
+  if (verb === '?') return code >= 300 && code < 400;
+  if (phase === 'auth') return !isDone(code) || early;
+  if (phase === 'message') return verb !== undefined && !isDone(code);
+  if (phase === 'starttls') return !isDone(code) && early;
+  return next !== undefined && next[code] === undefined;
 }
 
 /** Nothing of the client's is on its way. */

@@ -40,16 +40,25 @@ for (const [line, verb, argument, oddity] of COMMANDS) {
   });
 }
 
-const CHUNKS: readonly [line: string, chunk: { size: number; last: boolean } | undefined][] = [
-  ['BDAT 0 LAST', { size: 0, last: true }],
-  ['bdat 86 last', { size: 86, last: true }],
-  ['BDAT 123', { size: 123, last: false }],
-  ['BDAT 1 LAST x', undefined],
-  ['BDAT -1', undefined],
+const SIZES: readonly [line: string, want: { chunk?: number; last?: true; blob?: number }][] = [
+  ['BDAT 0 LAST', { chunk: 0, last: true }],
+  ['bdat 86 last', { chunk: 86, last: true }],
+  ['BDAT 123', { chunk: 123 }],
+  ['BDAT 1 LAST x', {}],
+  ['BDAT -1', {}],
+  ['BURL imap://u@mail.example/1;urlauth=x', {}],
+  ['BURL imap://u@mail.example/1;urlauth=x LAST', { last: true }],
+  ['XEXCH50 60 2', { blob: 60 }],
+  ['xexch50 60', { blob: 60 }],
+  ['XEXCH50 60x', {}],
 ];
 
-for (const [line, chunk] of CHUNKS) {
-  test(`chunk ${line}`, () => assert.equal(parseCommand(octets(line)).chunk, chunk));
+for (const [line, want] of SIZES) {
+  test(`octets behind ${line}`, () => {
+    const { chunk, last, blob } = parseCommand(octets(line));
+    const said = { ...(chunk !== undefined && { chunk }), ...(last && { last }) };
+    assert.equal({ ...said, ...(blob !== undefined && { blob }) }, want);
+  });
 }
 
 const REPLIES: readonly [line: string, want: ReturnType<typeof parseReplyLine>][] = [
