@@ -60,7 +60,33 @@ export type CloseHow = 'fin' | 'rst' | 'timeout';
 export interface Close {
   readonly by: CloseBy;
   readonly how: CloseHow;
+  /** Always there where `by` is `shim`. */
+  readonly reason?: CloseReason;
 }
+
+/** Why ehlowire itself ended a connection, or never passed it on. */
+export type CloseReason =
+  /** `relay.maxConnections`, and `relay.maxConnectionsPerClient`. */
+  | 'connections'
+  | 'connections-per-client'
+  /** The process has no file descriptors left. */
+  | 'descriptors'
+  /** The PROXY header came from somebody who may not send one; it was missing, late or wrong. */
+  | 'proxy-source'
+  | 'proxy-header'
+  /** The connection was meant for the transparent relay itself. */
+  | 'not-diverted'
+  /** Why the mail server was not reached. */
+  | 'upstream-refused'
+  | 'upstream-timed-out'
+  | 'upstream-unreachable'
+  | 'upstream-unresolved'
+  | 'upstream-failed'
+  /** One of the timeouts of RFC 5321 §4.5.3.2, by whom was waited for. */
+  | 'client-timeout'
+  | 'server-timeout'
+  /** ehlowire is being stopped. */
+  | 'shutdown';
 
 /** What is odd about a greeting; the rows of the greeting table are named after these. */
 export type GreetingDefect =

@@ -58,6 +58,15 @@ export function setKeepAlive(socket: Socket, { idle, interval, count }: KeepAliv
 }
 
 /**
+ * Closing the socket will send RST, whatever state it is in (socket(7), SO_LINGER with no time). Where koffi is
+ * missing this does nothing, and the peer sees FIN.
+ */
+export function resetOnClose(socket: Socket): void {
+  const fd = descriptorOf(socket);
+  if (fd !== undefined) libc()?.setsockopt(fd, SOL_SOCKET, SO_LINGER, [1, 0], LINGER);
+}
+
+/**
  * A bound socket, not yet listening, that takes connections to any address which the kernel hands to it (ip(7),
  * IP_TRANSPARENT). Its answers carry `mark`, and so do the sockets that it accepts; 0 is none.
  */
@@ -252,8 +261,8 @@ export function runAsOthers(thread: number): boolean {
   return libc()?.sched_setscheduler(thread, SCHED_OTHER, [0]) === 0;
 }
 
-/** Node keeps the descriptor on the handle, without a public way to it. */
-function descriptorOf(socket: Socket): number | undefined {
+/** Node keeps the descriptor on the handle, without a public way to it. Undefined where the socket is gone. */
+export function descriptorOf(socket: Socket): number | undefined {
   const { _handle: handle } = socket as Socket & { readonly _handle?: { readonly fd?: number } | null };
   return handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : undefined;
 }
@@ -261,6 +270,8 @@ function descriptorOf(socket: Socket): number | undefined {
 const SCHED_OTHER = 0;
 const SCHED_IDLE = 5;
 const INT = 4;
+/** `struct linger`: on, and seconds. */
+const LINGER = 8;
 const SOCKADDR_IN = 16;
 const SOCKADDR_IN6 = 28;
 const AF_INET = 2;
@@ -274,6 +285,7 @@ const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_ERROR = 4;
 const SO_KEEPALIVE = 9;
+const SO_LINGER = 13;
 const SO_MARK = 36;
 const IPPROTO_IP = 0;
 const IP_TRANSPARENT = 19;

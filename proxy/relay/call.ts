@@ -1,44 +1,21 @@
 // A client's call from its acceptance on: the upstream is reached and joined, or the client is told why not.
 
 import type { Socket } from 'node:net';
-import type { Close, Micros } from '../../inspect/events';
-import { createSession } from '../../inspect/smtp/session';
+import type { Close, CloseReason, Micros } from '../../inspect/events';
 import { now } from '../clock';
-import type { Config, ListenerConfig } from '../config';
-import { isFault, type Fault } from '../fault';
+import { errno, isFault, type Fault, type FaultCode } from '../fault';
 import { setKeepAlive } from '../native/libc';
-import { SUBMISSIONS } from '../ports';
-import type { Connection, Endpoint, Sink } from '../sinks/record';
-import type { Complaints } from './complaints';
-import { createDialogue, isRecorded, type Dialogue, type Outlet } from './dialogue';
-import { dismiss, ignoreErrors } from './farewell';
+import type { Connection } from '../sinks/record';
+import { createDialogue, type Dialogue, type Outlet } from './dialogue';
+import { cut, dismiss } from './farewell';
 import { localEndpoint, remoteEndpoint } from './endpoint';
-import { hostnameFor, type Memory } from './memory';
+import { hostnameFor } from './memory';
 import { formatProxyHeader } from './proxy-header';
 import { createPump, type Pump } from './pump';
-import type { Ends, Target, Upstream } from './upstream';
-import type { Watch, Watched } from './watch';
-
-/** A client that was let in. Its addresses may come from a PROXY header. */
-export interface Caller extends Ends {
-  readonly socket: Socket;
-  /** A proxy speaks for itself, as in a health check. */
-  readonly local: boolean;
-  readonly opened: Micros;
-}
-
-/** What the calls of one listener share. */
-export interface Route {
-  readonly listener: ListenerConfig;
-  readonly upstream: Upstream;
-  readonly config: Config;
-  readonly sink: Sink;
-  readonly memory: Memory;
-  readonly complaints: Complaints;
-  readonly watch: Watch;
-  readonly nextSession: () => string;
-  readonly onUnreachable: (fault: Fault) => void;
-}
+import { recordUnreached } from './refusal';
+import { connectionOf, isImplicitTls, nameOf, type Caller, type Route } from './route';
+import type { Target } from './upstream';
+import type { Watched } from './watch';
 
 export interface Call {
   /** Ends it now; `onClosed` follows. */
@@ -48,44 +25,46 @@ export interface Call {
 /** `onClosed` is called once, when nothing of the call is left. */
 export function startCall(caller: Caller, route: Route, onClosed: () => void): Call {
   const { socket } = caller;
-  const session = route.nextSession();
   const target = route.upstream.targetOf(caller);
-  const called: Called = { caller, target, session };
+  const called: Called = { caller, target };
+  const connection = connectionOf(caller, route);
   let pump: Pump | undefined;
   let connecting = true;
+  let gone = false;
 
   const giveUp = (close: Close, line: string): void => {
     connecting = false;
     socket.off('close', onGone);
-    recordFailure(called, route, close);
-    if (socket.closed) return onClosed();
+    recordUnreached(connection, caller.opened, route.sink, close);
+    if (gone) return onClosed();
     socket.once('close', onClosed);
     return dismiss(socket, isImplicitTls(target, route) ? '' : line);
   };
   const onGone = (): void => {
+    gone = true;
     cancel();
     giveUp({ by: 'client', how: 'rst' }, '');
   };
   const cancel = route.upstream.connect(caller, route.config.relay.timeoutsMs.connect, (result) => {
     if (isFault(result)) {
-      route.onUnreachable(result);
+      route.onUnreachable(result, connection);
       const how = result.code === 'timed-out' ? 'timeout' : 'fin';
-      return giveUp({ by: 'shim', how }, `421 4.4.1 ${nameOf(target, route)} upstream ${result.what}\r\n`);
+      const close: Close = { by: 'shim', how, reason: reasonOf(result) };
+      return giveUp(close, `421 4.4.1 ${nameOf(target, route)} upstream ${result.what}\r\n`);
     }
     connecting = false;
     socket.off('close', onGone);
     pump = join(called, route, result, onClosed);
   });
 
-  ignoreErrors(socket);
   socket.once('close', onGone);
   return {
     end() {
       if (pump !== undefined) return pump.end();
-      if (!connecting) return void socket.destroy();
+      if (!connecting) return cut(socket);
       cancel();
       return giveUp(
-        { by: 'shim', how: 'fin' },
+        { by: 'shim', how: 'fin', reason: 'shutdown' },
         `421 4.3.2 ${nameOf(target, route)} service shutting down\r\n`,
       );
     },
@@ -96,28 +75,14 @@ export function startCall(caller: Caller, route: Route, onClosed: () => void): C
 interface Called {
   readonly caller: Caller;
   readonly target: Target;
-  readonly session: string;
-}
-
-/** The name that ehlowire gives to clients of this server. */
-export function nameOf({ address, endpoint }: Target, { config }: Route): string {
-  return hostnameFor(config.greeting.hostname, address, endpoint);
-}
-
-/** RFC 8314 §3.3: on 465 the client speaks first, and in TLS; a line of ours would only be noise. */
-export function isImplicitTls({ address }: Target, { listener }: Route): boolean {
-  const { listen, upstream } = listener;
-  return address.port === SUBMISSIONS || (upstream !== undefined && listen.port === SUBMISSIONS);
 }
 
 function join(called: Called, route: Route, upstream: Socket, onClosed: () => void): Pump {
   const connected = now();
   const { caller, target } = called;
   const { endpoint } = target;
-  const connection = connectionOf(called, {
-    ...endpoint,
-    address: upstream.remoteAddress ?? endpoint.address,
-  });
+  const server = { ...endpoint, address: upstream.remoteAddress ?? endpoint.address };
+  const connection: Connection = { ...connectionOf(caller, route), server };
   const watched = observe(caller.socket, upstream, route, connection);
   const header = outgoingHeader(caller, route);
   if (header !== undefined) upstream.write(header);
@@ -190,18 +155,19 @@ function outgoingHeader({ client, destination, local }: Caller, route: Route): U
     : formatProxyHeader(version, client, destination);
 }
 
-/** A connection without a server has a record too: how long it tried, and how it ended. */
-function recordFailure(called: Called, { sink }: Route, close: Close): void {
-  const at = now();
-  const connection = connectionOf(called, called.target.endpoint);
-  for (const event of createSession({ started: called.caller.opened, connected: at }).close(close, at)) {
-    if (isRecorded(event)) sink.write(connection, event);
-  }
+function reasonOf({ code, cause }: Fault): CloseReason {
+  if (NO_DESCRIPTORS.has(errno(cause))) return 'descriptors';
+  return UNREACHED[code] ?? 'upstream-failed';
 }
 
-function connectionOf({ caller: { client }, session }: Called, server: Endpoint): Connection {
-  return { session, path: 'relay', client, server };
-}
+const UNREACHED: Partial<Record<FaultCode, CloseReason>> = {
+  refused: 'upstream-refused',
+  'timed-out': 'upstream-timed-out',
+  unreachable: 'upstream-unreachable',
+  'name-unknown': 'upstream-unresolved',
+  'name-unresolved': 'upstream-unresolved',
+};
+const NO_DESCRIPTORS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE']);
 
 /** Seconds between probes, and so many unanswered ones that the relay's own timeouts come first. */
 const PROBING = { interval: 10, count: 120 } as const;

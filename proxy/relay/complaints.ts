@@ -2,17 +2,20 @@
 
 import type { Micros } from '../../inspect/events';
 import { now } from '../clock';
-import type { Fields, Sink } from '../sinks/record';
+import type { Connection, Fields, Sink } from '../sinks/record';
 
 export interface Complaints {
-  /** One note of a kind about one thing (`on`) in ten seconds; the next one counts those left out. */
-  tell(what: string, on: string, fields: Fields): void;
+  /**
+   * One note of a kind about one thing (`on`) in ten seconds; the next one counts those left out. `connection`
+   * is the one that it happened to.
+   */
+  tell(what: string, on: string, fields: Fields, connection?: Connection): void;
 }
 
 export function createComplaints(sink: Sink): Complaints {
   const told = new Map<string, { at: Micros; silent: number }>();
   return {
-    tell(what, on, fields) {
+    tell(what, on, fields, connection) {
       const key = `${what} ${on}`;
       const at = now();
       const last = told.get(key);
@@ -28,8 +31,20 @@ export function createComplaints(sink: Sink): Complaints {
         told.delete(oldest);
       }
       const since = last === undefined || last.silent === 0 ? {} : { since_last: last.silent };
-      sink.note('warn', what, { ...fields, ...since });
+      sink.note('warn', what, { ...(connection && fieldsOf(connection)), ...fields, ...since });
     },
+  };
+}
+
+/** The fields that every event of the connection has (DESIGN §5). */
+function fieldsOf({ session, path, client, server }: Connection): Fields {
+  return {
+    session,
+    path,
+    'client.address': client.address,
+    'client.port': client.port,
+    'server.address': server.address,
+    'server.port': server.port,
   };
 }
 

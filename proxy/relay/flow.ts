@@ -12,6 +12,8 @@ export interface Flow {
   flush(): void;
   /** What was kept goes out, then FIN. */
   end(): void;
+  /** The sender is read again only when every other connection has had its turn. */
+  rest(): void;
   /** The receiver does not take what it is sent. */
   blocked(): boolean;
 }
@@ -20,13 +22,9 @@ export interface Flow {
 export function createFlow(from: Socket, to: Socket): Flow {
   let kept: Uint8Array = NOTHING;
   let release: NodeJS.Timeout | undefined;
-  let paused = false;
+  const brake = createBrake(from);
 
-  to.on('drain', () => {
-    if (!paused) return;
-    paused = false;
-    from.resume();
-  });
+  to.on('drain', () => brake.off('receiver'));
 
   const send = (bytes: Uint8Array): void => {
     if (bytes.length > 0 && to.writable) to.write(bytes);
@@ -43,9 +41,7 @@ export function createFlow(from: Socket, to: Socket): Flow {
       to.uncork();
     }
     // A write that the kernel took whole leaves nothing behind, even where `write` said false.
-    if (paused || !to.writableNeedDrain || to.writableLength === 0) return;
-    paused = true;
-    from.pause();
+    if (to.writableNeedDrain && to.writableLength > 0) brake.on('receiver');
   };
 
   const flush = (): void => {
@@ -75,7 +71,29 @@ export function createFlow(from: Socket, to: Socket): Flow {
       flush();
       if (to.writable) to.end();
     },
-    blocked: () => paused,
+    rest() {
+      if (brake.has('others')) return;
+      brake.on('others');
+      setImmediate(() => brake.off('others'));
+    },
+    blocked: () => brake.has('receiver'),
+  };
+}
+
+/** For whose sake a sender is not read. */
+type Sake = 'receiver' | 'others';
+
+function createBrake(from: Socket) {
+  const sakes = new Set<Sake>();
+  return {
+    has: (sake: Sake): boolean => sakes.has(sake),
+    on(sake: Sake): void {
+      if (sakes.size === 0) from.pause();
+      sakes.add(sake);
+    },
+    off(sake: Sake): void {
+      if (sakes.delete(sake) && sakes.size === 0) from.resume();
+    },
   };
 }
 

@@ -1,17 +1,19 @@
 // One listening socket: who is let in, who is told to come later, and the calls of those inside.
 
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
-import type { Micros } from '../../inspect/events';
 import { formatAddress, isWithin } from '../address';
 import { now } from '../clock';
 import { errno, isFault, listenFault, type Fault } from '../fault';
 import type { Endpoint } from '../sinks/record';
-import { isImplicitTls, nameOf, startCall, type Caller, type Route } from './call';
+import { startCall } from './call';
 import { clientKey, type Cap } from './caps';
+import { isScarce, limitOfDescriptors } from './descriptors';
 import { localEndpoint, remoteEndpoint } from './endpoint';
-import { dismiss, ignoreErrors } from './farewell';
+import { cut, type Sockets } from './farewell';
 import { isLocal } from './local';
 import { takeProxyHeader, type Intake } from './proxy-intake';
+import { refuse, type Door, type Refusal } from './refusal';
+import { connectionOf, type Caller, type Route } from './route';
 import { openTransparentSocket } from './transparent';
 
 /** What the listeners of one relay share. */
@@ -19,6 +21,7 @@ export interface Gate {
   readonly total: Cap;
   readonly perClient: Cap;
   readonly counters: Counters;
+  readonly sockets: Sockets;
 }
 
 export interface Counters {
@@ -50,7 +53,7 @@ export async function openListener(
   const room: Room = {
     route,
     gate,
-
+    counters: gate.counters,
     inside: new Set(),
     refusing: 0,
     onEmpty: () => undefined,
@@ -83,12 +86,9 @@ export async function openListener(
 }
 
 /** One listener's state. `inside` are the connections that hold a place under the total cap. */
-interface Room {
-  readonly route: Route;
+interface Room extends Door {
   readonly gate: Gate;
   readonly inside: Set<Guest>;
-  /** Sockets that are being told to come later. */
-  refusing: number;
   /** The last one left. */
   onEmpty: () => void;
 }
@@ -134,17 +134,20 @@ function isTransparent({ listener }: Route): boolean {
 function onConnection(room: Room, socket: Socket): void {
   const { gate, route } = room;
   const opened = now();
-  ignoreErrors(socket);
+  gate.sockets.keep(socket);
   gate.counters.accepted += 1;
   const client = remoteEndpoint(socket);
   const destination = localEndpoint(socket);
-  if (client === undefined || destination === undefined) return void socket.destroy();
-  const caller: Caller = { socket, client, destination, local: false, opened };
+  if (client === undefined || destination === undefined) return cut(socket);
+  const session = route.nextSession();
+  const caller: Caller = { socket, session, client, destination, local: false, opened };
   if (isTransparent(route) && isAstray(route, caller)) return turnRound(room, caller);
-  if (!gate.total.take(ALL)) {
-    return refuse(room, caller, 'connections', '421 4.3.2', 'too many connections, try again later');
+  if (isScarce(socket, gate.sockets)) {
+    complainOfDescriptors(room, caller);
+    return refuse(room, caller, { reason: 'descriptors', ...BUSY });
   }
-  const guest: Guest = { end: () => socket.destroy() };
+  if (!gate.total.take(ALL)) return refuse(room, caller, { reason: 'connections', ...BUSY });
+  const guest: Guest = { end: () => cut(socket) };
   const leave = (): void => {
     room.inside.delete(guest);
     gate.total.give(ALL);
@@ -152,27 +155,39 @@ function onConnection(room: Room, socket: Socket): void {
   };
   room.inside.add(guest);
   if (!route.listener.proxyIn) return letIn(room, caller, guest, leave);
-  return introduce(room, caller, (introduced) => {
+  return introduce(room, caller, guest, (introduced) => {
     if (introduced === undefined) leave();
     else letIn(room, introduced, guest, leave);
   });
 }
 
 /** Who comes through a proxy is who the proxy says; nobody else may come to such a listener. */
-function introduce(room: Room, caller: Caller, done: (caller: Caller | undefined) => void): void {
+function introduce(
+  room: Room,
+  caller: Caller,
+  guest: Guest,
+  done: (caller: Caller | undefined) => void,
+): void {
   const { relay } = room.route.config;
+  const turnAway = (refusal: Refusal): void => {
+    refuse(room, caller, refusal);
+    done(undefined);
+  };
   if (!isWithin(caller.client.address, relay.trustedProxies)) {
-    turnAway(room, caller, 'proxy-source', 'not a trusted proxy');
-    return done(undefined);
+    return turnAway({ reason: 'proxy-source', detail: 'not a trusted proxy' });
   }
-  return takeProxyHeader(caller.socket, relay.timeoutsMs.proxyHeader, (intake: Intake) => {
+  const cancel = takeProxyHeader(caller.socket, relay.timeoutsMs.proxyHeader, (intake: Intake) => {
     if (intake.kind === 'refused') {
-      turnAway(room, caller, 'proxy-header', intake.why);
-      return done(undefined);
+      return turnAway({ reason: 'proxy-header', detail: intake.why, left: intake.left });
     }
     const { source = caller.client, destination = caller.destination, local } = intake;
     return done({ ...caller, client: source, destination, local });
   });
+  guest.end = () => {
+    cancel();
+    turnAway({ reason: 'shutdown', detail: 'service shutting down' });
+  };
+  return undefined;
 }
 
 function letIn(room: Room, caller: Caller, guest: Guest, leave: () => void): void {
@@ -180,7 +195,8 @@ function letIn(room: Room, caller: Caller, guest: Guest, leave: () => void): voi
   const key = clientKey(caller.client.address);
   if (!perClient.take(key)) {
     leave();
-    return refuse(room, caller, 'connections-per-client', '421 4.7.0', 'too many connections from you');
+    const [code, detail] = ['421 4.7.0', 'too many connections from you'];
+    return refuse(room, caller, { reason: 'connections-per-client', code, detail });
   }
   const call = startCall(caller, room.route, () => {
     perClient.give(key);
@@ -201,48 +217,25 @@ function isAstray({ upstream }: Route, caller: Caller): boolean {
 function turnRound(room: Room, caller: Caller): void {
   const { address, port } = caller.destination;
   const to = formatAddress({ host: address, port });
-  room.route.complaints.tell('not-diverted', to, { to, client: caller.client.address });
-  refuse(room, caller, 'not-diverted', '421 4.3.5', 'this is a transparent relay, not a mail server');
+  room.route.complaints.tell('not-diverted', to, { to }, connectionOf(caller, room.route));
+  refuse(room, caller, {
+    reason: 'not-diverted',
+    code: '421 4.3.5',
+    detail: 'this is a transparent relay, not a mail server',
+  });
 }
 
-/** A 421 that arrives, as long as few are refused at a time; in a flood, one that may not. */
-function refuse(room: Room, caller: Caller, rule: string, code: string, text: string): void {
-  const { socket } = caller;
-  block(room, caller, rule, 'refuse', text);
-  const target = room.route.upstream.targetOf(caller);
-  const line = isImplicitTls(target, room.route) ? '' : `${code} ${nameOf(target, room.route)} ${text}\r\n`;
-  if (room.refusing >= REFUSING) {
-    if (socket.writable) socket.write(line, 'latin1');
-    socket.destroySoon();
-    return;
-  }
-  room.refusing += 1;
-  socket.once('close', () => (room.refusing -= 1));
-  dismiss(socket, line, REFUSED_MS);
-}
-
-/** Without a word: who sends no proper header is no mail client. */
-function turnAway(room: Room, caller: Caller, rule: string, why: string): void {
-  block(room, caller, rule, 'close', why);
-  caller.socket.destroy();
-}
-
-function block(room: Room, caller: Caller, rule: string, action: string, detail: string): void {
-  const { route, gate } = room;
-  gate.counters.blocked += 1;
-  const at: Micros = now();
-  const { client } = caller;
-  const server = route.upstream.targetOf(caller).endpoint;
-  const connection = { session: route.nextSession(), path: 'relay', client, server } as const;
-  route.sink.write(connection, { kind: 'blocked', at, rule, action, direction: 'client', detail });
+function complainOfDescriptors(room: Room, caller: Caller): void {
+  const message = `${NO_DESCRIPTORS}: raise LimitNOFILE= (systemd) or \`ulimit -n\`, or lower relay.maxConnections`;
+  const fields = { limit: limitOfDescriptors(), sockets: room.gate.sockets.open, message };
+  room.route.complaints.tell('descriptors-few', '', fields, connectionOf(caller, room.route));
 }
 
 const ALL = '';
 /** A burst of deliveries should wait here, not be refused (the system may hold it lower: somaxconn). */
 const BACKLOG = 4_096;
-/** So long a refused client has for reading its 421, and so many may take that time at once. */
-const REFUSED_MS = 1_000;
-const REFUSING = 256;
+const BUSY = { code: '421 4.3.2', detail: 'too many connections, try again later' } as const;
+const NO_DESCRIPTORS = 'no file descriptors are left for more connections';
 
 // Without keep-alive: libuv's would end a connection after ten seconds of outage. Who vanished is found out by
 // the timeouts, and `call.ts` has the kernel probe where that proves something.

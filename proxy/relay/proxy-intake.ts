@@ -3,24 +3,34 @@
 import type { Socket } from 'node:net';
 import { LONGEST_HEADER, parseProxyHeader, type ProxyHeader } from './proxy-header';
 
-export type Intake = ProxyHeader | { readonly kind: 'refused'; readonly why: string };
+export type Intake =
+  | ProxyHeader
+  /** `left`: the peer closed it before. */
+  | { readonly kind: 'refused'; readonly why: string; readonly left: boolean };
 
 /**
  * `done` is called once, with the socket paused and the octets behind the header put back. After a refusal the
- * socket is still open, unless the peer closed it.
+ * socket is still open, unless the peer closed it. The answer, called before that, gives up without `done`.
  */
-export function takeProxyHeader(socket: Socket, timeoutMs: number, done: (intake: Intake) => void): void {
+export function takeProxyHeader(
+  socket: Socket,
+  timeoutMs: number,
+  done: (intake: Intake) => void,
+): () => void {
   let bytes: Buffer = Buffer.alloc(0);
 
-  const finish = (intake: Intake): void => {
+  const stop = (): void => {
     clearTimeout(timer);
     socket.off('data', onData);
     socket.off('end', onEnd);
     socket.off('close', onEnd);
     socket.pause();
+  };
+  const finish = (intake: Intake): void => {
+    stop();
     done(intake);
   };
-  const refuse = (why: string): void => finish({ kind: 'refused', why });
+  const refuse = (why: string, left = false): void => finish({ kind: 'refused', why, left });
   const onData = (chunk: Buffer): void => {
     bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
     const parsed = parseProxyHeader(bytes);
@@ -32,10 +42,11 @@ export function takeProxyHeader(socket: Socket, timeoutMs: number, done: (intake
     if (rest.length > 0) socket.unshift(rest);
     return finish(parsed);
   };
-  const onEnd = (): void => refuse('closed before the header was complete');
+  const onEnd = (): void => refuse('closed before the header was complete', true);
   const timer = setTimeout(() => refuse('no header in time'), timeoutMs);
 
   socket.on('data', onData);
   socket.on('end', onEnd);
   socket.on('close', onEnd);
+  return stop;
 }

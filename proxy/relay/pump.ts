@@ -6,7 +6,7 @@ import { now } from '../clock';
 import { errno } from '../fault';
 import { createDeadline, type Deadline } from './deadline';
 import type { Dialogue, Outlet } from './dialogue';
-import { dismiss, linger, reset } from './farewell';
+import { cut, dismiss, linger, reset } from './farewell';
 import { createFlow, type Flow } from './flow';
 
 export interface PumpOptions {
@@ -35,7 +35,7 @@ export function createPump(options: PumpOptions): Pump {
     down,
     dialogue: options.dialogue({
       toClient: (bytes) => down.write(bytes),
-      refuse: (at) => finish(pump, { by: 'server', how: 'fin' }, at),
+      refuse: (at) => finish(pump, { by: 'server', how: 'fin' }, at, REFUSED_MS),
       hurry: () => rearm(pump),
     }),
     deadline: createDeadline((at) => onDeadline(pump, at)),
@@ -51,8 +51,16 @@ export function createPump(options: PumpOptions): Pump {
   if (client.readableEnded) onEnd(pump, 'client');
   return {
     end() {
-      if (pump.over) [client, upstream].forEach((socket) => socket.destroy());
-      else shut(pump, { by: 'shim', how: 'fin' }, now(), '421 4.3.2', 'service shutting down', HURRY_MS);
+      if (pump.over) [client, upstream].forEach(cut);
+      else
+        shut(
+          pump,
+          { by: 'shim', how: 'fin', reason: 'shutdown' },
+          now(),
+          '421 4.3.2',
+          'service shutting down',
+          HURRY_MS,
+        );
     },
   };
 }
@@ -85,6 +93,7 @@ function onClient(pump: State, bytes: Uint8Array): void {
   pump.up.write(bytes, pump.dialogue.begun());
   if (pump.endedFirst === 'server') endClient(pump);
   rearm(pump);
+  takeTurns(pump.up, at);
 }
 
 function onServer(pump: State, bytes: Uint8Array): void {
@@ -92,6 +101,12 @@ function onServer(pump: State, bytes: Uint8Array): void {
   const at = now();
   pump.dialogue.fromServer(bytes, at);
   rearm(pump);
+  takeTurns(pump.down, at);
+}
+
+/** libuv reads a socket up to 32 times in a row: where that is dear, the others come first. */
+function takeTurns(flow: Flow, began: Micros): void {
+  if (now() - began > TURN) flow.rest();
 }
 
 function rearm(pump: State): void {
@@ -138,7 +153,9 @@ function onError(pump: State, side: Direction, error: Error): void {
     return;
   }
   close(pump, { by: side, how: 'rst' }, at);
-  reset(side === 'client' ? pump.upstream : pump.client);
+  const { client, upstream } = pump;
+  cut(side === 'client' ? client : upstream);
+  reset(side === 'client' ? upstream : client);
 }
 
 function onClose(pump: State, side: Direction): void {
@@ -152,8 +169,9 @@ function onClose(pump: State, side: Direction): void {
 function onDeadline(pump: State, at: Micros): Micros {
   if (pump.over) return Infinity;
   if (at >= pump.dialogue.expires()) {
-    const line = pump.dialogue.waiting().on === 'client' ? 'timeout exceeded' : 'server timeout';
-    shut(pump, { by: 'shim', how: 'timeout' }, at, '421 4.4.2', line);
+    const { on } = pump.dialogue.waiting();
+    const line = on === 'client' ? 'timeout exceeded' : 'server timeout';
+    shut(pump, { by: 'shim', how: 'timeout', reason: `${on}-timeout` }, at, '421 4.4.2', line);
     return Infinity;
   }
   pump.dialogue.idle(at);
@@ -172,14 +190,14 @@ function shut(pump: State, how: Close, at: Micros, code: string, text: string, l
 }
 
 /** The peers ended it: what is on its way still arrives. */
-function finish(pump: State, how: Close, at: Micros): void {
+function finish(pump: State, how: Close, at: Micros, lingerMs = DELIVER_MS): void {
   if (pump.over) return;
   close(pump, how, at);
   pump.up.end();
   pump.down.end();
   pump.client.resume();
   pump.upstream.resume();
-  linger([pump.client, pump.upstream], DELIVER_MS);
+  linger([pump.client, pump.upstream], lingerMs);
 }
 
 /** The one place where a record ends. */
@@ -203,6 +221,12 @@ const LOST: ReadonlySet<string> = new Set([
 
 /** Both sides have sent FIN; a slow reader gets this long for what is still queued. */
 const DELIVER_MS = 30_000;
+
+/** A client that was refused has not sent FIN yet, and may never. */
+const REFUSED_MS = 5_000;
+
+/** What one read may take of everybody's time before the next connection's. */
+const TURN: Micros = 2_000;
 
 /** When ehlowire itself is to end, its last words get this long. */
 const HURRY_MS = 1_000;

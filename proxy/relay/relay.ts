@@ -6,14 +6,15 @@ import { now } from '../clock';
 import { createFault, formatFault, isFault, type Fault } from '../fault';
 import { SMTP_PORTS, SUBMISSIONS } from '../ports';
 import { createNames } from '../sinks/names';
-import type { Endpoint, Sink } from '../sinks/record';
-import type { Route } from './call';
+import type { Connection, Endpoint, Sink } from '../sinks/record';
 import { createCap } from './caps';
 import { createComplaints } from './complaints';
+import { createSockets } from './farewell';
 import type { ServerKnowledge } from './knowledge';
 import { openListener, type Counters, type Gate, type Listener } from './listener';
 import { answersAt } from './local';
 import { createMemory, type Memory, type OnLearned } from './memory';
+import type { Route } from './route';
 import { createTransparentUpstream } from './transparent';
 import { resolveUpstream } from './upstream';
 import { ANY, createWatch, type Watch, type WatchOptions } from './watch';
@@ -32,6 +33,8 @@ export interface Relay {
   readonly counters: Readonly<Counters> & {
     /** Connections that are open now. */
     readonly active: number;
+    /** Sockets of theirs, on both sides; those of clients that are being refused are among them. */
+    readonly sockets: number;
   };
 }
 
@@ -52,6 +55,7 @@ export async function startRelay(config: Config, sink: Sink, options: RelayOptio
     total: createCap(relay.maxConnections),
     perClient: createCap(relay.maxConnectionsPerClient),
     counters: { accepted: 0, blocked: 0, unreachable: 0 },
+    sockets: createSockets(),
   };
   const watch = createWatch(sink);
   const memory = createMemory({ onLearned: options.onLearned });
@@ -67,8 +71,8 @@ export async function startRelay(config: Config, sink: Sink, options: RelayOptio
   });
   return {
     addresses: listeners.map(({ address }) => address),
-    drain: () => drain(listeners, relay.drainMs).finally(watch.close),
-    stop: () => drain(listeners, 0).finally(watch.close),
+    drain: () => drain(listeners, gate, relay.drainMs, sink).finally(watch.close),
+    stop: () => drain(listeners, gate, 0, sink).finally(watch.close),
     known: memory.known,
     know: (known) => memory.know(known, now()),
     counters: {
@@ -84,6 +88,9 @@ export async function startRelay(config: Config, sink: Sink, options: RelayOptio
       get active() {
         return gate.total.held;
       },
+      get sockets() {
+        return gate.sockets.open;
+      },
     },
   };
 }
@@ -97,14 +104,15 @@ async function resolveRoutes(
 ): Promise<readonly Route[]> {
   const complaints = createComplaints(sink);
   const nextSession = createNames();
-  const onUnreachable = (fault: Fault): void => {
+  const onUnreachable = (fault: Fault, connection: Connection): void => {
     gate.counters.unreachable += 1;
-    complaints.tell(`upstream-${fault.code}`, fault.on, { upstream: fault.on, message: formatFault(fault) });
+    const fields = { upstream: fault.on, message: formatFault(fault) };
+    complaints.tell(`upstream-${fault.code}`, fault.on, fields, connection);
   };
-  const transparent = createTransparentUpstream(config.relay.mark);
+  const transparent = createTransparentUpstream(config.relay.mark, gate.sockets);
   const routes: Route[] = [];
   for (const listener of config.relay.listeners) {
-    const upstream = listener.upstream ? await resolveUpstream(listener.upstream) : transparent;
+    const upstream = listener.upstream ? await resolveUpstream(listener.upstream, gate.sockets) : transparent;
     if (isFault(upstream)) throw upstream;
     routes.push({ listener, upstream, config, sink, memory, complaints, watch, nextSession, onUnreachable });
   }
@@ -141,15 +149,15 @@ async function openAll(routes: readonly Route[], gate: Gate): Promise<Listener[]
   for (const route of routes) {
     const listener = await openListener(route, gate, { ipv6Only: leavesIpv4(route.listener, routes) });
     if (isFault(listener)) {
-      await drain(listeners, 0);
+      await drain(listeners, gate, 0, route.sink);
       throw listener;
     }
     listeners.push(listener);
   }
   const looping = routes.findIndex((_, index) => leadsBack(index, routes, listeners));
-  const { listener } = routes[looping] ?? {};
-  if (listener?.upstream === undefined) return listeners;
-  await drain(listeners, 0);
+  const { listener, sink } = routes[looping] ?? {};
+  if (listener?.upstream === undefined || sink === undefined) return listeners;
+  await drain(listeners, gate, 0, sink);
   throw createFault('upstream-is-relay', formatAddress(listener.upstream));
 }
 
@@ -180,11 +188,30 @@ function leavesIpv4({ listen }: ListenerConfig, routes: readonly Route[]): boole
   });
 }
 
-async function drain(listeners: readonly Listener[], patienceMs: number): Promise<void> {
-  const endAll = (): void => listeners.forEach((listener) => listener.endAll());
+/** Settles in any case: what is left when those that were ended have had their time is destroyed. */
+async function drain(
+  listeners: readonly Listener[],
+  { total, sockets }: Gate,
+  patienceMs: number,
+  sink: Sink,
+): Promise<void> {
   for (const listener of listeners) listener.close();
-  if (patienceMs === 0) endAll();
-  const timer = patienceMs === 0 ? undefined : setTimeout(endAll, patienceMs);
-  await Promise.all(listeners.map(({ ended }) => ended));
-  clearTimeout(timer);
+  const timers: NodeJS.Timeout[] = [];
+  const after = (ms: number): Promise<void> => new Promise((resolve) => timers.push(setTimeout(resolve, ms)));
+  const ended = Promise.all(listeners.map((listener) => listener.ended)).then(() => sockets.whenNone());
+  const atLast = async (): Promise<void> => {
+    if (patienceMs > 0) await after(patienceMs);
+    listeners.forEach((listener) => listener.endAll());
+    await after(ENDING_MS);
+    sink.note('warn', 'cut-off', { connections: total.held, sockets: sockets.open });
+    sockets.destroyAll();
+    await after(CUT_MS);
+  };
+  await Promise.race([ended, atLast()]);
+  timers.forEach(clearTimeout);
 }
+
+/** What `dismiss` gives the last words, and more. */
+const ENDING_MS = 3_000;
+/** Until a socket that was destroyed is closed. */
+const CUT_MS = 500;

@@ -14,7 +14,7 @@ import {
   type Refusal,
 } from '../native/libc';
 import type { Endpoint } from '../sinks/record';
-import { ignoreErrors } from './farewell';
+import type { Sockets } from './farewell';
 import type { Upstream } from './upstream';
 
 /**
@@ -42,7 +42,7 @@ export async function openTransparentSocket(
 }
 
 /** Every call goes to where its client meant, with the client's address, and its port where that is free. */
-export function createTransparentUpstream(mark: number): Upstream {
+export function createTransparentUpstream(mark: number, sockets: Sockets): Upstream {
   // Connections of ours that come from a port of ours: one that is diverted again would call itself for ever.
   // (From the client's own port there is none: its SYN meets the socket that is already there.)
   const ours = new Set<string>();
@@ -58,10 +58,10 @@ export function createTransparentUpstream(mark: number): Upstream {
         const immediate = setImmediate(() => done(refused(on, dial)));
         return () => clearImmediate(immediate);
       }
-      if (dial.port === client.port) return join(dial, on, timeoutMs, done, () => undefined);
+      if (dial.port === client.port) return join(dial, on, timeoutMs, sockets, done, () => undefined);
       const key = keyOf({ address: client.address, port: dial.port }, destination);
       ours.add(key);
-      return join(dial, on, timeoutMs, done, () => ours.delete(key));
+      return join(dial, on, timeoutMs, sockets, done, () => ours.delete(key));
     },
     isOurs: ({ client, destination }) => ours.has(keyOf(client, destination)),
     addresses: [],
@@ -80,13 +80,16 @@ function join(
   { fd, whenSettled }: Dial,
   on: string,
   timeoutMs: number,
+  sockets: Sockets,
   done: (result: Socket | Fault) => void,
   onGone: () => void,
 ): () => void {
+  const release = sockets.hold();
   const giveUp = (): void => {
     clearTimeout(timer);
     stop();
     closeDescriptor(fd);
+    release();
     onGone();
   };
   const stop = whenSettled((code) => {
@@ -95,7 +98,8 @@ function join(
       return done(connectFault(on, { code }));
     }
     clearTimeout(timer);
-    return done(socketOf(fd).once('close', onGone));
+    release();
+    return done(sockets.keep(socketOf(fd)).once('close', onGone));
   });
   const timer = setTimeout(() => {
     giveUp();
@@ -104,10 +108,9 @@ function join(
   return giveUp;
 }
 
-/** As `net.connect` would have made it; nothing of what was received is lost, and no error is unheard. */
+/** As `net.connect` would have made it; nothing of what was received is lost. */
 function socketOf(fd: number): Socket {
   const socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
-  ignoreErrors(socket);
   return socket.setNoDelay(true);
 }
 

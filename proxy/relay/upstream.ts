@@ -6,6 +6,7 @@ import type { Address } from '../address';
 import { formatAddress } from '../address';
 import { connectFault, createFault, isFault, type Fault } from '../fault';
 import type { Endpoint } from '../sinks/record';
+import { cut, type Sockets } from './farewell';
 
 /** Who calls, and whom: what the client's own connection, or its PROXY header, says. */
 export interface Ends {
@@ -34,7 +35,7 @@ export interface Upstream {
 }
 
 /** Looks the name up once, so that a typo is found at the start and not by the first client. */
-export async function resolveUpstream(address: Address): Promise<Upstream | Fault> {
+export async function resolveUpstream(address: Address, sockets: Sockets): Promise<Upstream | Fault> {
   try {
     const found = await lookup(hostOf(address), { all: true });
     const addresses = found.map((each) => each.address);
@@ -42,7 +43,7 @@ export async function resolveUpstream(address: Address): Promise<Upstream | Faul
     return {
       addresses,
       targetOf: () => target,
-      connect: (_ends, timeoutMs, done) => connectUpstream(address, timeoutMs, done),
+      connect: (_ends, timeoutMs, done) => connectUpstream(address, timeoutMs, sockets, done),
       isOurs: () => false,
     };
   } catch (error) {
@@ -54,6 +55,7 @@ export async function resolveUpstream(address: Address): Promise<Upstream | Faul
 function connectUpstream(
   address: Address,
   timeoutMs: number,
+  sockets: Sockets,
   done: (result: Socket | Fault) => void,
 ): () => void {
   const socket = connect({
@@ -64,15 +66,13 @@ function connectUpstream(
     autoSelectFamilyAttemptTimeout: ATTEMPT_MS,
     noDelay: true,
   });
+  // An attempt that is given up may still fail: nobody else hears of that.
+  sockets.keep(socket);
   const finish = (result: Socket | Fault | undefined): void => {
     clearTimeout(timer);
     socket.off('connect', onConnect);
     socket.off('error', onError);
-    if (result === undefined || isFault(result)) {
-      // An attempt that is given up may still fail.
-      socket.on('error', () => undefined);
-      socket.destroy();
-    }
+    if (result === undefined || isFault(result)) cut(socket);
     if (result !== undefined) done(result);
   };
   const onConnect = (): void => finish(socket);

@@ -102,7 +102,8 @@ function phaseFields(event: PhaseEvent): string {
     text('greeting', greeting?.class) +
     value('defects', greeting?.defects) +
     text('close.by', close?.by) +
-    text('close.how', close?.how)
+    text('close.how', close?.how) +
+    text('close.reason', close?.reason)
   );
 }
 
@@ -129,7 +130,8 @@ function sessionFields(event: SessionEvent | SegmentSessionEvent): string {
     duration('rtt_ms', segments?.rtt) +
     value('verdicts', segments?.verdicts) +
     text('close.by', event.close.by) +
-    text('close.how', event.close.how)
+    text('close.how', event.close.how) +
+    text('close.reason', event.close.reason)
   );
 }
 

@@ -155,8 +155,8 @@ function describeLoss({ source, count, of = {} }: Extract<Recorded, { kind: 'los
   return kinds.length === 0 ? what : `${what}: ${kinds.join(', ')}`;
 }
 
-function describeClose({ by, how }: Close): string {
-  return `ended by ${by}, ${how}`;
+function describeClose({ by, how, reason }: Close): string {
+  return reason === undefined ? `ended by ${by}, ${how}` : `ended by ${by}, ${how} (${reason})`;
 }
 
 function list(fields: Fields = {}, colors: Colors): string {

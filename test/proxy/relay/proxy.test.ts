@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { formatProxyHeader, parseProxyHeader } from '../../../proxy/relay/proxy-header';
 import { call, eventually, GREETING, politely, type Peer } from './peers';
-import { onStage, upstreamOf, type Stage } from './stage';
+import { closeOf, onStage, upstreamOf, type Stage } from './stage';
 
 const CLIENT = { address: '198.51.100.7', port: 4321 };
 const SERVER = { address: '203.0.113.25', port: 25 };
@@ -111,6 +111,7 @@ for (const { name, trusted, say, rule } of REFUSED) {
         stage.sink.of('blocked').map((event) => [event.rule, event.action]),
         [[rule, 'close']],
       );
+      assert.equal(await closeOf(stage.sink), { by: 'shim', how: 'fin', reason: rule });
       await eventually('room', () => stage.relay.counters.active === 0);
       assert.is(stage.server.peers.length, 0);
     }));
@@ -121,7 +122,17 @@ test('a client that leaves before its header is complete takes no place', () =>
     const peer = await call(stage.port);
     peer.socket.end('PROXY TCP4 ');
     await eventually('blocked', () => stage.sink.of('blocked').length === 1);
+    assert.equal(await closeOf(stage.sink), { by: 'client', how: 'fin' });
     assert.is(stage.relay.counters.active, 0);
+  }));
+
+test('stopped in the midst of a header: the record says why', () =>
+  onStage(greet, proxied, async (stage) => {
+    const peer = await call(stage.port);
+    peer.say('PROXY TCP4 ');
+    await eventually('it is inside', () => stage.relay.counters.active === 1);
+    await stage.relay.stop();
+    assert.equal(await closeOf(stage.sink), { by: 'shim', how: 'fin', reason: 'shutdown' });
   }));
 
 test('on other listeners a header is just what the client said', () =>

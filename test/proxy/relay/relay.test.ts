@@ -106,10 +106,15 @@ test('no upstream: 421 in one piece, a record, one note for many', async () => {
   }
   await eventually('gone', () => relay.counters.active === 0);
   assert.is(relay.counters.unreachable, 3);
-  assert.is(sink.notes.filter(({ what }) => what === 'upstream-refused').length, 1);
+  const [note, ...more] = sink.notes.filter(({ what }) => what === 'upstream-refused');
+  assert.is(more.length, 0);
+  const [line] = sink.lines;
+  assert.is(note?.fields['session'], line?.connection?.session);
+  assert.is(note?.fields['client.port'], line?.connection?.client.port);
+  assert.is(note?.fields['server.address'], '127.0.0.1');
   assert.equal(
     sink.of('session').map(({ close }) => close),
-    Array(3).fill({ by: 'shim', how: 'fin' }),
+    Array(3).fill({ by: 'shim', how: 'fin', reason: 'upstream-refused' }),
   );
   await relay.stop();
 });
@@ -125,6 +130,7 @@ test('one connection too many: 421 4.3.2, and room again after one left', () =>
       sink.of('blocked').map(({ rule, action }) => [rule, action]),
       [['connections', 'refuse']],
     );
+    assert.equal(await closeOf(sink), { by: 'shim', how: 'fin', reason: 'connections' });
     assert.is(relay.counters.blocked, 1);
     first.socket.resetAndDestroy();
     await eventually('room', () => relay.counters.active === 0);
@@ -146,6 +152,7 @@ test('one client too often: 421 4.7.0, while others come in', () =>
       sink.of('blocked').map(({ rule }) => rule),
       ['connections-per-client'],
     );
+    assert.equal(await closeOf(sink), { by: 'shim', how: 'fin', reason: 'connections-per-client' });
     for (const peer of [first, again, other]) peer.socket.destroy();
   }));
 
@@ -175,7 +182,7 @@ test('drain: who stays too long is told, and ended', () =>
     assert.ok(client.text().endsWith('421 4.3.2 shim.example service shutting down\r\n'), client.text());
     client.socket.end();
     await drained;
-    assert.equal(await closeOf(sink), { by: 'shim', how: 'fin' });
+    assert.equal(await closeOf(sink), { by: 'shim', how: 'fin', reason: 'shutdown' });
   }));
 
 test('stop ends who never reads', () =>

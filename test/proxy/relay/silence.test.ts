@@ -13,6 +13,8 @@ interface Silence {
   readonly play: (peer: Peer) => void;
   readonly say: string;
   readonly expect: string;
+  /** Who kept silent. */
+  readonly on: 'client' | 'server';
   /** What the client is told, or nothing. */
   readonly want: RegExp;
 }
@@ -24,6 +26,7 @@ const SILENCES: readonly Silence[] = [
     play: () => undefined,
     say: '',
     expect: '',
+    on: 'server',
     want: /^421 4\.4\.2 shim\.example .*\r\n$/,
   },
   {
@@ -32,6 +35,7 @@ const SILENCES: readonly Silence[] = [
     play: greet,
     say: 'MAIL FROM:<>\r\n',
     expect: GREETING,
+    on: 'server',
     want: /^220 .*\r\n421 4\.4\.2 shim\.example .*\r\n$/,
   },
   {
@@ -40,6 +44,7 @@ const SILENCES: readonly Silence[] = [
     play: greet,
     say: '',
     expect: GREETING,
+    on: 'client',
     want: /^220 .*\r\n421 4\.4\.2 shim\.example .*\r\n$/,
   },
   {
@@ -51,6 +56,7 @@ const SILENCES: readonly Silence[] = [
     },
     say: 'MAIL FROM:<>\r\n',
     expect: '250-half',
+    on: 'server',
     want: /^220 .*\r\n250-half$/,
   },
   {
@@ -62,6 +68,7 @@ const SILENCES: readonly Silence[] = [
     },
     say: 'EHLO vm\r\n',
     expect: '250-half\r\n',
+    on: 'server',
     want: /^220 .*\r\n250-half\r\n$/,
   },
   {
@@ -73,11 +80,12 @@ const SILENCES: readonly Silence[] = [
     },
     say: 'STARTTLS\r\n',
     expect: '220 go\r\n',
+    on: 'client',
     want: /^220 .*\r\n220 go\r\n$/,
   },
 ];
 
-for (const { name, timeouts, play, say, expect, want } of SILENCES) {
+for (const { name, timeouts, play, say, expect, on, want } of SILENCES) {
   test(`silence: ${name}`, () =>
     onStage(play, { timeouts: timeouts ?? {} }, async ({ port, sink }) => {
       const client = await call(port);
@@ -85,7 +93,7 @@ for (const { name, timeouts, play, say, expect, want } of SILENCES) {
       await client.expect(expect);
       assert.is(await client.ending(), 'fin');
       assert.match(client.text(), want);
-      assert.equal(await closeOf(sink), { by: 'shim', how: 'timeout' });
+      assert.equal(await closeOf(sink), { by: 'shim', how: 'timeout', reason: `${on}-timeout` });
     }));
 }
 

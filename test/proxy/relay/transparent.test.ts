@@ -7,6 +7,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { formatFault, isFault, type Fault } from '../../../proxy/fault';
 import { startRelay } from '../../../proxy/relay/relay';
+import { createSockets } from '../../../proxy/relay/farewell';
 import { createTransparentUpstream } from '../../../proxy/relay/transparent';
 import type { Ends } from '../../../proxy/relay/upstream';
 import type { Endpoint } from '../../../proxy/sinks/record';
@@ -23,7 +24,7 @@ function privileged(name: string, body: () => Promise<void>): void {
   else skip(transparent, `transparent: ${name}`, 'not root');
 }
 
-const upstream = createTransparentUpstream(0);
+const upstream = createTransparentUpstream(0, createSockets());
 
 function reach(ends: Ends, timeoutMs = 5_000): Promise<Socket | Fault> {
   return new Promise((resolve) => upstream.connect(ends, timeoutMs, resolve));

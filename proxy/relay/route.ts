@@ -1,0 +1,52 @@
+// What the calls of one listener share, and what is said of one of them before its server is reached.
+
+import type { Socket } from 'node:net';
+import type { Micros } from '../../inspect/events';
+import type { Config, ListenerConfig } from '../config';
+import type { Fault } from '../fault';
+import { SUBMISSIONS } from '../ports';
+import type { Connection, Sink } from '../sinks/record';
+import type { Complaints } from './complaints';
+import { hostnameFor, type Memory } from './memory';
+import type { Ends, Target, Upstream } from './upstream';
+import type { Watch } from './watch';
+
+/** A client that was let in. Its addresses may come from a PROXY header. */
+export interface Caller extends Ends {
+  readonly socket: Socket;
+  /** The connection's name in the record. */
+  readonly session: string;
+  /** A proxy speaks for itself, as in a health check. */
+  readonly local: boolean;
+  readonly opened: Micros;
+}
+
+/** What the calls of one listener share. */
+export interface Route {
+  readonly listener: ListenerConfig;
+  readonly upstream: Upstream;
+  readonly config: Config;
+  readonly sink: Sink;
+  readonly memory: Memory;
+  readonly complaints: Complaints;
+  readonly watch: Watch;
+  readonly nextSession: () => string;
+  readonly onUnreachable: (fault: Fault, connection: Connection) => void;
+}
+
+/** A connection before its server is reached. */
+export function connectionOf(caller: Caller, route: Route): Connection {
+  const { session } = caller;
+  return { session, path: 'relay', client: caller.client, server: route.upstream.targetOf(caller).endpoint };
+}
+
+/** The name that ehlowire gives to clients of this server. */
+export function nameOf({ address, endpoint }: Target, { config }: Route): string {
+  return hostnameFor(config.greeting.hostname, address, endpoint);
+}
+
+/** RFC 8314 §3.3: on 465 the client speaks first, and in TLS; a line of ours would only be noise. */
+export function isImplicitTls({ address }: Target, { listener }: Route): boolean {
+  const { listen, upstream } = listener;
+  return address.port === SUBMISSIONS || (upstream !== undefined && listen.port === SUBMISSIONS);
+}
