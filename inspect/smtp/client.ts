@@ -46,6 +46,8 @@ export function decide(state: State, mode: ClientMode): void {
   state.mode = mode;
   const { held } = state;
   const side = state.sides.client;
+  // It was sent in the hope of another answer: what looks like a command may be a message or a password.
+  if (held.length > 0 && mode.kind === 'command') refuseStep(state);
   side.position -= held.length;
   for (let piece = held.first(); piece && state.mode.kind !== 'undecided'; piece = held.first()) {
     const taken = READERS[state.mode.kind](state, piece.bytes, 0, piece.at);
@@ -125,7 +127,8 @@ function handleSecret(state: State, line: Line): void {
 function handleCommand(state: State, line: Line): void {
   const command = parseCommand(line.bytes);
   if (command.verb === '?' && state.lossy) {
-    // Behind a gap the rest of a lost line looks like a command.
+    // Behind a gap the rest of a lost line looks like a command, and what it began may go on.
+    refuseStep(state);
     fragment(state, 'client', line);
     return;
   }
@@ -159,6 +162,8 @@ function handleCommand(state: State, line: Line): void {
     ...(blob !== undefined && { blob }),
   });
   if (verb === '?') state.step.unknown += 1;
+  // What it was answered, and what therefore follows it, nobody will know.
+  if (verb === '?' && state.serverUnheard) refuseStep(state);
   follow(state, command, content, line, said);
 }
 

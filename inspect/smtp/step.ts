@@ -109,7 +109,7 @@ export function followStep(state: State, head: Pending, reply: ReplyCode): void 
   else if (step.out === 'refused' && isDone(code) && head.said?.verb === head.verb && isQuiet(state)) {
     step.out = 'no';
   }
-  if (mayGoOn(state, head, code)) refuseStep(state);
+  if (mayGoOn(head, code)) refuseStep(state);
 }
 
 /** Replies that only one command can have: what comes next is known again. */
@@ -119,12 +119,11 @@ function isAnchor({ rule: { phase } }: Pending, { code, lines }: ReplyCode): boo
 }
 
 /** Clients that do not wait, or do not listen, send a message or credentials that nobody takes any more. */
-function mayGoOn({ held }: State, { verb, rule: { phase, next } }: Pending, code: number): boolean {
-  const early = held.length > 0;
+function mayGoOn({ verb, rule: { phase, next } }: Pending, code: number): boolean {
   if (verb === '?') return code >= 300 && code < 400;
-  if (phase === 'auth') return !isDone(code) || early;
+  if (phase === 'auth') return !isDone(code);
   if (phase === 'message') return verb !== undefined && !isDone(code);
-  if (phase === 'starttls') return !isDone(code) && early;
+  if (phase === 'starttls') return false;
   return next !== undefined && next[code] === undefined;
 }
 
