@@ -351,6 +351,17 @@ export interface LossEvent {
   readonly of?: Readonly<Record<string, number>>;
 }
 
+/** Lines of the log that were left out on purpose: one peer, or many, made more than a log should hold. */
+export interface OmittedEvent {
+  readonly kind: 'omitted';
+  readonly at: Micros;
+  readonly count: number;
+  /** How many of each event. */
+  readonly of: Readonly<Record<string, number>>;
+  /** Which bound was met, in words. */
+  readonly because: string;
+}
+
 /** What evidence says of the path or of a peer (DESIGN's list). */
 export type VerdictName =
   | 'ehlo-dropped'

@@ -79,6 +79,8 @@ function own(event: Recorded): string {
         number(event.source === 'log' ? 'lines' : 'segments', event.count) +
         value('of', event.of)
       );
+    case 'omitted':
+      return number('lines', event.count) + value('of', event.of) + text('because', event.because);
   }
 }
 

@@ -6,6 +6,7 @@ import type {
   LearnedEvent,
   LossEvent,
   Micros,
+  OmittedEvent,
   PhaseEvent,
   RepairEvent,
   SessionEvent,
@@ -38,7 +39,8 @@ export type Recorded =
   | RepairEvent
   | LearnedEvent
   | BlockedEvent
-  | LossEvent;
+  | LossEvent
+  | OmittedEvent;
 
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 

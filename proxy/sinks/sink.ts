@@ -6,6 +6,7 @@ import { now } from '../clock';
 import { wantsColor, type LogConfig } from '../config';
 import { isFault, type Fault } from '../fault';
 import { readVersion } from '../version';
+import { createBounds } from './bounds';
 import { createJsonRenderer, SCHEMA } from './json';
 import { openOutput } from './open';
 import type { Output, OutputEvents } from './output';
@@ -45,7 +46,7 @@ export interface SinkOptions {
 export function createSink({ renderer, level, open, trouble, head }: SinkOptions): Sink | Fault {
   const losses = createLosses((event) => output.write(renderer.event('error', undefined, event)));
   const note: Sink['note'] = (of, what, fields) => {
-    if (ORDER[of] >= ORDER[level]) put(what, renderer.note(now(), of, what, fields));
+    if (ORDER[of] >= ORDER[level] && bounds.admit(what)) put(what, renderer.note(now(), of, what, fields));
   };
   const opened = open({
     drained: () => losses.tell(),
@@ -59,6 +60,9 @@ export function createSink({ renderer, level, open, trouble, head }: SinkOptions
     losses.tellInTime();
     if (!output.write(line)) losses.count(name);
   };
+  const bounds = createBounds((connection, event) =>
+    put(event.kind, renderer.event(levelOf(event), connection, event)),
+  );
   // In front of everything else, whatever the level: the file's readers go by it.
   const begin = (): void => {
     if (head !== undefined) put('log-opened', renderer.note(now(), 'info', 'log-opened', head));
@@ -66,7 +70,7 @@ export function createSink({ renderer, level, open, trouble, head }: SinkOptions
   begin();
   return {
     write(connection, event) {
-      if (isWorth(event, level)) put(event.kind, renderer.event(levelOf(event), connection, event));
+      if (isWorth(event, level)) bounds.write(connection, event);
     },
     note,
     waiting: () => output.waiting(),
@@ -75,6 +79,7 @@ export function createSink({ renderer, level, open, trouble, head }: SinkOptions
       begin();
     },
     async close() {
+      bounds.flush();
       losses.tell();
       await output.close();
     },
@@ -125,6 +130,7 @@ export function levelOf(event: Recorded): Level {
     case 'verdict':
     case 'anomaly':
     case 'blocked':
+    case 'omitted':
       return 'warn';
     case 'loss':
       return 'error';

@@ -90,6 +90,8 @@ function describe(event: Recorded, colors: Colors): Described {
     }
     case 'loss':
       return { what: 'LOSS', paint: colors.red, text: describeLoss(event) };
+    case 'omitted':
+      return { what: 'OMITTED', paint: colors.yellow, text: describeOmitted(event) };
   }
 }
 
@@ -149,10 +151,20 @@ function describeVerdict({ verdict, certainty, proof, summary }: VerdictEvent, c
 }
 
 function describeLoss({ source, count, of = {} }: Extract<Recorded, { kind: 'loss' }>): string {
-  const kinds = Object.entries(of).map(([kind, number]) => `${number} ${printable(kind)}`);
+  const kinds = listKinds(of);
   const what =
     source === 'log' ? `${plural(count, 'line')} of this log left out` : `${plural(count, 'segment')} missed`;
-  return kinds.length === 0 ? what : `${what}: ${kinds.join(', ')}`;
+  return kinds === '' ? what : `${what}: ${kinds}`;
+}
+
+function describeOmitted({ count, of, because }: Extract<Recorded, { kind: 'omitted' }>): string {
+  return `${plural(count, 'line')} of this log left out: ${listKinds(of)} (${clip(because)})`;
+}
+
+function listKinds(of: Readonly<Record<string, number>>): string {
+  return Object.entries(of)
+    .map(([kind, number]) => `${number} ${printable(kind)}`)
+    .join(', ');
 }
 
 function describeClose({ by, how, reason }: Close): string {

@@ -122,7 +122,7 @@ test('a file that cannot keep up: the same count', async () => {
   const file = join(dir, 'flood.log');
   const sink = open(file);
   // In one turn of the event loop: nothing can be written meanwhile.
-  for (let count = 0; count < LINES; count += 1) sink.write(records.CONNECTION, records.RCPT);
+  for (let count = 0; count < LINES; count += 1) sink.write({ ...records.CONNECTION }, records.RCPT);
   await until(() => readFileSync(file).subarray(-4_096).includes('"event":"loss"'));
   await sink.close();
   checkFlood(readFileSync(file, 'utf8'));
@@ -136,7 +136,7 @@ for (const [what, before] of [
     const file = join(dir, 'before.log');
     writeFileSync(file, before);
     const sink = open(file);
-    sink.write(records.CONNECTION, records.RCPT);
+    sink.write({ ...records.CONNECTION }, records.RCPT);
     await sink.close();
     const text = readFileSync(file, 'utf8');
     const own = text.slice(before.length).replace(/^\n/, '');

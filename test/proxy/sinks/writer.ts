@@ -14,7 +14,10 @@ const sink = openSink(
 if (isFault(sink)) throw new Error(sink.mend);
 
 const flood = (lines: number): void => {
-  for (let count = 0; count < lines; count += 1) sink.write(records.CONNECTION, records.RCPT);
+  for (let count = 0; count < lines; count += 1) {
+    // Of one connection only the first lines would be written.
+    sink.write({ ...records.CONNECTION }, records.RCPT);
+  }
   say('written');
 };
 

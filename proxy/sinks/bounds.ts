@@ -1,0 +1,189 @@
+// How much of a log one peer can make, or many that come to nothing: what is beyond a bound is counted, and the count is a line.
+
+import type { Micros } from '../../inspect/events';
+import { now } from '../clock';
+import type { Connection, Recorded } from './record';
+
+/** In front of a sink, for every path. Captures that are analysed have no bounds: who reads a file wants all of it. */
+export interface Bounds {
+  write(connection: Connection | undefined, event: Recorded): void;
+  /** Whether a note of this name still has room in this second. */
+  admit(what: string): boolean;
+  /** Says what was counted and not said yet. */
+  flush(): void;
+}
+
+export function createBounds(
+  put: (connection: Connection | undefined, event: Recorded) => void,
+  clock: () => Micros = now,
+): Bounds {
+  const state: State = { put, clock, told: new WeakMap(), windows: new Map(), timer: undefined };
+  return {
+    write(connection, event) {
+      const rule = repeatedRule(event);
+      if (rule !== undefined) repeated(state, connection, event, rule);
+      else if (connection === undefined) put(undefined, event);
+      else ofConnection(state, connection, event);
+    },
+    admit: (what) => takes(state, what, REPEATS, `more than ${REPEATS} a second of ${what}`, what),
+    flush: () => flush(state),
+  };
+}
+
+interface State {
+  readonly put: (connection: Connection | undefined, event: Recorded) => void;
+  readonly clock: () => Micros;
+  readonly told: WeakMap<Connection, Told>;
+  /** One for each kind of line that is limited by time: the kinds are few. */
+  readonly windows: Map<string, Window>;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/** What was written of one connection. */
+interface Told {
+  lines: number;
+  /** A server greeted it, or it came far enough that one must have. */
+  greeted: boolean;
+  /** Lines that wait for the greeting: those of an honest client are only late. */
+  held: Recorded[];
+  omitted: Omitted | undefined;
+}
+
+interface Window {
+  second: number;
+  count: number;
+  omitted: Omitted | undefined;
+  readonly because: string;
+}
+
+interface Omitted {
+  count: number;
+  readonly of: Record<string, number>;
+}
+
+function ofConnection(state: State, connection: Connection, event: Recorded): void {
+  let told = state.told.get(connection);
+  if (told === undefined) {
+    told = { lines: 0, greeted: false, held: NONE, omitted: undefined };
+    state.told.set(connection, told);
+  }
+  if (!told.greeted) {
+    told.greeted = showsGreeting(event);
+    if (!told.greeted) return ungreeted(state, connection, told, event);
+    const { held } = told;
+    told.held = NONE;
+    for (const each of held) limited(state, connection, told, each);
+  }
+  limited(state, connection, told, event);
+}
+
+/** A scan, or a flood of connections that never begin: a few a second, and the number of the others. */
+function ungreeted(state: State, connection: Connection, told: Told, event: Recorded): void {
+  const verdict = event.kind === 'verdict';
+  const key = verdict ? 'verdict' : 'no-greeting';
+  const because = verdict
+    ? `more than ${UNGREETED} verdicts a second on connections without a greeting`
+    : `more than ${UNGREETED} lines a second of connections without a greeting`;
+  if (told.held.length === 0 && takes(state, key, UNGREETED, because))
+    return limited(state, connection, told, event);
+  if (event.kind !== 'session' && told.held.length < HELD) {
+    told.held = [...told.held, event];
+    return;
+  }
+  const window = windowOf(state, key, because);
+  for (const each of event.kind === 'session' ? [...told.held, event] : [event])
+    omit(state, window, each.kind);
+  if (event.kind === 'session') told.held = NONE;
+}
+
+function limited({ put }: State, connection: Connection, told: Told, event: Recorded): void {
+  if (told.lines < LINES || ALWAYS.has(event.kind)) {
+    if (event.kind === 'session' && told.omitted) {
+      const because = `more than ${LINES} lines of one connection`;
+      put(connection, { kind: 'omitted', at: event.at, ...told.omitted, because });
+      told.omitted = undefined;
+    }
+    told.lines += 1;
+    return put(connection, event);
+  }
+  told.omitted ??= { count: 0, of: {} };
+  addTo(told.omitted, event.kind);
+}
+
+/** Phases that come behind a greeting, or that need none (TLS from the first octet). */
+function showsGreeting(event: Recorded): boolean {
+  if (event.kind === 'repair' || event.kind === 'learned') return true;
+  if (event.kind !== 'phase' || event.phase === 'connect' || event.phase === 'close') return false;
+  return event.phase !== 'greeting' || event.reply !== undefined;
+}
+
+/** Refusals, and losses of our own, come with every connection once they come. */
+function repeatedRule(event: Recorded): string | undefined {
+  if (event.kind === 'blocked') return `blocked ${event.rule}`;
+  return event.kind === 'loss' ? `loss ${event.source}` : undefined;
+}
+
+function repeated(state: State, connection: Connection | undefined, event: Recorded, rule: string): void {
+  if (takes(state, rule, REPEATS, `more than ${REPEATS} a second of ${rule}`, event.kind))
+    state.put(connection, event);
+}
+
+/** Room in this second? If not, and a kind is given, it is counted. */
+function takes(state: State, key: string, most: number, because: string, kind?: string): boolean {
+  const window = windowOf(state, key, because);
+  if (window.count < most) {
+    window.count += 1;
+    return true;
+  }
+  if (kind !== undefined) omit(state, window, kind);
+  return false;
+}
+
+function windowOf(state: State, key: string, because: string): Window {
+  const second = Math.floor(state.clock() / 1e6);
+  const known = state.windows.get(key);
+  if (known?.second === second) return known;
+  if (known) tell(state, known);
+  const window = known ?? { second, count: 0, omitted: undefined, because };
+  window.second = second;
+  window.count = 0;
+  state.windows.set(key, window);
+  return window;
+}
+
+function omit(state: State, window: Window, kind: string): void {
+  window.omitted ??= { count: 0, of: {} };
+  addTo(window.omitted, kind);
+  // Whether more comes or not, the count is said.
+  state.timer ??= setTimeout(() => flush(state), 1_000).unref();
+}
+
+function addTo(omitted: Omitted, kind: string): void {
+  omitted.count += 1;
+  omitted.of[kind] = (omitted.of[kind] ?? 0) + 1;
+}
+
+function tell({ put, clock }: State, window: Window): void {
+  if (window.omitted)
+    put(undefined, { kind: 'omitted', at: clock(), ...window.omitted, because: window.because });
+  window.omitted = undefined;
+}
+
+function flush(state: State): void {
+  clearTimeout(state.timer);
+  state.timer = undefined;
+  for (const window of state.windows.values()) tell(state, window);
+}
+
+const NONE: Recorded[] = [];
+
+/** A message makes some ten lines; a session of 20 messages is told whole. 0.9 MB of NOOPs were 58 MB of lines. */
+export const LINES = 200;
+/** A second, of all connections without a greeting: 20 kB or so. A scan is still seen, and whose it was. */
+export const UNGREETED = 50;
+/** Lines held for a connection that may still be greeted: `connect`, and what was odd before the greeting. */
+const HELD = 2;
+/** A second, of one rule: whom it met first is still seen. */
+export const REPEATS = 10;
+/** What a connection came to, and what was found: few by their own caps. */
+const ALWAYS: ReadonlySet<string> = new Set(['session', 'verdict', 'repair', 'learned']);
