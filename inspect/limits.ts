@@ -88,6 +88,21 @@ export const RECENT_OCTETS = 2_048;
 /** Connections followed at a time: some 20 KiB each. */
 export const CONNECTIONS = 65_536;
 
+/** Handshakes that are not complete, some 250 octets each: two thousand SYNs a second that nobody goes on from, for a minute. */
+export const HALF_OPEN = 131_072;
+
+/** Repetitions that are remembered of a handshake: Linux sends a SYN again after 1, 3 and 7 s. Of more, what is said is not proved. */
+export const HANDSHAKE_REPEATS = 3;
+
+/** A handshake without a segment for this long is forgotten: the pause before the last SYN of Linux is 64 s (tcp_syn_retries). */
+export const HALF_OPEN_FOR: Micros = 75_000_000;
+
+/** Handshakes that did not complete and are told a second, each for itself: of a capture; the others are counted. */
+export const HALF_OPEN_TOLD = 1_000;
+
+/** The same of live traffic, whose log may not grow with a flood. */
+export const HALF_OPEN_TOLD_LIVE = 10;
+
 /** A connection that closed is kept this long for stragglers: the last ACK, a late retransmission. */
 export const LINGER: Micros = 1_000_000;
 

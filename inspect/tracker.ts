@@ -1,47 +1,31 @@
 // All connections of one vantage point: frames in, each connection's events out, nothing kept beyond its time.
 
 import type { Direction, Micros } from './events';
-import { createInspector, type Inspector, type InspectorEvent, type Stretch } from './inspector';
-import { CONNECTIONS, FORGET_AFTER, LINGER, STRAGGLERS, SWEEP } from './limits';
-import { createRecency, type Link, type Recency } from './recency';
+import {
+  ask,
+  createFollowed,
+  feed,
+  finish,
+  isNewConnection,
+  isStraggler,
+  join,
+  keyOf,
+  NO_NEWS,
+  open,
+  peersOf,
+  type Entry,
+  type Followed,
+  type Peer,
+  type Tracked,
+  type TrackerNews,
+} from './followed';
+import { createHalfOpen, type Frame, type HalfOpen, type Known } from './half-open';
+import type { Stretch } from './inspector';
+import { CONNECTIONS, FORGET_AFTER, HALF_OPEN, HALF_OPEN_FOR, HALF_OPEN_TOLD, SWEEP } from './limits';
 import { parsePacket } from './tcp/packet';
-import { FLAG, type Ends, type Segment } from './tcp/segment';
+import { FLAG, type Ends, type Leg, type Segment } from './tcp/segment';
 
-export interface Peer {
-  readonly address: string;
-  readonly port: number;
-}
-
-/** One connection, from its first segment on. */
-export interface Tracked {
-  /** Counts up from 1 in order of appearance: the same in every pass over the same file. */
-  readonly id: number;
-  readonly client: Peer;
-  readonly server: Peer;
-  readonly inspector: Inspector;
-}
-
-/** The side by which a frame came to a point that has two: that of the clients, or that of the protected servers. */
-export type Leg = 'wan' | 'lan';
-
-/** Who sent it, and to whom. */
-export function peersOf({ source, sourcePort, destination, destinationPort }: Ends): readonly [Peer, Peer] {
-  return [
-    { address: source, port: sourcePort },
-    { address: destination, port: destinationPort },
-  ];
-}
-
-export interface TrackerNews {
-  readonly connection: Tracked;
-  /** The segment that caused the events; absent where time did. */
-  readonly segment?: { readonly from: Direction; readonly segment: Segment };
-  /** By which its frame came, where the point has two. */
-  readonly leg?: Leg;
-  readonly events: readonly InspectorEvent[];
-  /** The connection's last news. */
-  readonly ended: boolean;
-}
+export { peersOf, type Peer, type Tracked, type TrackerNews } from './followed';
 
 export interface TrackerOptions {
   /** Server ports whose connections are followed. */
@@ -50,6 +34,12 @@ export interface TrackerOptions {
   readonly implicitTlsPorts: readonly number[];
   /** Connections kept at a time; beyond it the one that was silent longest is ended. */
   readonly capacity?: number;
+  /** Handshakes that are not complete, kept at a time, each in some 250 octets. */
+  readonly halfOpen?: number;
+  /** Of those that do not complete so many are told a second, each as a connection; the others are counted. */
+  readonly halfOpenTold?: number;
+  /** Whoever writes captures wants the frames of handshakes. */
+  readonly keepFrames?: boolean;
 }
 
 /** What was not followed, and why: totals. */
@@ -61,11 +51,18 @@ export interface TrackerCounts {
   /** Not TCP over IP, or not one of the ports. */
   readonly others: number;
   readonly connections: number;
+  /** Connections whose handshake did not complete: refused, reset, or nobody went on. */
+  readonly halfOpen: number;
+  /** Those of them that were only counted. */
+  readonly untold: number;
 }
 
 export interface Tracker {
-  /** One captured frame of a LINKTYPE_. The octets may be reused by the caller afterwards. */
-  frame(linkType: number, octets: Uint8Array, at: Micros): TrackerNews[];
+  /**
+   * One captured frame of a LINKTYPE_, of which `length` octets were on the wire. Its octets may be reused by the caller
+   * afterwards. What a handshake says is told once it is complete.
+   */
+  frame(linkType: number, octets: Uint8Array, at: Micros, length?: number): TrackerNews[];
   segment(segment: Segment, leg?: Leg): TrackerNews[];
   /** Octets of a connection whose segments are not there; of one that is not followed they say nothing. */
   stretch(client: Peer, server: Peer, from: Direction, stretch: Stretch, leg?: Leg): TrackerNews[];
@@ -77,31 +74,38 @@ export interface Tracker {
   idle(at: Micros): TrackerNews[];
   /** The capture ends. */
   end(at: Micros): TrackerNews[];
-  /** The connection of these two, whichever is the client. */
+  /** The connection of these two, whichever is the client; not before its handshake is complete. */
   find(a: Peer, b: Peer): Tracked | undefined;
   readonly counts: TrackerCounts;
 }
 
 export function createTracker(options: TrackerOptions): Tracker {
   const state: State = {
+    ...createFollowed(options),
     options,
-    open: new Map(),
-    closed: new Map(),
-    recency: createRecency(),
-    waiting: new Set(),
-    counts: { frames: 0, segments: 0, fragments: 0, malformed: 0, others: 0, connections: 0 },
+    counts: { ...NO_COUNTS },
+    halfOpen: createHalfOpen({
+      nextId: () => (state.counts.connections += 1),
+      keepFrames: options.keepFrames ?? false,
+      most: options.halfOpen ?? HALF_OPEN,
+    }),
+    told: { second: 0, spent: 0 },
     now: 0,
     sweepAt: 0,
-    lostUntil: -Infinity,
   };
   const find = (a: Peer, b: Peer): Entry | undefined =>
     state.open.get(keyOf(a.address, a.port, b.address, b.port));
-  const lost = (a: Peer, b: Peer): void => find(a, b)?.tracked.inspector.lost();
+  const lost = (a: Peer, b: Peer): void => {
+    const found = find(a, b);
+    if (found) found.tracked.inspector.lost();
+    else state.halfOpen.lost(endsOf(a, b));
+  };
   return {
-    frame(linkType, octets, at) {
+    frame(linkType, octets, at, length = octets.length) {
       state.counts.frames += 1;
       const packet = parsePacket(linkType, octets, at);
-      if (packet.kind === 'segment') return segment(state, packet.segment);
+      if (packet.kind === 'segment')
+        return segment(state, packet.segment, undefined, { linkType, octets, length });
       state.counts[COUNTED[packet.kind]] += 1;
       // What a datagram in fragments carried is not read.
       if (packet.kind === 'fragment' && packet.of) lost(...peersOf(packet.of));
@@ -121,30 +125,17 @@ export function createTracker(options: TrackerOptions): Tracker {
   };
 }
 
-interface Entry extends Link<Entry> {
-  readonly key: string;
-  readonly tracked: Tracked;
-  lastAt: Micros;
-  /** When it is to be asked again though nothing came: `Infinity` for never. */
-  due: Micros;
-}
-
-interface State {
+interface State extends Followed {
   readonly options: TrackerOptions;
-  readonly open: Map<string, Entry>;
-  /** When those ended that were closed a short while ago, the oldest first. */
-  readonly closed: Map<string, Micros>;
-  readonly recency: Recency<Entry>;
-  /** Those that want to be asked again when time passes. */
-  readonly waiting: Set<Entry>;
+  readonly halfOpen: HalfOpen;
+  /** Half-open connections that were told in this second. */
+  readonly told: { second: number; spent: number };
   readonly counts: { -readonly [K in keyof TrackerCounts]: number };
   now: Micros;
   sweepAt: Micros;
-  /** Of connections that begin by then something may be missing. */
-  lostUntil: Micros;
 }
 
-function segment(state: State, each: Segment, leg?: Leg): TrackerNews[] {
+function segment(state: State, each: Segment, leg?: Leg, frame?: Frame): TrackerNews[] {
   const { options, counts } = state;
   const { source, sourcePort, destination, destinationPort } = each;
   const toServer = options.ports.includes(destinationPort);
@@ -156,24 +147,90 @@ function segment(state: State, each: Segment, leg?: Leg): TrackerNews[] {
   const before = idle(state, each.at);
   const key = keyOf(source, sourcePort, destination, destinationPort);
   const known = state.open.get(key);
+  if (known && !isNewConnection(known, each)) return join(before, [feed(state, known, each, leg)]);
   if (!known && isStraggler(state, key, each)) return before;
-  const stale = known && isNewConnection(known, each) ? finish(state, known, each.at) : undefined;
-  const entry = (stale ? undefined : known) ?? open(state, key, each, toServer);
-  entry.lastAt = each.at;
-  state.recency.use(entry);
-  const { client } = entry.tracked;
-  const from = client.address === source && client.port === sourcePort ? 'client' : 'server';
-  const events = entry.tracked.inspector.segment(from, each);
-  const last = entry.tracked.inspector.settled ? settle(state, entry, each.at) : undefined;
-  if (!last) wait(state, entry, each.at);
-  const news: TrackerNews = {
-    connection: entry.tracked,
-    segment: { from, segment: each },
-    ...(leg && { leg }),
-    events: last ? [...events, ...last.events] : events,
-    ended: last !== undefined,
-  };
-  return before.length === 0 && !stale ? [news] : [...before, ...(stale ? [stale] : []), news];
+  const stale = known ? [finish(state, known, each.at)] : NO_NEWS;
+  return join(join(before, stale), beginning(state, key, each, toServer, leg, frame));
+}
+
+/** Of a connection that is not open: its handshake is kept until somebody goes on from it. */
+function beginning(
+  state: State,
+  key: string,
+  each: Segment,
+  toServer: boolean,
+  leg: Leg | undefined,
+  frame: Frame | undefined,
+): TrackerNews[] {
+  const step = state.halfOpen.take(each, leg, frame);
+  switch (step.kind) {
+    case 'kept':
+      return step.instead ? giveUp(state, [step.instead], 0, each.at) : NO_NEWS;
+    case 'complete': {
+      const { entry, news } = complete(state, key, step.known);
+      return [...news, feed(state, entry, each, leg)];
+    }
+    case 'reset':
+      return giveUp(state, [step.known], 0, each.at, { segment: each, leg });
+    default:
+      // A reset alone belongs to nothing, and there are many where a flood is answered.
+      if (each.flags & FLAG.rst) return NO_NEWS;
+      state.counts.connections += 1;
+      return [feed(state, open(state, key, each, toServer, state.counts.connections), each, leg)];
+  }
+}
+
+/** The connection that a handshake began, and what its segments say. */
+function complete(state: State, key: string, known: Known): { entry: Entry; news: TrackerNews[] } {
+  const { passed, frames, id, lost } = known;
+  const [first] = passed;
+  if (!first) throw new Error('a handshake without a segment');
+  const entry = open(state, key, first.segment, true, id);
+  if (lost) entry.tracked.inspector.lost();
+  const news = passed.map(({ segment: each, leg }, i) => ({
+    ...feed(state, entry, each, leg),
+    remembered: { frame: frames?.[i] },
+  }));
+  return { entry, news };
+}
+
+/** Those that did not complete: as many as may be are told, each as the connection that it was to be. */
+function giveUp(
+  state: State,
+  known: readonly Known[],
+  more: number,
+  at: Micros,
+  last?: { readonly segment: Segment; readonly leg: Leg | undefined },
+): TrackerNews[] {
+  const { counts, told } = state;
+  counts.halfOpen += known.length + more;
+  counts.untold += more;
+  const news: TrackerNews[] = [];
+  for (const each of known) {
+    if (budgetOf(state, at) === 0) {
+      counts.untold += 1;
+      continue;
+    }
+    told.spent += 1;
+    const { source, sourcePort, destination, destinationPort } = each.client;
+    const { entry, news: own } = complete(
+      state,
+      keyOf(source, sourcePort, destination, destinationPort),
+      each,
+    );
+    news.push(...own);
+    if (last) news.push(feed(state, entry, last.segment, last.leg));
+    if (state.open.get(entry.key) === entry)
+      news.push(finish(state, entry, Math.min(at, entry.lastAt + HALF_OPEN_FOR)));
+  }
+  return news;
+}
+
+/** How many half-open connections may still be told in this second. */
+function budgetOf({ told, options }: State, at: Micros): number {
+  const second = Math.floor(at / 1e6);
+  if (second !== told.second) Object.assign(told, { second, spent: 0 });
+  return Math.max(0, (options.halfOpenTold ?? HALF_OPEN_TOLD) - told.spent);
 }
 
 function stretch(
@@ -193,52 +250,6 @@ function stretch(
   return [...before, { connection: entry.tracked, ...(leg && { leg }), events, ended: false }];
 }
 
-/** A fresh SYN where a connection was: the port is used again (RFC 9293 §3.6.1). */
-function isNewConnection({ tracked: { inspector } }: Entry, { flags, seq }: Segment): boolean {
-  if (!(flags & FLAG.syn) || flags & FLAG.ack) return false;
-  const { syn } = inspector.view.client;
-  return syn === undefined || syn.seq !== seq;
-}
-
-function open(state: State, key: string, first: Segment, toServer: boolean): Entry {
-  const { flags } = first;
-  const [a, b] = peersOf(first);
-  // Both ports may be a server's: then the handshake tells, and without it the destination is as good a guess.
-  const fromClient = flags & FLAG.syn ? !(flags & FLAG.ack) : toServer;
-  const [client, server] = fromClient ? [a, b] : [b, a];
-  state.counts.connections += 1;
-  const implicitTls = state.options.implicitTlsPorts.includes(server.port);
-  const inspector = createInspector(first, { implicitTls });
-  if (first.at <= state.lostUntil) inspector.lost();
-  const entry: Entry = {
-    key,
-    tracked: { id: state.counts.connections, client, server, inspector },
-    lastAt: first.at,
-    due: Infinity,
-    older: undefined,
-    newer: undefined,
-  };
-  state.open.set(key, entry);
-  return entry;
-}
-
-/**
- * When it is to be asked next, of the time `at` when it was fed or asked. A judge that is still waiting when its time
- * has passed is asked once a second of the real time `now`, not at every sweep.
- */
-function wait(state: State, entry: Entry, at: Micros, now = at): void {
-  const { inspector } = entry.tracked;
-  const { closedAt } = inspector;
-  const first = inspector.deadline() ?? Infinity;
-  const next = first > at ? first : (inspector.deadline(at) ?? Infinity);
-  const asked = first > at ? next : Math.min(next, now + AGAIN);
-  const waited = entry.due !== Infinity;
-  entry.due = closedAt === undefined ? asked : Math.min(asked, closedAt + LINGER);
-  const waits = entry.due !== Infinity;
-  if (waits && !waited) state.waiting.add(entry);
-  if (waited && !waits) state.waiting.delete(entry);
-}
-
 /** Asks those whose time has come, ends those that are closed or forgotten. Costs nothing most of the time. */
 function idle(state: State, at: Micros): TrackerNews[] {
   state.now = Math.max(state.now, at);
@@ -253,40 +264,13 @@ function idle(state: State, at: Micros): TrackerNews[] {
     if (state.open.size <= capacity && at - entry.lastAt < FORGET_AFTER) break;
     news.push(finish(state, entry, Math.min(at, entry.lastAt + FORGET_AFTER)));
   }
-  return news;
+  return join(news, expire(state, at));
 }
 
-/**
- * Asks as of the time when it was due, however late it is by now: in a capture the next frame may be minutes away, and
- * what silence shows it showed then.
- */
-function ask(state: State, entry: Entry, at: Micros): TrackerNews[] {
-  const { tracked } = entry;
-  const { inspector } = tracked;
-  const news: TrackerNews[] = [];
-  while (entry.due <= at) {
-    const { due } = entry;
-    if (inspector.closedAt !== undefined && due - inspector.closedAt >= LINGER) {
-      return [...news, settle(state, entry, due)];
-    }
-    const events = inspector.idle(due);
-    wait(state, entry, due, at);
-    if (events.length > 0) news.push({ connection: tracked, events, ended: false });
-  }
-  return news;
-}
-
-/** Its end is known: what comes of it now is no new connection. */
-function settle(state: State, entry: Entry, at: Micros): TrackerNews {
-  remember(state, entry.key, at);
-  return finish(state, entry, at);
-}
-
-function finish(state: State, entry: Entry, at: Micros): TrackerNews {
-  state.open.delete(entry.key);
-  state.recency.remove(entry);
-  state.waiting.delete(entry);
-  return { connection: entry.tracked, events: entry.tracked.inspector.end(at), ended: true };
+function expire(state: State, at: Micros): TrackerNews[] {
+  if (state.halfOpen.size === 0) return NO_NEWS;
+  const { known, more } = state.halfOpen.expire(at, budgetOf(state, at));
+  return giveUp(state, known, more, at);
 }
 
 function finishAll(state: State, at: Micros): TrackerNews[] {
@@ -294,34 +278,20 @@ function finishAll(state: State, at: Micros): TrackerNews[] {
   for (let entry = state.recency.oldest; entry; entry = state.recency.oldest) {
     news.push(finish(state, entry, at));
   }
-  return news;
+  const { known, more } = state.halfOpen.expire(Infinity, budgetOf(state, at));
+  return join(news, giveUp(state, known, more, at));
 }
 
-/** A path that holds segments lets go of some when all is over: they are no new connection, as only a SYN begins one. */
-function isStraggler({ closed }: State, key: string, { flags, at }: Segment): boolean {
-  const ended = closed.get(key);
-  if (ended === undefined) return false;
-  const late = (flags & FLAG.syn) === 0 && at - ended < STRAGGLERS;
-  if (!late) closed.delete(key);
-  return late;
+function endsOf(from: Peer, to: Peer): Ends {
+  return {
+    ...{ source: from.address, sourcePort: from.port },
+    ...{ destination: to.address, destinationPort: to.port },
+  };
 }
 
-function remember({ closed, options }: State, key: string, at: Micros): void {
-  closed.delete(key);
-  closed.set(key, at);
-  for (const [oldest, ended] of closed) {
-    if (at - ended < STRAGGLERS && closed.size <= (options.capacity ?? CONNECTIONS)) break;
-    closed.delete(oldest);
-  }
-}
+const NO_COUNTS = {
+  ...{ frames: 0, segments: 0, fragments: 0, malformed: 0, others: 0, connections: 0 },
+  ...{ halfOpen: 0, untold: 0 },
+};
 
-/** The same for both directions. */
-function keyOf(a: string, aPort: number, b: string, bPort: number): string {
-  const inOrder = aPort === bPort ? a < b : aPort < bPort;
-  return inOrder ? `${a} ${aPort} ${b} ${bPort}` : `${b} ${bPort} ${a} ${aPort}`;
-}
-
-const NO_NEWS: TrackerNews[] = [];
-/** Microseconds. */
-const AGAIN: Micros = 1_000_000;
 const COUNTED = { fragment: 'fragments', malformed: 'malformed', other: 'others' } as const;

@@ -40,10 +40,10 @@ export function createProbes(put: (frame: Uint8Array) => string | undefined): Pr
   return {
     see(news, frame) {
       prober.see(news);
-      for (const { connection, segment, leg, ended } of news) {
+      for (const { connection, segment, leg, remembered, ended } of news) {
         const { id } = connection;
         if (ended || !prober.awaits(connection)) links.delete(id);
-        else if (frame && segment?.from === 'server') links.set(id, linkOf(frame));
+        else if (frame && !remembered && segment?.from === 'server') links.set(id, linkOf(frame));
         if (ended) astray.delete(id);
         else if (segment && leg && leg !== LEG_OF[segment.from]) astray.add(id);
       }

@@ -106,7 +106,8 @@ function extensionLength(kind: number, field: number): number {
   return kind === AUTHENTICATION ? field * 4 + 8 : field * 8 + 8;
 }
 
-function ipv4Text(frame: Uint8Array, at: number): string {
+/** The text of the address whose octets begin there. */
+export function ipv4Text(frame: Uint8Array, at: number): string {
   const number = be16(frame, at) * 0x1_0000 + be16(frame, at + 2);
   const known = texts.get(number);
   if (known !== undefined) return known;
@@ -114,7 +115,7 @@ function ipv4Text(frame: Uint8Array, at: number): string {
 }
 
 /** RFC 5952: lower case, no leading zeros, the longest run of zero groups as `::`. */
-function ipv6Text(frame: Uint8Array, at: number): string {
+export function ipv6Text(frame: Uint8Array, at: number): string {
   let octets = '';
   for (let i = 0; i < 16; i += 2) octets += String.fromCharCode(be16(frame, at + i));
   const known = texts.get(octets);

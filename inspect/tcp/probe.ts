@@ -99,7 +99,7 @@ function fold(sum: number): number {
 }
 
 /** The octets of an address in the text form that `packet` gives. */
-function addressOctets(text: string): Uint8Array {
+export function addressOctets(text: string): Uint8Array {
   if (!text.includes(':')) return Uint8Array.from(text.split('.'), Number);
   const [head = '', tail] = text.split('::');
   const left = groups(head);

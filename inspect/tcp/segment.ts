@@ -49,6 +49,9 @@ export interface Segment {
   readonly checksum: 'good' | 'bad' | 'unchecked';
 }
 
+/** The side by which a frame came to a point that has two: that of the clients, or that of the protected servers. */
+export type Leg = 'wan' | 'lan';
+
 /** Between whom it goes. */
 export type Ends = Pick<Segment, 'source' | 'sourcePort' | 'destination' | 'destinationPort'>;
 

@@ -63,6 +63,8 @@ function examine(state: State, { connection }: Sight, segment: Segment): void {
   state.reset = segment;
   const { before, from } = state;
   if (!before) return;
+  // Who sent no more than a SYN may be a scanner: the stack below it knows of no connection and resets it.
+  if (from === 'client' && before.flags & FLAG.syn) return;
   if (Math.abs(segment.ttl - before.ttl) >= TTL_JUMP) {
     const note = `RST with TTL ${segment.ttl}; the ${from}'s own segments have ${before.ttl}`;
     state.signs.push(evidenceOf(connection, from, segment, note));

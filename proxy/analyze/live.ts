@@ -18,7 +18,8 @@ export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
   const { request, faults } = desk;
   const source = openLive(name, portFilters(request.ports));
   if (isFault(source)) return source;
-  const tracker = createTracker({ ports: request.ports, implicitTlsPorts: IMPLICIT_TLS });
+  const keepFrames = request.evidence !== undefined;
+  const tracker = createTracker({ ports: request.ports, implicitTlsPorts: IMPLICIT_TLS, keepFrames });
   const asking = request.probe ? openAsking(name, source, tracker, request.ports) : undefined;
   if (isFault(asking)) {
     await source.close();
@@ -39,7 +40,7 @@ export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
   let lost = 0;
   await untilStopped(desk, source, {
     frame: (linkType, octets, at, length) =>
-      observe(tracker.frame(linkType, octets, at), { linkType, octets, length }),
+      observe(tracker.frame(linkType, octets, at, length), { linkType, octets, length }),
     idle(at) {
       observe(tracker.idle(at));
       const asked = asking?.ask(at);

@@ -19,6 +19,8 @@ export type Observe = (news: readonly TrackerNews[], frame?: SeenFrame) => void;
 export interface PassOptions {
   readonly ports: readonly number[];
   readonly observe: Observe;
+  /** Evidence is written: it begins with the handshake. */
+  readonly keepFrames?: boolean;
   /** After every mebibyte: octets read in all, frames so far. Resolves to false where the pass should stop. */
   readonly turn: (position: number, counts: TrackerCounts) => Promise<boolean>;
 }
@@ -36,13 +38,17 @@ export interface PassResult {
 /** Reads the files in the order given. Connections may go on from one file to the next. */
 export async function runPass(files: readonly string[], options: PassOptions): Promise<PassResult> {
   const { ports, observe } = options;
-  const tracker = createTracker({ ports, implicitTlsPorts: IMPLICIT_TLS });
+  const tracker = createTracker({
+    ports,
+    implicitTlsPorts: IMPLICIT_TLS,
+    keepFrames: options.keepFrames ?? false,
+  });
   const faults: Fault[] = [];
   const state = { position: 0, lost: 0, lastAt: 0, used: 0 };
   const frame: { -readonly [K in keyof SeenFrame]: SeenFrame[K] } = { ...NO_FRAME };
   const take = (linkType: number, octets: Uint8Array, at: Micros, length: number): void => {
     state.lastAt = Math.max(state.lastAt, at);
-    const news = tracker.frame(linkType, octets, at);
+    const news = tracker.frame(linkType, octets, at, length);
     if (news.length === 0) return;
     frame.linkType = linkType;
     frame.octets = octets;

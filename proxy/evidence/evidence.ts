@@ -3,6 +3,7 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Micros, VerdictEvent } from '../../inspect/events';
+import type { Frame } from '../../inspect/half-open';
 import type { SegmentSessionEvent } from '../../inspect/inspector';
 import type { Tracked, TrackerNews } from '../../inspect/tracker';
 import { withVerdict } from '../../inspect/verdict/standing';
@@ -25,14 +26,6 @@ export interface EvidenceOptions {
   readonly memory?: number;
   /** Record only these (`Tracked.id`): the second pass over a file whose first found them. Default: all. */
   readonly only?: ReadonlySet<number>;
-}
-
-/** A frame as the tracker was given it, before its octets are used again. */
-export interface Frame {
-  readonly linkType: number;
-  readonly octets: Uint8Array;
-  /** Octets on the wire. */
-  readonly length: number;
 }
 
 export interface EvidenceCounts {
@@ -70,7 +63,8 @@ export function openEvidence(options: EvidenceOptions): EvidenceWriter | Fault {
   return {
     take(news, frame) {
       for (const each of news) {
-        if (only === undefined || only.has(each.connection.id)) follow(state, each, each.segment && frame);
+        if (only === undefined || only.has(each.connection.id))
+          follow(state, each, each.remembered ? each.remembered.frame : each.segment && frame);
       }
     },
     get fault() {

@@ -66,7 +66,7 @@ export function createWatch(sink: Sink): Watch {
         return;
       }
       source = opened;
-      state = { tracker: createTracker(options), sink, legs: new Map() };
+      state = { tracker: createTracker({ ...options, halfOpenTold: 0 }), sink, legs: new Map() };
       opened.start(listenerOf(state));
     },
     follow(connection, client, server) {

@@ -24,5 +24,5 @@ function betweenOf(record: Told): readonly [Peer, Peer] {
  */
 function isOpen(tracker: Tracker, record: Told): boolean {
   const tracked = tracker.find(...betweenOf(record));
-  return tracked !== undefined && tracked.inspector.closedAt === undefined;
+  return tracked?.inspector.closedAt === undefined;
 }

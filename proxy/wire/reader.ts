@@ -2,6 +2,7 @@
 
 import type { Micros, RepairEvent } from '../../inspect/events';
 import type { InspectorEvent } from '../../inspect/inspector';
+import { HALF_OPEN_TOLD_LIVE } from '../../inspect/limits';
 import { quoteKnownWords, quoteServer } from '../../inspect/smtp/quote';
 import { createTracker, type Tracked, type Tracker, type TrackerNews } from '../../inspect/tracker';
 import { probedNews, type Probes } from '../probes';
@@ -42,10 +43,16 @@ export function createReader(options: ReaderOptions): Reader {
   const { ports, implicitTlsPorts, connections } = options;
   const state: State = {
     options,
-    tracker: createTracker({ ports, implicitTlsPorts, capacity: connections }),
+    tracker: createTracker({
+      ports,
+      implicitTlsPorts,
+      capacity: connections,
+      halfOpenTold: HALF_OPEN_TOLD_LIVE,
+    }),
     names: new Map(),
     repaired: new Set(),
     odd: false,
+    untold: { count: 0, at: 0 },
     readTo: 0,
     take: (octets) => takeRecord(state, readRecord(octets, options.origin())),
     lostUntil: (at) => state.tracker.lostUntil(at),
@@ -64,6 +71,8 @@ interface State extends Reader {
   readonly repaired: Set<number>;
   /** A record was not what it should be, and that was said. */
   odd: boolean;
+  /** Half-open connections that were only counted: how many the log knows of, and since when. */
+  readonly untold: { count: number; at: Micros };
   readTo: Micros;
 }
 
@@ -145,10 +154,20 @@ function tellRepair(state: State, connection: Tracked, record: WireRecord & { ki
 function idle(state: State, at: Micros): void {
   const { probes, learner, sink } = state.options;
   tell(state, state.tracker.idle(at), undefined);
+  tellUntold(state, at);
   for (const learned of learner.idle(at)) tellLearned(state, learned);
   const sent = probes?.send(at);
   for (const connection of sent?.asked ?? []) tell(state, [probedNews(connection, at)], undefined);
   if (sent?.refused !== undefined) sink.note('warn', 'probe-refused', { message: sent.refused });
+}
+
+/** Of a flood a line a minute. */
+function tellUntold({ untold, tracker, options }: State, at: Micros): void {
+  const count = tracker.counts.untold - untold.count;
+  if (count === 0 || at - untold.at < UNTOLD_EVERY) return;
+  untold.count += count;
+  untold.at = at;
+  options.sink.note('warn', 'half-open', { connections: count });
 }
 
 function nameOf(state: State, { id, client, server }: Tracked): Connection {
@@ -164,5 +183,6 @@ function isRecorded(event: InspectorEvent): event is InspectorEvent & Recorded {
 }
 
 const RECORDED: ReadonlySet<string> = new Set(['phase', 'session', 'verdict', 'anomaly']);
+const UNTOLD_EVERY: Micros = 60_000_000;
 const LF = 0x0a;
 const HYPHEN = 0x2d;

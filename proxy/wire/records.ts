@@ -3,8 +3,8 @@
 import type { Direction, Micros } from '../../inspect/events';
 import type { Stretch } from '../../inspect/inspector';
 import { parsePacket } from '../../inspect/tcp/packet';
-import type { Segment } from '../../inspect/tcp/segment';
-import type { Leg, Peer } from '../../inspect/tracker';
+import type { Leg, Segment } from '../../inspect/tcp/segment';
+import type { Peer } from '../../inspect/tracker';
 import { readAddress } from './address';
 import { FLOW_KEY, LEG, RECORD, RECORD_FLAG, RECORD_KIND, STRETCH_KEY, TAIL } from './abi';
 

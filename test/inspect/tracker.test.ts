@@ -157,7 +157,7 @@ test('other ports and other traffic are counted and left alone', () => {
 
 test('mid-stream the port tells who the server is, with a SYN the handshake does', () => {
   const tracker = createTracker({ ports: [25, 587], implicitTlsPorts: [] });
-  const odd = from(587).filter(({ flags }) => flags & FLAG.syn);
+  const odd = from(587).slice(0, 3);
   for (const segment of odd) tracker.segment(segment);
   const [syn] = odd as [Segment];
   const found = tracker.find({ address: syn.source, port: 587 }, { address: syn.destination, port: 25 });

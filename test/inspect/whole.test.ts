@@ -135,10 +135,15 @@ test('what a segment brings says by which leg it came', () => {
   const tracker = createTracker({ ports: [25], implicitTlsPorts: [] });
   const legs = SENT.map((each, i) => tracker.segment(each, i === 0 ? 'wan' : 'lan'));
   assert.equal(
-    legs.map((news) => news.map(({ leg }) => leg)),
-    SENT.map((_, i) => (i === 0 ? ['wan'] : ['lan'])),
+    legs.flatMap((news) => news.map(({ leg }) => leg)),
+    SENT.map((_, i) => (i === 0 ? 'wan' : 'lan')),
   );
-  assert.is(tracker.segment(SYN)[0]?.leg, undefined);
+  const unknown = createTracker({ ports: [25], implicitTlsPorts: [] });
+  feed(unknown, 0, 2);
+  assert.equal(
+    unknown.segment(SENT[2] as Segment).map(({ leg }) => leg),
+    [undefined, undefined, undefined],
+  );
 });
 
 test.run();

@@ -24,7 +24,7 @@ export function frameOf(segment: Segment): Uint8Array {
 
 /** Runs segments through a tracker into `options.folder`. */
 export function record(sent: readonly Sent[], options: EvidenceOptions): EvidenceWriter {
-  const tracker = createTracker({ ports: [25], implicitTlsPorts: [465] });
+  const tracker = createTracker({ ports: [25], implicitTlsPorts: [465], keepFrames: true });
   const evidence = openEvidence(options);
   if (isFault(evidence)) throw new Error(`no evidence: ${evidence.on}`);
   // One buffer for all, as a live capture has it: what is kept must have been copied.

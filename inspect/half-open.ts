@@ -1,0 +1,208 @@
+// Connections whose handshake is not complete: few octets each, so that no flood of SYNs fills the memory.
+
+import type { Direction, Micros } from './events';
+import { HALF_OPEN_FOR, HANDSHAKE_REPEATS } from './limits';
+import {
+  headOf,
+  isFirst,
+  packHandshake,
+  unpackHandshake,
+  type Handshake,
+  type PackedHandshake,
+} from './tcp/handshake';
+import { ipv4Text, ipv6Text } from './tcp/packet';
+import { addressOctets } from './tcp/probe';
+import { FLAG, headerOf, type Ends, type Leg, type Segment } from './tcp/segment';
+
+/** A frame as it was captured. */
+export interface Frame {
+  readonly linkType: number;
+  readonly octets: Uint8Array;
+  /** Octets on the wire. */
+  readonly length: number;
+}
+
+/** A handshake, complete or given up, as if its segments came now. */
+export interface Known extends Handshake {
+  readonly client: Ends;
+  /** Those of the first of `passed`, where they are kept. */
+  readonly frames: readonly Frame[] | undefined;
+}
+
+export type Step =
+  /** No handshake of these two is known, and the segment begins none. */
+  | { readonly kind: 'unknown' }
+  /** Kept. `instead`: the one that was there and did not complete, as its port is used again. */
+  | { readonly kind: 'kept'; readonly instead?: Known }
+  /** The segment, which is no part of it, goes on from it, or resets it. */
+  | { readonly kind: 'complete' | 'reset'; readonly known: Known };
+
+export interface HalfOpen {
+  readonly size: number;
+  /** Of a connection that is not open. */
+  take(segment: Segment, leg?: Leg, frame?: Frame): Step;
+  /** Segments between these two were missed by us. */
+  lost(ends: Ends): void;
+  /**
+   * Ends those that are over by then, and beyond the cap those that were silent longest; `Infinity`: all. Of them as
+   * many as `budget` says are given, and `more` are not.
+   */
+  expire(at: Micros, budget: number): { readonly known: readonly Known[]; readonly more: number };
+}
+
+export interface HalfOpenOptions {
+  /** The number of the next connection. */
+  readonly nextId: () => number;
+  /** Frames are kept too, some 100 octets each. */
+  readonly keepFrames: boolean;
+  readonly most: number;
+}
+
+export function createHalfOpen(options: HalfOpenOptions): HalfOpen {
+  const state: State = { options, open: new Map(), frames: new Map() };
+  return {
+    get size() {
+      return state.open.size;
+    },
+    take: (segment, leg, frame) => take(state, segment, leg, frame),
+    lost({ source, sourcePort, destination, destinationPort }) {
+      const { key } = keyOf(source, sourcePort, destination, destinationPort);
+      const packed = state.open.get(key);
+      if (packed === undefined) return;
+      const known = unpackHandshake(packed, endsOf(key, headOf(packed).clientIsLower));
+      state.open.set(key, packHandshake({ ...known, lost: true }));
+    },
+    expire: (at, budget) => expire(state, at, budget),
+  };
+}
+
+/** Both ends, in an order that both directions give: their octets, one a character. */
+type Key = string;
+
+interface State {
+  readonly options: HalfOpenOptions;
+  /** The one that was silent longest first. */
+  readonly open: Map<Key, PackedHandshake>;
+  readonly frames: Map<Key, readonly Frame[]>;
+}
+
+function take(state: State, segment: Segment, leg: Leg | undefined, frame: Frame | undefined): Step {
+  const { source, sourcePort, destination, destinationPort, flags, at } = segment;
+  const { key, sourceIsLower } = keyOf(source, sourcePort, destination, destinationPort);
+  const packed = state.open.get(key);
+  const begins = (flags & (FLAG.syn | FLAG.rst)) === FLAG.syn;
+  if (packed === undefined) {
+    if (!begins) return UNKNOWN;
+    return begin(state, key, sourceIsLower, { segment, leg, frame });
+  }
+  const from = headOf(packed).clientIsLower === sourceIsLower ? 'client' : 'server';
+  if (!begins) return { kind: flags & FLAG.rst ? 'reset' : 'complete', known: drop(state, key, packed) };
+  const known = unpackHandshake(packed, endsOf(key, headOf(packed).clientIsLower));
+  // A fresh SYN where a handshake was: the port is used again (RFC 9293 section 3.6.1).
+  const syn = known.passed.find((each) => each.from === 'client')?.segment;
+  if (isFirst(segment) && (from === 'server' || syn?.seq !== segment.seq)) {
+    const instead = drop(state, key, packed);
+    return { ...begin(state, key, sourceIsLower, { segment, leg, frame }), instead };
+  }
+  keep(state, key, {
+    ...known,
+    lastAt: at,
+    passed: [...known.passed, { from, segment: headerOf(segment), leg }],
+  });
+  if (frame) keepFrame(state, key, frame);
+  return KEPT;
+}
+
+interface Arrived {
+  readonly segment: Segment;
+  readonly leg: Leg | undefined;
+  readonly frame: Frame | undefined;
+}
+
+function begin(
+  state: State,
+  key: Key,
+  sourceIsLower: boolean,
+  { segment, leg, frame }: Arrived,
+): Step & { kind: 'kept' } {
+  const from: Direction = isFirst(segment) ? 'client' : 'server';
+  keep(state, key, {
+    id: state.options.nextId(),
+    lost: false,
+    clientIsLower: (from === 'client') === sourceIsLower,
+    lastAt: segment.at,
+    passed: [{ from, segment: headerOf(segment), leg }],
+  });
+  if (frame) keepFrame(state, key, frame);
+  return KEPT;
+}
+
+function keep({ open }: State, key: Key, handshake: Handshake): void {
+  // To the end: it is the one that was heard of last.
+  open.delete(key);
+  open.set(key, packHandshake(handshake));
+}
+
+/** Both SYNs, and as many repetitions as are kept of the segments. */
+function keepFrame({ options, frames }: State, key: Key, frame: Frame): void {
+  const before = frames.get(key) ?? [];
+  if (!options.keepFrames || before.length >= 2 + HANDSHAKE_REPEATS) return;
+  frames.set(key, [...before, { ...frame, octets: frame.octets.slice() }]);
+}
+
+function drop(state: State, key: Key, packed: PackedHandshake): Known {
+  const client = endsOf(key, headOf(packed).clientIsLower);
+  const frames = state.frames.get(key);
+  state.open.delete(key);
+  state.frames.delete(key);
+  return { ...unpackHandshake(packed, client), client, frames };
+}
+
+function expire(state: State, at: Micros, budget: number): ReturnType<HalfOpen['expire']> {
+  const known: Known[] = [];
+  let more = 0;
+  for (const [key, packed] of state.open) {
+    const over = state.open.size > state.options.most || at - headOf(packed).lastAt >= HALF_OPEN_FOR;
+    if (!over) break;
+    if (known.length < budget) known.push(drop(state, key, packed));
+    else {
+      state.open.delete(key);
+      state.frames.delete(key);
+      more += 1;
+    }
+  }
+  return known.length === 0 && more === 0 ? NONE : { known, more };
+}
+
+function keyOf(a: string, aPort: number, b: string, bPort: number): { key: Key; sourceIsLower: boolean } {
+  const sourceIsLower = aPort === bPort ? a < b : aPort < bPort;
+  const [one, two] = [endKey(a, aPort), endKey(b, bPort)];
+  return { key: sourceIsLower ? one + two : two + one, sourceIsLower };
+}
+
+function endKey(address: string, port: number): string {
+  return String.fromCharCode(...addressOctets(address), port >> 8, port & 255);
+}
+
+function endsOf(key: Key, clientIsLower: boolean): Ends {
+  const octets = Uint8Array.from(key, (each) => each.charCodeAt(0));
+  const half = octets.length / 2;
+  const [client, server] = clientIsLower ? [0, half] : [half, 0];
+  const [sourcePort, destinationPort] = [client, server].map((at) => portAt(octets, at + half - 2));
+  return {
+    ...{ source: textAt(octets, client, half - 2), sourcePort: sourcePort ?? 0 },
+    ...{ destination: textAt(octets, server, half - 2), destinationPort: destinationPort ?? 0 },
+  };
+}
+
+function textAt(octets: Uint8Array, at: number, length: number): string {
+  return length === 4 ? ipv4Text(octets, at) : ipv6Text(octets, at);
+}
+
+function portAt(octets: Uint8Array, at: number): number {
+  return ((octets[at] ?? 0) << 8) | (octets[at + 1] ?? 0);
+}
+
+const UNKNOWN: Step = { kind: 'unknown' };
+const KEPT: Step & { kind: 'kept' } = { kind: 'kept' };
+const NONE = { known: [], more: 0 } as const;
