@@ -26,6 +26,9 @@ export const GREETING = 8_192;
 /** Octets without any reply code held back before a greeting: a stray blank line or a debug print is short. */
 export const GREETING_JUNK = 1_024;
 
+/** Microseconds that these are held: RFC 6298 repeats a lost segment after 1 s, and again 2 s later. */
+export const GREETING_JUNK_MICROS = 3_000_000;
+
 /** Microseconds that a known teaser may make us wait, whatever it took before: curl gives up after 60 s. */
 export const GREETING_WAIT_MICROS = 50_000_000;
 

@@ -1,7 +1,7 @@
 // What the client sees of a server's greeting, and when: events in, actions out, time is a value.
 
 import type { LearnedEvent, Micros } from '../events';
-import { LINE_PAUSE_MICROS } from '../limits';
+import { GREETING_JUNK_MICROS, LINE_PAUSE_MICROS } from '../limits';
 import { forward, oneWrite, repairsOf, type GreeterAction } from './greeter-actions';
 import {
   findHonest,
@@ -14,6 +14,7 @@ import {
   type GreetingKnowledge,
 } from './greeting-knowledge';
 import { createLate, type Late, type LateOptions, type LateStep } from './greeting-late';
+import { isForeignClient } from './foreign';
 import { codeAt, readLine, startsReply } from './greeting-lines';
 import { createMender, joinOctets, type Mended, type Mender } from './greeting-mender';
 
@@ -51,6 +52,11 @@ export interface Greeter {
    */
   serverEnd(at: Micros): GreeterAction[];
   client(bytes: Uint8Array, at: Micros): GreeterAction[];
+  /**
+   * The client will send no more: it left, or can speak no SMTP any more. Nothing is completed for it, and what
+   * follows teaches nothing.
+   */
+  clientEnd(at: Micros): GreeterAction[];
   /** Time passed; nothing happens before `deadline()`. */
   idle(at: Micros): GreeterAction[];
   /** Another connection learned something of this server: whoever waits may profit. */
@@ -80,6 +86,7 @@ export function createGreeter(options: GreeterOptions): Greeter {
     server: (bytes, at) => oneWrite(server(state, bytes, at)),
     serverEnd: (at) => oneWrite(serverEnd(state, at)),
     client: (bytes, at) => oneWrite(client(state, bytes, at)),
+    clientEnd: () => (state.done || state.late ? [] : stepAside(state)),
     idle: (at) => oneWrite(idle(state, at)),
     know(knowledge, at) {
       state.known = knowledge;
@@ -132,7 +139,7 @@ function server(state: State, bytes: Uint8Array, at: Micros): GreeterAction[] {
   ];
   if (mended.state === 'complete') return [...actions, ...nativeEnd(state, mended, at)];
   if (mended.state === 'alien' || isForeign(state)) {
-    return [...actions, ...stepAside(state, mended)];
+    return [...actions, ...stepAside(state)];
   }
   return isDue(state) ? [...actions, ...complete(state, at)] : actions;
 }
@@ -153,6 +160,7 @@ function serverEnd(state: State, at: Micros): GreeterAction[] {
 
 function client(state: State, bytes: Uint8Array, at: Micros): GreeterAction[] {
   if (state.done || bytes.length === 0) return [];
+  if (!state.spoke && !state.late && isForeignClient(bytes)) return stepAside(state);
   state.spoke = true;
   state.asked ||= bytes.includes(LF);
   return state.late ? afterEnd(state, state.late.client(bytes), at) : [];
@@ -162,14 +170,15 @@ function idle(state: State, at: Micros): GreeterAction[] {
   const due = deadline(state);
   if (due === undefined || at < due) return [];
   if (state.late) return afterEnd(state, state.late.expire(), at);
-  if (state.options.mode === 'now') return complete(state, at);
+  const { mode } = state.options;
+  if (mode === 'now' || (mode === 'learn' && state.mender.codeless)) return complete(state, at);
   const seconds = inSeconds(at - state.last);
   const found = findTruncated(
     state.mender,
     `no last line came within ${seconds} of its greeting's last octet`,
   );
   state.taught = true;
-  const completed = state.options.mode === 'learn' ? complete(state, at) : [];
+  const completed = mode === 'learn' ? complete(state, at) : [];
   return [...completed, ...learn(state, found, at)];
 }
 
@@ -185,7 +194,8 @@ function deadline(state: State): Micros | undefined {
     return state.taught ? undefined : state.last + waitFor(known, options.patience);
   const hasCome = known?.greeting === 'truncated' && mender.tail.length > 0 && mender.lines >= known.lines;
   const wait = waitFor(known, options.patience);
-  return state.last + (options.mode === 'now' || hasCome ? Math.min(LINE_PAUSE_MICROS, wait) : wait);
+  if (options.mode === 'now' || hasCome) return state.last + Math.min(LINE_PAUSE_MICROS, wait);
+  return state.last + (mender.codeless ? Math.min(GREETING_JUNK_MICROS, wait) : wait);
 }
 
 /** A greeting that ends in a continuation line is to be completed without waiting. */
@@ -242,14 +252,14 @@ function nativeEnd(state: State, mended: Mended, at: Micros): GreeterAction[] {
 
 /** The client spoke first, and what the server answers has no code. */
 function isForeign({ spoke, mender }: State): boolean {
-  return spoke && mender.lines === 0 && mender.strayed && !mender.begun;
+  return spoke && mender.codeless;
 }
 
-/** No greeting as we know them. */
-function stepAside(state: State, mended: Mended): GreeterAction[] {
-  const held = mended.state === 'alien' ? [] : forward(state.mender.release());
+/** No greeting as we know them, or nobody to greet: what is held passes as it came. */
+function stepAside(state: State): GreeterAction[] {
   state.done = true;
-  return held;
+  // In mode `never` the client has it all.
+  return state.options.mode === 'never' ? [] : forward(state.mender.release());
 }
 
 /** Mode `never`: everything passes, and is understood all the same. */

@@ -2,6 +2,7 @@
 
 import type { GreetingDefect } from '../events';
 import { GREETING_JUNK, LINE_BY_RFC, REPLY_LINE } from '../limits';
+import { isBinary, isForeignServer } from './foreign';
 import { endOfLine, isLast, readLine, type GreetingLine } from './greeting-lines';
 import { createOpenLine, type OpenLine } from './greeting-open-line';
 import {
@@ -50,8 +51,8 @@ export interface Mender {
   readonly guessed: boolean;
   /** No text but what Postfix takes for a PIX (FACTS: Servers). */
   readonly veiled: boolean;
-  /** Lines without a code are held back. */
-  readonly strayed: boolean;
+  /** Something came, and no code with it: it is held back. */
+  readonly codeless: boolean;
   /** Defects mended so far. */
   readonly mended: ReadonlySet<GreetingDefect>;
   judgement(): GreetingJudgement;
@@ -98,8 +99,10 @@ export function createMender(hostname: string): Mender {
     get veiled() {
       return state.tally.veiled;
     },
-    get strayed() {
-      return state.stray.length > 0;
+    get codeless() {
+      const { tally, strayed, open } = state;
+      if (tally.lines > 0) return false;
+      return open.head === 'stray' || (open.head === undefined && strayed > 0);
     },
     get mended() {
       return state.noted;
@@ -126,6 +129,7 @@ interface State {
 
 function take(state: State, bytes: Uint8Array): Mended {
   const { open } = state;
+  if (isForeign(state, bytes)) return alien(state, bytes);
   let rest = bytes;
   if (open.endsWithin(bytes)) {
     const all = joinOctets([open.octets, bytes]);
@@ -150,12 +154,19 @@ function take(state: State, bytes: Uint8Array): Mended {
   return result(state, 'open');
 }
 
-/** Before the first code: more octets than a stray line has, and still none. */
+/** The first octets of all are another protocol's. */
+function isForeign({ tally, strayed, open }: State, bytes: Uint8Array): boolean {
+  if (tally.lines > 0 || strayed > 0 || open.octets.length >= FOREIGN) return false;
+  return isForeignServer(joinOctets([open.octets, bytes.subarray(0, FOREIGN)]));
+}
+
+/** Before the first code: octets that are no text, or more than a stray line has, and still none. */
 function isAlien({ tally, strayed, open }: State, rest: Uint8Array): boolean {
-  if (tally.lines > 0 || strayed + open.octets.length + rest.length <= GREETING_JUNK) return false;
-  return open.head === undefined || open.head === 'stray'
-    ? readLine(joinOctets([open.octets, rest])).kind !== 'reply'
-    : false;
+  if (tally.lines > 0 || open.head === 'last' || open.head === 'goesOn' || open.head === 'reply')
+    return false;
+  const held = joinOctets([open.octets, rest]);
+  if (open.head === 'stray' && isBinary(held)) return true;
+  return strayed + held.length > GREETING_JUNK && readLine(held).kind !== 'reply';
 }
 
 function alien(state: State, rest: Uint8Array): Mended {
@@ -276,6 +287,8 @@ function octetsOf(ascii: string): Uint8Array {
   return Uint8Array.from(ascii, (char) => char.charCodeAt(0));
 }
 
+/** Octets that tell another protocol. */
+const FOREIGN = 16;
 const LF = 0x0a;
 const EMPTY = new Uint8Array(0);
 const CRLF = octetsOf('\r\n');

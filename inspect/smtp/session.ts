@@ -6,9 +6,11 @@ import { say } from '../quotable';
 import { readClient } from './client';
 import { elide } from './elide';
 import { endSession } from './ending';
+import { beginsSsl2, beginsTls } from './foreign';
 import { skip } from './gap';
 import { readServer } from './server';
-import { createState, reportOnce, type State } from './state';
+import { beginImplicitTls } from './tls-stream';
+import { createState, reportOnce, stepAside, type State } from './state';
 
 export interface SessionOptions {
   /** When the client's connection began. */
@@ -62,6 +64,7 @@ export function createSession(options: SessionOptions): Session {
   return {
     feed(from, bytes, at) {
       if (state.closed || bytes.length === 0) return drain(state);
+      noticeTls(state, from, bytes, at);
       if (from === 'client') readClient(state, bytes, at);
       else readServer(state, bytes, at);
       state.sides[from].lastAt = at;
@@ -86,6 +89,18 @@ export function createSession(options: SessionOptions): Session {
     waiting: () => waitingOf(state),
     endOfDataBegun: () => (state.mode.kind === 'body' ? state.mode.end.begun() : 0),
   };
+}
+
+/** TLS from the first octet on, at whatever port (RFC 8314 §3.3): its beginning says so. */
+function noticeTls(state: State, from: Direction, bytes: Uint8Array, at: Micros): void {
+  const { sides, mode, serverMode, lossy } = state;
+  const first = sides[from].position === 0 && !sides[from].opaque && !lossy;
+  if (!first || !beginsTls(bytes) || mode.kind !== 'command' || serverMode !== 'reply') return;
+  const silent = sides.client.position === 0 && sides.server.position === 0;
+  if (silent && !beginsSsl2(bytes)) beginImplicitTls(state);
+  else if (silent || from === 'server') {
+    stepAside(state, 'opaque', from, at, say`the ${from} speaks TLS from its first octet on`);
+  }
 }
 
 function drain(state: State): SmtpEvent[] {

@@ -12,6 +12,14 @@ export function beginTls(state: State, at: Micros, clientStart: number, serverSt
   state.serverMode = 'tls';
 }
 
+/** Neither side has spoken, and the first octets are TLS: as if that had been known from the start. */
+export function beginImplicitTls(state: State): void {
+  beginTls(state, state.started, 0, 0);
+  state.mode = { kind: 'tls' };
+  state.pending = [];
+  state.greeting = undefined;
+}
+
 /** Reads TLS from `bytes[from…]`; the number of octets taken. */
 export function readTls(state: State, from: Direction, bytes: Uint8Array, index: number, at: Micros): number {
   for (const news of state.tls.feed(from, bytes, index)) {

@@ -41,6 +41,8 @@ export interface Dialogue {
   fromServer(bytes: Uint8Array, at: Micros): void;
   /** The server will send nothing more. */
   serverEnd(at: Micros): void;
+  /** The client will send nothing more. */
+  clientEnd(at: Micros): void;
   /** After `serverEnd`: the client is still to be told something, at its next command. */
   holdsAnswer(): boolean;
   idle(at: Micros): void;
@@ -76,6 +78,9 @@ export function createDialogue(options: DialogueOptions, outlet: Outlet): Dialog
     },
     serverEnd(at) {
       if (greeter?.done === false) apply(state, greeter.serverEnd(at), at);
+    },
+    clientEnd(at) {
+      if (greeter?.done === false) apply(state, greeter.clientEnd(at), at);
     },
     holdsAnswer: () => greeter?.done === false,
     idle(at) {

@@ -129,6 +129,7 @@ function onFin(pump: State, side: Direction): void {
   if (pump.over) return;
   const at = now();
   if (side === 'server') pump.dialogue.serverEnd(at);
+  else pump.dialogue.clientEnd(at);
   if (pump.over) return;
   if (pump.endedFirst === undefined) {
     pump.endedFirst = side;

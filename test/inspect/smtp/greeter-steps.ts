@@ -13,7 +13,7 @@ interface Moment {
 export type Step = Moment &
   (
     | { readonly kind: 'server' | 'client'; readonly text: string }
-    | { readonly kind: 'end' | 'idle' }
+    | { readonly kind: 'end' | 'idle' | 'leave' }
     | { readonly kind: 'know'; readonly knowledge: GreetingKnowledge }
   );
 
@@ -30,6 +30,8 @@ type Want = readonly string[];
 export const server = (at: number, text: string, ...want: Want): Step => ({ kind: 'server', at, text, want });
 export const client = (at: number, text: string, ...want: Want): Step => ({ kind: 'client', at, text, want });
 export const idle = (at: number, ...want: Want): Step => ({ kind: 'idle', at, want });
+/** The client's FIN. */
+export const leave = (at: number, ...want: Want): Step => ({ kind: 'leave', at, want });
 export const end = (at: number, ...want: Want): Step => ({ kind: 'end', at, want });
 export const know = (at: number, knowledge: GreetingKnowledge, ...want: Want): Step => ({
   kind: 'know',

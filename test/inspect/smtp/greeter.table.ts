@@ -2,7 +2,20 @@
 
 import { COMPLETED } from './greeter-completed.table';
 import { LATE } from './greeter-late.table';
-import { A, Z, client, due, end, idle, know, server, teaser, TRUNCATED, WELLFORMED } from './greeter-steps';
+import {
+  A,
+  Z,
+  client,
+  due,
+  end,
+  idle,
+  know,
+  leave,
+  server,
+  teaser,
+  TRUNCATED,
+  WELLFORMED,
+} from './greeter-steps';
 import type { Dialogue } from './greeter-steps';
 
 export type { Step } from './greeter-steps';
@@ -200,7 +213,7 @@ const MENDED: readonly Dialogue[] = [
   {
     name: 'leading blank line and junk are held, then dropped',
     steps: [
-      due(server(1, '\r\nconnecting\r\n'), 21),
+      due(server(1, '\r\nconnecting\r\n'), 4),
       server(2, Z, `> ${Z}`, 'repair leading-blank', 'repair leading-junk', 'learned malformed relay'),
     ],
   },
@@ -213,16 +226,11 @@ const MENDED: readonly Dialogue[] = [
   },
   {
     name: 'junk that stays alone passes as it is in the end, and teaches nothing',
-    steps: [
-      server(1, 'SSH-2.0-x\r\n'),
-      idle(20.9),
-      idle(21, '> SSH-2.0-x\r\n'),
-      server(22, 'more', '> more'),
-    ],
+    steps: [due(server(1, 'hello\r\n'), 4), idle(3.9), idle(4, '> hello\r\n'), server(5, 'more', '> more')],
   },
   {
     name: 'junk and the end: it passes as it is',
-    steps: [server(1, 'SSH-2.0-x\r\n+'), end(2, '> SSH-2.0-x\r\n+')],
+    steps: [server(1, 'hello\r\n+'), end(2, '> hello\r\n+')],
   },
   {
     name: 'junk beyond the cap passes as it is',
@@ -238,6 +246,73 @@ const MENDED: readonly Dialogue[] = [
       client(1, 'EHLO me\r\n'),
       server(1, 'connecting\r\n220 r', '> 220 r'),
       server(2, 'eady\r\n', '> eady\r\n', 'repair leading-junk', 'learned malformed relay'),
+    ],
+  },
+];
+
+/** Servers of other protocols, by their first octets. */
+const OTHERS: Readonly<Record<string, string>> = {
+  'a TLS hello': '\x16\x03\x03\0\x7a\x02\0\0',
+  'a TLS alert': '\x15\x03\x03\0\x02\x02\x28',
+  SSH: 'SSH-2.0-OpenSSH_9.2\r\n',
+  IMAP: '* OK [CAPABILITY IMAP4rev1] ready\r\n',
+  POP3: '+OK ready\r\n',
+  HTTP: 'HTTP/1.1 400 Bad Request\r\n',
+  VNC: 'RFB 003.008\n',
+  telnet: '\xff\xfd\x18\xff\xfd\x20',
+  rsync: '@RSYNCD: 31.0\n',
+  MySQL: 'J\0\0\0\n8.0.36\0',
+  'MySQL, and its length is no character': '\x9a\0\0\0\n5.7.44\0',
+  'a binary protocol': 'abc\0\x01',
+};
+
+const FOREIGN: readonly Dialogue[] = [
+  ...Object.entries(OTHERS).map(([name, text]): Dialogue => ({
+    name: `another protocol passes at once: ${name}`,
+    steps: [server(1, text, `> ${text}`), server(1, 'more', '> more')],
+  })),
+  ...['\x16\x03\x01', '\x15\x03\x01', '\x80\x2e\x01', '\0\0\0\x08'].map((text): Dialogue => ({
+    name: `a client that speaks another protocol first: what the server answers passes, ${text.length} octets`,
+    mode: 'now',
+    steps: [client(1, text), server(1, 'N', '> N'), server(2, '220-x', '> 220-x')],
+  })),
+  {
+    name: 'a client that speaks first, and an answer of one octet that begins no code',
+    steps: [client(1, 'hello'), server(1, 'N', '> N')],
+  },
+  {
+    name: 'a client that speaks TLS into a greeting that has begun: what was held passes',
+    steps: [server(1, `${A}22`, `> ${A}`), client(2, '\x16\x03\x01', '> 22'), server(3, 'x', '> x')],
+  },
+];
+
+const LEFT: readonly Dialogue[] = [
+  ...(['learn', 'now'] as const).map((mode): Dialogue => ({
+    name: `a client that left before the greeting: nothing is completed, mode ${mode}`,
+    mode,
+    known: TRUNCATED,
+    steps: [leave(0.5), server(1, A, `> ${A}`), idle(60), end(61)],
+  })),
+  {
+    name: 'a health check that leaves during a teaser causes no repair, whatever the server does',
+    steps: [server(1, A, `> ${A}`), leave(2), know(3, TRUNCATED), idle(30), end(31)],
+  },
+  {
+    name: 'a client that left within a line that was held has it as it came',
+    steps: [server(1, `${A}junk\r\n22`, `> ${A}`, 'repair inner-junk'), leave(2, '> 22'), end(3)],
+  },
+  {
+    name: 'a client that leaves, mode never: it has it all',
+    mode: 'never',
+    steps: [server(1, '220-m', '> 220-m'), leave(2), server(3, 'x', '> x'), end(4)],
+  },
+  {
+    name: 'a client that leaves after we completed its greeting: a late line is swallowed all the same',
+    known: TRUNCATED,
+    steps: [
+      server(1, A, `> ${A}${Z}`, 'repair unfinished'),
+      leave(2),
+      server(3, `${Z}221 bye\r\n`, '> 221 bye\r\n', 'learned teaser observe'),
     ],
   },
 ];
@@ -276,4 +351,12 @@ const NEVER: readonly Dialogue[] = [
   },
 ];
 
-export const DIALOGUES: readonly Dialogue[] = [...NATIVE, ...MENDED, ...COMPLETED, ...NEVER, ...LATE];
+export const DIALOGUES: readonly Dialogue[] = [
+  ...NATIVE,
+  ...MENDED,
+  ...FOREIGN,
+  ...LEFT,
+  ...COMPLETED,
+  ...NEVER,
+  ...LATE,
+];

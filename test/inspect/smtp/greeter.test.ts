@@ -43,6 +43,8 @@ function act(machine: Greeter, step: Step): GreeterAction[] {
       return machine.client(octets(step.text), at);
     case 'end':
       return machine.serverEnd(at);
+    case 'leave':
+      return machine.clientEnd(at);
     case 'idle':
       return machine.idle(at);
     case 'know':
@@ -201,7 +203,7 @@ const step: fc.Arbitrary<Step> = fc
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('client' as const), text }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('idle' as const) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('know' as const), knowledge }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('end' as const) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('end' as const, 'leave' as const) }) },
   )
   .chain((partial) => fc.nat(40).map((at) => ({ ...partial, at, want: [] }) as Step));
 const play = fc.array(step, { maxLength: 12 });

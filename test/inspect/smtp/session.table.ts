@@ -925,6 +925,34 @@ export const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: 'a server that refuses plain text at a port for TLS: its alert comes first',
+    turns: [['S', '\x15\x03\x03\0\x02\x02\x28']],
+    want: ['anomaly tls-alert server', 'opaque server 7', 'phase tls'],
+  },
+  {
+    name: 'a client that spoke SMTP, and a server that speaks TLS: only counted',
+    turns: [
+      ['C', 'EHLO vm\r\n'],
+      ['S', '\x15\x03\x03\0\x02\x02\x28'],
+    ],
+    want: [
+      'anomaly early-talker client',
+      'command EHLO vm',
+      'anomaly opaque server',
+      'phase greeting',
+      'phase hello',
+      'opaque server 7',
+    ],
+  },
+  {
+    name: 'an SSLv2 hello: only counted',
+    turns: [
+      ['C', '\x80\x2e\x01\0\x02'],
+      ['S', '\x16\x03\x01\0\x01\x02'],
+    ],
+    want: ['anomaly opaque client', 'phase greeting', 'opaque client 5', 'opaque server 6'],
+  },
+  {
     name: 'the server closes in the middle of a reply',
     turns: [GREETING, ['C', 'EHLO vm\r\n'], ['S', '250-mx\r\n250-SI']],
     want: [...GREETED, 'command EHLO vm', 'fragment server 14', 'phase hello'],

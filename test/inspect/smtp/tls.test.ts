@@ -11,7 +11,7 @@ import type { Direction } from '../../../inspect/events';
 import { createTls } from '../../../inspect/smtp/tls';
 import { parseHello } from '../../../inspect/smtp/tls-hello';
 import { CERTIFICATE, KEY } from '../../kit/certificate';
-import { octets, pieces, run, tell, type Turn } from './transcript';
+import { CUTS, octets, pieces, run, tell, type Turn } from './transcript';
 
 type Said = readonly { readonly from: Direction; readonly bytes: Uint8Array }[];
 
@@ -105,6 +105,18 @@ test('TLS from the first octet on (port 465)', async () => {
     'tls server TLSv1.3 mx.example',
     'phase tls',
   ]);
+});
+
+test('TLS from the first octet on at any other port is the same story, however it is cut', async () => {
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const said = await handshake({ servername: 'mx.example', maxVersion });
+    const turns = said.map(({ from, bytes }): Turn => [from === 'client' ? 'C' : 'S', bytes]);
+    const close = { by: 'client', how: 'fin' } as const;
+    for (const [cut, by] of Object.entries(CUTS)) {
+      const known = run(pieces(turns, by), close, { implicitTls: true });
+      assert.equal(run(pieces(turns, by), close), known, cut);
+    }
+  }
 });
 
 test('a handshake that the server gives up: its alert is named', async () => {
