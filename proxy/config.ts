@@ -14,11 +14,16 @@ import type { Level } from './sinks/record';
 /** DESIGN §6: complete an unfinished greeting after patience and remember, at once, or not at all. */
 export type Repair = 'learn' | 'now' | 'never';
 
+/** RFC 8314 §3: STARTTLS or none, or TLS from the first octet on. */
+export type ImplicitTls = 'auto' | 'implicit';
+
 export interface ListenerConfig {
   readonly listen: Address;
   /** Absent: the listener is transparent, and a connection goes to the server that its client meant. */
   readonly upstream: Address | undefined;
   readonly repair: Repair;
+  /** `implicit`: TLS from the first octet on. `auto`: at port 465, and where the first octets say so. */
+  readonly tls: ImplicitTls;
   /** Clients send a PROXY header: believed from `trustedProxies`, refused from everyone else. */
   readonly proxyIn: boolean;
   /** The PROXY header that the upstream is sent. */
@@ -243,6 +248,7 @@ interface RawListener {
   readonly transparent?: boolean;
   readonly proxyProtocol?: string;
   readonly repair?: Repair;
+  readonly tls?: ImplicitTls;
 }
 
 /** Of a listener that was judged before. */
@@ -252,5 +258,12 @@ function toListener(raw: RawListener, repair: Repair): ListenerConfig {
   if (isFault(listen) || isFault(upstream)) throw new Error('a listener was believed before it was judged');
   const words = (raw.proxyProtocol ?? '').split(',').map((word) => word.trim());
   const out = words.includes('out-v2') ? 'v2' : words.includes('out-v1') ? 'v1' : undefined;
-  return { listen, upstream, repair: raw.repair ?? repair, proxyIn: words.includes('in'), proxyOut: out };
+  return {
+    listen,
+    upstream,
+    repair: raw.repair ?? repair,
+    tls: raw.tls ?? 'auto',
+    proxyIn: words.includes('in'),
+    proxyOut: out,
+  };
 }

@@ -168,7 +168,7 @@ function listenersProblem(value: unknown): string | Problem | undefined {
   return undefined;
 }
 
-const LISTENER_KEYS = ['listen', 'upstream', 'transparent', 'proxyProtocol', 'repair'];
+const LISTENER_KEYS = ['listen', 'upstream', 'transparent', 'proxyProtocol', 'repair', 'tls'];
 
 function listenerProblem(item: unknown): Problem | undefined {
   if (typeof item !== 'object' || item === null || Array.isArray(item)) {
@@ -184,7 +184,8 @@ function listenerProblem(item: unknown): Problem | undefined {
     (entry['transparent'] === true ? transparentProblem(entry) : addressProblem(entry, 'upstream')) ??
     flagProblem(entry['transparent']) ??
     proxyProblem(entry['proxyProtocol']) ??
-    repairProblem(entry['repair'])
+    repairProblem(entry['repair']) ??
+    tlsProblem(entry['tls'])
   );
 }
 
@@ -231,4 +232,9 @@ function proxyProblem(value: unknown): Problem | undefined {
 function repairProblem(value: unknown): Problem | undefined {
   if (value === undefined || value === 'learn' || value === 'now' || value === 'never') return undefined;
   return { at: '.repair', value, must: '"learn", "now" or "never"' };
+}
+
+function tlsProblem(value: unknown): Problem | undefined {
+  if (value === undefined || value === 'auto' || value === 'implicit') return undefined;
+  return { at: '.tls', value, must: '"implicit" or "auto"' };
 }

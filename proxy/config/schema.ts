@@ -106,7 +106,8 @@ export const SETTINGS: readonly Setting[] = [
     doc:
       'What to relay: a list of `{"listen": ADDR:PORT, "upstream": HOST:PORT}`, each with an optional ' +
       '`"proxyProtocol"` (`in`, `out-v1`, `out-v2`, or `in` and one of the others with a comma) and an optional ' +
-      '`"repair"` of its own. With `"transparent": true` in place of the upstream it takes connections that the ' +
+      '`"repair"` of its own. `"tls": "implicit"` says that its connections are TLS from the first octet on, as at ' +
+      'port 465; otherwise (`"auto"`) their first octets tell. With `"transparent": true` in place of the upstream it takes connections that the ' +
       'kernel diverts to it, whatever server they are addressed to, and calls that server with the ' +
       "client's own address. Flags `--listen` and `--upstream` in pairs, or `--listen` and `--transparent`, " +
       'replace the list.',

@@ -133,14 +133,16 @@ function openWatch(watch: Watch, config: Config, listeners: readonly Listener[],
 
 /** The ports as they are: a listener on port 0 has been given one. */
 function watchOptions({ evidence, relay }: Config, listeners: readonly Listener[]): WatchOptions {
-  const all = relay.listeners.flatMap(({ upstream }, index) =>
-    upstream ? [upstream.port, listeners[index]?.address.port ?? 0] : SMTP_PORTS,
+  const portsOf = ({ upstream }: ListenerConfig, index: number): readonly number[] =>
+    upstream ? [upstream.port, listeners[index]?.address.port ?? 0] : SMTP_PORTS;
+  const ports = [...new Set(relay.listeners.flatMap(portsOf))];
+  const implicit = relay.listeners.flatMap((listener, index) =>
+    listener.tls === 'implicit' && listener.upstream ? portsOf(listener, index) : [],
   );
-  const ports = [...new Set(all)];
   return {
     interface: evidence.interface,
     ports,
-    implicitTlsPorts: ports.filter((port) => port === SUBMISSIONS),
+    implicitTlsPorts: [SUBMISSIONS, ...implicit],
   };
 }
 

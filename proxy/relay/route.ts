@@ -47,6 +47,7 @@ export function nameOf({ address, endpoint }: Target, { config }: Route): string
 
 /** RFC 8314 §3.3: on 465 the client speaks first, and in TLS; a line of ours would only be noise. */
 export function isImplicitTls({ address }: Target, { listener }: Route): boolean {
-  const { listen, upstream } = listener;
+  const { listen, upstream, tls } = listener;
+  if (tls === 'implicit') return true;
   return address.port === SUBMISSIONS || (upstream !== undefined && listen.port === SUBMISSIONS);
 }

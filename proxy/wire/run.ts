@@ -103,6 +103,7 @@ async function openRelay(
   const listener = {
     upstream: undefined,
     repair: config.greeting.repair,
+    tls: 'auto' as const,
     proxyIn: false,
     proxyOut: undefined,
   };

@@ -81,7 +81,13 @@ test('the defaults: one minute more than RFC 5321 §4.5.3.2', () => {
 test('several listeners, each with its own terms', () => {
   const listeners = [
     PAIR,
-    { listen: '[::]:25', upstream: '[2001:db8::5]:25', proxyProtocol: 'in,out-v2', repair: 'never' },
+    {
+      listen: '[::]:25',
+      upstream: '[2001:db8::5]:25',
+      proxyProtocol: 'in,out-v2',
+      repair: 'never',
+      tls: 'implicit',
+    },
   ];
   const text = JSON.stringify({
     greeting: { repair: 'now' },
@@ -92,6 +98,7 @@ test('several listeners, each with its own terms', () => {
       listen: { host: '127.0.0.1', port: 2525 },
       upstream: { host: 'mail.example', port: 25 },
       repair: 'now',
+      tls: 'auto',
       proxyIn: false,
       proxyOut: undefined,
     },
@@ -99,6 +106,7 @@ test('several listeners, each with its own terms', () => {
       listen: { host: '::', port: 25 },
       upstream: { host: '2001:db8::5', port: 25 },
       repair: 'never',
+      tls: 'implicit',
       proxyIn: true,
       proxyOut: 'v2',
     },
@@ -201,9 +209,9 @@ const BAD: readonly (Input & { readonly name: string; readonly want: readonly st
   },
   {
     name: 'a listener with an unknown key',
-    text: '{"relay":{"listeners":[{"listen":":25","upstream":"a:25","tls":true}]}}',
+    text: '{"relay":{"listeners":[{"listen":":25","upstream":"a:25","ssl":true}]}}',
     want: [
-      `bad configuration: relay.listeners[0].tls = true (in ${file}): must be one of listen, upstream, transparent, proxyProtocol, repair`,
+      `bad configuration: relay.listeners[0].ssl = true (in ${file}): must be one of listen, upstream, transparent, proxyProtocol, repair, tls`,
     ],
   },
   {

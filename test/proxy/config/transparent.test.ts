@@ -58,6 +58,11 @@ const BAD: readonly { readonly name: string; readonly item: object; readonly wan
     want: '[0].transparent = "yes" (in EHLOWIRE_RELAY_LISTENERS): must be true or false',
   },
   {
+    name: 'TLS that is neither',
+    item: { ...PAIR, tls: true },
+    want: '[0].tls = true (in EHLOWIRE_RELAY_LISTENERS): must be "implicit" or "auto"',
+  },
+  {
     name: 'neither upstream nor transparent',
     item: { listen: ':25' },
     want: '[0].upstream = nothing (in EHLOWIRE_RELAY_LISTENERS): must be an address as HOST:PORT',

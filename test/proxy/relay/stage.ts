@@ -50,6 +50,7 @@ export function configOf(upstreamPort: number, wishes: Wishes = {}): Config {
         listen: { host: '127.0.0.1', port: 0 },
         upstream: { host: '127.0.0.1', port: upstreamPort },
         repair: 'learn',
+        tls: 'auto',
         proxyIn: false,
         proxyOut: undefined,
         ...listener,
