@@ -61,6 +61,7 @@ function isHost(text: string): boolean {
 }
 
 function hint(text: string): string {
+  if (/^\d{1,5}$/.test(text)) return `write a port as :${text}, with its host in front where one is meant`;
   if (ipaddr.IPv6.isValid(text)) return `put an IPv6 address in brackets, as in [${text}]:25`;
   if (!text.includes(':')) return text === '' ? 'write HOST:PORT' : `add a port, as in ${text}:25`;
   return 'write HOST:PORT, [IPV6]:PORT or :PORT';

@@ -116,6 +116,7 @@ function buildProgram(settle: Settle, addition: Addition): Command {
   program.addCommand(analyzeCommand(settle));
   for (const command of addition.commands(settle)) program.addCommand(command);
   program.addCommand(demoCommand(settle));
+  program.addCommand(helpCommand(program, settle));
   return program;
 }
 
@@ -190,6 +191,17 @@ function demoCommand(settle: Settle): Command {
     .action(async () => {
       const { runDemo } = await import('./commands/demo');
       settle(await runDemo());
+    });
+}
+
+function helpCommand(program: Command, settle: Settle): Command {
+  return prepare(new Command('help'))
+    .description('The help of a command, as `ehlowire COMMAND --help`.')
+    .argument('[command]', 'one of those above')
+    .action((name?: string) => {
+      const about = name === undefined ? program : program.commands.find((known) => known.name() === name);
+      if (about) about.outputHelp();
+      else settle(createFault('bad-flag', `unknown command '${name}'`, { mend: 'see ehlowire --help' }));
     });
 }
 

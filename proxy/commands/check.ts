@@ -27,7 +27,9 @@ export async function runCheck(target: string, flags: CheckFlags): Promise<Outco
   const patienceMs = config.greeting.patienceMs;
   const name = flags.name ?? config.greeting.hostname;
   const connectMs = config.relay.timeoutsMs.connect;
-  const answer = await interview({ server, name, connectMs, patienceMs });
+  const onWait = (what: string): void =>
+    void process.stderr.write(`waiting for ${what}, at most ${patienceMs / 1000} s …\n`);
+  const answer = await interview({ server, name, connectMs, patienceMs, onWait });
   if (isFault(answer)) return answer;
   const finding = findOut(answer, patienceMs);
   const shown = formatAddress(server);

@@ -34,7 +34,8 @@ export function findOut(interview: Interview, patienceMs: number): Finding {
     const because = refused
       ? `it was not finished after ${patience} and refused an early EHLO: wait longer, --set greeting.patience=1min`
       : `the rest came later than ${patience}: wait longer, --set greeting.patience=1min`;
-    return { greeting: 'teaser', defects: [], refused, because };
+    // A line that comes slowly is no teaser: only the code and a hyphen make one.
+    return { greeting: teases(judgement) ? 'teaser' : 'wellformed', defects: [], refused, because };
   }
   const ended = judgement.class !== 'truncated' || hello !== undefined || closedEarly;
   const defects = judgement.defects
@@ -42,8 +43,13 @@ export function findOut(interview: Interview, patienceMs: number): Finding {
     .map(
       (defect) => ({ defect, certainty: ended || !ENDLESS.has(defect) ? 'proved' : 'suspected' }) as const,
     );
-  const greeting = judgement.class === 'wellformed' && spread >= TEASER ? 'teaser' : judgement.class;
+  const greeting =
+    judgement.class === 'wellformed' && teases(judgement) && spread >= TEASER ? 'teaser' : judgement.class;
   return { greeting, defects, refused, because: reason(interview, greeting, patience) };
+}
+
+function teases({ lines }: Interview['judgement']): boolean {
+  return lines > 1;
 }
 
 function reason(
@@ -60,7 +66,9 @@ function reason(
   if (greeting === 'teaser')
     return `first "220-", and the rest ${(spread / 1e6).toFixed(1)} s later, as postscreen does`;
   if (greeting === 'malformed') return `its octets show it: ${judgement.defects.join(', ')}`;
-  return judgement.defects.includes('refusal') ? `well formed, and a refusal` : 'it is as RFC 5321 wants it';
+  if (judgement.defects.includes('refusal')) return 'well formed, and a refusal';
+  const slow = spread >= TEASER ? `, though it came over ${(spread / 1e6).toFixed(1)} s` : '';
+  return `it is as RFC 5321 wants it${slow}`;
 }
 
 /** Defects that more octets would have cured. */

@@ -17,6 +17,8 @@ export interface Question {
   readonly connectMs: number;
   /** For the greeting's end from its first octet on, and for every answer. */
   readonly patienceMs: number;
+  /** Hears what is waited for, once each, where it does not come soon. */
+  readonly onWait?: (what: string) => void;
 }
 
 export interface Interview {
@@ -50,25 +52,37 @@ export async function interview(question: Question): Promise<Interview | Fault> 
 }
 
 async function converse(
-  { server, name, patienceMs }: Question,
+  { server, name, patienceMs, onWait = () => undefined }: Question,
   talk: Talk,
   socket: Socket,
 ): Promise<Interview | Fault> {
+  const soon = async <T>(what: string, wait: Promise<T>): Promise<T> => {
+    const timer = setTimeout(() => onWait(what), SOON_MS);
+    return await wait.finally(() => clearTimeout(timer));
+  };
   const endpoint = { address: socket.remoteAddress ?? server.host, port: server.port };
   const on = formatAddress(server);
-  await talk.until(() => talk.octets.length > 0, patienceMs);
+  await soon(
+    'the greeting',
+    talk.until(() => talk.octets.length > 0, patienceMs),
+  );
   if (talk.octets.length === 0) return silenceFault(on, talk, patienceMs);
-  await talk.until(() => judgeGreeting(talk.octets).complete, patienceMs);
+  await soon(
+    "the greeting's last line",
+    talk.until(() => judgeGreeting(talk.octets).complete, patienceMs),
+  );
   const impatient = !judgeGreeting(talk.octets).complete && !talk.closed;
   const begun = talk.octets;
   let verb: Interview['verb'] = 'EHLO';
   const refused = (): boolean => (talk.reply('greeting')?.code ?? 220) >= 400;
   if (!refused()) {
-    await talk.say(`EHLO ${name}`, patienceMs, () => talk.reply('hello') !== undefined || refused());
+    const answered = (): boolean => talk.reply('hello') !== undefined || refused();
+    await soon('the answer to EHLO', talk.say(`EHLO ${name}`, patienceMs, answered));
     const code = talk.reply('hello')?.code ?? 250;
     if (code >= 500) {
       verb = 'HELO';
-      await talk.say(`HELO ${name}`, patienceMs, () => talk.replies('hello').length > 1);
+      const second = (): boolean => talk.replies('hello').length > 1;
+      await soon('the answer to HELO', talk.say(`HELO ${name}`, patienceMs, second));
     }
   }
   const closedEarly = talk.closed;
@@ -200,6 +214,9 @@ function createTalk(socket: Socket, started: Micros): Talk {
     },
   };
 }
+
+/** A wait of this length is worth a line. */
+const SOON_MS = 1_500;
 
 /** All that is wanted is known by then. */
 const QUIT_MS = 2_000;

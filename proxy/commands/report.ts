@@ -27,7 +27,7 @@ export function toObject(target: string, interview: Interview, finding: Finding)
     'hello.verb': interview.verb,
     'hello.code': hello?.code ?? null,
     extensions: extensionsOf(interview),
-    starttls: offersTls(interview),
+    starttls: isRefused(interview) ? null : offersTls(interview),
     phases: interview.phases.map(({ phase, sinceConnect, duration, reply }) => [
       phase,
       Math.round(sinceConnect) / 1000,
@@ -116,8 +116,12 @@ function helloLines(interview: Interview, patienceMs: number): string[] {
   const code = `${hello.code} ${clip(hello.texts[0] ?? '')}`;
   const extensions = extensionsOf(interview);
   const masked = extensions.filter((keyword) => /^X{3,}/.test(keyword));
+  const answer = verb === 'EHLO' ? code : `refused; HELO: ${code}`;
+  if (isRefused(interview)) {
+    return [answer, 'perhaps for the name that was said: try the full name of a mail server, --name NAME'];
+  }
   return [
-    verb === 'EHLO' ? code : `refused; HELO: ${code}`,
+    answer,
     extensions.length === 0 ? 'no extensions' : extensions.map((text) => clip(text)).join(', '),
     ...(masked.length === 0
       ? []
@@ -126,7 +130,8 @@ function helloLines(interview: Interview, patienceMs: number): string[] {
 }
 
 function tlsLine(interview: Interview, { green, yellow }: Colors): string {
-  if (interview.hello === undefined) return 'unknown';
+  if (interview.hello === undefined || isRefused(interview)) return 'unknown';
+  if (interview.verb === 'HELO') return 'not offered: that takes EHLO, which it refused';
   return offersTls(interview)
     ? green('offered')
     : yellow('not offered (if the server should, something stripped it)');
@@ -135,6 +140,11 @@ function tlsLine(interview: Interview, { green, yellow }: Colors): string {
 /** EHLO keywords with their parameters, escaped. */
 function extensionsOf({ hello, verb }: Interview): readonly string[] {
   return verb === 'EHLO' && hello !== undefined && hello.code < 300 ? hello.texts.slice(1) : [];
+}
+
+/** EHLO, and HELO where that was said: what the server offers is not known. */
+function isRefused({ hello }: Interview): boolean {
+  return hello !== undefined && hello.code >= 400;
 }
 
 function offersTls(interview: Interview): boolean {

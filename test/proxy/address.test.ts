@@ -23,6 +23,7 @@ for (const { text, want, shown } of GOOD) {
 
 const BAD = [
   { text: '', mend: 'write HOST:PORT' },
+  { text: '45100', mend: 'write a port as :45100, with its host in front where one is meant' },
   { text: '127.0.0.1', mend: 'add a port, as in 127.0.0.1:25' },
   { text: '::1', mend: 'put an IPv6 address in brackets, as in [::1]:25' },
   { text: '::1:25', mend: 'put an IPv6 address in brackets, as in [::1:25]:25' },

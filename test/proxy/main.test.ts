@@ -40,6 +40,12 @@ const ERRORS: readonly {
     err: [/^ehlowire: wrong usage: unknown command 'rely' \(Did you mean relay\?\): see ehlowire --help$/],
   },
   {
+    name: 'help of an unknown command',
+    args: ['help', 'rely'],
+    code: 2,
+    err: [/^ehlowire: wrong usage: unknown command 'rely': see ehlowire --help$/],
+  },
+  {
     name: 'a flag without its value',
     args: ['relay', '--listen'],
     code: 2,
@@ -253,6 +259,8 @@ const HELP: readonly { readonly args: readonly string[]; readonly has: readonly 
   { args: ['leave', '--help'], has: [/--keep-bridge/, /Exit codes:/] },
   { args: ['status', '--help'], has: [/--json/, /Exit codes:/] },
   { args: ['doctor', '--help'], has: [/--json/, /Exit codes:/] },
+  { args: ['help'], has: [/^Usage: ehlowire \[options\]/] },
+  { args: ['help', 'check'], has: [/^Usage: ehlowire check/, /Exit codes:/] },
   { args: ['--version'], has: [/^\d+\.\d+\.\d+\n$/] },
 ];
 
