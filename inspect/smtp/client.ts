@@ -3,8 +3,10 @@
 import type { Micros } from '../events';
 import { LINE_BY_RFC, PENDING_COMMANDS, UNDECIDED } from '../limits';
 import { say, type Quotable } from '../quotable';
+import { keepBehind } from './behind';
+import { remarkGroup, speakEarly, tellEarly } from './early';
 import { createEndOfData } from './end-of-data';
-import { type Command, parseCommand, type Verb } from './grammar';
+import { type Command, MESSAGE, parseCommand, type Verb } from './grammar';
 import { joinOctets } from './greeting-mender';
 import type { Line } from './lines';
 import { quoteOddity } from './oddity';
@@ -16,20 +18,17 @@ import {
   isInStep,
   fragment,
   report,
-  reportOnce,
   type State,
   stepAside,
   stretch,
 } from './state';
 import { refuseStep, type Said, sayCommand } from './step';
-import { readTls } from './tls-stream';
+import { beginAgain, isTlsAgain, readTls } from './tls-stream';
 
 /** Reads a chunk of the client's stream, whatever its octets are by now. */
 export function readClient(state: State, bytes: Uint8Array, at: Micros): void {
   const side = state.sides.client;
-  if (bytes.length > 0 && state.pending[0]?.rule.phase === 'greeting') {
-    reportOnce(state, 'early-talker', 'client', at, say`the client spoke before the greeting was complete`);
-  }
+  if (state.pending[0]?.rule.phase === 'greeting') speakEarly(state, at);
   let i = 0;
   while (i < bytes.length) {
     const taken = READERS[state.mode.kind](state, bytes, i, at);
@@ -62,7 +61,7 @@ export function decide(state: State, mode: ClientMode): void {
 export function beginBody(state: State, at: Micros): void {
   const content: Content = { how: 'data', bytes: 0, ended: undefined, last: true };
   state.pending.push({ rule: MESSAGE, arrived: at, content, last: true });
-  decide(state, { kind: 'body', end: createEndOfData(), content, begun: undefined });
+  decide(state, { kind: 'body', end: createEndOfData(), content, begun: undefined, behind: undefined });
 }
 
 /** What follows are `size` octets of any kind; without a size all until the server speaks again. */
@@ -114,6 +113,7 @@ function readLine(
   handle: (state: State, line: Line) => void,
 ): number {
   const side = state.sides.client;
+  if (isTlsAgain(state, bytes, from)) return beginAgain(state, at);
   const { next, line } = side.framer.take(bytes, from, side.position, at);
   if (line) handle(state, line);
   return next - from;
@@ -140,6 +140,7 @@ function handleCommand(state: State, line: Line): void {
     return;
   }
   const { span, started } = line;
+  if (rule.phase !== 'hello' && !state.pending.some((each) => each.rule.phase === 'hello')) tellEarly(state);
   const said = sayCommand(state, line, command);
   state.out.push({ kind: 'command', from: 'client', span, started, at, ...said, terminator });
   remark(state, line, command, said);
@@ -147,7 +148,7 @@ function handleCommand(state: State, line: Line): void {
   if (waiting && isInStep(state)) {
     const before = waiting.said ? sayVerb(waiting.said) : say`${waiting.rule.phase}`;
     const detail = say`${sayVerb(said)} sent before the reply to ${before}`;
-    report(state, 'improper-pipelining', 'client', at, detail);
+    remarkGroup(state, at, detail, waiting.rule.phase === 'hello');
   }
   const { chunk, last = false, blob } = command;
   const content: Content | undefined =
@@ -242,21 +243,30 @@ function remarkHeld(state: State, at: Micros): void {
 function readBody(state: State, bytes: Uint8Array, from: number, at: Micros): number {
   const { mode } = state;
   if (mode.kind !== 'body') return 0;
-  const begun = mode.begun ?? { start: state.sides.client.position, started: at };
+  const { position } = state.sides.client;
+  const begun = mode.begun ?? { start: position, started: at };
   const { end, lookalikes } = mode.end.scan(bytes, from);
-  for (const form of lookalikes) {
+  for (const { form } of lookalikes) {
     report(state, 'end-of-data-lookalike', 'client', at, say`${quoteParsed(form)} inside the message`);
   }
   const taken = (end < 0 ? bytes.length : end) - from;
   mode.content.bytes += taken;
+  const piece = { bytes: bytes.subarray(from, from + taken), at };
+  const behind = keepBehind(
+    mode.behind,
+    piece,
+    position,
+    lookalikes.map((each) => ({ ...each, end: position + each.end - from })),
+  );
   if (end < 0) {
-    state.mode = { ...mode, begun };
+    state.mode = { ...mode, begun, behind };
     return taken;
   }
   mode.content.bytes -= END_LINE;
   mode.content.ended = at;
   state.mode = { kind: 'command' };
-  tellContent(state, mode.content, begun, state.sides.client.position + taken, at);
+  if (behind) mode.content.behind = behind;
+  tellContent(state, mode.content, begun, position + taken, at);
   return taken;
 }
 
@@ -276,7 +286,7 @@ function readChunk(state: State, bytes: Uint8Array, from: number, at: Micros): n
   return taken;
 }
 
-function tellContent(
+export function tellContent(
   state: State,
   { how, last }: Content,
   { start, started }: { start: number; started: Micros },
@@ -288,7 +298,6 @@ function tellContent(
   state.out.push({ kind: 'content', from: 'client', span: { start, end }, started, at, how, last });
 }
 
-const MESSAGE: Verb = { phase: 'message' };
 const CR = 0x0d;
 const NUL = 0x00;
 /** The line `.` CRLF ends the message and is not part of it. */

@@ -21,7 +21,7 @@ export function elide(state: State, from: Direction, length: number, at: Micros)
   if (from === 'client' && mode.kind === 'body') {
     mode.end.gap();
     mode.content.bytes += length;
-    state.mode = { ...mode, begun: mode.begun ?? { start: side.position, started: at } };
+    state.mode = { ...mode, begun: mode.begun ?? { start: side.position, started: at }, behind: undefined };
     return pass(state, from, length, at);
   }
   if (from === 'client' && mode.kind === 'chunk') {

@@ -1,11 +1,13 @@
 // The end of a connection: everything that is still open is told, then its whole story.
 
 import type { Close, Direction, Micros } from '../events';
+import { tellEarly } from './early';
 import { endPending, endTls, openStretch, type State } from './state';
 
 /** Ends what is open, tells `close` and the session's own line. */
 export function endSession(state: State, close: Close, at: Micros): void {
   const { client, server } = state.sides;
+  tellEarly(state);
   tellRest(state, 'client');
   tellRest(state, 'server');
   while (state.pending.length > 0) endPending(state, at, undefined);

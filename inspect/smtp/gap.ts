@@ -34,7 +34,7 @@ function giveUpClient(state: State, length: number, at: Micros): void {
     mode.content.bytes += length;
     state.mode = { ...mode, begun: mode.begun ?? { start: state.sides.client.position, started: at } };
     tellStretch(state, 'client', at);
-    state.mode = { ...mode, begun: undefined };
+    state.mode = { ...mode, begun: undefined, behind: undefined };
   } else if (mode.kind === 'chunk') {
     tellStretch(state, 'client', at);
     const left = mode.left - length;

@@ -25,14 +25,16 @@ export interface Verb {
    * behind such a command are not read before its reply is there.
    */
   readonly next?: Readonly<Record<number, Next>>;
+  /** The 2xx and 3xx that it can have, where they are few: what tells its reply from another command's. */
+  readonly codes?: readonly number[];
   /** What a 2xx makes of the transaction (RFC 5321 §3.3): its recipients are forgotten, or one is added. */
   readonly recipients?: 'none' | 'one more';
 }
 
-const HELLO: Verb = { phase: 'hello', endsGroup: true, recipients: 'none' };
-const UPGRADE: Verb = { phase: 'starttls', endsGroup: true, next: { 220: 'tls' } };
+const HELLO: Verb = { phase: 'hello', endsGroup: true, codes: [250], recipients: 'none' };
+const UPGRADE: Verb = { phase: 'starttls', endsGroup: true, codes: [220], next: { 220: 'tls' } };
 // Its 334 asks for a line that is a secret, as any 334 does.
-const LOGIN: Verb = { phase: 'auth', endsGroup: true, next: {} };
+const LOGIN: Verb = { phase: 'auth', endsGroup: true, codes: [235, 334], next: {} };
 const SENDER: Verb = { phase: 'mail', recipients: 'none' };
 const TURN: Verb = { phase: 'other', endsGroup: true, next: { 250: 'turned' } };
 const ALONE: Verb = { phase: 'other', endsGroup: true };
@@ -53,11 +55,11 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   SOML: SENDER,
   SAML: SENDER,
   RCPT: { phase: 'rcpt', recipients: 'one more' },
-  DATA: { phase: 'data', endsGroup: true, next: { 353: 'body', 354: 'body' } },
+  DATA: { phase: 'data', endsGroup: true, codes: [353, 354], next: { 353: 'body', 354: 'body' } },
   BDAT: { phase: 'message' },
   BURL: { phase: 'message', endsGroup: true },
   RSET: { phase: 'reset', recipients: 'none' },
-  QUIT: { phase: 'quit', endsGroup: true },
+  QUIT: { phase: 'quit', endsGroup: true, codes: [221] },
   NOOP: ALONE,
   VRFY: ALONE,
   EXPN: ALONE,
@@ -66,9 +68,9 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   ATRN: TURN,
   ETRN: { phase: 'other' },
   // Its 220 is a greeting: the session begins anew, as another client's.
-  XCLIENT: { phase: 'other', endsGroup: true, recipients: 'none' },
+  XCLIENT: { phase: 'other', endsGroup: true, codes: [220], recipients: 'none' },
   XFORWARD: { phase: 'other' },
-  XEXCH50: { phase: 'other', endsGroup: true, next: { 353: 'blob', 354: 'blob' } },
+  XEXCH50: { phase: 'other', endsGroup: true, codes: [250, 353, 354], next: { 353: 'blob', 354: 'blob' } },
   'X-LINK2STATE': ALONE,
   XPROXY: ALONE,
   XPROXYFROM: ALONE,
@@ -79,6 +81,16 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   XQDISCARD: ALONE,
   XRDST: ALONE,
 };
+
+/** The message behind a 354. Of BDAT and BURL its 353 (PRDR) too is one of theirs. */
+export const MESSAGE: Verb = { phase: 'message' };
+
+/** Whether a command can have this reply. A server may refuse anything. */
+export function canHave(rule: Verb, code: number): boolean {
+  if (code >= 400 || rule === UNKNOWN) return true;
+  if (rule.codes) return rule.codes.includes(code);
+  return rule.phase === 'message' ? code < 300 || code === 353 : !OWNED.has(code);
+}
 
 /** Why a command line looks wrong; the names are those of `Anomaly`. */
 export type CommandOddity = 'unknown-command' | 'bad-syntax' | 'masked' | 'http' | 'proxy-header';
@@ -210,6 +222,11 @@ const SPACE = 0x20;
 const HYPHEN = 0x2d;
 const DOT = 0x2e;
 const [ZERO, NINE] = [0x30, 0x39] as const;
+
+/** Codes that few verbs have. */
+const OWNED: ReadonlySet<number> = new Set(
+  Object.values(VERBS).flatMap(({ codes = [] }) => codes.filter((code) => code !== 250)),
+);
 
 /** What an argument says of the octets behind the line. */
 const SIZES: Readonly<Record<string, (argument: string) => Partial<Command>>> = {

@@ -15,6 +15,7 @@ export interface Held {
   first(): Piece | undefined;
   /** Takes octets from the first piece. */
   take(octets: number): void;
+  pieces(): readonly Piece[];
   startedAt(): Micros;
   /** Takes all. */
   clear(): readonly Piece[];
@@ -44,6 +45,7 @@ export function createHeld(): Held {
         next = 0;
       }
     },
+    pieces: () => pieces.slice(next),
     startedAt: () => pieces[next]?.at ?? 0,
     clear() {
       const rest = pieces.slice(next);

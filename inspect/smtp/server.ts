@@ -3,8 +3,10 @@
 import type { Micros, ReplyCode, ReplyEvent } from '../events';
 import { GREETING, LINE_BY_RFC, QUOTE, REPLY_TEXTS } from '../limits';
 import { clipQuotable, joinQuotable, NOTHING_SAID, say, type Quotable } from '../quotable';
+import { endAtLookalike, expectSurplus } from './accepted';
 import { beginBlob, beginBody, decide, dropInjected, endBlob } from './client';
 import { isMasked, type Next, parseReplyLine, type ReplyLine, type Verb } from './grammar';
+import { judgeEarly, seeKeyword, tellEarly } from './early';
 import type { Line } from './lines';
 import { quoteMask, quoteServer } from './quote';
 import {
@@ -18,7 +20,7 @@ import {
   stepAside,
 } from './state';
 import { followStep, sayReply } from './step';
-import { beginTls, readTls } from './tls-stream';
+import { beginAgain, beginTls, isTlsAgain, readTls } from './tls-stream';
 
 /** Reads a chunk of the server's stream. */
 export function readServer(state: State, bytes: Uint8Array, at: Micros): void {
@@ -41,6 +43,7 @@ const READERS: Readonly<Record<State['serverMode'], Reader>> = {
 
 function readReplyLine(state: State, bytes: Uint8Array, from: number, at: Micros): number {
   const side = state.sides.server;
+  if (isTlsAgain(state, bytes, from)) return beginAgain(state, at);
   const { next, line } = side.framer.take(bytes, from, side.position, at);
   if (state.greeting) state.greeting = withPiece(state.greeting, bytes.subarray(from, next));
   if (line) handleLine(state, line);
@@ -104,6 +107,7 @@ function answersBeyondGreeting({ pending }: State, { code }: ReplyLine): boolean
 }
 
 function giveUpGreeting(state: State, line: Line): void {
+  tellEarly(state);
   const { openReply, greeting } = state;
   if (openReply)
     fragment(state, 'server', {
@@ -134,6 +138,7 @@ function collect(state: State, line: Line, parsed: ReplyLine): NonNullable<State
     mixed: false,
   });
   open.lines += 1;
+  if (head?.rule.phase === 'hello') seeKeyword(state, parsed.text);
   open.mixed ||= code !== open.first.code;
   if (open.texts.length < REPLY_TEXTS && code !== AUTH_CONTINUE) open.texts.push(text);
   // Where every word is known, the line may be shown as it is.
@@ -167,7 +172,12 @@ function remark(state: State, line: Line, parsed: ReplyLine | undefined): void {
 /** A whole reply: whom it answers, and what follows from it. */
 function settle(state: State, reply: ReplyCode, event: Reply): void {
   endBlob(state, event.at);
+  endAtLookalike(state, reply);
+  expectSurplus(state, reply, event.at);
   const [head] = state.pending;
+  if (head && (head.rule.phase !== 'greeting' || reply.code !== GREETING_CODE)) {
+    judgeEarly(state, reply, head.rule.phase === 'hello');
+  }
   if (head) event.answers = head.rule.phase;
   state.out.push(event);
   remarkReply(state, head, event);
@@ -186,6 +196,7 @@ function settle(state: State, reply: ReplyCode, event: Reply): void {
   if (!last) return;
   if (head.last && isPositive(last)) state.messages += 1;
   endPending(state, event.at, last);
+  state.surplus = content?.behind;
   followStep(state, head, reply);
   if (isPositive(reply)) count(state, head.rule);
   if (head.rule.next) BECOMES[next ?? 'command'](state, event);

@@ -12,10 +12,12 @@ import type {
 } from '../events';
 import { ANOMALIES_OF_A_KIND, COMMAND_LINE, REPLY_LINE } from '../limits';
 import { joinQuotable, type Quotable } from '../quotable';
+import type { Early } from './early';
 import type { EndOfData } from './end-of-data';
 import { judgeGreeting } from './greeting';
 import type { Verb } from './grammar';
 import { createHeld, type Held } from './held';
+import type { Behind } from './behind';
 import { createFramer, type Framer, type Line } from './lines';
 import { createStep, type Said, type Step } from './step';
 import { createTimeline, type PhaseFacts, type Timeline } from './timeline';
@@ -58,6 +60,8 @@ export interface Content {
   ended: Micros | undefined;
   /** It ends the message: DATA always, BDAT with LAST. */
   readonly last: boolean;
+  /** It has look-alikes of its end inside. */
+  behind?: Behind;
 }
 
 /** What the client's next octets are. */
@@ -70,6 +74,8 @@ export type ClientMode =
       readonly end: EndOfData;
       readonly content: Content;
       readonly begun: Begun | undefined;
+      /** Behind the first look-alike of its end. */
+      readonly behind: Behind | undefined;
     }
   | {
       readonly kind: 'chunk';
@@ -108,6 +114,10 @@ export interface State {
   mode: ClientMode;
   /** The client's octets whose meaning the next reply decides. */
   readonly held: Held;
+  /** The client spoke before it was greeted; until its EHLO is answered it may have been right to. */
+  early: Early | 'told' | undefined;
+  /** Of the message that was answered last: what some servers were asked inside it. */
+  surplus: Behind | undefined;
   serverMode: 'reply' | 'tls' | 'opaque';
   pending: Pending[];
   readonly step: Step;
@@ -117,7 +127,9 @@ export interface State {
   readonly timeline: Timeline;
   /** How often each anomaly of each side was told; healthy sessions have none. */
   told: Map<string, number> | undefined;
-  readonly tls: Tls;
+  tls: Tls;
+  /** STARTTLS was agreed, and plain octets came: TLS may still begin with any line. */
+  tlsDue: boolean;
   /** The TLS phase that is open. */
   tlsBegan: Micros | undefined;
   /** Only the client's side is there: what it does next tells what it was answered. */
@@ -152,6 +164,9 @@ export function createState({ started, implicitTls, serverUnheard, midStream }: 
     sides: { client: side(COMMAND_LINE), server: side(REPLY_LINE) },
     mode: { kind: implicitTls ? 'tls' : 'command' },
     held: createHeld(),
+    early: undefined,
+    surplus: undefined,
+    tlsDue: false,
     serverMode: implicitTls ? 'tls' : 'reply',
     pending: expectsGreeting ? [greetingAt(started)] : [],
     step: createStep(midStream),

@@ -2,7 +2,9 @@
 
 import type { Direction, Micros } from '../events';
 import { say, sayFrom, type Quotable } from '../quotable';
-import { endTls, report, type State, stepAside } from './state';
+import { endPending, endTls, fragment, openStretch, report, type State, stepAside } from './state';
+import { refuseStep } from './step';
+import { createTls } from './tls';
 
 /** STARTTLS was agreed at `at`: both sides' next octets are TLS. Offsets are those of the next octets. */
 export function beginTls(state: State, at: Micros, clientStart: number, serverStart: number): void {
@@ -32,18 +34,58 @@ export function readTls(state: State, from: Direction, bytes: Uint8Array, index:
       state.mode = { kind: 'opaque' };
       state.serverMode = 'opaque';
     } else {
+      const why = say`no TLS record where TLS was agreed`;
       // A digit where the server's hello belongs: a reply was put behind the 220 (response injection).
       const digit = from === 'server' && isDigit(bytes[news.index - 1]);
-      stepAside(
-        state,
-        digit ? 'starttls-injection' : 'not-tls',
-        from,
-        at,
-        say`no TLS record where TLS was agreed`,
-      );
+      const anomaly = digit ? 'starttls-injection' : 'not-tls';
+      if (news.begun || news.index !== index + 1) stepAside(state, anomaly, from, at, why);
+      else {
+        report(state, anomaly, from, at, why);
+        readPlainly(state, at);
+        return 0;
+      }
     }
   }
   return bytes.length - index;
+}
+
+/** No TLS has begun: the two go on in the clear, and are heard. Each may begin TLS with its next line all the same. */
+function readPlainly(state: State, at: Micros): void {
+  endTls(state, at);
+  refuseStep(state);
+  state.sides.client.opaque = state.sides.server.opaque = undefined;
+  state.tls = createTls();
+  state.tlsDue = true;
+  state.mode = { kind: 'command' };
+  state.serverMode = 'reply';
+}
+
+/** TLS at the beginning of a line, where it was agreed and plain octets came first. */
+export function isTlsAgain(state: State, bytes: Uint8Array, from: number): boolean {
+  const first = bytes[from];
+  return state.tlsDue && state.tlsBegan === undefined && (first === HANDSHAKE || first === ALERT);
+}
+
+export function beginAgain(state: State, at: Micros): number {
+  const { client, server } = state.sides;
+  const { held } = state;
+  state.tlsDue = false;
+  for (const direction of ['client', 'server'] as const) {
+    const open = openStretch(state, direction);
+    if (open)
+      fragment(state, direction, {
+        span: { start: open.start, end: state.sides[direction].position },
+        started: open.started,
+        at,
+      });
+    state.sides[direction].framer.flush();
+  }
+  held.clear();
+  state.openReply = undefined;
+  while (state.pending.length > 0) endPending(state, at, undefined);
+  beginTls(state, at, client.position, server.position);
+  state.mode = { kind: 'tls' };
+  return 0;
 }
 
 function alertName(level: number, description: number): Quotable {
@@ -54,6 +96,9 @@ function alertName(level: number, description: number): Quotable {
 function isDigit(octet: number | undefined): boolean {
   return octet !== undefined && octet >= 0x30 && octet <= 0x39;
 }
+
+const HANDSHAKE = 0x16;
+const ALERT = 0x15;
 
 // RFC 8446 §6: those that are seen before the keys are there.
 const ALERTS: Readonly<Record<number, string>> = {

@@ -12,8 +12,8 @@ export type TlsNews =
   | { readonly kind: 'established'; readonly index: number }
   /** An alert in the clear (RFC 8446 §6): the handshake failed, and this says why. */
   | { readonly kind: 'alert'; readonly index: number; readonly level: number; readonly description: number }
-  /** These octets do not begin a TLS record. */
-  | { readonly kind: 'not-tls'; readonly index: number };
+  /** These octets do not begin a TLS record; `begun`: there was TLS before, of either side. */
+  | { readonly kind: 'not-tls'; readonly index: number; readonly begun: boolean };
 
 export interface Tls {
   /** Reads `bytes[from…]` of one side; stops early only at `established` and `not-tls`. */
@@ -42,7 +42,10 @@ export function createTls(): Tls {
         if (side.left === 0) {
           side.header.push(bytes[i] ?? 0);
           i += 1;
-          if (!couldBeHeader(side.header, side.first)) return [...news, { kind: 'not-tls', index: i }];
+          if (!couldBeHeader(side.header, side.first)) {
+            const begun = side.header.length > 1 || !sides.client.first || !sides.server.first;
+            return [...news, { kind: 'not-tls', index: i, begun }];
+          }
           if (side.header.length === HEADER) beginRecord(side);
           continue;
         }

@@ -1,11 +1,17 @@
 // Early talker: octets before the greeting was complete (RFC 5321 §3.1). Spam software does it, and broken repairs.
 
+import type { Evidence } from '../events';
 import { evidenceOf } from '../tcp/view';
 import type { Judge } from './judge';
 
 export function createEarlyJudge(): Judge {
+  let first: Evidence | undefined;
   return {
     see({ smtp, connection, from, segment }) {
+      // What the client said first is told as early only when its EHLO is answered: some servers have agreed to it.
+      if (from === 'client' && segment && segment.length > 0) {
+        first ??= evidenceOf(connection, from, segment, 'octets before the greeting’s last line');
+      }
       if (smtp.length === 0) return [];
       const early = smtp.find((event) => event.kind === 'anomaly' && event.anomaly === 'early-talker');
       // Where the capture has nothing of the server's, nobody can say what the client had heard.
@@ -19,10 +25,7 @@ export function createEarlyJudge(): Judge {
           proof: 'sequence',
           summary:
             'The client spoke before the greeting was complete; postscreen and others refuse such clients.',
-          evidence:
-            from && segment
-              ? [evidenceOf(connection, from, segment, 'octets before the greeting’s last line')]
-              : [],
+          evidence: first ? [first] : [],
         },
       ];
     },

@@ -129,7 +129,7 @@ function assertFacts(name: string, fact: FactSession, { tracked, events }: Follo
   assertReplies(fact, events);
   const early = events.some((event) => event.kind === 'anomaly' && event.anomaly === 'early-talker');
   // Where the capture has no greeting (rset-starttls) the facts call nobody early; we do: nobody was greeted.
-  if (fact.greeting) assert.is(early, fact.early_talker);
+  if (fact.greeting) assert.is(early, fact.early_talker && !OFFERED.has(name));
   assert.equal(messageOctets(events), fact.data_bytes_each, 'octets of each message');
 }
 
@@ -180,6 +180,12 @@ function messageOctets(events: readonly InspectorEvent[]): number[] {
  * (they are, to the octet), so its counts are 3 and 1.
  */
 const RETRANSMITS: Readonly<Record<string, number>> = { 'long-data-line': 4 };
+
+/**
+ * mail-transactions-invalid: the client speaks before the greeting, and the server is an Exim that offers PIPE_CONNECT:
+ * whether this client had that offer from an earlier connection nobody can see.
+ */
+const OFFERED: ReadonlySet<string> = new Set(['mail-transactions-invalid']);
 
 /** `.` CR LF */
 const DOT_LINE = 3;

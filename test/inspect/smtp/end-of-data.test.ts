@@ -13,7 +13,7 @@ function scan(pieces: readonly Uint8Array[]): { end: number; lookalikes: string[
   let offset = 0;
   for (const piece of pieces) {
     const found = scanner.scan(piece, 0);
-    lookalikes.push(...found.lookalikes);
+    lookalikes.push(...found.lookalikes.map(({ form }) => form));
     if (found.end >= 0) return { end: offset + found.end, lookalikes };
     offset += piece.length;
   }
@@ -32,6 +32,12 @@ const ROWS: readonly { name: string; body: string; end: number; lookalikes?: str
   { name: 'CRLF . CR', body: 'a\r\n.\rb', end: -1, lookalikes: ['CRLF . CR'] },
   { name: 'CR CRLF . CR CRLF', body: 'a\r\r\n.\r\r\nb', end: -1, lookalikes: ['CR CRLF . CR CRLF'] },
   { name: 'CRLF NUL . CRLF', body: 'a\r\n\0.\r\nb', end: -1, lookalikes: ['CRLF NUL . CRLF'] },
+  { name: 'CRLF . NUL CRLF', body: 'a\r\n.\0\r\nb', end: -1, lookalikes: ['CRLF . NUL CRLF'] },
+  { name: 'LF . SP LF', body: 'a\n. \nb', end: -1, lookalikes: ['LF . SP LF'] },
+  { name: 'CR TAB . CR', body: 'a\r\t.\rb', end: -1, lookalikes: ['CR TAB . CR'] },
+  { name: 'LF BS . DEL CRLF', body: 'a\n\b.\x7f\r\nb', end: -1, lookalikes: ['LF BS . DEL CRLF'] },
+  { name: 'two octets behind the dot are text', body: 'a\r\n.\0\0\r\nb', end: -1 },
+  { name: 'octets on both sides of a stuffed dot are text', body: 'a\r\n.. \r\nb', end: -1 },
   {
     name: 'CR . CR . CR: the CR serves twice',
     body: 'a\r.\r.\rb',
