@@ -324,6 +324,8 @@ export interface LearnedEvent {
   readonly at: Micros;
   readonly greeting: GreetingClass;
   readonly policy: Policy;
+  /** `seen` on clients' connections, `verified` by one of our own, or by clients of several `networks`. */
+  readonly way: 'seen' | 'verified' | 'networks';
   /** One plain sentence. */
   readonly because: string;
 }

@@ -32,6 +32,18 @@ export const GREETING_JUNK_MICROS = 3_000_000;
 /** Microseconds that a known teaser may make us wait, whatever it took before: curl gives up after 60 s. */
 export const GREETING_WAIT_MICROS = 50_000_000;
 
+/**
+ * Networks whose clients must have seen the same before it is believed without a connection of our own: one network is
+ * one sender or one path, and two may share an operator.
+ */
+export const REPAIR_NETWORKS = 3;
+
+/**
+ * The least window, in octets, by which a client leaves its server room to speak: stacks begin with 14,600 and more, and
+ * a greeting's line of 512 has room many times.
+ */
+export const OPEN_WINDOW = 4_096;
+
 /** Microseconds without the rest of a line after which none is expected: RFC 6298 §2.1 first retransmits after 1 s. */
 export const LINE_PAUSE_MICROS = 1_000_000;
 

@@ -40,6 +40,11 @@ export const now: () => Micros = createClock({
   origin: performance.timeOrigin,
 });
 
+/** Monotonic, from a fixed beginning: for silences, which no step of the wall clock may lengthen. No time of day. */
+export function steady(): Micros {
+  return Math.round((performance.timeOrigin + performance.now()) * 1000);
+}
+
 /** RFC 3339 §5.6, UTC, microseconds: `2026-05-04T03:02:01.000123Z`. */
 export function formatTime(at: Micros): string {
   const micros = Math.round(at);

@@ -1,15 +1,16 @@
 // What the greeter tells its pump to do.
 
-import type { LearnedEvent, Micros, RepairEvent } from '../events';
-import type { GreetingKnowledge } from './greeting-knowledge';
-import { quoteKnownWords, quoteServer } from './quote';
+import type { Micros, RepairEvent } from '../events';
+import type { Lesson } from './greeting-lesson';
 import { joinOctets, type Mend } from './greeting-mender';
+import { quoteKnownWords, quoteServer } from './quote';
 
 export type GreeterAction =
   /** To the client. All of one step's are one write: a greeting is one segment. */
   | { readonly kind: 'forward'; readonly bytes: Uint8Array }
   | { readonly kind: 'repair'; readonly event: RepairEvent }
-  | { readonly kind: 'learned'; readonly knowledge: GreetingKnowledge; readonly event: LearnedEvent }
+  /** What this connection shows of its server; at most one of a kind. */
+  | { readonly kind: 'lesson'; readonly lesson: Lesson }
   /** After what was forwarded: end the connection. */
   | { readonly kind: 'refuse' };
 

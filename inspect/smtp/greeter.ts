@@ -1,6 +1,6 @@
 // What the client sees of a server's greeting, and when: events in, actions out, time is a value.
 
-import type { LearnedEvent, Micros } from '../events';
+import type { Micros } from '../events';
 import { GREETING_JUNK_MICROS, LINE_PAUSE_MICROS } from '../limits';
 import { forward, oneWrite, repairsOf, type GreeterAction } from './greeter-actions';
 import {
@@ -8,9 +8,7 @@ import {
   findTruncated,
   findWhole,
   inSeconds,
-  revise,
   waitFor,
-  type Finding,
   type GreetingKnowledge,
 } from './greeting-knowledge';
 import { createLate, type Late, type LateOptions, type LateStep } from './greeting-late';
@@ -71,14 +69,13 @@ export function createGreeter(options: GreeterOptions): Greeter {
     mender: createMender(options.hostname),
     known: options.known,
     late: undefined,
-    unproved: undefined,
     first: undefined,
     last: options.opened,
     pause: 0,
-    ended: 0,
     spoke: false,
     asked: false,
-    taught: false,
+    stalled: false,
+    completed: false,
     refused: false,
     done: false,
   };
@@ -105,20 +102,18 @@ interface State {
   known: GreetingKnowledge | undefined;
   /** Once the greeting's end was ours to say. */
   late: Late | undefined;
-  /** We completed what the server left open: what it says next proves this, or that it was only slow. */
-  unproved: Finding | undefined;
   /** When the greeting's first and last octets were read. */
   first: Micros | undefined;
   last: Micros;
   /** The longest silence behind a whole line. */
   pause: Micros;
-  /** When we ended the greeting. */
-  ended: Micros;
   /** The client sent something; `asked`: a whole line. */
   spoke: boolean;
   asked: boolean;
-  /** In mode `never`: patience has ended, and that was learned. */
-  taught: boolean;
+  /** The patience has ended, and that was reported: once is enough. */
+  stalled: boolean;
+  /** We ended the greeting in the server's place. */
+  completed: boolean;
   refused: boolean;
   done: boolean;
 }
@@ -132,7 +127,7 @@ function server(state: State, bytes: Uint8Array, at: Micros): GreeterAction[] {
   if (state.mender.lines > 0) state.pause = Math.max(state.pause, at - state.last);
   state.last = at;
   const mended = state.mender.take(bytes);
-  if (state.options.mode === 'never') return observe(state, mended, bytes, at);
+  if (state.options.mode === 'never') return observe(state, mended, bytes);
   const actions = [
     ...forward(mended.octets),
     ...repairsOf(mended.mends, { since: heldSince(state), at, spoke: state.spoke }),
@@ -172,14 +167,10 @@ function idle(state: State, at: Micros): GreeterAction[] {
   if (state.late) return afterEnd(state, state.late.expire(), at);
   const { mode } = state.options;
   if (mode === 'now' || (mode === 'learn' && state.mender.codeless)) return complete(state, at);
-  const seconds = inSeconds(at - state.last);
-  const found = findTruncated(
-    state.mender,
-    `no last line came within ${seconds} of its greeting's last octet`,
-  );
-  state.taught = true;
+  const lesson = stalledLesson(state, at);
+  state.stalled = true;
   const completed = mode === 'learn' ? complete(state, at) : [];
-  return [...completed, ...learn(state, found, at)];
+  return [...completed, ...lesson];
 }
 
 /**
@@ -191,7 +182,7 @@ function deadline(state: State): Micros | undefined {
   if (state.done || state.first === undefined) return undefined;
   if (state.late) return state.late.deadline();
   if (options.mode === 'never')
-    return state.taught ? undefined : state.last + waitFor(known, options.patience);
+    return state.stalled ? undefined : state.last + waitFor(known, options.patience);
   const hasCome = known?.greeting === 'truncated' && mender.tail.length > 0 && mender.lines >= known.lines;
   const wait = waitFor(known, options.patience);
   if (options.mode === 'now' || hasCome) return state.last + Math.min(LINE_PAUSE_MICROS, wait);
@@ -209,13 +200,11 @@ function isDue({ options, mender, known }: State): boolean {
 function complete(state: State, at: Micros): GreeterAction[] {
   const tail = readLine(state.mender.tail);
   const goesOn = state.mender.tail.length > 0;
-  const found = findTruncated(state.mender, ANSWERED);
   const actions = end(state, at);
   if (state.done) return actions;
-  state.unproved = found;
+  state.completed = true;
   watch(
     state,
-    at,
     goesOn ? { open: tail.kind === 'reply' && tail.separator !== 'hyphen' ? 'last' : 'line' } : {},
   );
   return actions;
@@ -230,9 +219,8 @@ function end(state: State, at: Micros): GreeterAction[] {
   ];
 }
 
-function watch(state: State, at: Micros, open: Pick<LateOptions, 'open'>): void {
+function watch(state: State, open: Pick<LateOptions, 'open'>): void {
   const code = state.mender.code ?? 220;
-  state.ended = at;
   // After 250 for a greeting nobody could tell a late line from an answer.
   if (code !== 220 && code < 400) state.done = true;
   else state.late = createLate({ code, pending: state.asked, ...open });
@@ -240,14 +228,14 @@ function watch(state: State, at: Micros, open: Pick<LateOptions, 'open'>): void 
 
 /** The server ended its greeting itself, or so we read it. */
 function nativeEnd(state: State, mended: Mended, at: Micros): GreeterAction[] {
-  const learned = learn(state, findWhole(state.mender, state.pause), at);
+  const lesson = endedLesson(state);
   if (!state.mender.guessed) {
     state.done = true;
-    return [...forward(mended.rest), ...learned];
+    return [...forward(mended.rest), ...lesson];
   }
-  watch(state, at, {});
+  watch(state, {});
   const rest = mended.rest.length > 0 ? server(state, mended.rest, at) : [];
-  return [...rest, ...learned];
+  return [...rest, ...lesson];
 }
 
 /** The client spoke first, and what the server answers has no code. */
@@ -263,10 +251,10 @@ function stepAside(state: State): GreeterAction[] {
 }
 
 /** Mode `never`: everything passes, and is understood all the same. */
-function observe(state: State, mended: Mended, bytes: Uint8Array, at: Micros): GreeterAction[] {
-  const learned = mended.state === 'complete' ? learn(state, findWhole(state.mender, state.pause), at) : [];
+function observe(state: State, mended: Mended, bytes: Uint8Array): GreeterAction[] {
+  const lesson = mended.state === 'complete' ? endedLesson(state) : [];
   state.done = mended.state !== 'open';
-  return [...forward(bytes), ...learned];
+  return [...forward(bytes), ...lesson];
 }
 
 /** An impatient client has spoken, and the server answers it: it will not end its greeting any more. */
@@ -280,42 +268,53 @@ function movedOn({ spoke, mender }: State, bytes: Uint8Array): boolean {
 
 function moveOn(state: State, bytes: Uint8Array, at: Micros): GreeterAction[] {
   const answer = joinOctets([state.mender.release(), bytes]);
-  const learned = learn(state, findTruncated(state.mender, ANSWERED), at);
   state.done = true;
-  if (state.options.mode === 'never') return [...forward(bytes), ...learned];
-  return [...end(state, at), ...forward(answer), ...learned];
+  if (state.options.mode === 'never') return forward(bytes);
+  return [...end(state, at), ...forward(answer)];
 }
 
 /** What the server said after we had ended its greeting. */
 function afterEnd(state: State, step: LateStep, at: Micros): GreeterAction[] {
-  const actions: GreeterAction[] = [...forward(step.octets)];
-  const found = state.unproved;
-  if (step.outcome === 'waiting') return actions;
-  // Whatever comes later proves nothing any more.
-  state.unproved = undefined;
-  if (found && step.outcome === 'answered' && state.asked) actions.push(...learn(state, found, at));
-  if (found && isHonest(state, step, at)) {
-    actions.push(...learn(state, findHonest(at - state.last, step.outcome !== 'greeted'), at));
-  }
+  if (step.outcome === 'waiting') return forward(step.octets);
+  const actions = [...forward(step.octets), ...lateLesson(state, step, at)];
   if (step.outcome === 'held') return actions;
   state.done = true;
   state.refused = step.outcome === 'refused';
   return state.refused ? [...actions, { kind: 'refuse' }] : actions;
 }
 
-/** The late words show that the server was only slow. A refusal after a minute is its own timeout. */
-function isHonest(state: State, { outcome }: LateStep, at: Micros): boolean {
-  if (outcome === 'greeted') return true;
-  return (outcome === 'held' || outcome === 'refused') && at - state.ended < LATE_REFUSAL;
+/**
+ * Before the client has spoken, a line with the greeting's own code is the server's last line. Once it has spoken, the
+ * same line may answer it (RFC 3207 §4): then it is a doubt.
+ */
+function lateLesson(
+  { completed, mender, spoke, last }: State,
+  { outcome }: LateStep,
+  at: Micros,
+): GreeterAction[] {
+  if (outcome !== 'greeted' || !completed || (mender.code ?? 220) >= 400) return [];
+  const delay = at - last;
+  if (!spoke) return [{ kind: 'lesson', lesson: { kind: 'ended', finding: findHonest(delay) } }];
+  const because = `a line like its last one came ${inSeconds(delay)} after its greeting's last octet`;
+  return [{ kind: 'lesson', lesson: { kind: 'doubt', because, delay } }];
 }
 
-function learn(state: State, found: Finding | undefined, at: Micros): GreeterAction[] {
-  const knowledge = found && revise(state.known, found.knowledge, state.options.patience);
-  if (!knowledge) return [];
-  state.known = knowledge;
-  const { greeting, policy } = knowledge;
-  const event: LearnedEvent = { kind: 'learned', at, greeting, policy, because: found.because };
-  return [{ kind: 'learned', knowledge, event }];
+/** The server ended its greeting by itself. What a client provoked is only a doubt about what is known. */
+function endedLesson({ mender, pause, spoke }: State): GreeterAction[] {
+  const finding = findWhole(mender, pause);
+  if (finding === undefined) return [];
+  const because = 'its greeting ended on a connection whose client had spoken before';
+  return [
+    { kind: 'lesson', lesson: spoke ? { kind: 'doubt', because, delay: pause } : { kind: 'ended', finding } },
+  ];
+}
+
+/** Silence counts only where the client has not spoken: a server that got octets may wait for more of them. */
+function stalledLesson({ options, known, mender, spoke, last }: State, at: Micros): GreeterAction[] {
+  if (spoke || at - last < waitFor(known, options.patience)) return [];
+  const because = `no last line came within ${inSeconds(at - last)} of its greeting's last octet`;
+  const finding = findTruncated(mender, because);
+  return finding === undefined ? [] : [{ kind: 'lesson', lesson: { kind: 'stalled', finding } }];
 }
 
 function heldSince({ first, options }: State): Micros {
@@ -323,7 +322,3 @@ function heldSince({ first, options }: State): Micros {
 }
 
 const LF = 0x0a;
-const ANSWERED = 'it answered a command without having ended its greeting';
-
-/** postscreen refuses within 20 s of its teaser; a server's own command timeout is minutes (RFC 5321 §4.5.3.2.7). */
-const LATE_REFUSAL: Micros = 60_000_000;

@@ -28,33 +28,18 @@ export interface Finding {
   readonly because: string;
 }
 
-/** What is known after a finding; undefined where the class stays and so does everything that we would do. */
-export function revise(
-  known: GreetingKnowledge | undefined,
-  found: GreetingKnowledge,
-  patience: Micros,
-): GreetingKnowledge | undefined {
-  if (known === undefined) return found;
-  const delay = Math.max(known.delay, found.delay);
-  // postscreen teases strangers only: a greeting without a pause takes back nothing.
-  const calm = known.greeting === 'teaser' && found.greeting === 'wellformed';
-  const next = calm ? { ...known, delay } : { ...found, delay };
-  if (next.greeting !== known.greeting) return next;
-  return waitFor(next, patience) > waitFor(known, patience) ? next : undefined;
-}
-
 /**
- * What a greeting that the server ended itself shows; `pause` is the longest silence within it. Undefined for
- * a refusal: it says something of this client or this moment, unless it is postscreen's behind its teaser.
+ * What a greeting that the server ended itself shows; `pause` is the longest silence within it. Undefined for a
+ * refusal: it says something of this client or this moment, and a server that never ends its greeting refuses in the
+ * end, too (421, when it has waited long enough).
  */
 export function findWhole(mender: Mender, pause: Micros): Finding | undefined {
   const { code = 0, defects } = mender.judgement();
   const paused = pause > TEASER_PAUSE;
-  if (code >= 400 && !paused) return undefined;
-  const odd = defects.filter((defect) => code < 400 || (defect !== 'refusal' && defect !== 'mixed-codes'));
-  const greeting: GreetingClass = odd.length > 0 ? 'malformed' : paused ? 'teaser' : 'wellformed';
+  if (code >= 400) return undefined;
+  const greeting: GreetingClass = defects.length > 0 ? 'malformed' : paused ? 'teaser' : 'wellformed';
   const because = {
-    malformed: `its greeting has defects: ${odd.join(', ')}`,
+    malformed: `its greeting has defects: ${defects.join(', ')}`,
     teaser: `its greeting went on after ${inSeconds(pause)}`,
     wellformed: 'its greeting is whole and has no defect',
   }[greeting];
@@ -72,11 +57,9 @@ export function findTruncated(mender: Mender, because: string): Finding | undefi
   return { knowledge: { greeting: 'truncated', policy, lines, delay: 0 }, because };
 }
 
-/** The server was only slow: it spoke `delay` after its greeting's last octet, when we had ended it. */
-export function findHonest(delay: Micros, refused: boolean): Finding {
-  const because = refused
-    ? `it refused ${inSeconds(delay)} after its greeting's last octet`
-    : `its own last line came ${inSeconds(delay)} after the line before it`;
+/** The server was only slow: its own last line came `delay` after its greeting's last octet, when we had ended it. */
+export function findHonest(delay: Micros): Finding {
+  const because = `its own last line came ${inSeconds(delay)} after the line before it`;
   return { knowledge: { greeting: 'teaser', policy: 'observe', lines: 0, delay }, because };
 }
 

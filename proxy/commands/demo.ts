@@ -70,8 +70,11 @@ async function throughRelay(
     const relay = await startRelay(config, log.sink);
     const port = relay.addresses[0]?.port ?? 0;
     const first = await log.untilSession(deliver(port, 'the first through ehlowire'));
-    say(`${tell(first, colors)} The wait was ehlowire learning that no more comes.\n`);
-    say(colors.bold('3. The same again.'));
+    say(`${tell(first, colors)} The wait was its patience with a server that may only be slow.\n`);
+    say(colors.bold('3. Now it connects to the server itself, to verify what it saw.'));
+    await log.untilLearned;
+    say('');
+    say(colors.bold('4. The same again.'));
     const second = await log.untilSession(deliver(port, 'the second through ehlowire'));
     say(`${tell(second, colors)} It knows the server now.\n`);
     await relay.stop();
@@ -99,10 +102,14 @@ interface DemoLog {
   readonly sink: Sink;
   /** Waits for the delivery, and for the line that ends its session. */
   untilSession(delivery: Promise<Delivery>): Promise<Delivery>;
+  /** What the server's greeting is was learned. */
+  readonly untilLearned: Promise<void>;
 }
 
 function createDemoLog(): DemoLog | Fault {
   let ended = (): void => undefined;
+  let learned = (): void => undefined;
+  const untilLearned = new Promise<void>((resolve) => (learned = resolve));
   const output: Output = {
     write(text) {
       process.stdout.write(`   ${text}`);
@@ -122,9 +129,11 @@ function createDemoLog(): DemoLog | Fault {
   const write: Sink['write'] = (connection, event) => {
     sink.write(connection, event);
     if (event.kind === 'session') ended();
+    if (event.kind === 'learned') learned();
   };
   return {
     sink: { ...sink, write },
+    untilLearned,
     async untilSession(delivery) {
       const session = new Promise<void>((resolve) => (ended = resolve));
       const result = await delivery;

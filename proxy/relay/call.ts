@@ -3,13 +3,14 @@
 import type { Socket } from 'node:net';
 import type { Close, CloseReason, Micros } from '../../inspect/events';
 import { now } from '../clock';
+import type { ListenerConfig } from '../config';
 import { errno, isFault, type Fault, type FaultCode } from '../fault';
 import { setKeepAlive } from '../native/libc';
-import type { Connection } from '../sinks/record';
+import type { Connection, Endpoint } from '../sinks/record';
 import { createDialogue, type Dialogue, type Outlet } from './dialogue';
 import { cut, dismiss } from './farewell';
 import { localEndpoint, remoteEndpoint } from './endpoint';
-import { hostnameFor } from './memory';
+import { hostnameFor } from './hostname';
 import { formatProxyHeader } from './proxy-header';
 import { createPump, type Pump } from './pump';
 import { recordUnreached } from './refusal';
@@ -129,7 +130,7 @@ function openDialogue(
   watched: Watched | undefined,
   outlet: Outlet,
 ): Dialogue {
-  const { config, listener, memory, sink } = route;
+  const { config, listener, servers, sink } = route;
   const options = {
     connection,
     opened,
@@ -139,7 +140,7 @@ function openDialogue(
     patienceMs: config.greeting.patienceMs,
     hostname: hostnameFor(config.greeting.hostname, target.address, connection.server),
     timeouts: config.relay.timeoutsMs,
-    memory: memory.server(connection.server),
+    server: servers.server(connection.server, ownHeader(listener)),
     watched,
     sink,
   };
@@ -153,6 +154,15 @@ function outgoingHeader({ client, destination, local }: Caller, route: Route): U
   return local
     ? formatProxyHeader(version, undefined, undefined)
     : formatProxyHeader(version, client, destination);
+}
+
+/** What a connection of our own to this listener's server begins with: it is nobody's but ours (LOCAL, in v2). */
+function ownHeader({
+  proxyOut,
+}: ListenerConfig): ((own: Endpoint, server: Endpoint) => Uint8Array) | undefined {
+  if (proxyOut === undefined) return undefined;
+  return (own, server) =>
+    proxyOut === 'v1' ? formatProxyHeader(1, own, server) : formatProxyHeader(2, undefined, undefined);
 }
 
 function reasonOf({ code, cause }: Fault): CloseReason {

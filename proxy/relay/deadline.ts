@@ -14,9 +14,13 @@ export interface Deadline {
   stop(): void;
 }
 
-/** `onFire` returns the next deadline; it may be called early, never more than once a millisecond. */
+/**
+ * `onFire` returns the next deadline; it may be called early, never more than once a millisecond. A process that was
+ * stopped finds its timers due before it has read what came meanwhile: sockets are read first, then silence is judged.
+ */
 export function createDeadline(onFire: (at: Micros) => Micros): Deadline {
   let timer: NodeJS.Timeout | undefined;
+  let reading: NodeJS.Immediate | undefined;
   let fires = Number.POSITIVE_INFINITY;
   let stopped = false;
 
@@ -25,7 +29,7 @@ export function createDeadline(onFire: (at: Micros) => Micros): Deadline {
     clearTimeout(timer);
     fires = due;
     const wait = Math.min(Math.max(Math.ceil((due - now()) / 1000), 1), LONGEST_MS);
-    timer = setTimeout(fire, wait);
+    timer = setTimeout(() => (reading = setImmediate(fire)), wait);
   };
   const fire = (): void => {
     fires = Number.POSITIVE_INFINITY;
@@ -37,6 +41,7 @@ export function createDeadline(onFire: (at: Micros) => Micros): Deadline {
     stop() {
       stopped = true;
       clearTimeout(timer);
+      clearImmediate(reading);
     },
   };
 }

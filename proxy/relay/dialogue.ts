@@ -2,11 +2,13 @@
 
 import type { Close, Micros, SmtpEvent } from '../../inspect/events';
 import { createGreeter, type Greeter, type GreeterAction } from '../../inspect/smtp/greeter';
+import { doubtOf, type Lesson } from '../../inspect/smtp/greeting-lesson';
 import { createSession, type Session, type Waiting } from '../../inspect/smtp/session';
+import { now, steady } from '../clock';
 import type { Repair, TimeoutsMs } from '../config';
 import type { Connection, Sink } from '../sinks/record';
+import type { Listen, Server } from '../servers/servers';
 import { timeoutMs } from './deadline';
-import type { Listen, ServerMemory } from './memory';
 import type { Watched } from './watch';
 
 export interface DialogueOptions {
@@ -19,7 +21,7 @@ export interface DialogueOptions {
   readonly patienceMs: number;
   readonly hostname: string;
   readonly timeouts: TimeoutsMs;
-  readonly memory: ServerMemory;
+  readonly server: Server;
   /** What the segments of both legs tell, where they are watched. */
   readonly watched: Watched | undefined;
   readonly sink: Sink;
@@ -62,29 +64,29 @@ export interface Dialogue {
 export function createDialogue(options: DialogueOptions, outlet: Outlet): Dialogue {
   const state = open(options, outlet);
   const { session, greeter } = state;
-  if (greeter !== undefined) options.memory.listen(state.listen);
+  if (greeter !== undefined) options.server.listen(state.listen);
   // The connect phase is over: it is told now, not with the first octets.
   record(state, session.idle(options.connected));
   return {
     fromClient(bytes, at) {
       state.heard = at;
-      if (greeter?.done === false) apply(state, greeter.client(bytes, at), at);
+      if (greeter?.done === false) apply(state, greeter.client(bytes, steady()), at);
       if (!state.closed) record(state, session.feed('client', bytes, at));
     },
     fromServer(bytes, at) {
       state.heard = at;
-      if (greeter?.done === false) apply(state, greeter.server(bytes, at), at);
+      if (greeter?.done === false) apply(state, greeter.server(bytes, steady()), at);
       else tellServer(state, bytes, at);
     },
     serverEnd(at) {
-      if (greeter?.done === false) apply(state, greeter.serverEnd(at), at);
+      if (greeter?.done === false) apply(state, greeter.serverEnd(steady()), at);
     },
     clientEnd(at) {
       if (greeter?.done === false) apply(state, greeter.clientEnd(at), at);
     },
     holdsAnswer: () => greeter?.done === false,
     idle(at) {
-      if (at >= patienceEnds(state)) apply(state, greeter?.idle(at) ?? [], at);
+      if (greeter?.done === false) apply(state, greeter.idle(steady()), at);
       if (!state.closed) record(state, session.idle(at));
     },
     expires: () => expires(state),
@@ -95,7 +97,7 @@ export function createDialogue(options: DialogueOptions, outlet: Outlet): Dialog
     close(close, at) {
       if (state.closed) return;
       state.closed = true;
-      options.memory.unlisten(state.listen);
+      options.server.unlisten(state.listen);
       record(state, session.close(close, at));
     },
   };
@@ -113,6 +115,9 @@ interface State {
   /** Server octets that the session was fed with and the client given, and the end of the last whole reply. */
   told: number;
   replied: number;
+  /** Its greeting was completed: `doubted`, and the server's answers have thrown doubt on that. */
+  completed: boolean;
+  doubted: boolean;
   closed: boolean;
 }
 
@@ -126,12 +131,14 @@ function open(options: DialogueOptions, outlet: Outlet): State {
     greeter,
     listen: (knowledge, at) => {
       if (greeter === undefined) return;
-      apply(state, greeter.know(knowledge, at), at);
+      apply(state, greeter.know(knowledge, steady()), at);
       outlet.hurry();
     },
     heard: connected,
     told: 0,
     replied: 0,
+    completed: false,
+    doubted: false,
     closed: false,
   };
   return state;
@@ -143,13 +150,20 @@ function apply(state: State, actions: readonly GreeterAction[], at: Micros): voi
   const bytes = joined(actions);
   if (bytes.length > 0) tellServer(state, bytes, at);
   for (const action of actions) {
-    if (action.kind === 'repair' || action.kind === 'learned') {
-      options.sink.write(options.connection, action.event);
+    if (action.kind === 'repair') {
+      state.completed ||= action.event.defect === 'unfinished';
+      // The greeter's clock knows no steps and no time of day.
+      options.sink.write(options.connection, { ...action.event, at });
     }
-    if (action.kind === 'learned') options.memory.learn(action.knowledge, at, state.listen);
+    if (action.kind === 'lesson') teach(state, action.lesson, at);
     if (action.kind === 'refuse') outlet.refuse(at);
   }
-  if (greeter?.done !== false) options.memory.unlisten(state.listen);
+  if (greeter?.done !== false) options.server.unlisten(state.listen);
+}
+
+function teach({ options: { server, connection, sink } }: State, lesson: Lesson, at: Micros): void {
+  const event = server.teach(lesson, connection.client.address, at);
+  if (event) sink.write(connection, event);
 }
 
 function tellServer(state: State, bytes: Uint8Array, at: Micros): void {
@@ -164,6 +178,10 @@ function record(state: State, events: readonly SmtpEvent[]): void {
     if (event.kind === 'reply') state.replied = event.span.end;
     else if (event.kind === 'session' && watched) sink.write(connection, { ...event, ...watched.facts() });
     else if (isRecorded(event)) sink.write(connection, event);
+    const doubt = state.completed && !state.doubted && event.kind === 'phase' ? doubtOf(event) : undefined;
+    if (doubt === undefined) continue;
+    state.doubted = true;
+    teach(state, doubt, event.at);
   }
 }
 
@@ -173,18 +191,21 @@ function expires({ session, heard, options }: State): Micros {
   return Math.max(waiting.since, heard) + timeoutMs(waiting, options.timeouts) * 1000;
 }
 
+/** The greeter's silence is measured by a clock of its own. */
 function patienceEnds({ greeter }: State): Micros {
-  return (greeter?.done === false ? greeter.deadline() : undefined) ?? Infinity;
+  const due = greeter?.done === false ? greeter.deadline() : undefined;
+  return due === undefined ? Infinity : now() + due - steady();
 }
 
 function greeterOptions(options: DialogueOptions): Parameters<typeof createGreeter>[0] {
-  const known = options.memory.knowledge;
+  const known = options.server.knowledge;
   return {
     mode: options.repair,
     ...(known === undefined ? {} : { known }),
     patience: options.patienceMs * 1000,
     hostname: options.hostname,
-    opened: options.opened,
+    // How long the client has waited, on the greeter's clock.
+    opened: steady() - (now() - options.opened),
   };
 }
 

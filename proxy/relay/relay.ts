@@ -2,18 +2,17 @@
 
 import type { Config, ListenerConfig } from '../config';
 import { formatAddress } from '../address';
-import { now } from '../clock';
 import { createFault, formatFault, isFault, type Fault } from '../fault';
 import { SMTP_PORTS, SUBMISSIONS } from '../ports';
+import type { ServerKnowledge } from '../servers/knowledge';
+import { createServers, type Servers } from '../servers/servers';
 import { createNames } from '../sinks/names';
 import type { Connection, Endpoint, Sink } from '../sinks/record';
 import { createCap } from './caps';
 import { createComplaints } from './complaints';
 import { createSockets } from './farewell';
-import type { ServerKnowledge } from './knowledge';
 import { openListener, type Counters, type Gate, type Listener } from './listener';
 import { answersAt } from './local';
-import { createMemory, type Memory, type OnLearned } from './memory';
 import type { Route } from './route';
 import { createTransparentUpstream } from './transparent';
 import { resolveUpstream } from './upstream';
@@ -28,8 +27,6 @@ export interface Relay {
   stop(): Promise<void>;
   /** What is known of the servers' greetings: `known` of a later start. */
   known(): readonly ServerKnowledge[];
-  /** Somebody else learned this: connections that wait are told, `onLearned` is not. */
-  know(known: ServerKnowledge): void;
   readonly counters: Readonly<Counters> & {
     /** Connections that are open now. */
     readonly active: number;
@@ -41,8 +38,8 @@ export interface Relay {
 export interface RelayOptions {
   /** What earlier runs learned: see `readKnowledge`. */
   readonly known?: readonly ServerKnowledge[];
-  /** Called behind each `learned` event, and before the connection's next octet. It must not throw. */
-  readonly onLearned?: OnLearned;
+  /** What is known of servers, where others use it too; they close it. */
+  readonly servers?: Servers;
 }
 
 /**
@@ -58,9 +55,9 @@ export async function startRelay(config: Config, sink: Sink, options: RelayOptio
     sockets: createSockets(),
   };
   const watch = createWatch(sink);
-  const memory = createMemory({ onLearned: options.onLearned });
-  for (const each of options.known ?? []) memory.know(each, now());
-  const routes = await resolveRoutes(config, sink, gate, watch, memory);
+  const nextSession = createNames();
+  const servers = options.servers ?? createOwnServers(config, sink, nextSession, options.known);
+  const routes = await resolveRoutes(config, sink, gate, watch, { servers, nextSession });
   const listeners = await openAll(routes, gate);
   openWatch(watch, config, listeners, sink);
   listeners.forEach(({ address }, index) => {
@@ -69,12 +66,15 @@ export async function startRelay(config: Config, sink: Sink, options: RelayOptio
     const to = upstream === undefined ? { transparent: true } : { upstream: formatAddress(upstream) };
     sink.note('info', 'listening', { listen, ...to });
   });
+  const close = (): void => {
+    watch.close();
+    if (options.servers === undefined) servers.close();
+  };
   return {
     addresses: listeners.map(({ address }) => address),
-    drain: () => drain(listeners, gate, relay.drainMs, sink).finally(watch.close),
-    stop: () => drain(listeners, gate, 0, sink).finally(watch.close),
-    known: memory.known,
-    know: (known) => memory.know(known, now()),
+    drain: () => drain(listeners, gate, relay.drainMs, sink).finally(close),
+    stop: () => drain(listeners, gate, 0, sink).finally(close),
+    known: servers.known,
     counters: {
       get accepted() {
         return gate.counters.accepted;
@@ -95,15 +95,25 @@ export async function startRelay(config: Config, sink: Sink, options: RelayOptio
   };
 }
 
+function createOwnServers(
+  { greeting, relay }: Config,
+  sink: Sink,
+  nextSession: () => string,
+  known: readonly ServerKnowledge[] = [],
+): Servers {
+  const { patienceMs } = greeting;
+  const connectMs = relay.timeoutsMs.connect;
+  return createServers({ sink, path: 'relay', patience: patienceMs * 1_000, connectMs, nextSession, known });
+}
+
 async function resolveRoutes(
   config: Config,
   sink: Sink,
   gate: Gate,
   watch: Watch,
-  memory: Memory,
+  { servers, nextSession }: Pick<Route, 'servers' | 'nextSession'>,
 ): Promise<readonly Route[]> {
   const complaints = createComplaints(sink);
-  const nextSession = createNames();
   const onUnreachable = (fault: Fault, connection: Connection): void => {
     gate.counters.unreachable += 1;
     const fields = { upstream: fault.on, message: formatFault(fault) };
@@ -114,7 +124,7 @@ async function resolveRoutes(
   for (const listener of config.relay.listeners) {
     const upstream = listener.upstream ? await resolveUpstream(listener.upstream, gate.sockets) : transparent;
     if (isFault(upstream)) throw upstream;
-    routes.push({ listener, upstream, config, sink, memory, complaints, watch, nextSession, onUnreachable });
+    routes.push({ listener, upstream, config, sink, servers, complaints, watch, nextSession, onUnreachable });
   }
   return routes;
 }

@@ -5,9 +5,10 @@ import type { Micros } from '../../inspect/events';
 import type { Config, ListenerConfig } from '../config';
 import type { Fault } from '../fault';
 import { SUBMISSIONS } from '../ports';
+import type { Servers } from '../servers/servers';
 import type { Connection, Sink } from '../sinks/record';
 import type { Complaints } from './complaints';
-import { hostnameFor, type Memory } from './memory';
+import { hostnameFor } from './hostname';
 import type { Ends, Target, Upstream } from './upstream';
 import type { Watch } from './watch';
 
@@ -27,7 +28,7 @@ export interface Route {
   readonly upstream: Upstream;
   readonly config: Config;
   readonly sink: Sink;
-  readonly memory: Memory;
+  readonly servers: Servers;
   readonly complaints: Complaints;
   readonly watch: Watch;
   readonly nextSession: () => string;

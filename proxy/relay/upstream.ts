@@ -51,8 +51,8 @@ export async function resolveUpstream(address: Address, sockets: Sockets): Promi
   }
 }
 
-/** The name is looked up again, and where it has several addresses they are tried in turn (RFC 8305). */
-function connectUpstream(
+/** A connection to a server. Its name is looked up again, and where it has several addresses they are tried in turn (RFC 8305). */
+export function connectUpstream(
   address: Address,
   timeoutMs: number,
   sockets: Sockets,

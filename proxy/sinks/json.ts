@@ -61,7 +61,12 @@ function own(event: Recorded): string {
         duration('held_ms', event.held)
       );
     case 'learned':
-      return text('greeting', event.greeting) + text('policy', event.policy) + text('because', event.because);
+      return (
+        text('greeting', event.greeting) +
+        text('policy', event.policy) +
+        text('way', event.way) +
+        text('because', event.because)
+      );
     case 'anomaly':
       return (
         text('anomaly', event.anomaly) + text('direction', event.direction) + text('detail', event.detail)

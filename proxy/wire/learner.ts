@@ -1,20 +1,23 @@
-// What the wire learns of servers by looking on: each greeting, as it passed, and what followed it.
+// What the wire learns of servers by looking on: each greeting, as it passed, and whether it was seen undisturbed.
 
-import type { LearnedEvent, Micros } from '../../inspect/events';
+import type { Micros } from '../../inspect/events';
+import { OPEN_WINDOW } from '../../inspect/limits';
 import { createGreeter, type Greeter } from '../../inspect/smtp/greeter';
-import type { GreetingKnowledge } from '../../inspect/smtp/greeting-knowledge';
+import { waitFor, type GreetingKnowledge } from '../../inspect/smtp/greeting-knowledge';
+import type { Lesson } from '../../inspect/smtp/greeting-lesson';
+import { FLAG, type Leg, type Segment } from '../../inspect/tcp/segment';
 import type { Tracked, TrackerNews } from '../../inspect/tracker';
 
 export interface Learned {
   readonly connection: Tracked;
-  readonly knowledge: GreetingKnowledge;
-  readonly event: LearnedEvent;
+  readonly lesson: Lesson;
 }
 
+/** Times are those of the kernel's monotonic clock: a step of the wall clock is no silence. */
 export interface Learner {
   /** `repaired`: the greeting was as we made it, and says nothing of the server. */
-  see(news: TrackerNews, repaired: boolean): Learned[];
-  /** Time passed: a greeting that has been unfinished for too long is truncated. */
+  see(news: TrackerNews, repaired: boolean, at: Micros): Learned[];
+  /** Time passed, and every record before `at` was seen: a greeting that stood still for too long is truncated. */
   idle(at: Micros): Learned[];
 }
 
@@ -24,68 +27,136 @@ export interface LearnerOptions {
 }
 
 /** Reads along in greetings only: a connection is let go of as soon as its greeting is understood. */
-export function createLearner({ patience, knownOf }: LearnerOptions): Learner {
+export function createLearner(options: LearnerOptions): Learner {
   const open = new Map<number, Reading>();
   return {
-    see({ connection, segment, ended }, repaired) {
+    see(news, repaired, at) {
+      const { connection, segment, ended } = news;
       const { id } = connection;
-      const reading = open.get(id) ?? (isBeginning(connection, segment) ? begin(connection) : undefined);
+      const reading = open.get(id) ?? (isBeginning(news) ? begin(news, options, at) : undefined);
       if (!reading) return [];
       open.set(id, reading);
-      const learned = segment && !repaired ? read(reading, segment) : [];
-      if (ended || repaired || reading.greeter.done || reading.lost) open.delete(id);
+      const learned = segment && !repaired ? read(reading, news, segment, at) : [];
+      if (ended || repaired || reading.greeter.done || reading.disturbed) open.delete(id);
       return learned;
     },
     idle(at) {
       return [...open.values()].flatMap((reading) => {
-        const due = reading.greeter.deadline();
-        return due === undefined || due > at ? [] : take(reading, reading.greeter.idle(at));
+        if (reading.disturbed || (dueOf(reading) ?? Infinity) > at) return [];
+        return isUndisturbed(reading) ? take(reading, reading.greeter.idle(at)) : disturb(reading);
       });
     },
   };
-
-  function begin(connection: Tracked): Reading {
-    const known = knownOf(connection.server);
-    const greeter = createGreeter({
-      mode: 'never',
-      patience,
-      hostname: '',
-      opened: connection.inspector.view.started,
-      ...(known && { known }),
-    });
-    return { connection, greeter, next: { client: 0, server: 0 }, lost: false };
-  }
 }
 
 interface Reading {
   readonly connection: Tracked;
   readonly greeter: Greeter;
+  readonly wait: Micros;
   /** Offset of each side's next octet. */
   readonly next: { client: number; server: number };
-  /** Octets came out of order, or not at all: this connection teaches nothing. */
-  lost: boolean;
+  /** By which the client's segments come: the server is on the other one. */
+  readonly clientLeg: Leg | undefined;
+  /** When the client had acknowledged all that the server had sent; undefined while it has not. */
+  acknowledgedAt: Micros | undefined;
+  /** Something came between: this connection teaches nothing. */
+  disturbed: boolean;
 }
 
-function isBeginning({ inspector: { view } }: Tracked, segment: TrackerNews['segment']): boolean {
-  return segment !== undefined && view.client.syn !== undefined && view.server.stream.next === 0;
+function begin(
+  { connection, segment, leg }: TrackerNews,
+  { patience, knownOf }: LearnerOptions,
+  at: Micros,
+): Reading {
+  const known = knownOf(connection.server);
+  const greeter = createGreeter({
+    mode: 'never',
+    patience,
+    hostname: '',
+    opened: at,
+    ...(known && { known }),
+  });
+  return {
+    connection,
+    greeter,
+    wait: waitFor(known, patience),
+    next: { client: 0, server: 0 },
+    clientLeg: segment?.from === 'client' || leg === undefined ? leg : OTHER[leg],
+    acknowledgedAt: undefined,
+    disturbed: false,
+  };
 }
 
-function read(reading: Reading, { from, segment }: NonNullable<TrackerNews['segment']>): Learned[] {
-  const { connection, greeter, next } = reading;
-  const { length, payload, seq, at } = segment;
-  if (length === 0) return [];
-  const offset = connection.inspector.view[from].stream.offsetOf(seq) ?? 0;
-  // A repetition says nothing new.
-  if (offset < next[from]) return [];
-  reading.lost ||= offset > next[from] || payload.length < length;
-  if (reading.lost) return [];
-  next[from] = offset + length;
-  const octets = payload.slice();
-  return take(reading, from === 'server' ? greeter.server(octets, at) : greeter.client(octets, at));
+/** Up to the server's first octet, where the client's SYN was seen. */
+function isBeginning({ connection: { inspector }, segment }: TrackerNews): boolean {
+  const { client, server } = inspector.view;
+  return segment !== undefined && client.syn !== undefined && server.stream.next === 0;
 }
 
-function take({ connection }: Reading, actions: ReturnType<Greeter['server']>): Learned[] {
-  return actions.flatMap((action) =>
-    action.kind === 'learned' ? [{ connection, knowledge: action.knowledge, event: action.event }] : [],
-  );
+function read(
+  reading: Reading,
+  { connection, leg }: TrackerNews,
+  { from, segment }: NonNullable<TrackerNews['segment']>,
+  at: Micros,
+): Learned[] {
+  const { greeter, next, clientLeg } = reading;
+  // Anybody on the clients' side can write the server's address on a frame: the server's own come by the other leg.
+  const astray = clientLeg !== undefined && leg !== undefined && (leg === clientLeg) !== (from === 'client');
+  if (astray || (from === 'client' && !leavesRoom(connection, segment))) return disturb(reading);
+  const learned = segment.length > 0 ? readOctets() : [];
+  const { stream, acked } = connection.inspector.view.server;
+  const all = stream.next > 0 && acked >= stream.next;
+  reading.acknowledgedAt = all ? (reading.acknowledgedAt ?? at) : undefined;
+  return learned;
+
+  function readOctets(): Learned[] {
+    const offset = connection.inspector.view[from].stream.offsetOf(segment.seq) ?? 0;
+    // A repetition says nothing new.
+    if (offset < next[from]) return [];
+    if (offset > next[from] || segment.payload.length < segment.length) return disturb(reading);
+    next[from] = offset + segment.length;
+    reading.acknowledgedAt = undefined;
+    const octets = segment.payload.slice();
+    return take(reading, from === 'server' ? greeter.server(octets, at) : greeter.client(octets, at));
+  }
 }
+
+/** A server whose client has no room for the next line has not failed to send it (RFC 9293 §3.8.6). */
+function leavesRoom({ inspector: { view } }: Tracked, { flags, window }: Segment): boolean {
+  if (flags & (FLAG.rst | FLAG.syn)) return (flags & FLAG.rst) === 0;
+  const [ours, theirs] = [view.client.syn?.options.windowScale, view.server.syn?.options.windowScale];
+  // RFC 7323 §2.2: both must have offered it.
+  const shift = ours !== undefined && theirs !== undefined ? Math.min(ours, LARGEST_SHIFT) : 0;
+  return window * 2 ** shift >= OPEN_WINDOW;
+}
+
+/** Silence counts from when the client had all octets: before that the server may have waited for it (RFC 9293 §3.7.4). */
+function dueOf({ greeter, acknowledgedAt, wait }: Reading): Micros | undefined {
+  const due = greeter.deadline();
+  return due === undefined || acknowledgedAt === undefined ? due : Math.max(due, acknowledgedAt + wait);
+}
+
+/** The client has acknowledged every octet and sent none, and nothing of the connection was missed. */
+function isUndisturbed({ connection: { inspector }, acknowledgedAt }: Reading): boolean {
+  const { client } = inspector.view;
+  const spoke = client.stream.next > 0 || client.stream.sent > 0 || client.finAt !== undefined;
+  return acknowledgedAt !== undefined && !spoke && inspector.whole;
+}
+
+function disturb(reading: Reading): Learned[] {
+  reading.disturbed = true;
+  return [];
+}
+
+/** A lesson is worth what was seen of its connection. */
+function take(reading: Reading, actions: ReturnType<Greeter['server']>): Learned[] {
+  const { connection } = reading;
+  const lessons = actions.flatMap((action) => (action.kind === 'lesson' ? [action.lesson] : []));
+  return lessons.length > 0 && !connection.inspector.whole
+    ? disturb(reading)
+    : lessons.map((lesson) => ({ connection, lesson }));
+}
+
+/** RFC 7323 §2.3. */
+const LARGEST_SHIFT = 14;
+const OTHER = { wan: 'lan', lan: 'wan' } as const;

@@ -1,9 +1,10 @@
-// Which server is observed, repaired or relayed: knowledge in, the kernel's table out.
+// Which server is observed, repaired or relayed: what is known of it in, the kernel's table out.
 
-import type { LearnedEvent, Micros } from '../../inspect/events';
-import { findHonest, type GreetingKnowledge } from '../../inspect/smtp/greeting-knowledge';
+import type { Policy } from '../../inspect/events';
+import type { GreetingKnowledge } from '../../inspect/smtp/greeting-knowledge';
+import { formatAddress } from '../address';
 import type { Repair } from '../config';
-import type { ServerKnowledge } from '../relay/knowledge';
+import type { Complaints } from '../relay/complaints';
 import type { Endpoint } from '../sinks/record';
 import type { Tables, WirePolicy } from './tables';
 
@@ -16,48 +17,34 @@ export interface Asked {
 }
 
 export interface Policies {
-  /** Of servers that nothing is known of. */
+  /** Of servers that are not in the kernel's table. */
   readonly unknown: WirePolicy;
-  knownOf(server: Endpoint): GreetingKnowledge | undefined;
-  learn(server: Endpoint, knowledge: GreetingKnowledge): void;
-  /** The kernel took a repair back: what was truncated was only slow. */
-  contradict(server: Endpoint, at: Micros): LearnedEvent;
-  known(): readonly ServerKnowledge[];
-  /** How often something was learned: whether there is news to be saved. */
-  readonly lessons: number;
+  /** `knowledge` is what is known now; `undefined`: nothing, or nothing any more. */
+  apply(server: Endpoint, knowledge: GreetingKnowledge | undefined): void;
 }
 
-export function createPolicies(tables: Tables, asked: Asked, before: readonly ServerKnowledge[]): Policies {
-  const known = new Map<string, ServerKnowledge>();
-  let lessons = 0;
-  const learn = (server: Endpoint, knowledge: GreetingKnowledge): void => {
-    const key = `${server.address} ${server.port}`;
-    lessons += 1;
-    known.delete(key);
-    known.set(key, { server, knowledge });
-    for (const oldest of known.keys()) {
-      if (known.size <= SERVERS) break;
-      known.delete(oldest);
-    }
-    if (asked.path === 'relay') return;
-    const policy = policyOf(knowledge, asked);
-    tables.setServer(server, { policy, lines: policy === 'repair' ? knowledge.lines : 0 });
-  };
-  for (const each of before) learn(each.server, each.knowledge);
+/** Servers that need what `unknown` says have no entry: the kernel's table is for those that differ. */
+export function createPolicies(tables: Tables, asked: Asked, complaints?: Complaints): Policies {
+  const unknown = unknownOf(asked);
   return {
-    unknown: unknownOf(asked),
-    knownOf: ({ address, port }) => known.get(`${address} ${port}`)?.knowledge,
-    learn,
-    contradict(server, at) {
-      const { knowledge, because } = findHonest(0, false);
-      const delay = known.get(`${server.address} ${server.port}`)?.knowledge.delay ?? 0;
-      learn(server, { ...knowledge, delay });
-      const { greeting, policy } = knowledge;
-      return { kind: 'learned', at, greeting, policy, because };
-    },
-    known: () => [...known.values()],
-    get lessons() {
-      return lessons;
+    unknown,
+    apply(server, knowledge) {
+      if (asked.path === 'relay') return;
+      const policy = knowledge ? policyOf(knowledge, asked) : unknown;
+      const held =
+        policy === unknown && linesOf(policy, knowledge, asked) === 0
+          ? tables.deleteServer(server)
+          : tables.setServer(server, { policy, lines: linesOf(policy, knowledge, asked) });
+      if (held === 'ok') return;
+      const on = formatAddress({ host: server.address, port: server.port });
+      const because =
+        held === 'full' ? "the kernel's table of servers is full" : 'the kernel refused the entry';
+      complaints?.tell('server-not-held', 'table', {
+        server: on,
+        policy,
+        because,
+        instead: `it is treated as ${unknown}`,
+      });
     },
   };
 }
@@ -68,10 +55,15 @@ function unknownOf({ path, repair, canRelay }: Asked): WirePolicy {
   return repair === 'now' ? 'repair' : 'observe';
 }
 
-/** What it needs, as far as the path and the operator allow. */
-function policyOf({ policy }: GreetingKnowledge, { path, repair, canRelay }: Asked): WirePolicy {
+/** What it needs, as far as the path and the operator allow; `now` is the operator's word on all servers. */
+function policyOf({ policy }: GreetingKnowledge, { path, repair, canRelay }: Asked): Policy {
   if (policy === 'relay') return path !== 'wire' && canRelay && repair !== 'never' ? 'relay' : 'observe';
+  if (repair === 'now') return 'repair';
   return policy === 'repair' && repair !== 'never' ? 'repair' : 'observe';
 }
 
-const SERVERS = 16_384;
+/** Of a truncated greeting: whole lines after which it stalls. What the operator ordered goes for any line. */
+function linesOf(policy: WirePolicy, knowledge: GreetingKnowledge | undefined, { repair }: Asked): number {
+  if (policy !== 'repair' || repair === 'now' || knowledge?.greeting !== 'truncated') return 0;
+  return knowledge.lines;
+}

@@ -3,13 +3,16 @@
 import type { Micros, RepairEvent } from '../../inspect/events';
 import type { InspectorEvent } from '../../inspect/inspector';
 import { HALF_OPEN_TOLD_LIVE } from '../../inspect/limits';
+import { findHonest } from '../../inspect/smtp/greeting-knowledge';
+import { doubtOf, type Lesson } from '../../inspect/smtp/greeting-lesson';
+import { codeAt } from '../../inspect/smtp/greeting-lines';
 import { quoteKnownWords, quoteServer } from '../../inspect/smtp/quote';
 import { createTracker, type Tracked, type Tracker, type TrackerNews } from '../../inspect/tracker';
 import { probedNews, type Probes } from '../probes';
 import type { Connection, Recorded, Sink } from '../sinks/record';
 import { followRecord } from './follow';
+import type { Servers } from '../servers/servers';
 import type { Learner } from './learner';
-import type { Policies } from './policies';
 import { readRecord, type WireRecord } from './records';
 
 export interface Reader {
@@ -19,8 +22,8 @@ export interface Reader {
   readonly readTo: Micros;
   /** Until `at` records found no room in the ring, of whichever connections: those that had begun teach nothing. */
   lostUntil(at: Micros): void;
-  /** Time passed; every record before `at` was taken. */
-  idle(at: Micros): void;
+  /** Time passed; every record before `at` was taken. `monotonic` is the same moment by the kernel's clock. */
+  idle(at: Micros, monotonic: Micros): void;
   /** No more will come: the connections that are open are told as they stand. */
   end(at: Micros): void;
 }
@@ -30,7 +33,7 @@ export interface ReaderOptions {
   readonly ports: readonly number[];
   readonly implicitTlsPorts: readonly number[];
   readonly connections: number;
-  readonly policies: Policies;
+  readonly servers: Servers;
   readonly learner: Learner;
   readonly probes: Probes | undefined;
   /** The time at which the kernel's monotonic clock stood at 0. */
@@ -50,14 +53,17 @@ export function createReader(options: ReaderOptions): Reader {
       halfOpenTold: HALF_OPEN_TOLD_LIVE,
     }),
     names: new Map(),
-    repaired: new Set(),
+    repaired: new Map(),
     odd: false,
     untold: { count: 0, at: 0 },
     readTo: 0,
-    take: (octets) => takeRecord(state, readRecord(octets, options.origin())),
+    take(octets) {
+      const origin = options.origin();
+      takeRecord(state, readRecord(octets, origin), origin);
+    },
     lostUntil: (at) => state.tracker.lostUntil(at),
-    idle: (at) => idle(state, at),
-    end: (at) => tell(state, state.tracker.end(at), undefined),
+    idle: (at, monotonic) => idle(state, at, monotonic),
+    end: (at) => tell(state, state.tracker.end(at), 0),
   };
   return state;
 }
@@ -67,8 +73,8 @@ interface State extends Reader {
   readonly tracker: Tracker;
   /** By the tracker's number: the connection as its lines name it. */
   readonly names: Map<number, Connection>;
-  /** Whose repair was told. */
-  readonly repaired: Set<number>;
+  /** Whose greeting was repaired, and when; `doubted`: its server's answers have thrown doubt on that. */
+  readonly repaired: Map<number, { readonly at: Micros; doubted: boolean }>;
   /** A record was not what it should be, and that was said. */
   odd: boolean;
   /** Half-open connections that were only counted: how many the log knows of, and since when. */
@@ -76,7 +82,7 @@ interface State extends Reader {
   readTo: Micros;
 }
 
-function takeRecord(state: State, record: WireRecord): void {
+function takeRecord(state: State, record: WireRecord, origin: Micros): void {
   if (record.kind === 'odd') {
     if (!state.odd) state.options.sink.note('warn', 'record-odd', { message: record.why });
     state.odd = true;
@@ -84,54 +90,91 @@ function takeRecord(state: State, record: WireRecord): void {
   }
   state.readTo = record.kind === 'segment' ? record.segment.at : record.stretch.at;
   const news = followRecord(state.tracker, record);
-  tell(state, news, record);
+  tell(state, news, state.readTo - origin, record);
   if (!record.repaired && !record.contradicted) return;
   const connection = news.find((each) => each.segment !== undefined)?.connection;
   if (!connection || record.kind !== 'segment') return;
-  if (record.repaired) tellRepair(state, connection, record);
-  if (record.contradicted) {
-    const { policies, sink } = state.options;
-    sink.write(nameOf(state, connection), policies.contradict(connection.server, record.segment.at));
+  const { servers } = state.options;
+  if (servers.owns(connection.client)) {
+    if (record.repaired) servers.spoil(connection.client);
+    return;
   }
+  if (record.repaired) tellRepair(state, connection, record);
+  if (record.contradicted)
+    teach(state, connection, contradictionOf(state, connection, record), record.segment.at);
 }
 
-function tell(state: State, news: readonly TrackerNews[], record: WireRecord | undefined): void {
-  const { sink, learner, probes } = state.options;
+/**
+ * The server said more behind a repaired greeting. Before the client has spoken, a line with the greeting's code is the
+ * server's own last line; anything else may be an answer, or the end of its patience with a silent client.
+ */
+function contradictionOf(
+  { repaired }: State,
+  { id, inspector }: Tracked,
+  { segment }: WireRecord & { kind: 'segment' },
+): Lesson {
+  const delay = segment.at - (repaired.get(id)?.at ?? segment.at);
+  const code = codeAt(segment.payload, 0);
+  const unasked = inspector.view.client.stream.next === 0 && inspector.whole;
+  if (code === 220 && unasked) return { kind: 'ended', finding: findHonest(delay) };
+  return {
+    kind: 'doubt',
+    because: `it said ${code} behind a repaired greeting`,
+    ...(code === 220 && { delay }),
+  };
+}
+
+function tell(
+  state: State,
+  news: readonly TrackerNews[],
+  /** Of the kernel's clock. */
+  monotonic: Micros,
+  record?: WireRecord,
+): void {
+  const { sink, learner, probes, servers } = state.options;
   if (news.length === 0) return;
   probes?.see(news, record?.kind === 'segment' ? record.link : undefined);
   for (const each of news) {
     const { connection, events, ended } = each;
+    // A connection that ehlowire itself made to look at a server is nobody's session.
+    if (servers.owns(connection.client)) continue;
     for (const event of events) {
       if (isRecorded(event)) sink.write(nameOf(state, connection), event);
+      doubt(state, connection, event);
     }
     // Time may have had news of others in the same breath.
     const repaired =
       each.segment !== undefined && record?.kind === 'segment' && record.repaired !== undefined;
-    for (const learned of learner.see(each, repaired)) tellLearned(state, learned);
+    for (const { lesson } of learner.see(each, repaired, monotonic))
+      teach(state, connection, lesson, state.readTo);
     if (!ended) continue;
     state.names.delete(connection.id);
     state.repaired.delete(connection.id);
   }
 }
 
-function tellLearned(
-  state: State,
-  { connection, knowledge, event }: ReturnType<Learner['see']>[number],
-): void {
-  const { sink, policies } = state.options;
-  // Several first contacts at a time learn the same: once is news.
-  const before = policies.knownOf(connection.server);
-  policies.learn(connection.server, knowledge);
-  if (before?.greeting === knowledge.greeting && before.policy === knowledge.policy) return;
-  sink.write(nameOf(state, connection), event);
+function teach(state: State, connection: Tracked, lesson: Lesson, at: Micros): void {
+  const { servers, sink } = state.options;
+  const event = servers.server(connection.server).teach(lesson, connection.client.address, at);
+  if (event) sink.write(nameOf(state, connection), event);
+}
+
+/** An honest server whose greeting was repaired too early answers in a way of its own. */
+function doubt(state: State, connection: Tracked, event: InspectorEvent): void {
+  const repair = state.repaired.get(connection.id);
+  if (repair === undefined || repair.doubted || event.kind !== 'phase') return;
+  const lesson = doubtOf(event);
+  if (lesson === undefined) return;
+  repair.doubted = true;
+  teach(state, connection, lesson, event.at);
 }
 
 /** Once per connection; every copy of the greeting is repaired, and only the first is news. */
 function tellRepair(state: State, connection: Tracked, record: WireRecord & { kind: 'segment' }): void {
   const { repaired, segment } = record;
   if (!repaired || state.repaired.has(connection.id)) return;
-  state.repaired.add(connection.id);
   const { payload, at } = segment;
+  state.repaired.set(connection.id, { at, doubted: false });
   const start = payload.lastIndexOf(LF, repaired.at) + 1;
   const end = payload.indexOf(LF, repaired.at) + 1;
   const after = payload.subarray(start, end > 0 ? end : payload.length);
@@ -151,13 +194,13 @@ function tellRepair(state: State, connection: Tracked, record: WireRecord & { ki
   state.options.sink.write(nameOf(state, connection), event);
 }
 
-function idle(state: State, at: Micros): void {
+function idle(state: State, at: Micros, monotonic: Micros): void {
   const { probes, learner, sink } = state.options;
-  tell(state, state.tracker.idle(at), undefined);
+  tell(state, state.tracker.idle(at), monotonic);
   tellUntold(state, at);
-  for (const learned of learner.idle(at)) tellLearned(state, learned);
+  for (const { connection, lesson } of learner.idle(monotonic)) teach(state, connection, lesson, at);
   const sent = probes?.send(at);
-  for (const connection of sent?.asked ?? []) tell(state, [probedNews(connection, at)], undefined);
+  for (const connection of sent?.asked ?? []) tell(state, [probedNews(connection, at)], monotonic);
   if (sent?.refused !== undefined) sink.note('warn', 'probe-refused', { message: sent.refused });
 }
 

@@ -188,7 +188,7 @@ static __noinline int apply_patches(struct __sk_buff *skb, struct segment *s, st
 	return applied;
 }
 
-/* The server said more where we had ended its greeting: it was only slow. */
+/* The server ended its greeting itself behind the line that we had made its last one: it was only slow. */
 static __always_inline void withdraw(struct hand *hand)
 {
 	const struct segment *s = &hand->segment;

@@ -6,7 +6,9 @@ import { now } from '../clock';
 import type { Config } from '../config';
 import { isFault, type Fault } from '../fault';
 import { SUBMISSIONS } from '../ports';
+import { createComplaints } from '../relay/complaints';
 import { startRelay, type Relay } from '../relay/relay';
+import { createServers, type Servers } from '../servers/servers';
 import { createNames } from '../sinks/names';
 import type { Sink } from '../sinks/record';
 import { createLearner } from './learner';
@@ -15,7 +17,7 @@ import { createPace, createSteadyPace, type Pace, type Turn } from './pace';
 import { createPriority } from './priority';
 import { openProbes, type Probes } from './probes';
 import { createReader, type Reader } from './reader';
-import { readState, writeState } from './state';
+import { readState, writeState, type WireState } from './state';
 import type { Wire } from './wire';
 
 export interface RunOptions {
@@ -37,7 +39,8 @@ export interface RunOptions {
 export function prepareWire(config: Config, { adopted, tables }: Wire): void {
   if (adopted) return;
   const asked = { path: 'wire', repair: config.greeting.repair, canRelay: false } as const;
-  const { unknown } = createPolicies(tables, asked, readState(stateFile(config)).servers);
+  const { unknown, apply } = createPolicies(tables, asked);
+  for (const { server, knowledge } of readState(stateFile(config)).servers) apply(server, knowledge);
   tables.setPorts(config.wire.ports);
   tables.configure({ unknown, relay: undefined });
 }
@@ -48,9 +51,14 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
   const file = stateFile(config);
   const saved = readState(file);
   const asked = { path, repair: config.greeting.repair, canRelay: way !== undefined };
-  const policies = createPolicies(wire.tables, asked, saved.servers);
-  const relay = await openRelay(options, policies);
-  if (isFault(relay)) return relay;
+  const policies = createPolicies(wire.tables, asked, createComplaints(sink));
+  const nextSession = createNames('w');
+  const servers = openServers(options, policies, nextSession, saved);
+  const relay = await openRelay(options, policies, servers);
+  if (isFault(relay)) {
+    servers.close();
+    return relay;
+  }
   wire.tables.setPorts(config.wire.ports);
   wire.tables.configure({
     unknown: policies.unknown,
@@ -68,26 +76,49 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
     ports: config.wire.ports,
     implicitTlsPorts: config.wire.ports.filter((port) => port === SUBMISSIONS),
     connections: config.wire.connections,
-    policies,
-    learner: createLearner({ patience: config.greeting.patienceMs * 1_000, knownOf: policies.knownOf }),
+    servers,
+    learner: createLearner({ patience: config.greeting.patienceMs * 1_000, knownOf: servers.knownOf }),
     probes,
     origin: createOrigin(),
-    nextSession: createNames('w'),
+    nextSession,
   });
   const pace = relay === undefined ? createPace(createPriority(sink, signal)) : createSteadyPace();
   sink.note('info', 'wire-open', { path, adopted: wire.adopted, relayed: relay !== undefined });
-  const save = (lost: number): boolean => writeState(file, { servers: policies.known(), lost });
-  const lost = await readUntil({ signal, wire, reader, sink, pace, policies, told: saved.lost, save });
+  const save = (lost: number): boolean => writeState(file, { servers: servers.known(), lost });
+  const lost = await readUntil({ signal, wire, reader, sink, pace, servers, told: saved.lost, save });
   // What waits for a relay that is going must not wait: from now on all of it crosses the bridge.
   wire.tables.configure({
     unknown: policies.unknown === 'relay' ? 'observe' : policies.unknown,
     relay: undefined,
   });
   await relay?.drain();
+  servers.close();
   reader.end(now());
   probes?.close();
   if (!save(lost)) sink.note('warn', 'state-unsaved', { file });
   return undefined;
+}
+
+/**
+ * What the kernel took back while no process looked is not known any more. Repairs that are known hold at once, and are
+ * looked at again with the next client.
+ */
+function openServers(
+  { config, sink, wire: { tables } }: RunOptions,
+  { apply }: Policies,
+  nextSession: () => string,
+  saved: WireState,
+): Servers {
+  return createServers({
+    sink,
+    path: 'wire',
+    patience: config.greeting.patienceMs * 1_000,
+    connectMs: config.relay.timeoutsMs.connect,
+    nextSession,
+    known: saved.servers.filter(({ server }) => tables.server(server)?.contradicted !== true),
+    onLearned: apply,
+    settleMs: SETTLE_MS,
+  });
 }
 
 function stateFile({ deploy }: Config): string {
@@ -98,6 +129,7 @@ function stateFile({ deploy }: Config): string {
 async function openRelay(
   { config, sink, relay: way }: RunOptions,
   policies: Policies,
+  servers: Servers,
 ): Promise<Relay | Fault | undefined> {
   if (policies.unknown !== 'relay' || way === undefined) return undefined;
   const listener = {
@@ -120,7 +152,7 @@ async function openRelay(
     },
   };
   try {
-    return await startRelay(own, sink, { known: policies.known(), onLearned: policies.learn });
+    return await startRelay(own, sink, { servers });
   } catch (error) {
     if (isFault(error)) return error;
     throw error;
@@ -147,7 +179,7 @@ function openProbing({ config, sink, wan }: RunOptions): Probes | undefined {
 interface Reading extends Pick<RunOptions, 'signal' | 'wire' | 'sink'> {
   readonly reader: Reader;
   readonly pace: Pace;
-  readonly policies: Policies;
+  readonly servers: Servers;
   /** Losses of the ring that were told before. */
   readonly told: number;
   /** Keeps what a process that is killed could not save any more. */
@@ -161,13 +193,13 @@ function readUntil({
   reader,
   sink,
   pace,
-  policies,
+  servers,
   told: before,
   save,
 }: Reading): Promise<number> {
   const { ring, tables } = wire;
   let told = before;
-  let saved = policies.lessons;
+  let saved = servers.lessons;
   let lossAt: Micros = 0;
   let seen = before;
   const report = (lost: number, at: Micros): void => {
@@ -175,11 +207,11 @@ function readUntil({
     // A number that went down is that of a table made anew.
     const count = lost < told ? lost : lost - told;
     if (count > 0) sink.write(undefined, { kind: 'loss', at, source: 'ring', count });
-    if (told !== lost || saved !== policies.lessons) save(lost);
-    saved = policies.lessons;
+    if (told !== lost || saved !== servers.lessons) save(lost);
+    saved = servers.lessons;
     told = lost;
   };
-  const look = (backlog: boolean): void => {
+  const look = (backlog: boolean, before: Moment): void => {
     const at = now();
     const due = at >= lossAt;
     if (due || !backlog) {
@@ -189,8 +221,9 @@ function readUntil({
       seen = lost;
       if (due) report(lost, at);
     }
-    // What still lies in the ring was before now: of who is silent nothing can be said yet.
-    if (!backlog) reader.idle(at);
+    // What still lies in the ring was before now: of who is silent nothing can be said yet. And a process that was
+    // stopped a moment ago has not seen what came since it last looked into the ring.
+    if (!backlog) reader.idle(before.at, before.monotonic);
   };
   return new Promise((resolve) => {
     let held = 0;
@@ -203,10 +236,11 @@ function readUntil({
       }
       held = 0;
       const read = turn.read || signal.aborted;
+      const before: Moment = { at: now(), monotonic: monotonic() };
       const count = read ? ring.drain(reader.take, BATCH) : 0;
       const fill = ring.fill();
       const more = read ? count === BATCH : fill > 0;
-      look(more);
+      look(more, before);
       if (signal.aborted && !more) return resolve(told);
       const behind = more ? now() - reader.readTo : 0;
       turn = pace.next({ more, fill, behind });
@@ -218,15 +252,26 @@ function readUntil({
   });
 }
 
+/** One moment by the log's clock and by the kernel's. */
+interface Moment {
+  readonly at: Micros;
+  readonly monotonic: Micros;
+}
+
+/** CLOCK_MONOTONIC, by which the kernel stamps its records. */
+function monotonic(): Micros {
+  return Number(process.hrtime.bigint() / 1000n);
+}
+
 /** Anchored once, so that differences stay exact; moved where the wall clock was stepped. */
 function createOrigin(): () => Micros {
   let origin = 0;
   let checked = 0;
   return () => {
-    const monotonic = performance.now();
-    if (monotonic - checked < CHECK_MS && origin !== 0) return origin;
-    checked = monotonic;
-    const found = now() - Number(process.hrtime.bigint() / 1000n);
+    const looked = performance.now();
+    if (looked - checked < CHECK_MS && origin !== 0) return origin;
+    checked = looked;
+    const found = now() - monotonic();
     if (Math.abs(found - origin) > STEP) origin = found;
     return origin;
   };
@@ -238,6 +283,8 @@ const BATCH = 256;
 const UNWRITTEN = 1 << 20;
 const HELD_MS = 10;
 const HELD_AT_MOST = 200;
+/** A repair of our own in the way of our own connection is in the ring by then. */
+const SETTLE_MS = 1_500;
 const LOSS_EVERY: Micros = 1_000_000;
 const CHECK_MS = 1_000;
 const STEP: Micros = 10_000;

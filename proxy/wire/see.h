@@ -180,10 +180,12 @@ static __always_inline void greet(struct hand *hand, struct flow *flow, struct r
 	else if (fresh && flow->ended == 1 && s->seq == flow->streams[SIDE_SERVER].greeting_end) {
 		__u32 at = record->headers;
 		bool again = at < HEADERS - 3 && record->data[at] == '2' && record->data[at + 1] == '2' && record->data[at + 2] == '0';
-		if (unasked || again) {
+		/* What follows a client's octets may be their answer, and other lines may be the end of a server's patience:
+		 * a client can provoke both, so the process looks for itself. */
+		if (unasked && again)
 			withdraw(hand);
+		if (unasked || again)
 			record->flags |= RECORD_CONTRADICTED;
-		}
 		flow->ended = 2;
 	}
 }

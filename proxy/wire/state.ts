@@ -3,7 +3,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { makeFolder } from '../folder';
-import { readKnowledge, saveKnowledge, type ServerKnowledge } from '../relay/knowledge';
+import { readKnowledge, saveKnowledge, type ServerKnowledge } from '../servers/knowledge';
 
 export interface WireState {
   readonly servers: readonly ServerKnowledge[];

@@ -5,7 +5,10 @@ import type { Dialogue, Step } from './greeter-steps';
 
 const DONE = server(1, A, `> ${A}${Z}`, 'repair unfinished');
 const EHLO = client(2, 'EHLO me\r\n');
-const UNLEARNED = 'learned teaser observe';
+/** Before the client has spoken only the server itself can have ended its greeting. */
+const HONEST = 'ended teaser observe';
+/** Behind a client's octets the same line may be an answer. */
+const DOUBT = 'doubt';
 
 /** A server known as truncated, completed at second 1, and what comes then. */
 function late(name: string, steps: readonly Step[], done = true): Dialogue {
@@ -13,19 +16,19 @@ function late(name: string, steps: readonly Step[], done = true): Dialogue {
 }
 
 export const LATE: readonly Dialogue[] = [
-  late('a late last line is swallowed and un-learned', [
+  late('a late last line behind a command is swallowed, and a doubt', [
     EHLO,
-    server(7, '220 ready\r\n', UNLEARNED),
+    server(7, '220 ready\r\n', DOUBT),
     server(8, '250 ok\r\n', '> 250 ok\r\n'),
   ]),
-  late('a late line before the client speaks', [
-    server(1.1, '220 ready\r\n', UNLEARNED),
+  late('a late line before the client speaks is the server’s own last line', [
+    server(1.1, '220 ready\r\n', HONEST),
     EHLO,
     server(2, '250 ok\r\n', '> 250 ok\r\n'),
   ]),
   late('late lines are swallowed whole, and the answer behind them in the same read is not', [
     EHLO,
-    server(7, '220-more\r\n220 ready\r\n250-x\r\n250 y\r\n', '> 250-x\r\n250 y\r\n', UNLEARNED),
+    server(7, '220-more\r\n220 ready\r\n250-x\r\n250 y\r\n', '> 250-x\r\n250 y\r\n', DOUBT),
   ]),
   late('a late line octet by octet', [
     EHLO,
@@ -33,19 +36,19 @@ export const LATE: readonly Dialogue[] = [
     server(7, '20'),
     server(7, ' rea'),
     server(7, 'dy\r'),
-    server(7, '\n', UNLEARNED),
+    server(7, '\n', DOUBT),
     server(7, '250 ok\r\n', '> 250 ok\r\n'),
   ]),
   late('a late line without its end is swallowed all the same', [
     EHLO,
     due(server(7, '220 ready'), 8),
-    idle(8, UNLEARNED),
+    idle(8, DOUBT),
     server(9, '250 ok\r\n', '> 250 ok\r\n'),
   ]),
   late('a late line of many octets', [
     EHLO,
     server(7, `220 ${'x'.repeat(9_000)}`),
-    server(7, `${'y'.repeat(9_000)}\r\n250 ok\r\n`, '> 250 ok\r\n', UNLEARNED),
+    server(7, `${'y'.repeat(9_000)}\r\n250 ok\r\n`, '> 250 ok\r\n', DOUBT),
   ]),
   late('another late continuation line, then the answer: truncated all the same', [
     EHLO,
@@ -67,7 +70,7 @@ export const LATE: readonly Dialogue[] = [
   ...['421', '521', '554'].map((code) =>
     late(`${code} answers the pending command and ends the connection`, [
       EHLO,
-      server(3, `${code} no\r\n`, `> ${code} no\r\n`, UNLEARNED, 'refuse'),
+      server(3, `${code} no\r\n`, `> ${code} no\r\n`, 'refuse'),
       server(3, 'more\r\n'),
       client(4, 'QUIT\r\n'),
       end(4),
@@ -76,25 +79,25 @@ export const LATE: readonly Dialogue[] = [
   late('a refusal of many lines is given whole', [
     EHLO,
     server(3, '521-no\r\n521-no '),
-    server(4, '\r\n521 no\r\n', '> 521-no\r\n521-no \r\n521 no\r\n', UNLEARNED, 'refuse'),
+    server(4, '\r\n521 no\r\n', '> 521-no\r\n521-no \r\n521 no\r\n', 'refuse'),
   ]),
   late('a refusal that nobody asked for waits for the next command, over the server’s end', [
-    server(3, '521 no\r\n', UNLEARNED),
+    server(3, '521 no\r\n'),
     due(end(3), 'never'),
     idle(9),
     client(10, 'EH'),
     client(11, 'LO me\r\n', '> 521 no\r\n', 'refuse'),
   ]),
   late('any refusal that nobody asked for ends the connection', [
-    server(3, '450-no\r\n450 no\r\n', UNLEARNED),
+    server(3, '450-no\r\n450 no\r\n'),
     client(4, 'EHLO me\r\n', '> 450-no\r\n450 no\r\n', 'refuse'),
   ]),
-  late('an un-learning is told once, however late the refusal is given', [
-    server(3, '521 no\r\n', UNLEARNED),
+  late('a refusal that nobody asked for is given however late', [
+    server(3, '521 no\r\n'),
     client(40, 'EHLO me\r\n', '> 521 no\r\n', 'refuse'),
   ]),
   late('what a server says behind a refusal is dropped', [
-    server(3, '521 no\r\n', UNLEARNED),
+    server(3, '521 no\r\n'),
     server(4, '250 ok\r\n'),
     client(5, 'EHLO me\r\n', '> 521 no\r\n', 'refuse'),
   ]),
@@ -103,10 +106,10 @@ export const LATE: readonly Dialogue[] = [
     server(3, '521-no\r\n'.repeat(1_024)),
     server(3, '521-no\r\n', `> ${'521-no\r\n'.repeat(1_025)}`),
   ]),
-  late('a refusal that nobody asks for', [server(3, '521 no\r\n', UNLEARNED), end(3)], false),
+  late('a refusal that nobody asks for', [server(3, '521 no\r\n'), end(3)], false),
   late('half a refusal and the end: it is held, too', [
     server(3, '521-no\r\n521 n'),
-    end(4, UNLEARNED),
+    end(4),
     client(5, 'EHLO me\r\n', '> 521-no\r\n521 n\r\n', 'refuse'),
   ]),
   late('421 after minutes is the server’s own timeout: given, and nothing un-learned', [
@@ -115,7 +118,7 @@ export const LATE: readonly Dialogue[] = [
   ]),
   late('a late 220- and then a refusal', [
     EHLO,
-    server(7, '220-more\r\n521 no\r\n', '> 521 no\r\n', UNLEARNED, 'refuse'),
+    server(7, '220-more\r\n521 no\r\n', '> 521 no\r\n', 'refuse'),
   ]),
   late('TLS or anything odd: aside', [EHLO, server(3, '\x16\x03\x01', '> \x16\x03\x01')]),
   late('odd lines: aside', [EHLO, server(3, 'hello\r\n', '> hello\r\n')]),
@@ -128,36 +131,36 @@ export const LATE: readonly Dialogue[] = [
   late('nothing and the end', [EHLO, end(3)]),
 
   {
-    name: 'rule 4: --repair now with postscreen: un-learned once, in step every time',
+    name: 'rule 4: --repair now with postscreen: a doubt, and in step every time',
     mode: 'now',
     known: teaser(6),
-    steps: [DONE, EHLO, server(7, '220 ready\r\n'), server(7, '250 ok\r\n', '> 250 ok\r\n')],
+    steps: [DONE, EHLO, server(7, '220 ready\r\n', DOUBT), server(7, '250 ok\r\n', '> 250 ok\r\n')],
   },
   {
     name: 'rule 4: completed after patience, and 5 s later the server does it, too',
     steps: [
       server(1, A, `> ${A}`),
-      idle(21, `> ${Z}`, 'repair unfinished', 'learned truncated repair'),
+      idle(21, `> ${Z}`, 'repair unfinished', 'stalled truncated repair'),
       client(21, 'EHLO me\r\n'),
-      server(26, '220 ready\r\n250 ok\r\n', '> 250 ok\r\n', UNLEARNED),
+      server(26, '220 ready\r\n250 ok\r\n', '> 250 ok\r\n', DOUBT),
     ],
   },
   {
     name: 'rule 4: a line that we ended, and its rest comes late',
     steps: [
       server(1, '220 mx.exam', '> 220 mx.exam'),
-      idle(21, '> \r\n', 'repair no-terminator', 'learned truncated relay'),
+      idle(21, '> \r\n', 'repair no-terminator', 'stalled truncated relay'),
       client(21, 'EHLO me\r\n'),
       server(26, 'ple.com'),
-      server(26, '\r\n250 ok\r\n', '> 250 ok\r\n', UNLEARNED),
+      server(26, '\r\n250 ok\r\n', '> 250 ok\r\n', DOUBT),
     ],
   },
   {
     name: 'rule 4: a line that we ended at its CR, and the LF comes late',
     steps: [
       server(1, '220 mx.example.com\r', '> 220 mx.example.com\r'),
-      idle(21, '> \n', 'repair bare-cr', 'learned truncated relay'),
-      server(22, '\n', UNLEARNED),
+      idle(21, '> \n', 'repair bare-cr', 'stalled truncated relay'),
+      server(22, '\n', HONEST),
       client(23, 'EHLO me\r\n'),
       server(23, '250 ok\r\n', '> 250 ok\r\n'),
     ],
@@ -166,10 +169,10 @@ export const LATE: readonly Dialogue[] = [
     name: 'rule 4: a continuation line that we ended, its rest and the last line come late',
     steps: [
       server(1, '220-mx.example.com', '> 220-mx.example.com'),
-      idle(21, `> \r\n${Z}`, 'repair no-terminator', 'repair unfinished', 'learned truncated relay'),
+      idle(21, `> \r\n${Z}`, 'repair no-terminator', 'repair unfinished', 'stalled truncated relay'),
       server(22, '\r\n'),
       client(23, 'EHLO me\r\n'),
-      server(26, '220 ready\r\n', UNLEARNED),
+      server(26, '220 ready\r\n', DOUBT),
       server(26, '250 ok\r\n', '> 250 ok\r\n'),
     ],
   },
@@ -179,7 +182,7 @@ export const LATE: readonly Dialogue[] = [
     steps: [
       client(0.5, 'EH'),
       DONE,
-      server(2, '521 no\r\n', UNLEARNED),
+      server(2, '521 no\r\n'),
       client(3, 'LO me\r\n', '> 521 no\r\n', 'refuse'),
     ],
   },
@@ -191,6 +194,6 @@ export const LATE: readonly Dialogue[] = [
   {
     name: 'rule 4: an early talker’s command is pending when we complete',
     known: TRUNCATED,
-    steps: [client(0.5, 'EHLO me\r\n'), DONE, server(2, '521 no\r\n', '> 521 no\r\n', UNLEARNED, 'refuse')],
+    steps: [client(0.5, 'EHLO me\r\n'), DONE, server(2, '521 no\r\n', '> 521 no\r\n', 'refuse')],
   },
 ];

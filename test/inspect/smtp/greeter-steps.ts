@@ -4,7 +4,7 @@ import type { GreetingKnowledge, RepairMode } from '../../../inspect/smtp/greete
 
 interface Moment {
   readonly at: number;
-  /** `> octets`, `repair defect`, `learned class policy`, `refuse`. */
+  /** `> octets`, `repair defect`, `ended class policy`, `stalled class policy`, `doubt`, `refuse`. */
   readonly want: readonly string[];
   /** The deadline after this step. */
   readonly due?: number | 'never';

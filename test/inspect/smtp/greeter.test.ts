@@ -12,6 +12,7 @@ import {
   type RepairMode,
 } from '../../../inspect/smtp/greeter';
 import { repairGreeting } from '../../../inspect/smtp/greeting';
+import type { Lesson } from '../../../inspect/smtp/greeting-lesson';
 import { latin1 } from '../../../inspect/text';
 import { GREETINGS, HOSTNAME, octets } from './greeting.table';
 import { DIALOGUES, type Step } from './greeter.table';
@@ -27,8 +28,11 @@ function say(action: GreeterAction): string {
       return `> ${latin1(action.bytes)}`;
     case 'repair':
       return `repair ${action.event.defect}`;
-    case 'learned':
-      return `learned ${action.event.greeting} ${action.event.policy}`;
+    case 'lesson': {
+      const { lesson } = action;
+      if (lesson.kind === 'doubt') return 'doubt';
+      return `${lesson.kind} ${lesson.finding.knowledge.greeting} ${lesson.finding.knowledge.policy}`;
+    }
     case 'refuse':
       return 'refuse';
   }
@@ -140,22 +144,25 @@ test('what a repair tells: the line before and after, and how long the client wa
   });
 });
 
-test('what is learned: lines before the stall, and a plain reason', () => {
+function lessonsOf(actions: readonly GreeterAction[]): Lesson[] {
+  return actions.flatMap((action) => (action.kind === 'lesson' ? [action.lesson] : []));
+}
+
+test('what a stalled greeting shows: lines before the stall, and a plain reason', () => {
   const machine = greeter();
   machine.server(octets('220-mx.example.com\r\n220-no spam\r\n'), 1e6);
-  const [learned] = machine.idle(21e6).filter((action) => action.kind === 'learned');
-  assert.ok(learned);
-  assert.equal(learned.knowledge, { greeting: 'truncated', policy: 'repair', lines: 2, delay: 0 });
-  assert.is(learned.event.because, "no last line came within 20.0 s of its greeting's last octet");
+  const because = "no last line came within 20.0 s of its greeting's last octet";
+  const knowledge = { greeting: 'truncated', policy: 'repair', lines: 2, delay: 0 } as const;
+  assert.equal(lessonsOf(machine.idle(21e6)), [{ kind: 'stalled', finding: { knowledge, because } }]);
 });
 
-test('what is un-learned: the delay of the late line, from the greeting’s last octet', () => {
+test('what a late last line shows: its delay, from the greeting’s last octet', () => {
   const known = { greeting: 'truncated', policy: 'repair', lines: 1, delay: 0 } as const;
   const machine = greeter('learn', known);
   machine.server(octets('220-mx.example.com\r\n'), 1e6);
-  const [learned] = machine.server(octets('220 ready\r\n'), 16e6).filter((a) => a.kind === 'learned');
-  assert.ok(learned);
-  assert.equal(learned.knowledge, { greeting: 'teaser', policy: 'observe', lines: 0, delay: 15e6 });
+  const [lesson] = lessonsOf(machine.server(octets('220 ready\r\n'), 16e6));
+  assert.ok(lesson?.kind === 'ended');
+  assert.equal(lesson.finding.knowledge, { greeting: 'teaser', policy: 'observe', lines: 0, delay: 15e6 });
 });
 
 const CAP = 64 * 1024;

@@ -165,12 +165,12 @@ const ROWS: readonly { event: Recorded; level: string; want: Record<string, unkn
   {
     event: records.LEARNED,
     level: 'warn',
-    want: { greeting: 'truncated', policy: 'relay', because: 'no last line came in 20 s' },
+    want: { greeting: 'truncated', policy: 'relay', way: 'verified', because: 'no last line came in 20 s' },
   },
   {
     event: { ...records.LEARNED, greeting: 'wellformed' } as Recorded,
     level: 'info',
-    want: { greeting: 'wellformed', policy: 'relay', because: 'no last line came in 20 s' },
+    want: { greeting: 'wellformed', policy: 'relay', way: 'verified', because: 'no last line came in 20 s' },
   },
   {
     event: records.ANOMALY,

@@ -105,6 +105,7 @@ export const LEARNED: Recorded = {
   at: AT,
   greeting: 'truncated',
   policy: 'relay',
+  way: 'verified',
   because: 'no last line came in 20 s',
 };
 

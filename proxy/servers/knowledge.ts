@@ -3,11 +3,13 @@
 import ipaddr from 'ipaddr.js';
 import type { GreetingClass, Policy } from '../../inspect/events';
 import type { GreetingKnowledge } from '../../inspect/smtp/greeter';
+import { isRepair, type Way } from '../../inspect/smtp/greeting-lesson';
 import type { Endpoint } from '../sinks/record';
 
 export interface ServerKnowledge {
   readonly server: Endpoint;
   readonly knowledge: GreetingKnowledge;
+  readonly way: Way;
 }
 
 /** `JSON.stringify` and `JSON.parse` keep it as it is. */
@@ -22,8 +24,8 @@ export function saveKnowledge(servers: readonly ServerKnowledge[]): SavedKnowled
 }
 
 /**
- * Reads what was saved, by whichever version. An entry that makes no sense, or another schema, is left out: it
- * would only have to be learned again, while a wrong one would make us guess.
+ * Reads what was saved. An entry that makes no sense is left out, and so is another schema (the first one kept repairs
+ * that nobody had verified): it would only have to be learned again, while a wrong one would make us guess.
  */
 export function readKnowledge(saved: unknown): readonly ServerKnowledge[] {
   if (!isRecord(saved) || saved['schema'] !== SCHEMA || !Array.isArray(saved['servers'])) return [];
@@ -37,7 +39,10 @@ function readServer(saved: unknown): ServerKnowledge | undefined {
   if (typeof address !== 'string' || !ipaddr.isValid(address)) return undefined;
   if (!isWhole(port, 65_535) || port === 0 || !isWhole(lines) || !isWhole(delay)) return undefined;
   if (!isOneOf(GREETINGS, greeting) || !isOneOf(POLICIES, policy)) return undefined;
-  return { server: { address, port }, knowledge: { greeting, policy, lines, delay } };
+  const { way } = saved;
+  const knowledge = { greeting, policy, lines, delay };
+  if (!isOneOf(WAYS, way) || (isRepair(knowledge) && way === 'seen')) return undefined;
+  return { server: { address, port }, knowledge, way };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -52,7 +57,7 @@ function isOneOf<T extends string>(words: Readonly<Record<T, true>>, value: unkn
   return typeof value === 'string' && Object.hasOwn(words, value);
 }
 
-const SCHEMA = 1;
+const SCHEMA = 2;
 // Records, so that a word more in the vocabulary does not compile until it is here.
 const GREETINGS: Readonly<Record<GreetingClass, true>> = {
   wellformed: true,
@@ -60,4 +65,5 @@ const GREETINGS: Readonly<Record<GreetingClass, true>> = {
   truncated: true,
   malformed: true,
 };
+const WAYS: Readonly<Record<Way, true>> = { seen: true, verified: true, networks: true };
 const POLICIES: Readonly<Record<Policy, true>> = { observe: true, repair: true, relay: true };

@@ -1,0 +1,54 @@
+// What the operator is told between two `learned` lines: suspicions, what our own connections showed, and what to decide.
+
+import { isContested, type Standing, type Verification } from '../../inspect/smtp/greeting-lesson';
+import { formatAddress } from '../address';
+import type { Endpoint, Sink } from '../sinks/record';
+
+/** The first client that saw it is news. */
+export function tellSuspicion(sink: Sink, server: Endpoint, before: Standing, { suspicion }: Standing): void {
+  if (suspicion === undefined || suspicion === before.suspicion || suspicion.clients > 1) return;
+  const { knowledge, because } = suspicion.finding;
+  sink.note('warn', 'server-suspected', {
+    server: formatEndpoint(server),
+    greeting: knowledge.greeting,
+    because,
+    next: VERIFYING,
+  });
+}
+
+export function tellVerification(
+  sink: Sink,
+  endpoint: Endpoint,
+  before: Standing,
+  after: Standing,
+  result: Verification,
+): void {
+  const server = formatEndpoint(endpoint);
+  if (result.kind === 'unreachable') {
+    if (before.own.unreachable === result.why) return;
+    return sink.note('warn', 'server-unverified', { server, why: result.why, next: BY_HAND });
+  }
+  const { knowledge, because } = result.finding;
+  const { greeting, policy } = knowledge;
+  sink.note('info', 'server-verified', { server, greeting, policy, because });
+  if (!isContested(after)) return;
+  sink.note('warn', 'server-contested', {
+    server,
+    clients: after.suspicion?.clients,
+    clients_greeting: after.suspicion?.finding.knowledge.greeting,
+    own: after.own.honest,
+    own_greeting: greeting,
+    next: CONTESTED,
+  });
+}
+
+function formatEndpoint({ address, port }: Endpoint): string {
+  return formatAddress({ host: address, port });
+}
+
+const VERIFYING =
+  'ehlowire connects to the server itself to verify it; until then nothing is repaired for other clients';
+const BY_HAND =
+  'clients of three networks must show the same before it is repaired; or decide: --repair now, --repair never';
+const CONTESTED =
+  'clients and ehlowire are greeted in different ways, so nothing is repaired for all; decide: --repair now, --repair never';

@@ -1,0 +1,323 @@
+// What is known of each server: one store for the relay, the wire and the program in the kernel.
+
+import type { LearnedEvent, Micros } from '../../inspect/events';
+import type { GreetingKnowledge } from '../../inspect/smtp/greeting-knowledge';
+import {
+  isRepair,
+  teach,
+  teachVerified,
+  UNKNOWN,
+  verifyingWait,
+  type Lesson,
+  type Standing,
+  type Taught,
+  type Verification,
+} from '../../inspect/smtp/greeting-lesson';
+import { now, steady } from '../clock';
+import { createSockets, type Sockets } from '../relay/farewell';
+import type { Connection, Endpoint, Sink } from '../sinks/record';
+import type { ServerKnowledge } from './knowledge';
+import { networkOf } from './network';
+import { tellSuspicion, tellVerification } from './notes';
+import { createSchedule } from './schedule';
+import { makeVisit, type MakeVisit, type Visit, type VisitOptions } from './visit';
+
+export type Listen = (knowledge: GreetingKnowledge, at: Micros) => void;
+
+/** One server. Connections that wait in its greeting listen, and hear what was learned. */
+export interface Server {
+  readonly knowledge: GreetingKnowledge | undefined;
+  listen(listen: Listen): void;
+  unlisten(listen: Listen): void;
+  /** What a client's connection showed; the answer is to be written as that connection's, if something changed. */
+  teach(lesson: Lesson, client: string, at: Micros): LearnedEvent | undefined;
+}
+
+export interface Servers {
+  /** `header`: what our own connections to it begin with. */
+  server(endpoint: Endpoint, header?: VisitOptions['header']): Server;
+  knownOf(endpoint: Endpoint): GreetingKnowledge | undefined;
+  /** What outlives the process, the least recently used server first. */
+  known(): readonly ServerKnowledge[];
+  /** How often something was learned: whether there is news to be saved. */
+  readonly lessons: number;
+  /** The address and port are those of a connection of our own: nothing of it is a client's. */
+  owns(endpoint: Endpoint): boolean;
+  /** What our own connection saw had been changed by ourselves: it shows nothing. */
+  spoil(own: Endpoint): void;
+  readonly size: number;
+  /** Gives up the connections of our own. */
+  close(): void;
+}
+
+export interface ServersOptions {
+  readonly sink: Sink;
+  readonly path: Connection['path'];
+  readonly patience: Micros;
+  readonly connectMs: number;
+  /** Names for the connections of our own. */
+  readonly nextSession: () => string;
+  /** From an earlier run. */
+  readonly known?: readonly ServerKnowledge[];
+  /** Servers. The least recently used one is forgotten at the cap; it would only have to be learned again. */
+  readonly capacity?: number;
+  /** What is known changed; `undefined`: nothing is known any more. It must not throw. */
+  readonly onLearned?: ((server: Endpoint, knowledge: GreetingKnowledge | undefined) => void) | undefined;
+  /** For how long `spoil` may come behind what was seen. */
+  readonly settleMs?: number;
+  readonly visit?: MakeVisit;
+}
+
+interface Entry extends Server {
+  readonly key: string;
+  readonly endpoint: Endpoint;
+  readonly listeners: Set<Listen>;
+  standing: Standing;
+  header: VisitOptions['header'];
+  visit: Visit | undefined;
+  /** When our own connection last confirmed the repair in force; of the monotonic clock. */
+  verifiedAt: Micros;
+}
+
+export function createServers(options: ServersOptions): Servers {
+  const state: State = {
+    options,
+    entries: new Map(),
+    schedule: createSchedule(),
+    sockets: createSockets(),
+    own: new Map(),
+    lessons: 0,
+    timer: undefined,
+    closed: false,
+  };
+  for (const { server, knowledge, way } of options.known ?? []) {
+    const entry = entryOf(state, server);
+    entry.standing = { ...UNKNOWN, known: knowledge, way };
+    // It holds at once, and is looked at again as soon as there is a client.
+    options.onLearned?.(server, knowledge);
+  }
+  return {
+    server(endpoint, header) {
+      const entry = entryOf(state, endpoint);
+      if (header !== undefined) entry.header = header;
+      if (isRepair(entry.standing.known) && isDue(entry)) verify(state, entry);
+      return entry;
+    },
+    knownOf: (endpoint) => state.entries.get(keyOf(endpoint))?.standing.known,
+    known: () =>
+      [...state.entries.values()].flatMap(({ endpoint, standing: { known, way } }) =>
+        known ? [{ server: endpoint, knowledge: known, way }] : [],
+      ),
+    get lessons() {
+      return state.lessons;
+    },
+    owns: (endpoint) => state.own.has(keyOf(endpoint)),
+    spoil(own) {
+      const visited = state.own.get(keyOf(own));
+      if (visited) visited.spoiled = true;
+    },
+    get size() {
+      return state.entries.size;
+    },
+    close() {
+      state.closed = true;
+      clearInterval(state.timer);
+      for (const { visit } of state.entries.values()) visit?.abort();
+      state.sockets.destroyAll();
+    },
+  };
+}
+
+interface State {
+  readonly options: ServersOptions;
+  /** The last used is the last: a Map keeps the order of insertion. */
+  readonly entries: Map<string, Entry>;
+  readonly schedule: ReturnType<typeof createSchedule>;
+  readonly sockets: Sockets;
+  /** Our own connections, and those of the last minute: segments of them may still be read. */
+  readonly own: Map<string, { spoiled: boolean; until: Micros }>;
+  lessons: number;
+  timer: NodeJS.Timeout | undefined;
+  closed: boolean;
+}
+
+function entryOf(state: State, endpoint: Endpoint): Entry {
+  const { entries, options } = state;
+  const key = keyOf(endpoint);
+  const entry = entries.get(key) ?? createEntry(state, key, endpoint);
+  entries.delete(key);
+  entries.set(key, entry);
+  while (entries.size > (options.capacity ?? SERVERS)) forget(state, leastNeeded(state, entry));
+  return entry;
+}
+
+/** The one that was used least recently; servers under repair last, since the wire hears little of them. */
+function leastNeeded({ entries }: State, but: Entry): Entry {
+  let oldest: Entry | undefined;
+  for (const each of entries.values()) {
+    if (each === but) continue;
+    if (!isRepair(each.standing.known)) return each;
+    oldest ??= each;
+  }
+  return oldest ?? but;
+}
+
+function forget({ entries, options, schedule }: State, entry: Entry): void {
+  entries.delete(entry.key);
+  schedule.drop(entry.key);
+  entry.visit?.abort();
+  if (entry.standing.known !== undefined) options.onLearned?.(entry.endpoint, undefined);
+}
+
+function createEntry(state: State, key: string, endpoint: Endpoint): Entry {
+  const entry: Entry = {
+    key,
+    endpoint,
+    listeners: new Set(),
+    standing: UNKNOWN,
+    header: undefined,
+    visit: undefined,
+    verifiedAt: Number.NEGATIVE_INFINITY,
+    get knowledge() {
+      return entry.standing.known;
+    },
+    listen: (listen) => void entry.listeners.add(listen),
+    unlisten: (listen) => void entry.listeners.delete(listen),
+    teach(lesson, client, at) {
+      const before = entry.standing;
+      const taught = teach(before, lesson, networkOf(client));
+      const event = learn(state, entry, taught, at);
+      tellSuspicion(state.options.sink, endpoint, before, entry.standing);
+      if (taught.verify) verify(state, entry);
+      return event;
+    },
+  };
+  return entry;
+}
+
+/** Takes the step; what changed is told to all who wait, and then to `onLearned`. */
+function learn(
+  state: State,
+  entry: Entry,
+  { standing, because }: Taught,
+  at: Micros,
+): LearnedEvent | undefined {
+  entry.standing = standing;
+  const { known, way } = standing;
+  if (because === undefined || known === undefined) return undefined;
+  state.lessons += 1;
+  // A copy: who is told may finish, and leave.
+  for (const listen of [...entry.listeners]) listen(known, at);
+  state.options.onLearned?.(entry.endpoint, known);
+  return { kind: 'learned', at, greeting: known.greeting, policy: known.policy, way, because };
+}
+
+/** A visit as soon as the schedule allows one. */
+function verify(state: State, entry: Entry): void {
+  if (state.closed) return;
+  state.schedule.want(entry.key);
+  begin(state);
+}
+
+function begin(state: State): void {
+  const at = steady();
+  for (const [key, { until }] of state.own) if (until < at) state.own.delete(key);
+  for (const entry of state.entries.values()) {
+    if (isRepair(entry.standing.known) && entry.verifiedAt > 0 && isDue(entry))
+      state.schedule.want(entry.key);
+  }
+  for (const key of state.schedule.begin(at)) {
+    const entry = state.entries.get(key);
+    if (entry) visit(state, entry);
+  }
+  const needed =
+    !state.schedule.idle || [...state.entries.values()].some(({ standing }) => isRepair(standing.known));
+  if (needed && state.timer === undefined) {
+    state.timer = setInterval(() => begin(state), LOOK_MS);
+    state.timer.unref();
+  } else if (!needed) {
+    clearInterval(state.timer);
+    state.timer = undefined;
+  }
+}
+
+function isDue({ verifiedAt }: Entry): boolean {
+  return steady() - verifiedAt >= AGAIN;
+}
+
+function visit(state: State, entry: Entry): void {
+  const { options, own } = state;
+  const wait = verifyingWait(entry.standing, options.patience);
+  let mine: Endpoint | undefined;
+  const make = options.visit ?? makeVisit;
+  entry.visit = make({
+    server: entry.endpoint,
+    sockets: state.sockets,
+    connectMs: options.connectMs,
+    wait,
+    header: entry.header,
+    onOpen(endpoint) {
+      mine = endpoint;
+      own.set(keyOf(endpoint), { spoiled: false, until: Infinity });
+    },
+    done(result) {
+      const settled = setTimeout(() => conclude(state, entry, mine, wait, result), options.settleMs ?? 0);
+      entry.visit = { abort: () => clearTimeout(settled) };
+    },
+  });
+}
+
+function conclude(
+  state: State,
+  entry: Entry,
+  mine: Endpoint | undefined,
+  wait: Micros,
+  seen: Verification,
+): void {
+  const { options, own, schedule } = state;
+  entry.visit = undefined;
+  const at = steady();
+  const mark = mine && own.get(keyOf(mine));
+  if (mark) mark.until = at + OWN_FOR;
+  const spoiled = mark?.spoiled === true;
+  const result: Verification = spoiled
+    ? { kind: 'unreachable', why: "ehlowire's own connection crosses its own repair" }
+    : seen;
+  // Somebody has shown meanwhile that the server may take longer than was waited for.
+  const short =
+    result.kind === 'greeted' &&
+    result.finding.knowledge.greeting === 'truncated' &&
+    verifyingWait(entry.standing, options.patience) > wait;
+  if (short) {
+    schedule.ended(entry.key, at - AGAIN, false);
+    return verify(state, entry);
+  }
+  const before = entry.standing;
+  const taught = teachVerified(before, result);
+  if (result.kind === 'greeted') entry.verifiedAt = at;
+  else if (isRepair(before.known)) entry.verifiedAt = at - AGAIN + RETRY;
+  schedule.ended(entry.key, at, taught.because === undefined);
+  const event = learn(state, entry, taught, now());
+  const connection: Connection | undefined = mine && {
+    session: options.nextSession(),
+    path: options.path,
+    client: mine,
+    server: entry.endpoint,
+  };
+  if (event) options.sink.write(connection, event);
+  tellVerification(options.sink, entry.endpoint, before, entry.standing, result);
+  begin(state);
+}
+
+function keyOf({ address, port }: Endpoint): string {
+  return `${address} ${port}`;
+}
+
+/** A relay has a handful, a bridge in front of a network what its machines call; names that resolve anew must not add up. */
+const SERVERS = 16_384;
+/** A repair in force is verified this often. */
+const AGAIN: Micros = 600_000_000;
+/** And so soon again where it could not be. */
+const RETRY: Micros = 60_000_000;
+const LOOK_MS = 1_000;
+const OWN_FOR: Micros = 60_000_000;
