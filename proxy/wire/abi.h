@@ -81,9 +81,12 @@ union span {
 	__u64 both;
 };
 
+/* HEARD: `next` is known. HEARD_ANSWER, of the client: it acknowledged the server's SYN, so it is no forged one. */
+enum heard { HEARD_NOTHING, HEARD, HEARD_ANSWER };
+
 struct side {
 	__u8 mode;
-	/* `next` is known. */
+	/* enum heard */
 	__u8 heard;
 	/* Its FIN came, in order, and was acknowledged: then `next` is behind it. */
 	__u8 finished;
@@ -110,7 +113,9 @@ struct stream {
 	__u32 isn;
 	/* The server's: behind the greeting's last octet so far. */
 	__u32 greeting_end;
-	__u32 zero[5];
+	/* The server's: since when the client waits for its greeting, in 2^30 ns. */
+	__u32 waits_since;
+	__u32 zero[4];
 };
 
 /* What the process is not told: RECORD, one found no room; BEGINNING, the table does not know the connection, or no more,
@@ -119,6 +124,8 @@ enum missed { MISSED_NOTHING, MISSED_RECORD, MISSED_BEGINNING };
 
 /* Whether there is a relay for a connection. */
 enum relaying { RELAYING_UNASKED, RELAYING_NOT, RELAYING };
+
+enum started { STARTED_UNSEEN, STARTED_WAN, STARTED_LAN };
 
 #define PATCHES 8
 
@@ -144,7 +151,8 @@ struct flow {
 	/* enum policy, as it was when the connection began. */
 	__u8 policy;
 	__u8 patch_count;
-	/* The SYN was seen. */
+	/* enum started: by which leg the SYN came, if it was seen. What the client sends comes by the same, what the server
+	 * sends by the other one. */
 	__u8 started;
 	/* enum relaying */
 	__u8 relaying;
@@ -288,6 +296,8 @@ enum counter {
 	COUNT_NO_RELAY,
 	/* ICMP errors about the relay's own segments. */
 	COUNT_DIVERTED_ERRORS,
+	/* Segments in the name of one side that came by the leg of the other one: a forged sender, or traffic that only passes by. */
+	COUNT_WRONG_LEG,
 	COUNTERS,
 };
 

@@ -46,8 +46,8 @@ export const SERVER = { policy: 0, contradicted: 1, lines: 2 } as const;
 export const SERVER_SIZE = 4;
 
 /** What a processor has in hand, its counters first: 64 bits each. */
-export const HAND = { counters: 0, segment: 128, tick: 216, tick_at: 224, room: 232, spare: 240 } as const;
-export const HAND_SIZE = 8_744;
+export const HAND = { counters: 0, segment: 136, tick: 224, tick_at: 232, room: 240, spare: 248 } as const;
+export const HAND_SIZE = 8_752;
 
 /** A record's place in the ring; `SLOT_VOID` stands in its size. */
 export const SLOT = { size: 0, record: 8 } as const;
@@ -109,4 +109,5 @@ export const COUNTER = {
   COUNT_DIVERTED_SEGMENTS: 13,
   COUNT_NO_RELAY: 14,
   COUNT_DIVERTED_ERRORS: 15,
+  COUNT_WRONG_LEG: 16,
 } as const;

@@ -29,10 +29,14 @@ static __noinline struct flow *begin(struct hand *hand)
 	struct segment *s = &hand->segment;
 	__u32 which = lay_down(&s->key) - 1;
 	struct flow *flow = bpf_map_lookup_elem(&flows, &which);
-	if (!flow)
+	if (!flow) {
+		/* Nobody is told of this segment, nor that it was missed. */
+		count(hand, COUNT_LOST, 1);
 		return NULL;
+	}
 	count(hand, COUNT_FLOWS, 1);
-	flow->started = is_first(s);
+	if (is_first(s))
+		flow->started = s->leg == LEG_WAN ? STARTED_WAN : STARTED_LAN;
 	flow->streams[SIDE_CLIENT].isn = s->seq;
 	flow->missed = flow->started ? MISSED_NOTHING : MISSED_BEGINNING;
 	if (!flow->started)
@@ -60,6 +64,16 @@ static __noinline struct flow *flow_of_server(struct hand *hand)
 	return flow;
 }
 
+/* In the name of one side, by the leg of the other one: whoever sent it, it is not what it says. */
+static __always_inline bool is_astray(const struct segment *s, const struct flow *flow)
+{
+	if (flow->started == STARTED_UNSEEN)
+		return false;
+	bool by_wan = (flow->started == STARTED_WAN) == (s->from == SIDE_CLIENT);
+	return by_wan != (s->leg == LEG_WAN);
+}
+
+/* NULL: nothing is known of it, or to be believed. */
 static __always_inline struct flow *flow_of(struct hand *hand)
 {
 	struct segment *s = &hand->segment;
@@ -71,6 +85,10 @@ static __always_inline struct flow *flow_of(struct hand *hand)
 		flow = NULL;
 	if (!flow)
 		flow = begin(hand);
+	if (flow && is_astray(s, flow)) {
+		count(hand, COUNT_WRONG_LEG, 1);
+		return NULL;
+	}
 	__u32 now = mark_of_now();
 	if (flow && flow->used != now)
 		flow->used = now;
@@ -81,7 +99,7 @@ static __always_inline struct flow *flow_of(struct hand *hand)
 static __always_inline void miss(const struct segment *s)
 {
 	struct flow *flow = find(&s->key);
-	if (flow)
+	if (flow && !is_astray(s, flow))
 		flow->missed = MISSED_RECORD;
 }
 

@@ -100,6 +100,8 @@ struct blank {
 	enum counter counter;
 	enum common_key common;
 	enum relaying relaying;
+	enum heard heard;
+	enum started started;
 	enum missed missed;
 };
 struct {

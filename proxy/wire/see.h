@@ -222,12 +222,29 @@ static __always_inline void tell_stretches(struct hand *hand, struct flow *flow)
 		tell_stretch(hand, flow, SIDE_SERVER, false);
 }
 
-/* The side's first word, as far as it was seen: from here on it is known what comes next. */
-static __always_inline void hear(const struct segment *s, struct side *side, struct stream *stream)
+/* The client knows the server's first number: the handshake is complete, and it waits for the greeting. */
+static __always_inline void answer(const struct segment *s, struct flow *flow, struct side *side)
 {
-	if (side->heard || (s->flags & (SYN | RST)) == RST)
+	struct stream *served = &flow->streams[SIDE_SERVER];
+	if (side->heard != HEARD || s->from != SIDE_CLIENT || s->flags & (SYN | RST) || !(s->flags & ACK))
 		return;
-	side->heard = 1;
+	if (!flow->sides[SIDE_SERVER].heard || s->ack != served->next)
+		return;
+	side->heard = HEARD_ANSWER;
+	if (flow->repairable)
+		served->waits_since = coarse_now();
+}
+
+/* The side's first word, as far as it was seen: from here on it is known what comes next. */
+static __always_inline void hear(const struct segment *s, struct flow *flow, struct side *side, struct stream *stream)
+{
+	if (side->heard) {
+		answer(s, flow, side);
+		return;
+	}
+	if ((s->flags & (SYN | RST)) == RST)
+		return;
+	side->heard = HEARD;
 	stream->next = s->flags & SYN ? s->seq + 1 : s->seq;
 	/* Until it speaks: where its first octet will be. */
 	if (s->flags & SYN)
@@ -346,7 +363,7 @@ static __always_inline void see(struct __sk_buff *skb, struct hand *hand, struct
 		pass_by(skb, hand, flow);
 		return;
 	}
-	hear(s, &flow->sides[s->from & 1], stream);
+	hear(s, flow, &flow->sides[s->from & 1], stream);
 	__u32 skipped = pass_content(skb, hand, flow);
 	if (skipped == 0 || skipped < s->payload)
 		follow(skb, hand, flow, skipped);

@@ -1,5 +1,6 @@
 /* Connections by key, in sets of WAYS places, as a processor's cache has its lines: to find one takes no call into the
- * kernel, and calls are most of what a segment costs. Where a set is full, whoever in it was silent longest makes room. */
+ * kernel, and calls are most of what a segment costs. Where a set is full, a handshake that nobody completed makes room, else
+ * whoever was silent longest; last of all a client that waits for a greeting which is to be repaired. */
 #ifndef EHLOWIRE_TABLE_H
 #define EHLOWIRE_TABLE_H
 
@@ -87,17 +88,40 @@ static __always_inline __u32 mark_of_now(void)
 	return bpf_jiffies64() >> 4;
 }
 
+/* In 2^30 ns, a little more than a second. */
+static __always_inline __u32 coarse_now(void)
+{
+	return bpf_ktime_get_ns() >> 30;
+}
+
 /* A way to lay a connection down in is looked for. */
 struct search {
 	struct place place;
 	__u32 now;
+	__u32 coarse;
 	/* The best one so far: how good it is, times twice WAYS, and which, counted from the last one, since the first are the
 	 * soonest found; WAYS: none, as all are just being taken. */
 	__u64 best;
 };
-/* Above every age. */
-#define WORTH_SAME (1ull << 34)
-#define WORTH_FREE (1ull << 33)
+/* Each is above every age of the one before. WAITS: its greeting is still to be repaired. HALF: as far as was seen only one of
+ * both is there, as in a flood of SYNs, or the client never answered the server's. */
+#define WORTH_WAITS 0
+#define WORTH_KNOWN (1ull << 33)
+#define WORTH_HALF (2ull << 33)
+#define WORTH_FREE (3ull << 33)
+#define WORTH_SAME (4ull << 33)
+/* A greeting that was not there by then is waited for no longer, in 2^30 ns: who only sits there must not keep others out. */
+#define WAITED_FOR 60
+
+static __always_inline __u64 worth_of(const struct flow *flow, const struct search *search)
+{
+	__u8 client = flow->sides[SIDE_CLIENT].heard;
+	if (!flow->sides[SIDE_SERVER].heard || client < (flow->started ? HEARD_ANSWER : HEARD))
+		return WORTH_HALF;
+	if (flow->repairable && search->coarse - flow->streams[SIDE_SERVER].waits_since < WAITED_FOR)
+		return WORTH_WAITS;
+	return WORTH_KNOWN;
+}
 
 /* Tags of a set differ, so it is the way that has the same; else one where nothing is, or what was not used longest. */
 static long weigh(__u32 way, void *context)
@@ -110,7 +134,7 @@ static long weigh(__u32 way, void *context)
 	/* Only then, since none of them is in the cache. */
 	if (tag != search->place.tag && tag != TAG_FREE) {
 		const struct flow *flow = flow_at(&search->place, way);
-		worth = flow ? 1ull + (__u32)(search->now - flow->used) : 0;
+		worth = flow ? worth_of(flow, search) + 1 + (__u32)(search->now - flow->used) : 0;
 	}
 	__u64 found = worth * (2 * WAYS) + (WAYS - 1 - way);
 	if (found > search->best)
@@ -134,7 +158,7 @@ __noinline __u32 lay_down(const struct flow_key *key)
 {
 	__u32 zero = 0;
 	const struct blank *blank = bpf_map_lookup_elem(&blanks, &zero);
-	struct search search = { .now = mark_of_now() };
+	struct search search = { .now = mark_of_now(), .coarse = coarse_now() };
 	struct place *place = &search.place;
 	if (!key || !blank || !place_for(key, place))
 		return 0;
