@@ -147,12 +147,20 @@ else {
   };
   /** As if its last segment had come so much earlier, in sixteen ticks of the kernel. */
   const age = (small: Program, port: number, by: number): void => {
+    setUsed(small, port, usedOf(small, port) - by);
+  };
+  const setWord = (small: Program, port: number, at: number, word: number): void => {
     const value = readFlow(small, flowKey(port)) ?? new Uint8Array();
-    const fields = new DataView(value.buffer, value.byteOffset);
-    fields.setUint32(used, (fields.getUint32(used, true) - by) >>> 0, true);
+    new DataView(value.buffer, value.byteOffset).setUint32(at, word >>> 0, true);
     writeFlow(small, value, flowKey(port));
   };
+  const wordOf = (small: Program, port: number, at: number): number => {
+    const value = readFlow(small, flowKey(port)) ?? new Uint8Array();
+    return new DataView(value.buffer, value.byteOffset).getUint32(at, true);
+  };
   const used = layoutOf('flow').at('used');
+  const usedOf = (small: Program, port: number): number => wordOf(small, port, used);
+  const setUsed = (small: Program, port: number, mark: number): void => setWord(small, port, used, mark);
   const knownOf = (small: Program, ports: readonly number[]): number[] =>
     ports.filter((port) => readFlow(small, flowKey(port)) !== undefined);
   const SET = Buffer.alloc(4);
@@ -164,7 +172,9 @@ else {
 
   test('a full set: whoever was silent longest makes room, across the wrap of the clock too', () => {
     for (const by of [1_000, 2 ** 31 + 5]) {
-      const small = fill(ALL, (each, port) => age(each, port, port === 40_007 ? by : by - 1));
+      const small = fill(ALL);
+      const now = usedOf(small, 40_000);
+      for (const port of ALL) setUsed(small, port, now - (port === 40_007 ? by : by - 1));
       assert.equal(knownOf(small, ALL), ALL);
       begin(small, 50_000);
       assert.equal(
@@ -174,6 +184,78 @@ else {
       assert.is(small.counters().COUNT_FLOWS, WAYS + 1);
       small.close();
     }
+  });
+
+  /** The server's SYN, and the client's answer to it. */
+  const answer = (small: Program, port: number, acked = 8): void => {
+    const facts = { payload: new Uint8Array(0), at: 2 };
+    const back = segment('server', { ...facts, seq: 7, ack: 2, flags: syn | ack });
+    small.run('server', frameOf({ ...back, destinationPort: port }));
+    const last = segment('client', { ...facts, seq: 2, ack: acked, flags: ack });
+    small.run('client', frameOf({ ...last, sourcePort: port }));
+  };
+  const greet = (small: Program, port: number): string => {
+    const facts = { payload: Buffer.from('220-mx.example\r\n'), at: 3 };
+    const greeting = segment('server', { ...facts, seq: 8, ack: 2, flags: ack });
+    const frame = small.run('server', frameOf({ ...greeting, destinationPort: port }));
+    return Buffer.from(frame.subarray(frame.length - facts.payload.length)).toString('latin1');
+  };
+  const waitsSince =
+    layoutOf('flow').at('streams') + layoutOf('stream').size + layoutOf('stream').at('waits_since');
+  const HALF = ALL.slice(1);
+  /** What 40000 is, who was silent for longest; whether it outlives the newcomers. */
+  const STAYS: readonly (readonly [name: string, stays: boolean, play: (small: Program) => void])[] = [
+    ['a SYN alone makes room', false, () => undefined],
+    ['a handshake that is complete outlives those that are not', true, (small) => answer(small, 40_000)],
+    ['one whose answer has a wrong number is not complete', false, (small) => answer(small, 40_000, 9)],
+    [
+      'among others that are complete whoever was silent longest goes',
+      false,
+      (small) => ALL.forEach((port) => answer(small, port)),
+    ],
+  ];
+  for (const [name, stays, play] of STAYS) {
+    test(`a full set: ${name}`, () => {
+      const small = fill(ALL);
+      play(small);
+      setUsed(small, 40_000, usedOf(small, 40_000) - 1_000);
+      begin(small, 50_000);
+      assert.equal(knownOf(small, [40_000, 50_000]), stays ? [40_000, 50_000] : [50_000]);
+      small.close();
+    });
+  }
+
+  /** Clients of a server under repair, whose greeting is still to come. */
+  const waiting = (since = 0): Program => {
+    const small = loadProgram([25], undefined, 1);
+    small.setServer('198.18.0.2', 25, 'POLICY_REPAIR');
+    begin(small, 40_000);
+    answer(small, 40_000);
+    small.setServer('198.18.0.2', 25, 'POLICY_OBSERVE');
+    for (const port of HALF) {
+      begin(small, port);
+      answer(small, port);
+    }
+    setUsed(small, 40_000, usedOf(small, 40_000) - 1_000);
+    setWord(small, 40_000, waitsSince, wordOf(small, 40_000, waitsSince) - since);
+    return small;
+  };
+
+  test('a client that waits for a greeting to be repaired goes last, and its greeting is', () => {
+    const small = waiting();
+    for (let port = 50_000; port < 50_200; port += 1) {
+      begin(small, port);
+      if (port % 2) answer(small, port);
+    }
+    assert.is(greet(small, 40_000), '220 mx.example\r\n');
+    small.close();
+  });
+
+  test('but not for ever: who only sits there makes room like others', () => {
+    const small = waiting(61);
+    begin(small, 50_000);
+    assert.equal(knownOf(small, [40_000, 50_000]), [50_000]);
+    small.close();
   });
 
   test('a place that is free is taken before any other makes room', () => {
