@@ -63,6 +63,11 @@ export function opensWithCommand(octets: Uint8Array): boolean {
   return COMMAND.test(latin1(octets.subarray(0, LONGEST)));
 }
 
+/** A header field (RFC 5322 §2.2), as messages begin with. */
+export function opensWithHeader(octets: Uint8Array): boolean {
+  return /^[!-9;-~]{1,76}:/.test(latin1(octets.subarray(0, LONGEST)));
+}
+
 function octetsOf(held: Held): Uint8Array {
   const all = new Uint8Array(held.length);
   let offset = 0;
@@ -74,7 +79,7 @@ function octetsOf(held: Held): Uint8Array {
 }
 
 const COMMAND =
-  /^(?:(?:MAIL FROM|RCPT TO): ?<[^\r\n]*|(?:EHLO|HELO|LHLO) [^\s]+|BDAT [0-9]+(?: LAST)?|RSET|QUIT|NOOP|DATA|STARTTLS)[ \t]*\r?\n/i;
+  /^(?:(?:MAIL FROM|RCPT TO): ?<[^\r\n]*|(?:EHLO|HELO|LHLO) [^\s]+|BDAT [0-9]+(?: LAST)?|(?:VRFY|EXPN|ETRN|AUTH) [^\s]+|RSET|QUIT|NOOP|HELP|DATA|STARTTLS)[ \t]*\r?\n/i;
 const LONGEST = 1_024;
 /** A hostile message could be nothing but look-alikes. */
 const ENDS = 16;

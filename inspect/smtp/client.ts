@@ -6,10 +6,11 @@ import { say, type Quotable } from '../quotable';
 import { keepBehind } from './behind';
 import { remarkGroup, speakEarly, tellEarly } from './early';
 import { createEndOfData } from './end-of-data';
-import { type Command, MESSAGE, parseCommand, type Verb } from './grammar';
+import { type Command, MESSAGE, parseCommand, UNSEEN, type Verb } from './grammar';
 import { joinOctets } from './greeting-mender';
 import type { Line } from './lines';
 import { quoteOddity } from './oddity';
+import { goOn, presume } from './pairing';
 import { describeOctets, quoteParsed, sayVerb } from './quote';
 import {
   type ClientMode,
@@ -60,6 +61,8 @@ export function decide(state: State, mode: ClientMode): void {
 /** What follows is a message (RFC 5321 §4.1.1.4). */
 export function beginBody(state: State, at: Micros): void {
   const content: Content = { how: 'data', bytes: 0, ended: undefined, last: true };
+  // What was missed behind its DATA is a part of it.
+  state.pending = state.pending.filter(({ rule }) => rule !== UNSEEN);
   state.pending.push({ rule: MESSAGE, arrived: at, content, last: true });
   decide(state, { kind: 'body', end: createEndOfData(), content, begun: undefined, behind: undefined });
 }
@@ -141,6 +144,7 @@ function handleCommand(state: State, line: Line): void {
   }
   const { span, started } = line;
   if (rule.phase !== 'hello' && !state.pending.some((each) => each.rule.phase === 'hello')) tellEarly(state);
+  goOn(state, line.started);
   const said = sayCommand(state, line, command);
   state.out.push({ kind: 'command', from: 'client', span, started, at, ...said, terminator });
   remark(state, line, command, said);
@@ -223,6 +227,10 @@ function hold(state: State, bytes: Uint8Array, from: number, at: Micros): number
   if (mode.kind !== 'undecided') return 0;
   if (held.length === 0) remarkHeld(state, at);
   const piece = bytes.subarray(from, from + UNDECIDED - held.length);
+  if (piece.length === 0 && state.repliesLost) {
+    presume(state, at);
+    return 0;
+  }
   if (piece.length === 0) {
     const why = say`over ${UNDECIDED} octets behind ${sayVerb(mode)} without a reply`;
     stepAside(state, 'opaque', 'client', at, why);

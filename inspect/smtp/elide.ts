@@ -4,6 +4,7 @@ import type { Direction, Micros } from '../events';
 import { say } from '../quotable';
 import { readClient } from './client';
 import { skip } from './gap';
+import { presume } from './pairing';
 import { stepAside, type State } from './state';
 
 /**
@@ -12,6 +13,8 @@ import { stepAside, type State } from './state';
  */
 export function elide(state: State, from: Direction, length: number, at: Micros): void {
   const side = state.sides[from];
+  // Where its 354 was missed, that these octets are left out shows that they are a message.
+  if (from === 'client' && state.mode.kind === 'undecided' && state.lossy) presume(state, at);
   const { mode } = state;
   if (!side.opaque && mode.kind === 'tls') {
     // The handshake was longer than what is shown of it: from here on there is nothing left to read.

@@ -1,9 +1,9 @@
 // Octets that never reached us: what the machine may still believe behind them.
 
 import type { Direction, Micros } from '../events';
-import { decide, beginBody } from './client';
+import { loseCommands, loseReplies } from './pairing';
 import { say } from '../quotable';
-import { endPending, fragment, openStretch, report, type State, stepAside } from './state';
+import { fragment, openStretch, report, type State, stepAside } from './state';
 import { loseStep } from './step';
 
 /**
@@ -14,7 +14,6 @@ export function skip(state: State, from: Direction, length: number, at: Micros):
   const side = state.sides[from];
   const count = length > 0 ? say`${length} octets` : say`an unknown number of octets`;
   report(state, 'gap', from, at, say`${count} from the ${from} never seen`);
-  state.lossy = true;
   loseStep(state);
   if (from === 'client') giveUpClient(state, length, at);
   else giveUpServer(state, at);
@@ -32,6 +31,7 @@ function giveUpClient(state: State, length: number, at: Micros): void {
   else if (mode.kind === 'body') {
     mode.end.gap();
     mode.content.bytes += length;
+    mode.content.holed = true;
     state.mode = { ...mode, begun: mode.begun ?? { start: state.sides.client.position, started: at } };
     tellStretch(state, 'client', at);
     state.mode = { ...mode, begun: undefined, behind: undefined };
@@ -41,10 +41,12 @@ function giveUpClient(state: State, length: number, at: Micros): void {
     mode.content.bytes += Math.min(length, mode.left);
     if (left <= 0) mode.content.ended = at;
     state.mode = left > 0 ? { ...mode, left, begun: undefined } : { kind: 'command' };
+    if (left < 0) loseCommands(state, at);
   } else if (mode.kind !== 'opaque') {
     tellStretch(state, 'client', at);
     state.sides.client.framer.flush();
     state.held.clear();
+    loseCommands(state, at);
     if (mode.kind === 'secret') state.mode = { kind: 'undecided', verb: mode.verb };
   }
 }
@@ -58,13 +60,7 @@ function giveUpServer(state: State, at: Micros): void {
   tellStretch(state, 'server', at);
   state.sides.server.framer.flush();
   state.openReply = undefined;
-  if (state.mode.kind !== 'undecided') return;
-  // A client that waits for the reply that decides goes on only when it has had it.
-  const { verb } = state.mode;
-  while (state.pending.length > 0) endPending(state, at, undefined);
-  // 354 is the shortest of all replies: what comes behind DATA is most likely the message.
-  if (verb === 'DATA') beginBody(state, at);
-  else decide(state, { kind: 'command' });
+  loseReplies(state);
 }
 
 /** Octets before the gap that no event has told yet. */

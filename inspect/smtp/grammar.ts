@@ -85,6 +85,9 @@ export const VERBS: Readonly<Record<string, Verb>> = {
 /** The message behind a 354. Of BDAT and BURL its 353 (PRDR) too is one of theirs. */
 export const MESSAGE: Verb = { phase: 'message' };
 
+/** Commands that were missed: any number of them, none included. */
+export const UNSEEN: Verb = { phase: 'other' };
+
 /** Whether a command can have this reply. A server may refuse anything. */
 export function canHave(rule: Verb, code: number): boolean {
   if (code >= 400 || rule === UNKNOWN) return true;

@@ -8,6 +8,7 @@ import { beginBlob, beginBody, decide, dropInjected, endBlob } from './client';
 import { isMasked, type Next, parseReplyLine, type ReplyLine, type Verb } from './grammar';
 import { judgeEarly, seeKeyword, tellEarly } from './early';
 import type { Line } from './lines';
+import { loseCommands, pair } from './pairing';
 import { quoteMask, quoteServer } from './quote';
 import {
   endPending,
@@ -60,7 +61,9 @@ function withPiece(greeting: Uint8Array, piece: Uint8Array): Uint8Array {
 }
 
 function handleLine(state: State, line: Line): void {
-  const parsed = parseReplyLine(line.bytes);
+  const read = parseReplyLine(line.bytes);
+  // Behind a hole the rest of a lost line may look like one.
+  const parsed = state.lossy && read?.wellFormed === false ? undefined : read;
   if (parsed && answersBeyondGreeting(state, parsed)) giveUpGreeting(state, line);
   const inGreeting = state.pending[0]?.rule.phase === 'greeting';
   // What is odd about a greeting its own judgement says.
@@ -174,7 +177,7 @@ function settle(state: State, reply: ReplyCode, event: Reply): void {
   endBlob(state, event.at);
   endAtLookalike(state, reply);
   expectSurplus(state, reply, event.at);
-  const [head] = state.pending;
+  const head = pair(state, reply, event.at);
   if (head && (head.rule.phase !== 'greeting' || reply.code !== GREETING_CODE)) {
     judgeEarly(state, reply, head.rule.phase === 'hello');
   }
@@ -184,7 +187,7 @@ function settle(state: State, reply: ReplyCode, event: Reply): void {
   if (reply.code === AUTH_CONTINUE && askSecret(state, head, event.at)) return;
   if (!head) return;
   const { content } = head;
-  if (content && content.ended === undefined && state.lossy) {
+  if (content && content.ended === undefined && content.holed) {
     // The 354 was not lost after all, and the message was begun in good faith.
     if (reply.code === START_MAIL_INPUT) return;
     resume(state, event.at);
@@ -254,7 +257,7 @@ function remarkReply(state: State, head: Pending | undefined, reply: ReplyEvent)
     report(state, 'service-closing', 'server', at, said());
   } else if (!head && isInStep(state)) {
     report(state, 'unsolicited-reply', 'server', at, said());
-  } else if (head?.content && head.content.ended === undefined && !state.lossy) {
+  } else if (head?.content && head.content.ended === undefined && !head.content.holed) {
     report(state, 'early-reply', 'server', at, say`${said()} before the message had ended`);
   }
 }
@@ -292,6 +295,7 @@ function resume(state: State, at: Micros): void {
     });
   mode.content.ended = at;
   state.mode = { kind: 'command' };
+  loseCommands(state, at);
 }
 
 function isPositive({ code }: ReplyCode): boolean {

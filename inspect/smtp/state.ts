@@ -15,7 +15,7 @@ import { joinQuotable, type Quotable } from '../quotable';
 import type { Early } from './early';
 import type { EndOfData } from './end-of-data';
 import { judgeGreeting } from './greeting';
-import type { Verb } from './grammar';
+import { UNSEEN, type Verb } from './grammar';
 import { createHeld, type Held } from './held';
 import type { Behind } from './behind';
 import { createFramer, type Framer, type Line } from './lines';
@@ -60,6 +60,8 @@ export interface Content {
   ended: Micros | undefined;
   /** It ends the message: DATA always, BDAT with LAST. */
   readonly last: boolean;
+  /** Octets of it were missed, perhaps its end. */
+  holed?: boolean;
   /** It has look-alikes of its end inside. */
   behind?: Behind;
 }
@@ -136,6 +138,8 @@ export interface State {
   readonly serverUnheard: boolean;
   /** Octets of either side were missed: what the machine holds may be behind the truth. */
   lossy: boolean;
+  /** Replies were missed: those to the first pending commands may be among them. */
+  repliesLost: boolean;
   lmtp: boolean;
   recipients: number;
   hello: Quotable | undefined;
@@ -168,7 +172,7 @@ export function createState({ started, implicitTls, serverUnheard, midStream }: 
     surplus: undefined,
     tlsDue: false,
     serverMode: implicitTls ? 'tls' : 'reply',
-    pending: expectsGreeting ? [greetingAt(started)] : [],
+    pending: expectsGreeting ? [greetingAt(started)] : midStream ? [{ rule: UNSEEN, arrived: started }] : [],
     step: createStep(midStream),
     openReply: undefined,
     greeting: expectsGreeting ? new Uint8Array(0) : undefined,
@@ -178,6 +182,7 @@ export function createState({ started, implicitTls, serverUnheard, midStream }: 
     tlsBegan: implicitTls ? started : undefined,
     serverUnheard,
     lossy: midStream,
+    repliesLost: false,
     lmtp: false,
     recipients: 0,
     hello: undefined,
@@ -243,7 +248,7 @@ export function expectReply(state: State, pending: Pending): void {
 /** Ends the first pending phase, with its reply or, where none will come, without. */
 export function endPending(state: State, at: Micros, reply: ReplyCode | undefined): void {
   const pending = state.pending.shift();
-  if (!pending) return;
+  if (!pending || pending.rule === UNSEEN) return;
   const { verb, said, content, arrived } = pending;
   const { phase } = pending.rule;
   if (verb === '?') state.step.unknown -= 1;
