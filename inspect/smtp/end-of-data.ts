@@ -34,74 +34,86 @@ export interface EndOfData {
  * be empty).
  */
 export function createEndOfData(): EndOfData {
-  // The three octets before the next one, oldest first, and what stood before and after a pending dot.
-  let before: Before = [0, CR, LF];
-  let dot: PendingDot | undefined;
+  // The three octets before the next one, the oldest on top, and what stood before and after a pending dot.
+  let before = (CR << 8) | LF;
+  let line: LineBreak | undefined;
+  /** An octet behind the dot that some servers leave out, by name; '' for none. */
+  let junk = '';
+  let after: AfterDot = '';
 
   return {
     scan(bytes, from) {
-      const lookalikes: Lookalike[] = [];
+      let lookalikes: Lookalike[] | undefined;
       let i = from;
       while (i < bytes.length) {
-        if (!dot) {
-          const next = bytes.indexOf(DOT, i);
+        if (line === undefined) {
+          const next = nextDot(bytes, i);
           if (next < 0) break;
-          const line = lineBreakOf(lastThree(before, bytes, from, next));
-          if (line) dot = { line, junk: '', after: '' };
+          line = lineBreakOf(
+            next - from < 3 ? lastThree(before, bytes, from, next) : threeBefore(bytes, next),
+          );
+          junk = '';
+          after = '';
           i = next + 1;
           continue;
         }
-        const junk: string | undefined =
-          dot.junk === '' && dot.after === '' ? JUNK[bytes[i] ?? 0] : undefined;
-        const step: Step = junk === undefined ? AFTER_DOT[dot.after][octetName(bytes[i])] : { after: '' };
+        const skipped: string | undefined = junk === '' && after === '' ? JUNK[bytes[i] ?? 0] : undefined;
+        const step: Step = skipped === undefined ? AFTER_DOT[after][octetName(bytes[i])] : { after: '' };
         if (step.done === undefined) {
-          dot = { line: dot.line, junk: junk ?? dot.junk, after: step.after };
+          junk = skipped ?? junk;
+          after = step.after;
           i += 1;
           continue;
         }
         // The octet that ended a bare CR is looked at again: it may be a dot itself.
         if (step.takes) i += 1;
-        const { line, junk: behind } = dot;
-        dot = undefined;
+        const broken = line;
+        line = undefined;
         if (step.done === '') continue;
-        if (step.done === 'CRLF' && behind === '' && isProper(line)) {
-          before = [DOT, CR, LF];
-          return { end: i, lookalikes };
+        if (step.done === 'CRLF' && junk === '' && isProper(broken)) {
+          before = (DOT << 16) | (CR << 8) | LF;
+          return { end: i, lookalikes: lookalikes ?? NONE };
         }
+        lookalikes ??= [];
         if (lookalikes.length >= MAX_LOOKALIKES) continue;
-        const length = 1 + (behind === '' ? 0 : 1) + LENGTHS[step.done];
-        lookalikes.push({ form: [line, '.', behind, step.done].filter(Boolean).join(' '), end: i, length });
+        const length = 1 + (junk === '' ? 0 : 1) + LENGTHS[step.done];
+        lookalikes.push({ form: [broken, '.', junk, step.done].filter(Boolean).join(' '), end: i, length });
       }
       before = lastThree(before, bytes, from, bytes.length);
-      return { end: -1, lookalikes };
+      return { end: -1, lookalikes: lookalikes ?? NONE };
     },
     ending() {
-      if (dot?.after !== 'CR') return undefined;
-      const form = [dot.line, '.', dot.junk, 'CR'].filter(Boolean).join(' ');
-      return { form, length: dot.junk === '' ? 2 : 3 };
+      if (line === undefined || after !== 'CR') return undefined;
+      const form = [line, '.', junk, 'CR'].filter(Boolean).join(' ');
+      return { form, length: junk === '' ? 2 : 3 };
     },
     begun() {
-      if (dot) return isProper(dot.line) && dot.junk === '' ? BEGUN_AT_DOT[dot.after] : 0;
-      const [, second, last] = before;
-      return last === LF && second === CR ? 2 : last === CR ? 1 : 0;
+      if (line !== undefined) return isProper(line) && junk === '' ? BEGUN_AT_DOT[after] : 0;
+      return begunBy(before);
     },
     gap() {
-      before = [0, 0, 0];
-      dot = undefined;
+      before = 0;
+      line = undefined;
     },
   };
 }
 
-type Before = readonly [number, number, number];
+/** How much of a CRLF the last of three octets are. */
+function begunBy(three: number): number {
+  const last = three & 0xff;
+  return last === LF && ((three >> 8) & 0xff) === CR ? 2 : last === CR ? 1 : 0;
+}
+
+/** Nearby dots one by one: a call of `indexOf` for each would cost more than the octets. */
+function nextDot(bytes: Uint8Array, from: number): number {
+  const near = Math.min(bytes.length, from + NEAR);
+  for (let i = from; i < near; i += 1) if (bytes[i] === DOT) return i;
+  return near < bytes.length ? bytes.indexOf(DOT, near) : -1;
+}
+
 /** What a line break before a dot is called. CR CRLF ends in CRLF: strict servers end there. */
 type LineBreak = 'CRLF' | 'LF' | 'CR' | 'CR CRLF' | `${'CRLF' | 'LF' | 'CR'} ${string}`;
 type AfterDot = '' | 'CR' | 'CR CR';
-interface PendingDot {
-  readonly line: LineBreak;
-  /** An octet behind the dot that some servers leave out, by name; '' for none. */
-  readonly junk: string;
-  readonly after: AfterDot;
-}
 /** `done` names what followed the dot ('' for nothing of interest); `takes`: this octet belongs to it. */
 type Step =
   | { readonly done?: undefined; readonly after: AfterDot }
@@ -153,23 +165,34 @@ function isProper(line: LineBreak): boolean {
   return line === 'CRLF' || line === 'CR CRLF';
 }
 
-function lineBreakOf([third, second, last]: Before): LineBreak | undefined {
+/** What three octets, packed, break a line as. */
+function lineBreakOf(three: number): LineBreak | undefined {
+  const last = three & 0xff;
+  const second = (three >> 8) & 0xff;
+  const third = three >> 16;
   if (last === LF) return second !== CR ? 'LF' : third === CR ? 'CR CRLF' : 'CRLF';
   if (last === CR) return 'CR';
+  if (second !== LF && second !== CR) return undefined;
   const junk = JUNK[last];
   if (junk === undefined) return undefined;
   if (second === LF) return third === CR ? `CRLF ${junk}` : `LF ${junk}`;
-  return second === CR ? `CR ${junk}` : undefined;
+  return `CR ${junk}`;
+}
+
+function threeBefore(bytes: Uint8Array, index: number): number {
+  return ((bytes[index - 3] ?? 0) << 16) | ((bytes[index - 2] ?? 0) << 8) | (bytes[index - 1] ?? 0);
 }
 
 /** The three octets before `index`, of this chunk and, where it begins too late, of what came before it. */
-function lastThree(before: Before, bytes: Uint8Array, from: number, index: number): Before {
-  const octet = (back: number): number => {
-    const i = index - back;
-    return (i >= from ? bytes[i] : before[3 + i - from]) ?? 0;
-  };
-  return [octet(3), octet(2), octet(1)];
+function lastThree(before: number, bytes: Uint8Array, from: number, index: number): number {
+  let three = before;
+  for (let i = Math.max(from, index - 3); i < index; i += 1)
+    three = ((three << 8) | (bytes[i] ?? 0)) & 0xffffff;
+  return three;
 }
 
 // A hostile message could be nothing but look-alikes; one chunk tells a few.
 const MAX_LOOKALIKES = 3;
+const NONE: readonly Lookalike[] = [];
+/** As far as a loop is faster than a call. */
+const NEAR = 16;

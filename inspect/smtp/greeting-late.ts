@@ -1,7 +1,7 @@
 // After we ended a greeting: what the server still says of it, kept from shifting every reply by one.
 
 import type { Micros } from '../events';
-import { GREETING, LINE_PAUSE_MICROS, REPLY_LINE } from '../limits';
+import { GREETING, LINE_BY_RFC, LINE_PAUSE_MICROS } from '../limits';
 import { codeAt, endOfLine, readLine, startsReply } from './greeting-lines';
 import { joinOctets } from './greeting-mender';
 
@@ -34,7 +34,7 @@ export interface Late {
 }
 
 export function createLate(options: LateOptions): Late {
-  const state: State = { ...options, open: options.open, buffer: EMPTY, held: undefined, last: 0 };
+  const state: State = { ...options, open: options.open, buffer: EMPTY, seen: 0, held: undefined, last: 0 };
   return {
     server(bytes, at) {
       state.last = at;
@@ -57,6 +57,8 @@ interface State {
   open: LateOptions['open'];
   pending: boolean;
   buffer: Uint8Array;
+  /** Octets of the buffer that are whole lines of a refusal, read already. */
+  seen: number;
   held: Uint8Array | undefined;
   last: Micros;
 }
@@ -67,21 +69,27 @@ function read(state: State): LateStep {
     if (step) return step;
   }
   while (state.buffer.length > 0) {
-    if (maybeReply(state.buffer)) return WAITING;
+    if (maybeReply(state.buffer)) break;
     const code = codeAt(state.buffer, 0);
     if (code === 0 || !isBoundary(state.buffer[3])) return pass(state, 'aside');
     if (code !== state.code) return code >= 400 ? refusal(state) : pass(state, 'answered');
     const end = endOfLine(state.buffer, 0);
     if (end === undefined) {
-      // Only code and separator still matter, the rest of the line is swallowed as it comes.
-      if (state.buffer.length > REPLY_LINE) state.buffer = state.buffer.slice(0, 4);
-      return WAITING;
+      // Only code and separator still matter, and what may become another line behind a bare CR.
+      if (state.buffer.length > LINE_BY_RFC) state.buffer = withoutMiddle(state.buffer);
+      break;
     }
     const last = readLine(state.buffer.subarray(0, end)).separator !== 'hyphen';
-    state.buffer = state.buffer.slice(end);
+    state.buffer = state.buffer.subarray(end);
     if (last) return pass(state, 'greeted');
   }
+  // A copy, once: what was read came in octets that are not ours to keep.
+  state.buffer = state.buffer.slice();
   return WAITING;
+}
+
+function withoutMiddle(line: Uint8Array): Uint8Array {
+  return joinOctets([line.subarray(0, 4), line.subarray(-4)]);
 }
 
 /** Swallows the rest of a line that we ended. Undefined where there is none, or no more of it. */
@@ -98,8 +106,8 @@ function skipOpenLine(state: State): LateStep | undefined {
 }
 
 function refusal(state: State): LateStep {
-  let start = 0;
-  for (let end = endOfLine(state.buffer, 0); end !== undefined; end = endOfLine(state.buffer, start)) {
+  let start = state.seen;
+  for (let end = endOfLine(state.buffer, start); end !== undefined; end = endOfLine(state.buffer, start)) {
     const line = readLine(state.buffer.subarray(start, end));
     start = end;
     if (line.kind !== 'reply' || line.separator === 'hyphen') continue;
@@ -109,6 +117,7 @@ function refusal(state: State): LateStep {
     state.held = reply;
     return { octets: EMPTY, outcome: 'held' };
   }
+  state.seen = start;
   return state.buffer.length > GREETING ? pass(state, 'aside') : WAITING;
 }
 
@@ -127,6 +136,7 @@ function expire(state: State): LateStep {
 function pass(state: State, outcome: LateStep['outcome']): LateStep {
   const { buffer } = state;
   state.buffer = EMPTY;
+  state.seen = 0;
   return { octets: buffer, outcome };
 }
 

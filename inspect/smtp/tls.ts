@@ -40,13 +40,12 @@ export function createTls(): Tls {
       let i = index;
       while (i < bytes.length) {
         if (side.left === 0) {
-          side.header.push(bytes[i] ?? 0);
+          const fits = takeHeader(side, bytes[i] ?? 0);
           i += 1;
-          if (!couldBeHeader(side.header, side.first)) {
-            const begun = side.header.length > 1 || !sides.client.first || !sides.server.first;
+          if (!fits) {
+            const begun = side.header > 1 || !sides.client.first || !sides.server.first;
             return [...news, { kind: 'not-tls', index: i, begun }];
           }
-          if (side.header.length === HEADER) beginRecord(side);
           continue;
         }
         const piece = bytes.subarray(i, i + side.left);
@@ -71,14 +70,17 @@ export function createTls(): Tls {
 }
 
 interface Side {
-  header: number[];
+  /** Octets of the current record's header so far, and the length that they declare. */
+  header: number;
+  declared: number;
   /** Octets of the current record's payload to come. */
   left: number;
   type: number;
   first: boolean;
   alert: number[];
-  /** The handshake message that is being put together, while it may still be the hello. */
+  /** The handshake message that is being put together, while it may still be the hello; `filled` octets of it. */
   message: Uint8Array | undefined;
+  filled: number;
   /** The hello was read. */
   said: boolean;
   changedCipher: boolean;
@@ -88,36 +90,44 @@ interface Side {
 
 function createSide(): Side {
   return {
-    header: [],
+    header: 0,
+    declared: 0,
     left: 0,
     type: 0,
     first: true,
     alert: [],
     message: NOTHING,
+    filled: 0,
     said: false,
     changedCipher: false,
     protectedRecords: 0,
   };
 }
 
-/** A record header begins with a content type and major version 3; the first record is a hello or an alert. */
-function couldBeHeader(header: readonly number[], first: boolean): boolean {
-  const [type, major] = header;
-  if (type === undefined || type < CHANGE_CIPHER_SPEC || type > APPLICATION_DATA) return false;
-  if (first && type !== HANDSHAKE && type !== ALERT) return false;
-  if (major !== undefined && major !== MAJOR) return false;
-  return header.length < HEADER || recordLength(header) <= TLS_RECORD;
-}
-
-function recordLength(header: readonly number[]): number {
-  return (header[3] ?? 0) * 256 + (header[4] ?? 0);
-}
-
-function beginRecord(side: Side): void {
-  side.type = side.header[0] ?? 0;
-  side.left = recordLength(side.header);
-  side.header = [];
-  side.first = false;
+/**
+ * One more octet of a record header, which begins with a content type and major version 3; the first record is a
+ * hello or an alert. False where it is none.
+ */
+function takeHeader(side: Side, octet: number): boolean {
+  side.header += 1;
+  switch (side.header) {
+    case 1:
+      side.type = octet;
+      if (octet < CHANGE_CIPHER_SPEC || octet > APPLICATION_DATA) return false;
+      return !side.first || octet === HANDSHAKE || octet === ALERT;
+    case 2:
+      return octet === MAJOR;
+    case 3:
+      return true;
+    case 4:
+      side.declared = octet * 256;
+      return true;
+    default:
+      side.left = side.declared + octet;
+      side.header = 0;
+      side.first = false;
+      return side.left <= TLS_RECORD;
+  }
 }
 
 function endRecord(side: Side, serverSaid: boolean, version: string | undefined): void {
@@ -130,18 +140,26 @@ function endRecord(side: Side, serverSaid: boolean, version: string | undefined)
 /** Adds to the handshake message; the hello, once it is whole. */
 function collect(side: Side, piece: Uint8Array): Hello | undefined {
   if (!side.message || side.type !== HANDSHAKE) return undefined;
-  const message = new Uint8Array(side.message.length + piece.length);
-  message.set(side.message);
-  message.set(piece, side.message.length);
-  const wanted = message.length < MESSAGE_HEADER ? undefined : MESSAGE_HEADER + messageLength(message);
-  if (wanted === undefined || message.length < wanted) {
-    side.message = message.length > TLS_HELLO || (wanted ?? 0) > TLS_HELLO ? undefined : message;
+  const message = withRoom(side.message, side.filled, piece.length);
+  message.set(piece, side.filled);
+  side.filled += piece.length;
+  const wanted = side.filled < MESSAGE_HEADER ? undefined : MESSAGE_HEADER + messageLength(message);
+  if (wanted === undefined || side.filled < wanted) {
+    side.message = Math.max(side.filled, wanted ?? 0) > TLS_HELLO ? undefined : message;
     return undefined;
   }
   const hello = parseHello(message.subarray(0, wanted));
   side.message = undefined;
   side.said = hello !== undefined;
   return hello;
+}
+
+/** Twice as large each time: octets that come one by one are copied a few times, and not once for each other. */
+function withRoom(message: Uint8Array, filled: number, more: number): Uint8Array {
+  if (filled + more <= message.length) return message;
+  const larger = new Uint8Array(Math.max(FLIGHT, 2 * message.length, filled + more));
+  larger.set(message.subarray(0, filled));
+  return larger;
 }
 
 /** Level and description of an alert in the clear, once both octets are here. */
@@ -161,7 +179,8 @@ function messageLength(message: Uint8Array): number {
 }
 
 const NOTHING = new Uint8Array(0);
-const HEADER = 5;
+/** Most hellos. */
+const FLIGHT = 1_024;
 const MESSAGE_HEADER = 4;
 const CHANGE_CIPHER_SPEC = 20;
 const ALERT = 21;

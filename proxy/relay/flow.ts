@@ -5,9 +5,10 @@ import type { Socket } from 'node:net';
 export interface Flow {
   /**
    * Forwards octets as they are. `begun` of them, at the end, begin an end of data (0 to 4): they may wait for
-   * the next write. A sender whose octets are not taken is paused until they are.
+   * the next write, and where `more` is on its way already even a CRLF may. A sender whose octets are not taken
+   * is paused until they are.
    */
-  write(bytes: Uint8Array, begun?: number): void;
+  write(bytes: Uint8Array, begun?: number, more?: boolean): void;
   /** What was kept goes out now. */
   flush(): void;
   /** What was kept goes out, then FIN. */
@@ -52,9 +53,11 @@ export function createFlow(from: Socket, to: Socket): Flow {
   };
 
   return {
-    write(bytes, begun = 0) {
+    write(bytes, begun = 0, more = bytes.length >= READ) {
       clearTimeout(release);
-      const keep = howMany(begun, kept.length, bytes.length);
+      // `CRLF .` and `CRLF . CR` wait for what must follow; nobody can act on them. `CR` and `CRLF` are kept only
+      // where it was not the client that cut the stream there: the rest is on its way, and the wait is short.
+      const keep = begun < DOT && !more ? 0 : Math.min(begun, kept.length + bytes.length);
       const before = kept;
       if (keep <= bytes.length) {
         kept = keep === 0 ? NOTHING : bytes.slice(bytes.length - keep);
@@ -95,15 +98,6 @@ function createBrake(from: Socket) {
       if (sakes.delete(sake) && sakes.size === 0) from.resume();
     },
   };
-}
-
-/**
- * `CRLF .` and `CRLF . CR` wait for what must follow; nobody can act on them. `CR` and `CRLF` are kept only where
- * the read buffer, not the client, cut the stream: the rest is on its way, and the wait is short.
- */
-function howMany(begun: number, kept: number, length: number): number {
-  if (begun < DOT && length < READ) return 0;
-  return Math.min(begun, kept + length);
 }
 
 const NOTHING: Uint8Array = new Uint8Array(0);

@@ -86,27 +86,42 @@ function watch(pump: State, socket: Socket, side: Direction): void {
 }
 
 function onClient(pump: State, bytes: Uint8Array): void {
-  if (pump.over) return;
   const at = now();
-  pump.dialogue.fromClient(bytes, at);
+  const taken = inTurn(pump, pump.client, bytes, at, pump.up, pump.dialogue.fromClient);
   if (pump.over) return;
-  pump.up.write(bytes, pump.dialogue.begun());
+  pump.up.write(bytes.subarray(0, taken), pump.dialogue.begun(), taken < bytes.length);
   if (pump.endedFirst === 'server') endClient(pump);
   rearm(pump);
-  takeTurns(pump.up, at);
 }
 
 function onServer(pump: State, bytes: Uint8Array): void {
-  if (pump.over) return;
-  const at = now();
-  pump.dialogue.fromServer(bytes, at);
+  inTurn(pump, pump.upstream, bytes, now(), pump.down, pump.dialogue.fromServer);
   rearm(pump);
-  takeTurns(pump.down, at);
 }
 
-/** libuv reads a socket up to 32 times in a row: where that is dear, the others come first. */
-function takeTurns(flow: Flow, began: Micros): void {
-  if (now() - began > TURN) flow.rest();
+/**
+ * Tells what was read, piece by piece, until it has taken its turn's time; what is left is put back, and comes
+ * again when every other connection has had its turn. Says how many octets were told.
+ */
+function inTurn(
+  pump: State,
+  socket: Socket,
+  bytes: Uint8Array,
+  at: Micros,
+  flow: Flow,
+  tell: (bytes: Uint8Array, at: Micros) => void,
+): number {
+  let taken = 0;
+  while (taken < bytes.length && !pump.over) {
+    const end = Math.min(taken + PIECE, bytes.length);
+    tell(bytes.length <= PIECE ? bytes : bytes.subarray(taken, end), at);
+    taken = end;
+    if (now() - at <= TURN || pump.over) continue;
+    flow.rest();
+    if (taken < bytes.length) socket.unshift(bytes.subarray(taken));
+    break;
+  }
+  return taken;
 }
 
 function rearm(pump: State): void {
@@ -226,8 +241,9 @@ const DELIVER_MS = 30_000;
 /** A client that was refused has not sent FIN yet, and may never. */
 const REFUSED_MS = 5_000;
 
-/** What one read may take of everybody's time before the next connection's. */
+/** What one connection may take of everybody's time before the next one's turn, and how often that is looked at. */
 const TURN: Micros = 2_000;
+const PIECE = 8_192;
 
 /** When ehlowire itself is to end, its last words get this long. */
 const HURRY_MS = 1_000;

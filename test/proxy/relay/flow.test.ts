@@ -128,6 +128,24 @@ test('what was kept goes out with FIN', () =>
     assert.is(reader.text(), '\r\n.');
   }));
 
+test('CRLF where we cut the stream ourselves waits', () =>
+  withFlow(async (flow, to, reader) => {
+    flow.write(Buffer.from('ab\r\n'), 2, true);
+    assert.is(to.socket.bytesWritten, 2);
+    flow.write(Buffer.from('.\r\n'), 0);
+    assert.is(to.socket.bytesWritten, 7);
+    await reader.expect('ab\r\n.\r\n');
+  }));
+
+test('a sender that rests is read again by itself', () =>
+  withFlow(async (flow) => {
+    flow.rest();
+    flow.rest();
+    assert.not(flow.blocked());
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+  }));
+
 test('the very buffer is forwarded', () =>
   withFlow(async (flow, to) => {
     const chunk = Buffer.from('EHLO vm\r\n');
