@@ -1,6 +1,5 @@
 // `ehlowire demo`: the incident on loopback, without and with the relay, and its log as it happens.
 
-import { createTransport } from 'nodemailer';
 import { createColors } from 'picocolors';
 import { now } from '../clock';
 import { loadConfig, wantsColor, type Config } from '../config';
@@ -11,6 +10,7 @@ import type { Sink } from '../sinks/record';
 import { createSink } from '../sinks/sink';
 import { createTerminalRenderer } from '../sinks/terminal';
 import { formatDuration, printable } from '../sinks/wording';
+import { sendMessage } from './demo-client';
 import { startDemoServer, type DemoServer } from './demo-server';
 import type { Outcome } from './outcome';
 
@@ -146,26 +146,14 @@ function createDemoLog(): DemoLog | Fault {
   };
 }
 
-/** One message by nodemailer, as any application would send it. */
 async function deliver(port: number, subject: string): Promise<Delivery> {
-  const transport = createTransport({
-    host: '127.0.0.1',
-    port,
-    name: 'client.demo',
-    ignoreTLS: true,
-    connectionTimeout: WAIT_MS,
-    greetingTimeout: WAIT_MS,
-  });
   const started = now();
   try {
-    const text = 'It works.\n';
-    const info = await transport.sendMail({ from: 'you@client.demo', to: 'me@mx.demo', subject, text });
-    return { delivered: true, took: now() - started, words: String(info.response) };
+    const words = await sendMessage(port, subject, WAIT_MS);
+    return { delivered: true, took: now() - started, words };
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error);
     return { delivered: false, took: now() - started, words };
-  } finally {
-    transport.close();
   }
 }
 
