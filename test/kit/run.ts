@@ -141,7 +141,7 @@ async function main(): Promise<void> {
   await runFast(fast, report);
   await runLab(lab, report, shaky);
   if (skips.length > 0) console.log(`\nSkipped:\n${grouped(skips)}`);
-  if (shaky.length > 0) console.log(`\nPassed at the second try only:\n${indented(shaky)}`);
+  if (shaky.length > 0) console.log(`\nUnstable: passed only at the second try:\n${indented(shaky)}`);
   if (failures.length > 0) console.log(`\nFailed:\n${indented(failures)}`);
   console.log(`\n${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
   process.exitCode = sum.failed > 0 ? 1 : 0;
