@@ -32,7 +32,9 @@ the cables back first, or use --keep-bridge, which takes out all but the bridge;
 Exit codes: 0 as it was, or nothing to undo; 1 something is left, see its lines; 2 wrong usage`;
 
 const STATUS_HELP = `
-Exit codes: 0 in place, and the process lives; 1 not in place, or in place without what it needs; 2 wrong usage`;
+Relays that run (\`ehlowire relay\`) are shown too: to root all of them, to others their own.
+Exit codes: 0 in place, and the process lives, or nothing in place and a relay runs; 1 not so, or in place without
+what it needs; 2 wrong usage`;
 
 const DOCTOR_HELP = `
 Changes nothing, and needs nothing: what cannot be seen without root is said.
@@ -64,8 +66,13 @@ function bridgeCommand(settle: Settle): Command {
     .option('--path <which>', 'auto, wire (never relay) or relay (always) (default: auto)')
     .addHelpText('after', BRIDGE_HELP)
     .action(async (flags: BridgeFlags) => {
-      const { runBridge } = await import('./commands/bridge');
-      settle(await runBridge(flags));
+      const { inCharge } = await import('./commands/charge');
+      settle(
+        await inCharge('bridge', flags, async (config) => {
+          const { runBridge } = await import('./commands/bridge');
+          return runBridge(config, flags);
+        }),
+      );
     });
 }
 
@@ -75,8 +82,13 @@ function hostCommand(settle: Settle): Command {
     .requiredOption('--dev <interface>', 'the interface that mail comes in by')
     .addHelpText('after', HOST_HELP)
     .action(async (flags: HostFlags) => {
-      const { runHost } = await import('./commands/host');
-      settle(await runHost(flags));
+      const { inCharge } = await import('./commands/charge');
+      settle(
+        await inCharge('host', flags, async (config) => {
+          const { runHost } = await import('./commands/host');
+          return runHost(config, flags);
+        }),
+      );
     });
 }
 

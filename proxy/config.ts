@@ -79,6 +79,8 @@ export interface Config {
     readonly drainMs: number;
     /** SO_MARK of transparent sockets; 0: none. */
     readonly mark: number;
+    /** Folder; undefined: where this user's programs keep such. */
+    readonly state: string | undefined;
     readonly timeoutsMs: TimeoutsMs;
   };
   readonly wire: {
@@ -211,6 +213,7 @@ function toConfig(get: (key: string) => unknown): Config {
       maxConnectionsPerClient: number('relay.maxConnectionsPerClient') || Number.POSITIVE_INFINITY,
       drainMs: number('relay.drain'),
       mark: number('relay.mark'),
+      state: (get('relay.state') as string | null) ?? undefined,
       timeoutsMs: {
         connect: timeout('connect'),
         proxyHeader: timeout('proxyHeader'),

@@ -4,6 +4,7 @@ import { isFault } from '../../proxy/fault';
 import type { CommonFlags } from '../../proxy/commands/flags';
 import type { Outcome } from '../../proxy/commands/outcome';
 import { wantsColor } from '../../proxy/config';
+import { readStates } from '../../proxy/relay/state';
 import { readStatus } from '../status/status';
 import { isWell, toObject, toText } from '../status/text';
 import { isConfig, readConfig } from './flags';
@@ -18,7 +19,11 @@ export async function runStatus(flags: StatusFlags): Promise<Outcome> {
   if (!isConfig(config)) return config;
   const status = readStatus(config);
   if (isFault(status)) return status;
-  const text = flags.json === true ? `${JSON.stringify(toObject(status))}\n` : toText(status, wantsColor(1));
+  const relays = readStates(config);
+  const text =
+    flags.json === true
+      ? `${JSON.stringify(toObject(status, relays))}\n`
+      : toText(status, wantsColor(1), relays);
   process.stdout.write(text);
-  return isWell(status) ? 0 : 1;
+  return isWell(status, relays) ? 0 : 1;
 }

@@ -14,7 +14,12 @@ import { readWire, type WireReading } from './wire-state';
 
 export type Status =
   /** `before`: where it was until the machine was started anew; nothing of that is left. */
-  | { readonly kind: 'nowhere'; readonly before: Place | undefined }
+  | {
+      readonly kind: 'nowhere';
+      readonly before: Place | undefined;
+      /** Who is on the way in, and has changed nothing yet. */
+      readonly running?: Running | undefined;
+    }
   /** In another network namespace, of which nothing can be seen from here but what is pinned. */
   | {
       readonly kind: 'elsewhere';
@@ -44,9 +49,9 @@ export function readStatus(config: Config): Status | Fault {
   const file = config.deploy.journal;
   const journal = readJournal(file);
   if (isFault(journal)) return journal;
-  if (journal === undefined) return { kind: 'nowhere', before: undefined };
-  if (!isOfThisBoot(journal)) return { kind: 'nowhere', before: journal.place };
   const running = findRunning(runningFile(file));
+  if (journal === undefined) return { kind: 'nowhere', before: undefined, running };
+  if (!isOfThisBoot(journal)) return { kind: 'nowhere', before: journal.place, running };
   const wire = readWire(journal.pins);
   if (!isOfThisNamespace(journal)) return { kind: 'elsewhere', journal, running, wire };
   const changes = changesOf(journal);

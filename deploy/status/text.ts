@@ -6,15 +6,19 @@ import { ABI } from '../../proxy/wire/abi';
 import { describePlace } from '../place';
 import type { Place } from '../journal/journal';
 import type { Running } from '../running';
+import type { RelayStates } from '../../proxy/relay/state';
 import { changesOf, commandOf, howToRestart } from './broken';
+import { linesOfRelays } from './relays';
 import type { InPlace, Status } from './status';
 import type { WireState } from './wire-state';
 
 type Colors = ReturnType<typeof createColors>;
 type Elsewhere = Extract<Status, { kind: 'elsewhere' }>;
 
-/** In place, whole, seen in full, and in somebody's charge. */
-export function isWell(status: Status): boolean {
+/** In place, whole, seen in full, and in somebody's charge; or nothing was in place, and a relay runs. */
+export function isWell(status: Status, { relays }: RelayStates = NO_RELAYS): boolean {
+  if (status.kind === 'nowhere')
+    return relays.length > 0 && status.before === undefined && status.running === undefined;
   return isWhole(status) && status.running !== undefined && status.wire.kind === 'state';
 }
 
@@ -23,7 +27,7 @@ function isWhole(status: Status): status is InPlace {
 }
 
 /** The same keys for every status; what is not known is null. */
-export function toObject(status: Status): Record<string, unknown> {
+export function toObject(status: Status, { relays }: RelayStates = NO_RELAYS): Record<string, unknown> {
   const journal = status.kind === 'nowhere' ? undefined : status.journal;
   const here = status.kind === 'in-place' ? status : undefined;
   const there = status.kind === 'elsewhere' ? status : here;
@@ -35,7 +39,7 @@ export function toObject(status: Status): Record<string, unknown> {
     place: journal?.place ?? null,
     since: journal?.since ?? null,
     pins: journal?.pins ?? null,
-    process: there?.running ?? null,
+    process: there?.running ?? (status.kind === 'nowhere' ? status.running : undefined) ?? null,
     broken: status.kind === 'elsewhere' ? [elsewhere(status)] : (here?.broken ?? []),
     relays: here?.relays ?? false,
     not_relayed: here?.notRelayed ?? [],
@@ -56,19 +60,28 @@ export function toObject(status: Status): Record<string, unknown> {
     counters: wire === undefined ? null : namedCounters(wire),
     servers: wire?.servers ?? null,
     servers_not_held: wire?.unheld ?? null,
+    relay_processes: relays,
   };
 }
 
 /** The verdict first, then what to do, then the rest. */
-export function toText(status: Status, color: boolean): string {
+export function toText(status: Status, color: boolean, states: RelayStates = NO_RELAYS): string {
   const colors = createColors(color);
-  return `${linesOf(status, colors).join('\n')}\n`;
+  const lines = linesOf(status, colors);
+  const relays = linesOfRelays(states);
+  // Of one who only relays, the relay comes first.
+  const all = status.kind === 'nowhere' ? [relays, lines] : [lines, relays];
+  return `${all
+    .filter(({ length }) => length > 0)
+    .map((part) => part.join('\n'))
+    .join('\n\n')}\n`;
 }
 
 function linesOf(status: Status, colors: Colors): readonly string[] {
   const { bold, green, red, yellow } = colors;
   switch (status.kind) {
     case 'nowhere': {
+      if (status.running !== undefined) return [onItsWay(status.running)];
       const was =
         status.before && ` (it was ${describePlace(status.before)}, before the machine was started anew)`;
       const enter = status.before ? commandOf(status.before) : 'ehlowire bridge --help';
@@ -108,6 +121,12 @@ function linesOf(status: Status, colors: Colors): readonly string[] {
       ];
     }
   }
+}
+
+function onItsWay({ pid, does }: Running): string {
+  return does === 'leave'
+    ? `Not in place: process ${pid}, \`ehlowire leave\`, has just taken it out`
+    : `Not in place yet: process ${pid}, \`ehlowire ${does}\`, is on its way there: ask again in a moment`;
 }
 
 function plainLines(place: Place, { bold }: Colors): readonly string[] {
@@ -213,6 +232,7 @@ function row(name: string, texts: readonly string[]): string {
   return texts.map((text, index) => `  ${(index === 0 ? name : '').padEnd(10)}${text}`).join('\n');
 }
 
+const NO_RELAYS: RelayStates = { relays: [], closed: [] };
 const SERVERS = 20;
 /** What should be nought, and what it means that it is not. */
 const ALARMING: Readonly<Record<string, string>> = {

@@ -7,6 +7,7 @@ import { parseAddress } from '../address';
 import { createFault, formatFault, isFault, type Fault } from '../fault';
 import { reportReady } from '../manager';
 import { startRelay, type Relay } from '../relay/relay';
+import { keepState } from '../relay/state';
 import type { Sink } from '../sinks/record';
 import { openSink } from '../sinks/sink';
 import { toOverrides, type CommonFlags } from './flags';
@@ -48,7 +49,11 @@ async function serve(config: Config, sink: Sink): Promise<Outcome> {
   try {
     const relay = await startRelay(config, sink);
     const reportEnd = reportReady(`${config.relay.listeners.length} listening`);
-    await untilEnded(relay, config, sink, end).finally(reportEnd);
+    const forget = keepState(config, relay, (folder) => sink.note('warn', 'state-unsaved', { file: folder }));
+    await untilEnded(relay, config, sink, end).finally(() => {
+      reportEnd();
+      forget();
+    });
     sink.note('info', 'stopped');
     return 0;
   } catch (error) {

@@ -151,6 +151,13 @@ export const SETTINGS: readonly Setting[] = [
       'Firewall mark (SO_MARK) of all packets that transparent listeners and their connections send, so that ' +
       'rules can tell them from those to be diverted. A text may be hexadecimal.',
   },
+  {
+    key: 'relay.state',
+    format: 'file',
+    default: null,
+    shown: '/run/ehlowire; of other users than root, a folder of their own',
+    doc: 'The folder in which a relay that runs tells `ehlowire status` what it does, in a file of its own.',
+  },
   ...timeouts(),
   {
     key: 'wire.pins',

@@ -48,7 +48,10 @@ export function makeStage(name: string): Stage | string {
   return {
     journal,
     pins,
-    settings: ['--set', `deploy.journal=${journal}`, '--set', `wire.pins=${pins}`],
+    settings: [
+      ...['--set', `deploy.journal=${journal}`, '--set', `wire.pins=${pins}`],
+      ...['--set', `relay.state=${folder}`],
+    ],
     run: (command, ...args) => run('nsenter', [...within, command, ...args], { timeoutMs: PATIENCE_MS }),
     start: (command, ...args) => start('nsenter', [...within, command, ...args]),
     ip: (...args) => ip('-n', near.name, ...args),

@@ -59,6 +59,7 @@ export function configOf(upstreamPort: number, wishes: Wishes = {}): Config {
       maxConnections: 100,
       maxConnectionsPerClient: 100,
       drainMs: hour,
+      state: undefined,
       mark: 0,
       timeoutsMs: { ...(all as unknown as TimeoutsMs), ...timeouts },
       ...relay,
