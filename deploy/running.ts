@@ -1,105 +1,126 @@
-// The process that is in charge: one at a time, known by a file that says which.
+// The process that is in charge: one at a time, by a lock that the kernel gives back when the process ends, however it
+// ends. The locked file says who it is.
 
-import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
-import { createFault, errno, type Fault } from '../proxy/fault';
+import { createFault, errno, isFault, type Fault } from '../proxy/fault';
 import { makeFolder } from '../proxy/folder';
-import { bootId } from './journal/journal';
+import { isAlive, ownIdentity, type Identity } from '../proxy/process';
+import { readVersion } from '../proxy/version';
 
 export interface Running {
   readonly pid: number;
   /** RFC 3339. */
   readonly since: string;
   readonly version: string;
+  readonly does: Doing;
 }
 
-interface Entry extends Running {
-  readonly boot: string;
-  /** Ticks from the boot to its start (proc(5), `stat`, field 22): a pid alone comes again. */
-  readonly started: string;
-}
+export type Doing = 'bridge' | 'host' | 'leave';
+
+/** Gives the charge back. It does not throw: what went wrong before must not be hidden. */
+export type Release = () => void;
+
+type Entry = Running & Identity;
 
 /** Beside the journal. */
 export function runningFile(journal: string): string {
   return join(dirname(journal), 'running.json');
 }
 
-/** The process in charge, if it lives. */
+/** The process in charge, if it lives. One that ended and that its parent has not waited for does not. */
 export function findRunning(file: string): Running | undefined {
   const entry = readEntry(file);
-  if (entry === undefined || entry.boot !== bootId() || entry.started !== startOf(entry.pid))
-    return undefined;
-  const { pid, since, version } = entry;
-  return { pid, since, version };
+  if (entry === undefined || !isAlive(entry)) return undefined;
+  const { pid, since, version, does } = entry;
+  return { pid, since, version, does };
 }
 
-/** Where nobody is in charge, nothing says so. */
-export function forgetDead(file: string): void {
-  if (findRunning(file) === undefined) rmSync(file, { force: true });
+/** Faults: `already-running`, `journal-unwritable`, `tool-missing`. */
+export function takeCharge(file: string, does: Doing): Release | Fault {
+  for (;;) {
+    const fd = openFile(file);
+    if (isFault(fd)) return fd;
+    const locked = lock(fd, file);
+    if (locked === true && isStillThere(fd, file)) return sign(fd, file, does);
+    closeSync(fd);
+    // Who was in charge took the file away in between: another one is at its place, or none.
+    if (locked !== true) return locked;
+  }
 }
 
-/** Takes charge; the answer gives it back. Fault: `already-running`. */
-export function takeCharge(file: string, version: string): (() => void) | Fault {
-  const entry: Entry = {
-    pid: process.pid,
-    since: new Date().toISOString(),
-    version,
-    boot: bootId(),
-    started: startOf(process.pid) ?? '',
-  };
-  const own = `${file}.${process.pid}`;
+function openFile(file: string): number | Fault {
   try {
     makeFolder(dirname(file), 0o700);
-    writeFileSync(own, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
-    return link(own, file) ?? release(file);
+    return openSync(file, 'a+', 0o600);
   } catch (cause) {
-    return createFault('journal-unwritable', file, { cause, mend: `the system said ${errno(cause)}` });
-  } finally {
-    rmSync(own, { force: true });
+    return unwritable(file, cause);
   }
 }
 
-// A link is made by one of two at the same time only; what stands there of a process that is dead goes first.
-function link(own: string, file: string): Fault | undefined {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    try {
-      linkSync(own, file);
-      return undefined;
-    } catch (error) {
-      if (errno(error) !== 'EEXIST') throw error;
-      const other = findRunning(file);
-      if (other !== undefined) return createFault('already-running', `process ${other.pid}`);
-      rmSync(file, { force: true });
-    }
-  }
-  return createFault('already-running', file);
+/** flock(1) locks what is open here; the lock is ours until we close it or end. */
+function lock(fd: number, file: string): true | Fault {
+  const { error, status } = spawnSync('flock', ['-n', '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
+  if (error !== undefined) return createFault('tool-missing', 'flock', { mend: 'apt install util-linux' });
+  if (status === 0) return true;
+  const other = findRunning(file);
+  const on = other === undefined ? file : `process ${other.pid}, \`ehlowire ${other.does}\``;
+  return createFault('already-running', on, other?.does === 'leave' ? { mend: LEAVING } : {});
 }
 
-function release(file: string): () => void {
-  return () => {
-    if (readEntry(file)?.pid === process.pid) rmSync(file, { force: true });
+function isStillThere(fd: number, file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino;
+}
+
+function sign(fd: number, file: string, does: Doing): Release | Fault {
+  const entry: Entry = {
+    ...ownIdentity(),
+    since: new Date().toISOString(),
+    version: readVersion(),
+    does,
   };
+  const release = (): void => {
+    try {
+      // While it is locked: whoever opened it before sees that it is gone.
+      if (isStillThere(fd, file)) rmSync(file, { force: true });
+      closeSync(fd);
+    } catch {
+      // The lock ends with the process all the same.
+    }
+  };
+  try {
+    ftruncateSync(fd);
+    writeSync(fd, `${JSON.stringify(entry)}\n`);
+    return release;
+  } catch (cause) {
+    release();
+    return unwritable(file, cause);
+  }
+}
+
+function unwritable(file: string, cause: unknown): Fault {
+  const code = errno(cause);
+  const mend = RIGHTS.has(code) ? 'run this as root' : `the system said ${code}`;
+  return createFault('journal-unwritable', file, { cause, mend });
 }
 
 function readEntry(file: string): Entry | undefined {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Entry;
+    return (JSON.parse(readFileSync(file, 'utf8')) ?? undefined) as Entry | undefined;
   } catch {
     return undefined;
   }
 }
 
-function startOf(pid: number): string | undefined {
-  try {
-    // The second field is a name in parentheses, which may hold anything.
-    return readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /s, '')
-      .split(' ')[FIELD];
-  } catch {
-    return undefined;
-  }
-}
-
-/** `starttime`, counted from the third field on. */
-const FIELD = 19;
-const ATTEMPTS = 3;
+const RIGHTS: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS']);
+const LEAVING = 'it ends by itself: try again in a moment';

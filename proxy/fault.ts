@@ -199,6 +199,11 @@ const CATALOGUE = {
     what: 'cannot read the journal',
     mend: 'it tells what to undo: look at it, undo by hand (runbook, "By hand"), then remove it',
   },
+  'leave-refused': {
+    exit: 1,
+    what: 'not left, and nothing was changed',
+    mend: 'see `ehlowire status`',
+  },
   'journal-unwritable': { exit: 1, what: 'cannot write the journal', mend: 'without it nothing is changed' },
 } as const satisfies Readonly<Record<string, Entry>>;
 

@@ -1,4 +1,4 @@
-// What `bridge` and `host` have in common: take charge, get in, and stay until a signal.
+// What `bridge` and `host` have in common once they are in charge: get in, and stay until a signal.
 
 import { isatty } from 'node:tty';
 import type { Config } from '../../proxy/config';
@@ -7,12 +7,10 @@ import type { Outcome } from '../../proxy/commands/outcome';
 import { reportReady } from '../../proxy/manager';
 import type { Sink } from '../../proxy/sinks/record';
 import { openSink } from '../../proxy/sinks/sink';
-import { readVersion } from '../../proxy/version';
 import type { Hands } from '../journal/enter';
 import { isOfThisBoot, readJournal } from '../journal/journal';
-import { removePins } from '../network/filters';
+import type { Attach } from '../journal/make';
 import { describePlace, isFaults, type InPlace } from '../place';
-import { runningFile, takeCharge } from '../running';
 import { prepareWire } from '../../proxy/wire/run';
 import { openWire, type Wire } from '../../proxy/wire/wire';
 
@@ -24,54 +22,48 @@ export interface Service {
 }
 
 export async function serve(service: Service): Promise<Outcome> {
-  const { config } = service;
-  const sink = openSink(config.log, { failing: complain, closed: complain });
+  const sink = openSink(service.config.log, { failing: complain, closed: complain });
   if (isFault(sink)) return sink;
-  const release = takeCharge(runningFile(config.deploy.journal), readVersion());
-  try {
-    return isFault(release) ? release : await inCharge(service, sink);
-  } finally {
-    if (!isFault(release)) release();
-    await sink.close();
-  }
-}
-
-async function inCharge(service: Service, sink: Sink): Promise<Outcome> {
-  const { config } = service;
   const end = new AbortController();
   const stop = (): void => end.abort();
   const hup = (): void => {
     sink.reopen();
     sink.note('info', 'log-reopened');
   };
-  const onHup = config.log.file === undefined && isatty(1) ? stop : hup;
+  const onHup = service.config.log.file === undefined && isatty(1) ? stop : hup;
   process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', onHup);
   try {
-    tellOfReboot(config, sink);
-    // Before anything is changed: where the kernel refuses the program, all stays as it is.
-    const wire = openWire(config.wire);
-    if (isFault(wire)) return wire;
-    prepareWire(config, wire);
-    const place = service.getIn({ file: config.deploy.journal, attach: (at) => wire.attach(at) });
-    if (isFaults(place)) return giveUp(place, config);
-    tellPlace(place, wire, sink);
-    const reportEnd = reportReady(describePlace(place.journal.place));
-    try {
-      return (await service.run(place, wire, sink, end.signal)) ?? 0;
-    } finally {
-      wire.close();
-      reportEnd();
-      sink.note('info', 'stopped', { stays: 'frames go on crossing; `ehlowire leave` takes it out' });
-    }
+    return await stay(service, sink, end.signal);
   } finally {
     process.off('SIGTERM', stop).off('SIGINT', stop).off('SIGHUP', onHup);
+    await sink.close();
   }
 }
 
-/** What was loaded for nothing goes again, unless a journal says that it is in force. */
-function giveUp(faults: readonly Fault[], { deploy, wire }: Config): Outcome {
-  const pinned = readJournal(deploy.journal) === undefined ? removePins(wire.pins) : undefined;
-  return pinned === undefined ? faults : [...faults, pinned];
+async function stay({ config, getIn, run }: Service, sink: Sink, signal: AbortSignal): Promise<Outcome> {
+  tellOfReboot(config, sink);
+  let wire: Wire | undefined;
+  const load = (): Attach | Fault => {
+    const opened = openWire(config.wire);
+    if (isFault(opened)) return opened;
+    wire = opened;
+    prepareWire(config, opened);
+    return (at) => opened.attach(at);
+  };
+  const place = getIn({ file: config.deploy.journal, load });
+  if (isFaults(place) || wire === undefined) {
+    wire?.close();
+    return isFaults(place) ? place : [];
+  }
+  tellPlace(place, wire, sink);
+  const reportEnd = reportReady(describePlace(place.journal.place));
+  try {
+    return (await run(place, wire, sink, signal)) ?? 0;
+  } finally {
+    wire.close();
+    reportEnd();
+    sink.note('info', 'stopped', { stays: 'frames go on crossing; `ehlowire leave` takes it out' });
+  }
 }
 
 function tellOfReboot({ deploy }: Config, sink: Sink): void {

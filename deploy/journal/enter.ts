@@ -3,14 +3,16 @@
 import { isFault, type Fault } from '../../proxy/fault';
 import { removePins } from '../network/filters';
 import type { Change, Step } from './change';
-import { removeJournal, writeJournal, type Journal } from './journal';
+import { planDeparture } from './departure';
+import { readJournal, removeJournal, writeJournal, type Journal } from './journal';
 import { makeStep, type Attach } from './make';
 import { undoStep } from './undo';
 
 /** Where the journal is, and the hands that make a step: a test has some that fail. */
 export interface Hands {
   readonly file: string;
-  readonly attach: Attach;
+  /** Loads the program, whose tables stay pinned: what comes of it can be attached. */
+  load(): Attach | Fault;
   readonly make?: typeof makeStep;
 }
 
@@ -18,8 +20,12 @@ export interface Hands {
  * Makes the steps one by one, each written down before. Where one is refused, those of this call are taken back,
  * and what is answered is what was refused, and what could not be taken back.
  */
-export function enter(journal: Journal, steps: readonly Step[], hands: Hands): Journal | readonly Fault[] {
-  const { file, attach, make = makeStep } = hands;
+export function enter(
+  journal: Journal,
+  steps: readonly Step[],
+  attach: Attach,
+  { file, make = makeStep }: Hands,
+): Journal | readonly Fault[] {
   let now = journal;
   for (const step of steps) {
     const planned: Journal = { ...now, steps: [...now.steps, step] };
@@ -33,27 +39,47 @@ export function enter(journal: Journal, steps: readonly Step[], hands: Hands): J
   return unwritten === undefined ? now : [unwritten, ...goBack(file, now, journal.steps.length)];
 }
 
-/** Takes back all that the journal tells of, and forgets it. Faults: what is still to be taken back. */
-export function leave(file: string, journal: Journal): readonly Fault[] {
-  const faults = retreat(file, journal);
-  const pinned = faults.length === 0 ? removePins(journal.pins) : undefined;
-  return pinned === undefined ? faults : [pinned];
+/** What leaving came to. */
+export interface Leaving {
+  /** What is still to be taken back, and why. */
+  readonly faults: readonly Fault[];
+  /** What stays for a reason, one sentence each. */
+  readonly stays: readonly string[];
 }
 
-/** The same without what is pinned: for a process that has it open, and may go on. */
-export function retreat(file: string, journal: Journal): readonly Fault[] {
-  const faults = goBack(file, journal, 0);
-  if (faults.length === 0) removeJournal(file);
-  return faults;
+/**
+ * Takes back all that the journal tells of, then what is pinned, and then forgets it: whenever it is cut short, the
+ * journal tells what is left. Where something is in the way, all of it stays in force.
+ */
+export function leave(file: string, journal: Journal): Leaving {
+  const plan = planDeparture(journal, () => true);
+  if (!('journal' in plan)) return { faults: plan, stays: [] };
+  const faults = goBack(file, plan.journal, 0);
+  return { faults: faults.length > 0 ? faults : forget(file, plan.journal), stays: plan.stays };
+}
+
+/** A place that was not entered after all: what was taken back already leaves what is pinned, and the journal. */
+export function abandon(file: string): readonly Fault[] {
+  const journal = readJournal(file);
+  if (journal === undefined || isFault(journal) || journal.steps.length > 0) return [];
+  return forget(file, journal);
+}
+
+function forget(file: string, { pins }: Journal): readonly Fault[] {
+  const fault = removePins(pins) ?? removeJournal(file);
+  return fault === undefined ? [] : [fault];
 }
 
 /** Takes the program out and leaves the bridge and what else there is, to be taken back by another `leave`. */
-export function leaveProgram(file: string, journal: Journal): readonly Fault[] {
+export function leaveProgram(file: string, journal: Journal): Leaving {
   const ofProgram = new Set<Change['kind']>(['filter', 'rule', 'route']);
-  const rest = undoSteps(file, journal, ({ changes }) => changes.some(({ kind }) => ofProgram.has(kind)));
-  if (!('steps' in rest)) return rest;
+  const which = ({ changes }: Step): boolean => changes.some(({ kind }) => ofProgram.has(kind));
+  const plan = planDeparture(journal, which);
+  if (!('journal' in plan)) return { faults: plan, stays: [] };
+  const rest = undoSteps(file, plan.journal, which);
+  if (!('steps' in rest)) return { faults: rest, stays: plan.stays };
   const pinned = removePins(journal.pins);
-  return pinned === undefined ? [] : [pinned];
+  return { faults: pinned === undefined ? [] : [pinned], stays: plan.stays };
 }
 
 /** Takes back some steps, newest first, wherever they stand; the journal without them, or what was refused. */
@@ -77,7 +103,6 @@ export function undoSteps(
 
 function goBack(file: string, journal: Journal, keep: number): readonly Fault[] {
   const faults: Fault[] = [];
-  const kept = journal.steps.slice(0, keep);
   let undone: readonly Step[] = [];
   for (let count = journal.steps.length; count > keep; count -= 1) {
     const step = journal.steps[count - 1];
@@ -89,6 +114,5 @@ function goBack(file: string, journal: Journal, keep: number): readonly Fault[] 
     // A journal that cannot be written tells of too much, which undoing again does not harm.
     writeJournal(file, rest);
   }
-  if (kept.length === 0 && undone.length === 0) removeJournal(file);
   return faults;
 }

@@ -1,19 +1,13 @@
 // The journal: what was changed, on disk before it is changed, so that a crash leaves nothing behind unknown.
 
-import {
-  closeSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fsyncSync, openSync, readlinkSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createFault, errno, type Fault } from '../../proxy/fault';
 import { makeFolder } from '../../proxy/folder';
+import { readPlainFile } from '../../proxy/plain-file';
+import { bootId } from '../../proxy/process';
 import type { Step } from './change';
+import { JOURNAL_AT_MOST, parseJournal, SCHEMA } from './parse';
 
 /** What was entered, and with what. */
 export type Place =
@@ -40,6 +34,8 @@ export interface Journal {
   readonly pins: string;
   /** All steps were made; else entering was cut short, and nothing of it is of use. */
   readonly entered: boolean;
+  /** The kernel's numbers of the interfaces by the names that they had when all steps were made: names change. */
+  readonly links?: Readonly<Record<string, number>>;
   /** In the order in which they were made. The last one may be made in part only. */
   readonly steps: readonly Step[];
 }
@@ -61,31 +57,28 @@ export function startJournal(place: Place, pins: string): Journal {
 
 /** Undefined: there is none. Faults: `journal-damaged`, `file-unreadable`. */
 export function readJournal(file: string): Journal | Fault | undefined {
-  let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    const read = readPlainFile(file, JOURNAL_AT_MOST);
+    const journal = 'problem' in read ? read.problem : parseJournal(read.text);
+    return typeof journal === 'string' ? createFault('journal-damaged', `${file}: ${journal}`) : journal;
   } catch (cause) {
     if (errno(cause) === 'ENOENT') return undefined;
     const mend = errno(cause) === 'EACCES' ? ONLY_ROOT : whySystem(cause);
     return createFault('file-unreadable', file, { cause, mend });
   }
-  try {
-    const value = JSON.parse(text) as Partial<Journal>;
-    if (value.schema === SCHEMA && Array.isArray(value.steps) && value.place !== undefined)
-      return value as Journal;
-  } catch {
-    // Then it is damaged.
-  }
-  return createFault('journal-damaged', file);
 }
 
-/** On disk when it returns, whole or not at all. */
+/** On disk when it returns, whole or not at all; and nothing that `readJournal` would refuse. */
 export function writeJournal(file: string, journal: Journal): Fault | undefined {
   const fresh = `${file}.new`;
+  const text = `${JSON.stringify(journal, null, 2)}\n`;
+  const unreadable = text.length > JOURNAL_AT_MOST ? 'it would be too large' : parseJournal(text);
+  if (typeof unreadable === 'string')
+    return createFault('journal-unwritable', file, { mend: `${unreadable}, and it could not be undone` });
   try {
     makeFolder(dirname(file), 0o700);
     const fd = openSync(fresh, 'w', 0o600);
-    writeSync(fd, `${JSON.stringify(journal, null, 2)}\n`);
+    writeSync(fd, text);
     fsyncSync(fd);
     closeSync(fd);
     renameSync(fresh, file);
@@ -96,10 +89,19 @@ export function writeJournal(file: string, journal: Journal): Fault | undefined 
   }
 }
 
-export function removeJournal(file: string): void {
-  rmSync(`${file}.new`, { force: true });
-  rmSync(file, { force: true });
-  syncFolder(dirname(file));
+export function removeJournal(file: string): Fault | undefined {
+  try {
+    rmSync(`${file}.new`, { force: true });
+    rmSync(file, { force: true });
+    syncFolder(dirname(file));
+    return undefined;
+  } catch (cause) {
+    return createFault('journal-unwritable', file, {
+      what: 'cannot remove the journal',
+      mend: `${whySystem(cause)}: remove it by hand`,
+      cause,
+    });
+  }
 }
 
 /** Whether what it tells of is still there: not after a reboot. */
@@ -110,10 +112,6 @@ export function isOfThisBoot({ boot }: Journal): boolean {
 /** Whether it tells of the network that this process sees. (An id says nothing across boots.) */
 export function isOfThisNamespace({ namespace }: Journal): boolean {
   return namespace === namespaceId();
-}
-
-export function bootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
 function namespaceId(): string {
@@ -134,6 +132,5 @@ function syncFolder(folder: string): void {
   }
 }
 
-const SCHEMA = 1;
 /** As `writeJournal` made it. */
 const ONLY_ROOT = 'it tells where ehlowire is, and only root may read it: run this as root';

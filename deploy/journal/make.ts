@@ -86,7 +86,7 @@ function moveLines({ to, addresses, routes }: Extract<Change, { kind: 'moved' }>
 }
 
 /** The label of an address begins with its interface's name. */
-function relabel(words: readonly string[], from: string, to: string): readonly string[] {
+export function relabel(words: readonly string[], from: string, to: string): readonly string[] {
   return words.map((word, index) =>
     words[index - 1] === 'label' ? `${to}${word.slice(from.length)}`.slice(0, LABEL) : word,
   );

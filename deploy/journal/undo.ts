@@ -39,8 +39,8 @@ export function undoStep(step: Step, pins: string): Left {
 function undoOne(change: Change, pins: string): Fault | undefined {
   switch (change.kind) {
     case 'sysctl': {
-      const now = readSysctl(change.key);
-      if (now === undefined || change.before === undefined || now === change.before) return undefined;
+      // Another value is somebody else's decision, and stays.
+      if (change.before === undefined || readSysctl(change.key) !== change.after) return undefined;
       return writeSysctl(change.key, change.before);
     }
     case 'calls':
@@ -125,7 +125,7 @@ function undoLines(change: LinkChange, state: State): string[] | Fault {
   }
 }
 
-/** Our ports left it in a step before. */
+/** Our ports left it in a step before; of others it was looked for before (see `findObstacles`). */
 function undoBridge(name: string, { links }: State): string[] | Fault {
   if (links.get(name)?.kind !== 'bridge') return [];
   const ports = [...links.values()].filter(({ master }) => master === name).map((link) => link.name);
@@ -153,7 +153,14 @@ function undoMove(
   const exists = (words: readonly string[]): boolean =>
     state.routes.some((route) => covers(route.words, words));
   const whole = routes.filter(({ before }) => devicesOf(before).every((device) => state.links.has(device)));
+  // There are no routes by an interface that is down, as one that was pulled and put back: when these were found it was up.
+  const down = new Set(
+    whole
+      .flatMap(({ before }) => devicesOf(before))
+      .filter((device) => state.links.get(device)?.up === false),
+  );
   return [
+    ...[...down].map((device) => `link set dev ${device} up`),
     ...lines,
     ...[...routes]
       .reverse()

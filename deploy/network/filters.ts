@@ -1,9 +1,10 @@
 // The program's filters at tc, seen and taken away without the library that put them there.
 
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { createFault, errno, isFault, type Fault } from '../../proxy/fault';
 import { isLinked } from '../../proxy/wire/attachment';
-import { isBpffs } from '../../proxy/wire/bpffs';
+import { BPFFS, isBpffs } from '../../proxy/wire/bpffs';
 import type { Hook } from '../journal/change';
 import { askTool, runTool, type Json } from './tools';
 
@@ -68,12 +69,18 @@ function removeQdisc(device: string): Fault | undefined {
   return isFault(answer) ? answer : undefined;
 }
 
-/** What is pinned goes when its names go and no filter holds it. Only below a bpffs is anything removed. */
+/**
+ * What is pinned goes when its names go and no filter holds it. Only below a bpffs is anything removed, and only what
+ * is ours: folders of versions.
+ */
 export function removePins(folder: string): Fault | undefined {
   if (!existsSync(folder)) return undefined;
   if (!isBpffs(folder)) return createFault('network-refused', folder, { mend: 'it is not in a bpffs' });
   try {
-    rmSync(folder, { recursive: true, force: true });
+    const names = readdirSync(folder);
+    const own = names.filter((name) => /^v\d+$/.test(name));
+    for (const name of own) rmSync(join(folder, name), { recursive: true, force: true });
+    if (own.length === names.length && folder !== BPFFS) rmdirSync(folder);
     return undefined;
   } catch (cause) {
     return createFault('network-refused', folder, {

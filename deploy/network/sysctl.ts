@@ -6,7 +6,7 @@ import { createFault, errno, type Fault } from '../../proxy/fault';
 /** Its value, or undefined where this kernel or interface has no such setting. `key`: `net/ipv4/ip_forward`. */
 export function readSysctl(key: string): string | undefined {
   try {
-    return readFileSync(`${ROOT}/${key}`, 'utf8').trim();
+    return readFileSync(sysctlFile(key), 'utf8').trim();
   } catch {
     return undefined;
   }
@@ -14,7 +14,7 @@ export function readSysctl(key: string): string | undefined {
 
 export function writeSysctl(key: string, value: string): Fault | undefined {
   try {
-    writeFileSync(`${ROOT}/${key}`, value);
+    writeFileSync(sysctlFile(key), value);
     return undefined;
   } catch (cause) {
     const code = errno(cause);
@@ -23,6 +23,10 @@ export function writeSysctl(key: string, value: string): Fault | undefined {
       : `the system said ${code}`;
     return createFault('network-refused', `sysctl ${key} = ${value}`, { mend, cause });
   }
+}
+
+export function sysctlFile(key: string): string {
+  return `${ROOT}/${key}`;
 }
 
 /** Names below a folder of settings, as interfaces below `net/ipv4/conf`. */

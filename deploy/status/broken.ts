@@ -23,6 +23,8 @@ export interface Seen {
 
 export function findBroken(journal: Journal, seen: Seen, running: Running | undefined): readonly string[] {
   const { place } = journal;
+  if (running?.does === 'leave')
+    return [`it is being taken out just now, by process ${running.pid}: ask again in a moment`];
   if (!journal.entered) {
     return running === undefined
       ? [

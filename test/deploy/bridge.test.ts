@@ -10,11 +10,13 @@ const reason = unfit();
 for (const situation of SITUATIONS) {
   scene(`in and out: ${situation.name}`, situation, 'entering');
   if (situation.everywhere === true) scene(`back from every step: ${situation.name}`, situation, 'refusing');
+  if (situation.killed === true)
+    scene(`killed at every step, and left: ${situation.name}`, situation, 'killing');
 }
 
 let count = 0;
 
-function scene(title: string, { name }: Situation, what: 'entering' | 'refusing'): void {
+function scene(title: string, { name }: Situation, what: 'entering' | 'refusing' | 'killing'): void {
   if (reason !== undefined) return skip(test, title, reason);
   return void test(title, async () => {
     const stage = makeStage(`eb${process.pid}${(count += 1)}`);

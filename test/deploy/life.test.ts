@@ -2,75 +2,14 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ABI } from '../../proxy/wire/abi';
-import { OBJECT } from '../../proxy/wire/object';
-import { skip } from '../kit/lab';
-import { until, type Child, type Outcome } from '../kit/process';
-import { buildLauncher } from '../proxy/launch';
-import { awaitInPlace, makeStage, NODE, unfit, type Stage } from './stage';
+import { until } from '../kit/process';
+import { BRIDGE, scene } from './scene';
 
-interface Scene {
-  readonly stage: Stage;
-  /** Runs a command to its end. */
-  say(...args: readonly string[]): Promise<Outcome>;
-  /** Starts one that stays, and waits until it is in place. */
-  enter(...args: readonly string[]): Promise<Child>;
-  snapshot(): Promise<string>;
-  programs(device: string, hook: string): Promise<number>;
-}
-
-/** Names the programs that are there. */
-const ATTACHED = join(__dirname, '../kit/attached.py');
 /** Where the kernel has links, the program at a hook stays for as long as this. */
 const LINK = `v${ABI}/link_wan_ingress`;
-const BRIDGE = ['bridge', '--wan', 'wan', '--lan', 'lan'] as const;
-const reason = unfit();
-// Compiled: it is started some forty times.
-const { dir } = buildLauncher();
-const LAUNCHER = join(dir, 'ehlowire');
-if (reason === undefined) copyFileSync(OBJECT, join(dir, 'dist/proxy/wire/ehlowire.bpf.o'));
-test.after(() => rmSync(dir, { recursive: true }));
-
-let count = 0;
-
-function scene(name: string, body: (scene: Scene) => Promise<void>): void {
-  if (reason !== undefined) return skip(test, name, reason);
-  const id = `el${process.pid}${(count += 1)}`;
-  return void test(name, async () => {
-    const stage = makeStage(id);
-    if (typeof stage === 'string') throw new Error(stage);
-    try {
-      for (const port of ['wan', 'lan']) stage.ip('link', 'set', port, 'up');
-      stage.ip('address', 'add', '198.18.0.2/24', 'dev', 'wan');
-      stage.ip('route', 'add', 'default', 'via', '198.18.0.1');
-      await body(createScene(stage));
-    } finally {
-      stage.remove();
-    }
-  });
-}
-
-function createScene(stage: Stage): Scene {
-  return {
-    stage,
-    say: (...args) => stage.run(LAUNCHER, ...args, ...stage.settings),
-    async enter(...args) {
-      const child = stage.start(LAUNCHER, ...args, ...stage.settings);
-      await awaitInPlace(child);
-      return child;
-    },
-    async snapshot() {
-      const line = `process.stdout.write(require('${join(__dirname, 'snapshot')}').snapshot())`;
-      return (await stage.run(...NODE, '-e', line)).output;
-    },
-    async programs(device, hook) {
-      const { output } = await stage.run('python3', ATTACHED, device, hook);
-      return output.split('ehlowire_').length - 1;
-    },
-  };
-}
 
 scene('killed: the program stays; leave undoes all of it, twice, without any process', async (it) => {
   const before = await it.snapshot();

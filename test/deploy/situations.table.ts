@@ -4,6 +4,8 @@ export interface Situation {
   readonly name: string;
   /** It is also refused at each step. */
   readonly everywhere?: boolean;
+  /** It is also killed at each step. */
+  readonly killed?: boolean;
   readonly ip: readonly string[];
   readonly tc?: readonly string[];
   readonly sysctl?: Readonly<Record<string, string>>;
@@ -36,6 +38,7 @@ export const SITUATIONS: readonly Situation[] = [
   {
     name: 'the management address is on a port: addresses and routes of both families go along',
     everywhere: true,
+    killed: true,
     ip: [
       ...UP,
       'address add 198.18.0.2/24 broadcast 198.18.0.255 dev wan label wan:x',

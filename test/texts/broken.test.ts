@@ -3,6 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Journal } from '../../deploy/journal/journal';
+import type { Running } from '../../deploy/running';
 import { findBroken, type Seen } from '../../deploy/status/broken';
 import { ADOPTED, AGAIN, HOST, JOURNAL, RUNNING, START, WIRE } from './journal';
 
@@ -27,7 +28,7 @@ const BROKEN: readonly {
   readonly name: string;
   readonly seen?: Partial<Seen>;
   readonly journal?: Partial<Journal>;
-  readonly running?: null;
+  readonly running?: Running | null;
   readonly want: readonly string[];
 }[] = [
   { name: 'all is as it should be', want: [] },
@@ -45,6 +46,11 @@ const BROKEN: readonly {
     name: 'on its way in',
     journal: { entered: false },
     want: ['it is getting in just now, by process 4242: ask again in a moment'],
+  },
+  {
+    name: 'on its way out',
+    running: { ...RUNNING, does: 'leave' },
+    want: ['it is being taken out just now, by process 4242: ask again in a moment'],
   },
   {
     name: 'a port left the bridge',
@@ -130,7 +136,7 @@ const BROKEN: readonly {
 
 for (const { name, seen, journal, running, want } of BROKEN) {
   test(name, () => {
-    const who = running === null ? undefined : RUNNING;
+    const who = running === null ? undefined : (running ?? RUNNING);
     assert.equal(findBroken({ ...JOURNAL, ...journal }, { ...SEEN, ...seen }, who), want);
   });
 }

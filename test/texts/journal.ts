@@ -9,7 +9,7 @@ const CALL = 'net/bridge/bridge-nf-call-iptables';
 export const BRIDGE: Place = { kind: 'bridge', wan: 'eth1', lan: 'eth2', bridge: 'ehlowire0', made: true };
 export const ADOPTED: Place = { ...BRIDGE, bridge: 'br0', made: false };
 export const HOST: Place = { kind: 'host', device: 'eth0' };
-export const RUNNING = { pid: 4242, since: SINCE, version: '0.1.0' };
+export const RUNNING = { pid: 4242, since: SINCE, version: '0.1.0', does: 'bridge' } as const;
 
 const FILTERS = (['eth1', 'eth2'] as const).map((device, index) => ({
   kind: 'filter' as const,

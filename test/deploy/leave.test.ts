@@ -1,0 +1,137 @@
+// Leaving at any moment, whoever else is at work, and whatever has become of the network since.
+
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../kit/process';
+import { BRIDGE, LAUNCHER, scene } from './scene';
+
+scene(
+  'leave while bridge starts ends it, at whichever moment: nothing stays, and nothing comes later',
+  async (it) => {
+    const before = await it.snapshot();
+    // From before anything is changed to when all is in place.
+    for (const delay of [0, 50, 150, 300, 600, 1_200]) {
+      const child = it.start(...BRIDGE);
+      await until(
+        'it is in charge',
+        () => existsSync(join(it.stage.journal, '../running.json')) || undefined,
+      );
+      await sleep(delay);
+      const left = await it.say('leave');
+      assert.is(left.code, 0, left.output);
+      assert.match(
+        left.output,
+        /^(left; |process \d+, `ehlowire bridge`, was on its way in and has ended: )/m,
+      );
+      await child.ended;
+      assert.is(await it.snapshot(), before);
+      assert.not.ok(existsSync(it.stage.pins), 'nothing is pinned');
+      assert.not.ok(existsSync(it.stage.journal), 'no journal');
+    }
+  },
+);
+
+scene(
+  'two at once: one bridge is in, of two that leave one has nothing to undo, status fits in',
+  async (it) => {
+    const before = await it.snapshot();
+    const both = [1, 2].map(() => it.start(...BRIDGE));
+    const asked = it.say('status');
+    const first = await Promise.race(both.map(({ ended }) => ended));
+    assert.match(first.output, /already running: process \d+, `ehlowire bridge`: see `ehlowire status`/);
+    assert.match((await asked).output, /^(Not in place|In place)/);
+    await until(
+      'it is in place',
+      () => both.some((child) => child.output().includes('"wire-open"')) || undefined,
+    );
+    const left = await Promise.all([it.say('leave'), it.say('status'), it.say('leave')]);
+    assert.match(left[1].output, /^(Not in place|In place)/);
+    const [one, two] = [left[0].output, left[2].output].sort();
+    assert.match(one ?? '', /^left; /);
+    assert.match(two ?? '', /^nothing to undo/);
+    await Promise.all(both.map(({ ended }) => ended));
+    assert.is(await it.snapshot(), before);
+  },
+);
+
+scene('one that ended and that nobody waited for is not running any more', async (it) => {
+  const running = join(it.stage.journal, '../running.json');
+  // A parent that never asks for its children.
+  const line = '"$@" & exec sleep 600';
+  const parent = it.stage.start('sh', '-c', line, 'sh', LAUNCHER, ...BRIDGE, ...it.stage.settings);
+  await until('it is in place', () => parent.output().includes('"wire-open"') || undefined, 60_000);
+  const { pid } = JSON.parse(readFileSync(running, 'utf8')) as { pid: number };
+  process.kill(pid, 'SIGKILL');
+  await until('it ended', () => readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ') || undefined);
+  const { process: told } = JSON.parse((await it.say('status', '--json')).output) as { process: unknown };
+  assert.is(told, null);
+  const again = await it.enter(...BRIDGE);
+  await again.stop('SIGTERM');
+  assert.is((await it.say('leave')).code, 0);
+  await parent.stop('SIGKILL');
+});
+
+scene('a port that got another name has its address and routes back', async (it) => {
+  await (await it.enter(...BRIDGE)).stop('SIGTERM');
+  it.stage.ip('link', 'set', 'wan', 'down');
+  it.stage.ip('link', 'set', 'wan', 'name', 'uplink', 'up');
+  const left = await it.say('leave');
+  assert.is(left.code, 0, left.output);
+  assert.match(it.stage.ip('-br', 'address', 'show', 'uplink'), '198.18.0.2/24');
+  assert.match(it.stage.ip('route'), 'default via 198.18.0.1 dev uplink');
+  assert.not.match(it.stage.ip('-br', 'link'), 'ehlowire0');
+});
+
+const IN_THE_WAY: readonly {
+  readonly name: string;
+  readonly happens: readonly (readonly string[])[];
+  readonly says: RegExp;
+  readonly helps: readonly string[];
+}[] = [
+  {
+    name: 'the port of the address is gone',
+    happens: [['link', 'delete', 'wan']],
+    says: /wan is gone, and its address 198\.18\.0\.2\/24 would be lost/,
+    helps: ['address', 'delete', '198.18.0.2/24', 'dev', 'ehlowire0'],
+  },
+  {
+    name: "somebody's port",
+    happens: [['link', 'add', 'tap0', 'master', 'ehlowire0', 'type', 'dummy']],
+    says: /tap0 is a port of ehlowire0, and not by ehlowire/,
+    helps: ['link', 'set', 'tap0', 'nomaster'],
+  },
+  {
+    name: "somebody's address",
+    happens: [['address', 'add', '203.0.113.7/24', 'dev', 'ehlowire0']],
+    says: /ehlowire0 has the address 203\.0\.113\.7\/24, not by ehlowire/,
+    helps: ['address', 'delete', '203.0.113.7/24', 'dev', 'ehlowire0'],
+  },
+  {
+    name: "somebody's VLAN",
+    happens: [['link', 'add', 'link', 'ehlowire0', 'name', 'tagged', 'type', 'vlan', 'id', '5']],
+    says: /tagged stands on ehlowire0/,
+    helps: ['link', 'delete', 'tagged'],
+  },
+];
+
+for (const { name, happens, says, helps } of IN_THE_WAY) {
+  scene(`not left, and nothing changed, until it is out of the way: ${name}`, async (it) => {
+    await (await it.enter(...BRIDGE)).stop('SIGTERM');
+    for (const words of happens) it.stage.ip(...words);
+    const before = await it.snapshot();
+    const refused = await it.say('leave');
+    assert.is(refused.code, 1, refused.output);
+    assert.match(refused.output, says);
+    assert.is(await it.snapshot(), before);
+    it.stage.ip(...helps);
+    const left = await it.say('leave');
+    assert.is(left.code, 0, left.output);
+    assert.not.match(it.stage.ip('-br', 'link'), 'ehlowire0');
+    assert.not.ok(existsSync(it.stage.pins));
+  });
+}
+
+test.run();
