@@ -39,8 +39,7 @@ export function keepState(config: Config, relay: Relay, failing: (folder: string
   });
   let written = '';
   const write = (): void => {
-    const { accepted, blocked, unreachable, active } = relay.counters;
-    const counters = { accepted, blocked, unreachable, active };
+    const { counters } = relay;
     const text = JSON.stringify({ ...identity, listeners, counters, ...saveKnowledge(relay.known()) });
     if (text === written) return;
     try {
@@ -107,8 +106,8 @@ function readState(file: string): RelayState | undefined {
     const saved = JSON.parse(read.text) as RelayState & Identity;
     const { pid, since, version, listeners, counters } = saved;
     const texts = [since, version, ...listeners.flatMap(({ listen, upstream = '' }) => [listen, upstream])];
-    const { accepted, blocked, unreachable, active } = counters;
-    const numbers = [accepted, blocked, unreachable, active];
+    const { accepted, blocked, unreachable, active, sockets } = counters;
+    const numbers = [accepted, blocked, unreachable, active, sockets];
     if (!texts.every((text) => typeof text === 'string') || !numbers.every(Number.isSafeInteger))
       return undefined;
     return isAlive(saved)

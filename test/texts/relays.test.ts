@@ -11,7 +11,7 @@ const RELAY: RelayState = {
   since: SINCE,
   version: '0.1.0',
   listeners: [{ listen: '[::]:25', upstream: '192.0.2.25:25' }, { listen: '0.0.0.0:8025' }],
-  counters: { accepted: 1_203, blocked: 2, unreachable: 0, active: 3 },
+  counters: { accepted: 1_203, blocked: 2, unreachable: 0, active: 3, sockets: 6 },
   servers: [
     {
       server: { address: '192.0.2.25', port: 25 },
