@@ -25,6 +25,9 @@ bare() {
 	: >etc/fstab
 	# An index of all manual pages, made anew with each package.
 	rm -f var/lib/man-db/auto-update
+	# What ehlowire wrote on this machine when it ran here is not that machine's: only its view of the disk loses it.
+	rm -rf var/lib/ehlowire var/log/ehlowire var/log/ehlowire-relay var/log/private/ehlowire-relay etc/ehlowire
+	rm -f $(find etc/systemd/system -name 'ehlowire-*.service' 2>/dev/null)
 	own=etc/systemd/system
 	mkdir -p $own/systemd-udev-trigger.service.d lib/systemd/system/sysinit.target.wants lib/systemd/system/sockets.target.wants
 	for each in journald udevd udev-trigger tmpfiles-setup; do
