@@ -1,7 +1,7 @@
 // Relays that run by themselves, for a person and as JSON.
 
 import { formatAddress } from '../../proxy/address';
-import type { ServerKnowledge } from '../../proxy/relay/knowledge';
+import type { ServerKnowledge } from '../../proxy/servers/knowledge';
 import type { RelayState, RelayStates } from '../../proxy/relay/state';
 import { printable } from '../../proxy/sinks/wording';
 
@@ -29,9 +29,16 @@ function relayText({ pid, since, version, listeners, counters, servers }: RelayS
 }
 
 /** All that is known of one server. */
-function serverLine({ server, knowledge }: ServerKnowledge): string {
+function serverLine({ server, knowledge, way }: ServerKnowledge): string {
   const where = formatAddress({ host: server.address, port: server.port });
-  return `    ${where.padEnd(28)}${knowledge.greeting}, ${knowledge.policy}`;
+  return `    ${where.padEnd(28)}${knowledge.greeting}, ${knowledge.policy}: ${WAYS[way]}`;
 }
+
+/** How it was learned. */
+const WAYS: Readonly<Record<ServerKnowledge['way'], string>> = {
+  seen: 'as its connections showed',
+  verified: 'verified by a connection of our own',
+  networks: 'seen by clients of several networks',
+};
 
 const SERVERS = 20;

@@ -9,7 +9,7 @@ import { makeFolder } from '../folder';
 import { readPlainFile } from '../plain-file';
 import { isAlive, ownIdentity, type Identity } from '../process';
 import { readVersion } from '../version';
-import { readKnowledge, saveKnowledge, type ServerKnowledge } from './knowledge';
+import { readKnowledge, saveKnowledge, type ServerKnowledge } from '../servers/knowledge';
 import type { Relay } from './relay';
 
 export interface RelayState {

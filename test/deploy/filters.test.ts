@@ -35,13 +35,35 @@ HOWS.flatMap((ours) => HOWS.map((theirs) => [ours, theirs] as const)).forEach(([
       const there = await mustRun(stage, 'python3', join(KIT, 'attached.py'), 'wan', 'ingress');
       assert.is(there.includes('ehlowire_wan'), ours !== undefined, there);
       assert.is(there.includes('somebody'), theirs !== undefined, there);
-      const question = `process.stdout.write(String(require('${FILTERS}').isAttached('${stage.pins}', 'wan', 'ingress')))`;
-      assert.is(await mustRun(stage, ...NODE, '-e', question), String(ours !== undefined));
+      assert.is(await isAttached(stage), ours !== undefined);
     } finally {
       stage.remove();
     }
   });
 });
+
+const GONE = 'a filter of ours is gone, and somebody else’s stands at its place';
+if (reason !== undefined) skip(test, GONE, reason);
+else
+  test(GONE, async () => {
+    const stage = makeStage(`ef${process.pid}g`);
+    if (typeof stage === 'string') throw new Error(stage);
+    try {
+      for (const port of ['wan', 'lan']) stage.ip('link', 'set', port, 'up');
+      await enter(stage, 'tc');
+      assert.ok(await isAttached(stage));
+      await mustRun(stage, 'tc', 'filter', 'delete', 'dev', 'wan', 'ingress');
+      await mustRun(stage, 'python3', join(KIT, 'somebody.py'), 'wan', 'tc', join(stage.pins, 'theirs'));
+      assert.not.ok(await isAttached(stage));
+    } finally {
+      stage.remove();
+    }
+  });
+
+async function isAttached(stage: Stage): Promise<boolean> {
+  const question = `process.stdout.write(String(require('${FILTERS}').isAttached('${stage.pins}', 'wan', 'ingress')))`;
+  return (await mustRun(stage, ...NODE, '-e', question)) === 'true';
+}
 
 function sayHow(how: How): string {
   return how === undefined ? 'none' : how === 'tc' ? 'a filter' : 'a link';

@@ -16,6 +16,7 @@ const RELAY: RelayState = {
     {
       server: { address: '192.0.2.25', port: 25 },
       knowledge: { greeting: 'truncated', policy: 'repair', lines: 1, delay: 0 },
+      way: 'verified',
     },
   ],
 };
@@ -30,7 +31,7 @@ test('only a relay: what runs, what it learned and counted, and that is well', (
     '  0.0.0.0:8025 → the server that each client meant',
     '  connections: 3 open, 1,203 taken so far, 2 turned away, 0 whose server could not be reached',
     '  servers:',
-    '    192.0.2.25:25               truncated, repair',
+    '    192.0.2.25:25               truncated, repair: verified by a connection of our own',
     '',
     'Not in place: nothing of ehlowire is in the network',
     '  `ehlowire bridge --help` puts it in; `ehlowire doctor` says whether this machine can',
