@@ -18,6 +18,7 @@ scene(
       await until(
         'it is in charge',
         () => existsSync(join(it.stage.journal, '../running.json')) || undefined,
+        PATIENCE_MS,
       );
       await sleep(delay);
       const left = await it.say('leave');
@@ -46,6 +47,7 @@ scene(
     await until(
       'it is in place',
       () => both.some((child) => child.output().includes('"wire-open"')) || undefined,
+      PATIENCE_MS,
     );
     const left = await Promise.all([it.say('leave'), it.say('status'), it.say('leave')]);
     assert.match(left[1].output, /^(Not in place|In place)/);
@@ -62,10 +64,14 @@ scene('one that ended and that nobody waited for is not running any more', async
   // A parent that never asks for its children.
   const line = '"$@" & exec sleep 600';
   const parent = it.stage.start('sh', '-c', line, 'sh', LAUNCHER, ...BRIDGE, ...it.stage.settings);
-  await until('it is in place', () => parent.output().includes('"wire-open"') || undefined, 60_000);
+  await until('it is in place', () => parent.output().includes('"wire-open"') || undefined, PATIENCE_MS);
   const { pid } = JSON.parse(readFileSync(running, 'utf8')) as { pid: number };
   process.kill(pid, 'SIGKILL');
-  await until('it ended', () => readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ') || undefined);
+  await until(
+    'it ended',
+    () => readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ') || undefined,
+    PATIENCE_MS,
+  );
   const { process: told } = JSON.parse((await it.say('status', '--json')).output) as { process: unknown };
   assert.is(told, null);
   const again = await it.enter(...BRIDGE);
@@ -130,5 +136,8 @@ for (const { name, happens, says, helps } of IN_THE_WAY) {
     assert.not.ok(existsSync(it.stage.pins));
   });
 }
+
+/** On a machine that has much else to do. */
+const PATIENCE_MS = 60_000;
 
 test.run();
