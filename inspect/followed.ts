@@ -5,6 +5,7 @@ import type { Frame } from './half-open';
 import { createInspector, type Inspector, type InspectorEvent } from './inspector';
 import { CONNECTIONS, LINGER, STRAGGLERS } from './limits';
 import { createRecency, type Link, type Recency } from './recency';
+import type { Veil } from './smtp/argument';
 import { FLAG, type Ends, type Leg, type Segment } from './tcp/segment';
 
 export interface Peer {
@@ -55,7 +56,11 @@ export interface Entry extends Link<Entry> {
 
 /** What is kept of the connections that are open, and of those that were until a short while ago. */
 export interface Followed {
-  readonly options: { readonly implicitTlsPorts: readonly number[]; readonly capacity?: number };
+  readonly options: {
+    readonly implicitTlsPorts: readonly number[];
+    readonly veil?: Veil | undefined;
+    readonly capacity?: number;
+  };
   readonly open: Map<string, Entry>;
   /** When those ended that were closed a short while ago, the oldest first. */
   readonly closed: Map<string, Micros>;
@@ -91,7 +96,7 @@ export function open(state: Followed, key: string, first: Segment, toServer: boo
   const fromClient = flags & FLAG.syn ? !(flags & FLAG.ack) : toServer;
   const [client, server] = fromClient ? [a, b] : [b, a];
   const implicitTls = state.options.implicitTlsPorts.includes(server.port);
-  const inspector = createInspector(first, { implicitTls });
+  const inspector = createInspector(first, { implicitTls, veil: state.options.veil });
   if (first.at <= state.lostUntil) inspector.lost();
   const entry: Entry = {
     key,

@@ -1,6 +1,7 @@
 // One connection from its segments to its story: streams, session and judges in one place.
 
 import type { Close, Direction, Micros, SessionEvent, SmtpEvent, VerdictEvent } from './events';
+import type { Veil } from './smtp/argument';
 import { createSession, type Session } from './smtp/session';
 import { createConnection, type Connection, type Flow } from './tcp/connection';
 import { FLAG, type Segment } from './tcp/segment';
@@ -22,6 +23,8 @@ export type InspectorEvent = SmtpEvent | SegmentSessionEvent | VerdictEvent;
 export interface InspectorOptions {
   /** TLS from the first octet on (port 465). */
   readonly implicitTls?: boolean;
+  /** How envelope addresses are written down; absent: as they are. */
+  readonly veil?: Veil | undefined;
 }
 
 export interface Inspector {
@@ -218,6 +221,7 @@ function sessionOf(state: State, at: Micros): Session {
     // Mid-stream nobody saw the handshake, so nobody knows when it ended.
     ...(fromStart && { connected: view.rtt === undefined ? at : view.started + view.rtt }),
     implicitTls: options.implicitTls ?? false,
+    veil: options.veil,
     serverUnheard: view.server.segments === 0,
     midStream: !fromStart,
   });

@@ -22,6 +22,7 @@ import {
 import { createHalfOpen, type Frame, type HalfOpen, type Known } from './half-open';
 import type { Stretch } from './inspector';
 import { CONNECTIONS, FORGET_AFTER, HALF_OPEN, HALF_OPEN_FOR, HALF_OPEN_TOLD, SWEEP } from './limits';
+import type { Veil } from './smtp/argument';
 import { parsePacket } from './tcp/packet';
 import { FLAG, type Ends, type Leg, type Segment } from './tcp/segment';
 
@@ -32,6 +33,8 @@ export interface TrackerOptions {
   readonly ports: readonly number[];
   /** Those among them that speak TLS from the first octet on. */
   readonly implicitTlsPorts: readonly number[];
+  /** How envelope addresses are written down; absent: as they are. */
+  readonly veil?: Veil | undefined;
   /** Connections kept at a time; beyond it the one that was silent longest is ended. */
   readonly capacity?: number;
   /** Handshakes that are not complete, kept at a time, each in some 250 octets. */

@@ -7,7 +7,7 @@ import { parseAddress, parseNetwork, type Address, type Network } from './addres
 import { FORMATS, type Problem } from './config/formats';
 import { quote, readEnvironment, readFile, readFlags, readSets } from './config/layers';
 import type { Environment, Layer, Overrides } from './config/layers';
-import { allowed, convictSchema, SETTINGS, type Setting } from './config/schema';
+import { allowed, convictSchema, SETTINGS, type ADDRESSES, type Setting } from './config/schema';
 import { createFault, isFault, type Fault } from './fault';
 import type { Level } from './sinks/record';
 
@@ -48,11 +48,15 @@ export interface TimeoutsMs {
   readonly opaque: number;
 }
 
+/** How envelope addresses are written down, wherever they would be. */
+export type AddressesInLog = (typeof ADDRESSES)[number];
+
 export interface LogConfig {
   /** Standard output where absent. */
   readonly file: string | undefined;
   readonly format: 'auto' | 'json' | 'pretty';
   readonly level: Level;
+  readonly addresses: AddressesInLog;
 }
 
 export interface Config {
@@ -191,8 +195,9 @@ function toConfig(get: (key: string) => unknown): Config {
   const repair = get('greeting.repair') as Repair;
   const timeout = (name: keyof TimeoutsMs): number => number(`relay.timeouts.${name}`);
   const log = { format: get('log.format') as LogConfig['format'], level: get('log.level') as Level };
+  const addresses = get('log.addresses') as AddressesInLog;
   return {
-    log: { file: (get('log.file') as string | null) ?? undefined, ...log },
+    log: { file: (get('log.file') as string | null) ?? undefined, ...log, addresses },
     greeting: {
       repair,
       patienceMs: number('greeting.patience'),

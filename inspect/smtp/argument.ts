@@ -16,13 +16,13 @@ export interface SaidArgument {
   readonly parses: boolean;
 }
 
-/** `argument` is the octets behind the verb without blanks around them. */
-export function quoteArgument(verb: string, argument: Uint8Array, veil?: Veil): SaidArgument {
+/** `argument`: the octets behind the verb without blanks around them; `text`: the same, a character an octet. */
+export function quoteArgument(verb: string, argument: Uint8Array, text: string, veil?: Veil): SaidArgument {
   const read = READERS[verb];
   if (argument.length === 0) {
     return { text: NOTHING_SAID, whole: true, parses: read === undefined };
   }
-  const said = argument.length <= LONGEST ? read?.(latin1(argument), veil) : undefined;
+  const said = argument.length <= LONGEST ? read?.(text, veil) : undefined;
   return said ?? { text: describeOctets(argument), whole: false, parses: false };
 }
 

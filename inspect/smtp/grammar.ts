@@ -128,12 +128,13 @@ export function parseCommand(line: Uint8Array, veil?: Veil): Command {
     return { verb: '?', rule: UNKNOWN, argument: NOTHING_SAID, whole: false, parses: false, oddity };
   }
   const rest = trim(line.subarray(word.length));
-  const { text: argument, whole, parses } = quoteArgument(verb, rest, veil);
+  const words = latin1(rest);
+  const { text: argument, whole, parses } = quoteArgument(verb, rest, words, veil);
   const command = { verb, rule, argument, whole, parses };
   const size = SIZES[verb];
-  if (size) return { ...command, ...size(latin1(rest)) };
+  if (size) return { ...command, ...size(words) };
   const wanted = SYNTAX[verb];
-  return wanted && !wanted.test(latin1(rest)) ? { ...command, oddity: 'bad-syntax' } : command;
+  return wanted && !wanted.test(words) ? { ...command, oddity: 'bad-syntax' } : command;
 }
 
 /** A line of a reply. */

@@ -21,7 +21,7 @@ function classOf(bytes: Uint8Array): Quotable {
 
 /** Octets that a grammar has found harmless. Callers name the grammar; nobody else may call this. */
 export function quoteParsed(text: string): Quotable {
-  return escapeText(octetsOf(text), TEXT) as Quotable;
+  return escapeWords(text, TEXT) as Quotable;
 }
 
 /** A verb as it stands in the table of verbs; `?` for all others. */
@@ -44,18 +44,28 @@ export function quoteServer(bytes: Uint8Array, cap = TEXT): Quotable {
  * has, or what the client was quoted with (`said`). `…` stands for everything between.
  */
 export function quoteKnownWords(bytes: Uint8Array, said: readonly Quotable[] = [], cap = TEXT): Quotable {
-  const known = new Set(said.flatMap((text) => text.toLowerCase().split(BETWEEN_WORDS)));
+  let known: Set<string> | undefined;
+  const isSaid = (word: string): boolean => {
+    known ??= new Set(said.flatMap((text) => text.toLowerCase().split(BETWEEN_WORDS)));
+    return known.has(word.toLowerCase());
+  };
   const text = latin1(bytes.subarray(0, cap)).replace(WORDS, (word) =>
-    isReplyWord(word) || known.has(word.toLowerCase()) ? word : '…',
+    isReplyWord(word) || isSaid(word) ? word : '…',
   );
+  if (!text.includes('…')) return escapeWords(text, cap) as Quotable;
   // What stands between words is punctuation: none of it is needed around what was left out.
   return escapeKnown(text.replace(/[^A-Za-z0-9]*…(?:[^A-Za-z0-9]*…)*[^A-Za-z0-9 :]*/g, ' … ').trim(), cap);
 }
 
 function escapeKnown(text: string, cap: number): Quotable {
-  const parts = text.split('…').map((part) => escapeText(octetsOf(part), cap));
+  const parts = text.split('…').map((part) => escapeWords(part, cap));
   const whole = parts.join('…');
   return (whole.length <= cap ? whole : `${whole.slice(0, cap - 1)}…`) as Quotable;
+}
+
+/** Nearly all text is plain, and a copy of it as octets is dear. */
+function escapeWords(text: string, cap: number): string {
+  return text.length <= cap && PLAIN.test(text) ? text : escapeText(octetsOf(text), cap);
 }
 
 /** How a middlebox overwrote a word: `XXXX`, and nothing of what it left. */
@@ -70,6 +80,8 @@ function octetsOf(text: string): Uint8Array {
 /** Eight characters at the least: shorter ones are words. */
 const BASE64 = /^[A-Za-z0-9+/_-]{8,}={0,2}$/;
 const PRINTABLE = /^[\x20-\x7e\t\r\n]*$/;
+/** Nothing of it has to be escaped. */
+const PLAIN = /^[\x20-\x5b\x5d-\x7e]*$/;
 /** Letters, digits and all that binds them into one word: a piece of an unknown word is as unknown. */
 const WORDS = /[^\s,;:()<>"'[\]]+/g;
 const BETWEEN_WORDS = /[\s,;:()<>"'[\]]+/;

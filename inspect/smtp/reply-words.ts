@@ -5,8 +5,8 @@
  * with a sign in front or behind is the word.
  */
 export function isReplyWord(word: string): boolean {
-  if (ENHANCED.test(word) || MASK.test(word)) return true;
-  return LIST.has(word.toLowerCase().replace(SIGNS, ''));
+  const lower = word.toLowerCase();
+  return LIST.has(lower) || LIST.has(lower.replace(SIGNS, '')) || ENHANCED.test(word) || MASK.test(word);
 }
 
 /** RFC 2034 §4, with the colon or the `#` that some servers put there. */

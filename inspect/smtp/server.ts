@@ -9,7 +9,7 @@ import { isMasked, type Next, parseReplyLine, type ReplyLine, type Verb } from '
 import { judgeEarly, seeKeyword, tellEarly } from './early';
 import type { Line } from './lines';
 import { loseCommands, pair } from './pairing';
-import { quoteMask, quoteServer } from './quote';
+import { quoteMask } from './quote';
 import {
   endPending,
   fragment,
@@ -129,7 +129,7 @@ function giveUpGreeting(state: State, line: Line): void {
 function collect(state: State, line: Line, parsed: ReplyLine): NonNullable<State['openReply']> {
   const [head] = state.pending;
   const { code } = parsed;
-  const text = sayReply(state, head, code, parsed.text);
+  const { text, whole } = sayReply(state, head, code, parsed.text);
   const open = (state.openReply ??= {
     start: line.span.start,
     started: line.started,
@@ -145,7 +145,7 @@ function collect(state: State, line: Line, parsed: ReplyLine): NonNullable<State
   open.mixed ||= code !== open.first.code;
   if (open.texts.length < REPLY_TEXTS && code !== AUTH_CONTINUE) open.texts.push(text);
   // Where every word is known, the line may be shown as it is.
-  show(open, line, code !== AUTH_CONTINUE && text === quoteServer(parsed.text));
+  show(open, line, whole);
   return open;
 }
 
@@ -162,7 +162,7 @@ function firstOf({ code, enhanced }: ReplyLine, text: Quotable): ReplyCode {
 }
 
 function remark(state: State, line: Line, parsed: ReplyLine | undefined): void {
-  const quote = (): Quotable => sayReply(state, state.pending[0], parsed?.code, line.bytes, QUOTE);
+  const quote = (): Quotable => sayReply(state, state.pending[0], parsed?.code, line.bytes, QUOTE).text;
   if (!parsed?.wellFormed) report(state, 'malformed-reply', 'server', line.at, quote());
   if (line.terminator === 'lf') report(state, 'bare-lf', 'server', line.at, quote());
   if (line.bytes.includes(CR)) report(state, 'bare-cr', 'server', line.at, quote());

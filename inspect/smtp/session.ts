@@ -3,6 +3,7 @@
 import type { Close, Direction, Micros, Phase, SmtpEvent } from '../events';
 import { SILENCE } from '../limits';
 import { say } from '../quotable';
+import type { Veil } from './argument';
 import { readClient } from './client';
 import { elide } from './elide';
 import { endSession } from './ending';
@@ -23,6 +24,8 @@ export interface SessionOptions {
   readonly serverUnheard?: boolean;
   /** The beginning was missed: no greeting is expected, and replies that match nothing are no surprise. */
   readonly midStream?: boolean;
+  /** How envelope addresses are written down; absent: as they are. */
+  readonly veil?: Veil | undefined;
 }
 
 /** Whom the dialogue waits for, and in which phase: what a path chooses its timeout by (RFC 5321 §4.5.3.2). */
@@ -55,8 +58,8 @@ export interface Session {
 
 /** A session at its very beginning, at the greeting (RFC 5321 §3.1). */
 export function createSession(options: SessionOptions): Session {
-  const { started, connected, implicitTls = false, serverUnheard = false, midStream = false } = options;
-  const state = createState({ started, implicitTls, serverUnheard, midStream });
+  const { started, connected, implicitTls = false, serverUnheard = false, midStream = false, veil } = options;
+  const state = createState({ started, implicitTls, serverUnheard, midStream, veil });
   if (connected !== undefined) {
     state.out.push(state.timeline.end('connect', started, connected, {}));
     state.sides.client.lastAt = state.sides.server.lastAt = connected;

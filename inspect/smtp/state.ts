@@ -12,6 +12,7 @@ import type {
 } from '../events';
 import { ANOMALIES_OF_A_KIND, COMMAND_LINE, REPLY_LINE } from '../limits';
 import { joinQuotable, type Quotable } from '../quotable';
+import type { Veil } from './argument';
 import type { Early } from './early';
 import type { EndOfData } from './end-of-data';
 import { judgeGreeting } from './greeting';
@@ -123,6 +124,7 @@ export interface State {
   serverMode: 'reply' | 'tls' | 'opaque';
   pending: Pending[];
   readonly step: Step;
+  readonly veil: Veil | undefined;
   openReply: OpenReply | undefined;
   /** The greeting's octets while it lasts, for judging. */
   greeting: Uint8Array | undefined;
@@ -152,9 +154,10 @@ export interface StateOptions {
   readonly implicitTls: boolean;
   readonly serverUnheard: boolean;
   readonly midStream: boolean;
+  readonly veil?: Veil | undefined;
 }
 
-export function createState({ started, implicitTls, serverUnheard, midStream }: StateOptions): State {
+export function createState({ started, implicitTls, serverUnheard, midStream, veil }: StateOptions): State {
   const side = (cap: number): Side => ({
     position: 0,
     framer: createFramer(cap),
@@ -174,6 +177,7 @@ export function createState({ started, implicitTls, serverUnheard, midStream }: 
     serverMode: implicitTls ? 'tls' : 'reply',
     pending: expectsGreeting ? [greetingAt(started)] : midStream ? [{ rule: UNSEEN, arrived: started }] : [],
     step: createStep(midStream),
+    veil,
     openReply: undefined,
     greeting: expectsGreeting ? new Uint8Array(0) : undefined,
     timeline: createTimeline(started),

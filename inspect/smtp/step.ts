@@ -66,19 +66,20 @@ export function lengthOf({ bytes, span, terminator }: Line): number {
   );
 }
 
-/** What may be quoted of a line of a reply to `head`. */
+/** What may be quoted of a line of a reply to `head`; `whole`: all of it. */
 export function sayReply(
   state: State,
   head: Pending | undefined,
   code: number | undefined,
   text: Uint8Array,
   cap?: number,
-): Quotable {
+): { readonly text: Quotable; readonly whole: boolean } {
   // Of a challenge nothing: it is made for a secret.
-  if (code === CONTINUE) return NOTHING_SAID;
-  if (!mayRepeat(state, head)) return quoteServer(text, cap);
+  if (code === CONTINUE) return { text: NOTHING_SAID, whole: false };
+  if (!mayRepeat(state, head)) return { text: quoteServer(text, cap), whole: true };
   const said = [state.hello, head?.said?.argument].filter((each) => each !== undefined);
-  return quoteKnownWords(text, said, cap);
+  const known = quoteKnownWords(text, said, cap);
+  return { text: known, whole: !known.includes('…') };
 }
 
 /** Whether a line to `head` may repeat something of the client's that is not quotable, seen by us or not. */

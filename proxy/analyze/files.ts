@@ -98,6 +98,7 @@ async function pass(
   try {
     return await runPass(files, {
       ports: request.ports,
+      veil: desk.veil,
       keepFrames: request.evidence !== undefined,
       observe: (news, frame) => observe(wanted(request, news), frame),
       async turn(position, counts) {

@@ -19,7 +19,12 @@ export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
   const source = openLive(name, portFilters(request.ports));
   if (isFault(source)) return source;
   const keepFrames = request.evidence !== undefined;
-  const tracker = createTracker({ ports: request.ports, implicitTlsPorts: IMPLICIT_TLS, keepFrames });
+  const tracker = createTracker({
+    ports: request.ports,
+    veil: desk.veil,
+    implicitTlsPorts: IMPLICIT_TLS,
+    keepFrames,
+  });
   const asking = request.probe ? openAsking(name, source, tracker, request.ports) : undefined;
   if (isFault(asking)) {
     await source.close();

@@ -1,6 +1,7 @@
 // One pass over capture files: every frame through a tracker, what it tells to an observer, in bounded memory.
 
 import type { Micros } from '../../inspect/events';
+import type { Veil } from '../../inspect/smtp/argument';
 import { createTracker, type TrackerCounts, type TrackerNews } from '../../inspect/tracker';
 import { isFault, type Fault } from '../fault';
 import { openCapture, type CaptureSource } from '../sources/file';
@@ -18,6 +19,7 @@ export type Observe = (news: readonly TrackerNews[], frame?: SeenFrame) => void;
 
 export interface PassOptions {
   readonly ports: readonly number[];
+  readonly veil?: Veil | undefined;
   readonly observe: Observe;
   /** Evidence is written: it begins with the handshake. */
   readonly keepFrames?: boolean;
@@ -39,6 +41,7 @@ export interface PassResult {
 export async function runPass(files: readonly string[], options: PassOptions): Promise<PassResult> {
   const { ports, observe } = options;
   const tracker = createTracker({
+    veil: options.veil,
     ports,
     implicitTlsPorts: IMPLICIT_TLS,
     keepFrames: options.keepFrames ?? false,

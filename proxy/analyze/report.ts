@@ -1,5 +1,7 @@
 // What both ways to analyze, files and live, have in common: who observes, what is printed, how it ends.
 
+import type { Veil } from '../../inspect/smtp/argument';
+import { veilOf } from '../veil';
 import type { VerdictName } from '../../inspect/events';
 import type { TrackerCounts, TrackerNews } from '../../inspect/tracker';
 import type { Outcome } from '../commands/outcome';
@@ -17,6 +19,7 @@ import { summaryText } from './summary-text';
 /** Where things go. */
 export interface Desk {
   readonly request: Request;
+  readonly veil: Veil | undefined;
   readonly color: boolean;
   /** Text for a person; absent where JSON lines are printed. */
   readonly text: Printer | undefined;
@@ -27,7 +30,7 @@ export interface Desk {
 }
 
 export function openDesk(request: Request, config: Config): Desk | Fault {
-  const { file, format, level } = config.log;
+  const { file, format, level, addresses } = config.log;
   const wantsJson = format === 'json';
   const log = file === undefined ? undefined : openFilePrinter(file);
   if (isFault(log)) return log;
@@ -35,6 +38,7 @@ export function openDesk(request: Request, config: Config): Desk | Fault {
   const printer = log ?? (wantsJson ? stdout : undefined);
   return {
     request,
+    veil: veilOf(addresses),
     color: wantsColor(1),
     text: wantsJson ? undefined : stdout,
     json: printer && { printer, lines: createLines(createJsonRenderer(), level) },

@@ -20,13 +20,17 @@ export const ATTACH = ['auto', 'tcx', 'tc'] as const;
 export const WATCHES = ['auto', 'off'] as const;
 export const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
+export const ADDRESSES = ['full', 'domain', 'hash', 'none'] as const;
+
 export const SETTINGS: readonly Setting[] = [
   {
     key: 'log.file',
     format: 'file',
     default: null,
     shown: 'standard output',
-    doc: 'Where the event log goes. Opened for appending; SIGHUP opens it anew, for logrotate. Flag `--log`.',
+    doc:
+      'Where the event log goes. Opened for appending; SIGHUP opens it anew, for logrotate. Flag `--log`. One ' +
+      'connection may write 200 lines, connections without a greeting 50 a second, refusals 10; `omitted` counts the rest.',
   },
   {
     key: 'log.format',
@@ -41,6 +45,17 @@ export const SETTINGS: readonly Setting[] = [
     doc:
       'The least level that is written. Phases, sessions and notes are `info`; repairs, anomalies, refusals ' +
       'and upstream trouble `warn`; losses and failures `error`.',
+  },
+  {
+    key: 'log.addresses',
+    format: ADDRESSES,
+    default: 'full',
+    doc:
+      'How the addresses of MAIL and RCPT are written, in the log, on a terminal, in ladders and in evidence. `full`: ' +
+      'as they are. `domain`: `<*@example.com>`. `hash`: `<#3f9a1c2b7d05>`, the same for one address as long as the ' +
+      'process runs; its key is random and never stored, so that nobody, with the log in hand, can try a list of addresses. ' +
+      '`none`: `<*>`. Where it is not `full`, texts of replies keep only words that cannot be a name, and evidence is cut ' +
+      'behind the verb. `analyze` obeys it too.',
   },
   {
     key: 'greeting.repair',

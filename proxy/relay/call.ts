@@ -11,6 +11,7 @@ import { createDialogue, type Dialogue, type Outlet } from './dialogue';
 import { cut, dismiss } from './farewell';
 import { localEndpoint, remoteEndpoint } from './endpoint';
 import { hostnameFor } from './hostname';
+import { veilOf } from '../veil';
 import { formatProxyHeader } from './proxy-header';
 import { createPump, type Pump } from './pump';
 import { recordUnreached } from './refusal';
@@ -136,6 +137,7 @@ function openDialogue(
     opened,
     connected,
     implicitTls: isImplicitTls(target, route),
+    veil: veilOf(route.config.log.addresses),
     repair: listener.repair,
     patienceMs: config.greeting.patienceMs,
     hostname: hostnameFor(config.greeting.hostname, target.address, connection.server),

@@ -1,6 +1,7 @@
 // What one connection says, to the inspector and to the record: session and greeter behind one door, no sockets.
 
 import type { Close, Micros, SmtpEvent } from '../../inspect/events';
+import type { Veil } from '../../inspect/smtp/argument';
 import { createGreeter, type Greeter, type GreeterAction } from '../../inspect/smtp/greeter';
 import { doubtOf, type Lesson } from '../../inspect/smtp/greeting-lesson';
 import { createSession, type Session, type Waiting } from '../../inspect/smtp/session';
@@ -17,6 +18,7 @@ export interface DialogueOptions {
   readonly opened: Micros;
   readonly connected: Micros;
   readonly implicitTls: boolean;
+  readonly veil: Veil | undefined;
   readonly repair: Repair;
   readonly patienceMs: number;
   readonly hostname: string;
@@ -122,12 +124,12 @@ interface State {
 }
 
 function open(options: DialogueOptions, outlet: Outlet): State {
-  const { opened, connected, implicitTls } = options;
+  const { opened, connected, implicitTls, veil } = options;
   const greeter = implicitTls ? undefined : createGreeter(greeterOptions(options));
   const state: State = {
     options,
     outlet,
-    session: createSession({ started: opened, connected, implicitTls }),
+    session: createSession({ started: opened, connected, implicitTls, veil }),
     greeter,
     listen: (knowledge, at) => {
       if (greeter === undefined) return;

@@ -22,7 +22,7 @@ export interface SinkTrouble {
 }
 
 /** The sink that the configuration asks for. */
-export function openSink(log: LogConfig, trouble: SinkTrouble): Sink | Fault {
+export function openSink(log: Omit<LogConfig, 'addresses'>, trouble: SinkTrouble): Sink | Fault {
   const json = log.format === 'json' || (log.format === 'auto' && (log.file !== undefined || !isatty(1)));
   const renderer = json
     ? createJsonRenderer()

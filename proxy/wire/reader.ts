@@ -6,6 +6,7 @@ import { HALF_OPEN_TOLD_LIVE } from '../../inspect/limits';
 import { findHonest } from '../../inspect/smtp/greeting-knowledge';
 import { doubtOf, type Lesson } from '../../inspect/smtp/greeting-lesson';
 import { codeAt } from '../../inspect/smtp/greeting-lines';
+import type { Veil } from '../../inspect/smtp/argument';
 import { quoteKnownWords, quoteServer } from '../../inspect/smtp/quote';
 import { createTracker, type Tracked, type Tracker, type TrackerNews } from '../../inspect/tracker';
 import { probedNews, type Probes } from '../probes';
@@ -32,6 +33,7 @@ export interface ReaderOptions {
   readonly sink: Sink;
   readonly ports: readonly number[];
   readonly implicitTlsPorts: readonly number[];
+  readonly veil?: Veil | undefined;
   readonly connections: number;
   readonly servers: Servers;
   readonly learner: Learner;
@@ -43,12 +45,13 @@ export interface ReaderOptions {
 }
 
 export function createReader(options: ReaderOptions): Reader {
-  const { ports, implicitTlsPorts, connections } = options;
+  const { ports, implicitTlsPorts, connections, veil } = options;
   const state: State = {
     options,
     tracker: createTracker({
       ports,
       implicitTlsPorts,
+      veil,
       capacity: connections,
       halfOpenTold: HALF_OPEN_TOLD_LIVE,
     }),

@@ -11,6 +11,7 @@ import { startRelay, type Relay } from '../relay/relay';
 import { createServers, type Servers } from '../servers/servers';
 import { createNames } from '../sinks/names';
 import type { Sink } from '../sinks/record';
+import { veilOf } from '../veil';
 import { createLearner } from './learner';
 import { createPolicies, type Policies } from './policies';
 import { createPace, createSteadyPace, type Pace, type Turn } from './pace';
@@ -75,6 +76,7 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
     sink,
     ports: config.wire.ports,
     implicitTlsPorts: config.wire.ports.filter((port) => port === SUBMISSIONS),
+    veil: veilOf(config.log.addresses),
     connections: config.wire.connections,
     servers,
     learner: createLearner({ patience: config.greeting.patienceMs * 1_000, knownOf: servers.knownOf }),

@@ -6,6 +6,7 @@ import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { SmtpEvent } from '../../inspect/events';
+import type { Veil } from '../../inspect/smtp/argument';
 import { createSession } from '../../inspect/smtp/session';
 import { createTracker } from '../../inspect/tracker';
 import { createLadders } from '../../proxy/analyze/ladder';
@@ -13,6 +14,7 @@ import { createLines } from '../../proxy/analyze/lines';
 import { createJsonRenderer } from '../../proxy/sinks/json';
 import type { Recorded } from '../../proxy/sinks/record';
 import { createTerminalRenderer } from '../../proxy/sinks/terminal';
+import { veilOf } from '../../proxy/veil';
 import { packetise, type Sent } from '../inspect/tcp/packetise';
 import { ROWS } from '../inspect/smtp/session.table';
 import { CUTS, everySplit, octets, pieces, run, SECOND, START, type Turn } from '../inspect/smtp/transcript';
@@ -72,10 +74,10 @@ function withGap(turns: readonly Turn[], missed: number): SmtpEvent[] {
 }
 
 /** Log, ladder and evidence of a capture that lacks its last segment of the client: a verdict is due. */
-function analysed(sent: readonly Sent[]): string {
+function analysed(sent: readonly Sent[], veil?: Veil): string {
   const last = sent.findLastIndex(({ from, segment }) => from === 'client' && segment.length > 0);
   const seen = sent.filter((each, i) => i < last || (i > last && each.from === 'client'));
-  const tracker = createTracker({ ports: [25], implicitTlsPorts: [] });
+  const tracker = createTracker({ ports: [25], implicitTlsPorts: [], veil });
   const outputs = RENDERERS.map((renderer) => createLines(renderer, 'debug'));
   const ladders = createLadders({
     color: false,
@@ -90,10 +92,42 @@ function analysed(sent: readonly Sent[]): string {
   for (const { segment } of seen) take(tracker.segment(segment));
   take(tracker.end(START + 99 * SECOND));
   const folder = scratch('secrets');
-  record(seen, { folder });
+  record(seen, { folder }, veil);
   const files = readdirSync(folder);
   assert.ok(files.length > 0, 'no evidence was written');
   return text + files.map((file) => readFileSync(join(folder, file), 'latin1')).join('');
+}
+
+const ENVELOPE: readonly Turn[] = [
+  ['S', '220 mx.example ESMTP\r\n'],
+  ['C', 'EHLO vm.example\r\n'],
+  ['S', '250 mx.example\r\n'],
+  ['C', 'MAIL FROM:<Alice@one.example> SIZE=10\r\n'],
+  ['S', '250 2.1.0 <Alice@one.example> sender ok\r\n'],
+  ['C', 'RCPT TO:<"bo b"@two.example>\r\n'],
+  ['S', '550 5.1.1 bo b: no such user at two.example\r\n'],
+  ['C', 'RCPT TO:<alice@one.example>\n'],
+  ['S', '550 5.1.1 <alice@one.example>: User unknown\r\n'],
+];
+
+const VEILED: readonly [how: Parameters<typeof veilOf>[0], want: RegExp, never: RegExp][] = [
+  ['full', /FROM:<Alice@one.example> SIZE=10.*TO:<\\"bo b\\"@two.example>/s, /SECRET/],
+  ['domain', /FROM:<\*@one.example> SIZE=10.*TO:<\*@two.example>.*User unknown/s, /alice|bo b/i],
+  [
+    'hash',
+    /FROM:<(#[0-9a-f]{12})> SIZE=10.*TO:<#[0-9a-f]{12}>.*TO:<\1>.*User unknown/s,
+    /alice|bo b|one\.ex|two\.ex/i,
+  ],
+  ['none', /FROM:<\*> SIZE=10.*TO:<\*>.*User unknown/s, /alice|bo b|one\.ex|two\.ex/i],
+];
+
+for (const [how, want, never] of VEILED) {
+  test(`log.addresses ${how}: in the log, ladders and evidence, replies too`, () => {
+    const log = logOf(run(pieces(ENVELOPE, whole), close, { veil: veilOf(how) }));
+    assert.match(log, want);
+    assert.not.match(log, never);
+    assert.not.match(analysed(packetise([...ENVELOPE, ['C', 'QUIT\r\n']]), veilOf(how)), never);
+  });
 }
 
 const dialogue = fc.record({

@@ -2,6 +2,7 @@
 
 import { openEvidence, type EvidenceOptions, type EvidenceWriter } from '../../../proxy/evidence/evidence';
 import { isFault } from '../../../proxy/fault';
+import type { Veil } from '../../../inspect/smtp/argument';
 import { createTracker } from '../../../inspect/tracker';
 import type { Segment } from '../../../inspect/tcp/segment';
 import type { Sent } from '../../inspect/tcp/packetise';
@@ -23,8 +24,8 @@ export function frameOf(segment: Segment): Uint8Array {
 }
 
 /** Runs segments through a tracker into `options.folder`. */
-export function record(sent: readonly Sent[], options: EvidenceOptions): EvidenceWriter {
-  const tracker = createTracker({ ports: [25], implicitTlsPorts: [465], keepFrames: true });
+export function record(sent: readonly Sent[], options: EvidenceOptions, veil?: Veil): EvidenceWriter {
+  const tracker = createTracker({ ports: [25], implicitTlsPorts: [465], veil, keepFrames: true });
   const evidence = openEvidence(options);
   if (isFault(evidence)) throw new Error(`no evidence: ${evidence.on}`);
   // One buffer for all, as a live capture has it: what is kept must have been copied.

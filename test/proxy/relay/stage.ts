@@ -42,7 +42,7 @@ export function configOf(upstreamPort: number, wishes: Wishes = {}): Config {
   const names = ['connect', 'proxyHeader', 'greeting', 'hello', 'mail', 'rcpt', 'data', 'block', 'message'];
   const all = Object.fromEntries([...names, 'command', 'opaque'].map((name) => [name, hour]));
   return {
-    log: { file: undefined, format: 'auto', level: 'info' },
+    log: { file: undefined, format: 'auto', level: 'info', addresses: 'full' },
     greeting: { repair: 'learn', patienceMs: hour, hostname: 'shim.example', ...greeting },
     evidence: { watch: 'off', interface: 'any', probeAfterMs: 0 },
     relay: {
