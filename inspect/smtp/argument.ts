@@ -79,7 +79,7 @@ function pathAndParameters(keyword: RegExp, text: string, veil: Veil | undefined
   const parameters = rest
     .split(' ')
     .filter((word) => word !== '')
-    .map(quoteParameter);
+    .map((word) => quoteParameter(word, veil === undefined ? address : undefined));
   const kept = parameters.slice(0, PARAMETERS);
   return {
     text: joinQuotable([quoteParsed(`${start}${veiled}`), ...kept.map((each) => each.text)], ' '),
@@ -89,11 +89,17 @@ function pathAndParameters(keyword: RegExp, text: string, veil: Veil | undefined
 }
 
 /** A parameter's keyword is quoted where it is known, its value where only a few are possible. */
-function quoteParameter(word: string): { readonly text: Quotable; readonly whole: boolean } {
+function quoteParameter(
+  word: string,
+  address: string | undefined,
+): { readonly text: Quotable; readonly whole: boolean } {
   const equals = word.indexOf('=');
   const keyword = (equals < 0 ? word : word.slice(0, equals)).toUpperCase();
   const value = equals < 0 ? undefined : word.slice(equals + 1);
   const values = Object.hasOwn(PARAMETER_VALUES, keyword) ? PARAMETER_VALUES[keyword] : undefined;
+  // Postfix repeats the recipient where a server offers DSN (RFC 3461 §4.2): nothing new.
+  const same = keyword === 'ORCPT' && value?.toLowerCase() === `rfc822;${address?.toLowerCase() ?? ''}`;
+  if (same && address !== undefined) return { text: quoteParsed(word), whole: true };
   if (values === undefined) return { text: describeOctets(octetsOf(word)), whole: false };
   if (values.test(value ?? '')) return { text: quoteParsed(word), whole: true };
   return { text: say`${quoteParsed(keyword)}=${describeOctets(octetsOf(value ?? ''))}`, whole: false };

@@ -9,6 +9,16 @@ export function isReplyWord(word: string): boolean {
   return LIST.has(lower) || LIST.has(lower.replace(SIGNS, '')) || ENHANCED.test(word) || MASK.test(word);
 }
 
+/** The name that a server gave to a message, where it is told as Postfix or Exim tell it: what their own logs have too. */
+export function queueNameIn(text: string): string | undefined {
+  const found = QUEUED.exec(text);
+  return found?.[1] ?? found?.[2];
+}
+
+// Postfix: short names are hexadecimal, long ones begin with the time and have no vowels. Exim: three parts.
+const QUEUED =
+  /^(?:ok: queued as ([0-9A-F]{8,15}|[3-9][0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{11,17})|ok (id=[0-9A-Za-z]{6}-[0-9A-Za-z]{6}(?:[0-9A-Za-z]{5})?-[0-9A-Za-z]{2,4}))$/i;
+
 /** RFC 2034 §4, with the colon or the `#` that some servers put there. */
 const ENHANCED = /^#?[245]\.\d{1,3}\.\d{1,3}[:.]?$/;
 /** What a middlebox wrote over a word of the server's. */

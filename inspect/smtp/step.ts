@@ -1,10 +1,13 @@
 // Whether the dialogue is in step: only then is a line what it looks like, and may be quoted.
 
 import type { ReplyCode } from '../events';
+import { TEXT } from '../limits';
 import { NOTHING_SAID, type Quotable } from '../quotable';
 import type { Command } from './grammar';
 import type { Line } from './lines';
-import { describeOctets, quoteKnownWords, quoteServer } from './quote';
+import { latin1 } from '../text';
+import { describeOctets, quoteKnownWords, quoteParsed, quoteServer } from './quote';
+import { queueNameIn } from './reply-words';
 import type { Pending, State } from './state';
 
 /**
@@ -77,9 +80,22 @@ export function sayReply(
   // Of a challenge nothing: it is made for a secret.
   if (code === CONTINUE) return { text: NOTHING_SAID, whole: false };
   if (!mayRepeat(state, head)) return { text: quoteServer(text, cap), whole: true };
-  const said = [state.hello, head?.said?.argument].filter((each) => each !== undefined);
+  const said = [state.hello, head?.said?.argument, queueNameOf(head, code, text)].filter(
+    (each) => each !== undefined,
+  );
   const known = quoteKnownWords(text, said, cap);
   return { text: known, whole: !known.includes('…') };
+}
+
+/** What a server calls the message that it took. */
+function queueNameOf(
+  head: Pending | undefined,
+  code: number | undefined,
+  text: Uint8Array,
+): Quotable | undefined {
+  if (!head?.content || code !== 250) return undefined;
+  const name = queueNameIn(latin1(text.subarray(0, TEXT)));
+  return name === undefined ? undefined : quoteParsed(name);
 }
 
 /** Whether a line to `head` may repeat something of the client's that is not quotable, seen by us or not. */

@@ -30,7 +30,7 @@ function maskedWords(sight: Sight, { direction, detail, at }: AnomalyEvent): Ver
     verdict: 'ehlo-altered',
     certainty: 'proved',
     proof: 'content',
-    summary: `${what} was overwritten on the path: "${detail}" is a middlebox's mask, and no SMTP program's word.`,
+    summary: `${what} was overwritten on the path: "${/^X+(?:, X+)*/.exec(detail)?.[0] ?? 'XXXX'}" is a middlebox's mask, and no SMTP program's word.`,
     evidence: evidenceNow(sight, 'carries the masked word'),
   };
 }

@@ -272,8 +272,8 @@ lab.test('control characters of either peer are escaped', ['postfix'], async () 
   const raw = text.filter((octet) => octet !== 0x0a && (octet < 0x20 || octet > 0x7e));
   assert.equal([...raw], [], 'printable ASCII and line feeds, nothing else');
   const [story = []] = stories;
-  assert.match(String(fieldOf(story, 'hello', 'argument')), /\\x1b\[31m/);
-  assert.match(String(fieldOf(story, 'mail', 'reply.text')), /\\x1b\[2J/);
+  assert.match(String(fieldOf(story, 'hello', 'argument')), /^\(\d+ octets, binary\)$/);
+  assert.match(String(fieldOf(story, 'greeting', 'reply.text')), /\\x1b\]0/);
   // Inside the values as well: `\u001b` in JSON would come alive again in whatever prints it.
   for (const line of story) assert.not.match(JSON.stringify(line), /\\u00[01]|[\x7f-\xff]/);
 });
