@@ -1,5 +1,6 @@
 // The vocabulary: everything the inspector can say, as `kind`-tagged values without behaviour.
 
+import type { ProxyFacts } from './proxy-header';
 import type { Quotable } from './quotable';
 
 /** Microseconds since the Unix epoch, UTC. A double holds them exactly until the year 2255. */
@@ -228,6 +229,12 @@ export interface FragmentEvent extends Stretch {
   readonly kind: 'fragment';
 }
 
+/** A PROXY protocol header in front of the client's first octets: no command. */
+export interface ProxyEvent extends Stretch, ProxyFacts {
+  readonly kind: 'proxy';
+  readonly from: 'client';
+}
+
 /** Octets that were only counted: TLS, or a stream behind a cap. One at the end of each side. */
 export interface OpaqueEvent extends Stretch {
   readonly kind: 'opaque';
@@ -287,6 +294,8 @@ export interface SessionEvent {
   readonly phases: readonly PhaseEntry[];
   /** Phases beyond the cap. */
   readonly phasesOmitted: number;
+  /** The PROXY header that it began with. */
+  readonly proxy?: ProxyFacts;
   /** The last EHLO or HELO name. */
   readonly hello?: Quotable;
   readonly tls?: TlsFacts;
@@ -428,6 +437,7 @@ export type SmtpEvent =
   | SecretEvent
   | FragmentEvent
   | OpaqueEvent
+  | ProxyEvent
   | GapEvent
   | TlsEvent
   | PhaseEvent

@@ -10,8 +10,7 @@ import {
   type Handshake,
   type PackedHandshake,
 } from './tcp/handshake';
-import { ipv4Text, ipv6Text } from './tcp/packet';
-import { addressOctets } from './tcp/probe';
+import { addressOctets, ipv4Text, ipv6Text } from './tcp/address';
 import { FLAG, headerOf, type Ends, type Leg, type Segment } from './tcp/segment';
 
 /** A frame as it was captured. */
@@ -181,7 +180,7 @@ function keyOf(a: string, aPort: number, b: string, bPort: number): { key: Key; 
 }
 
 function endKey(address: string, port: number): string {
-  return String.fromCharCode(...addressOctets(address), port >> 8, port & 255);
+  return String.fromCharCode(...(addressOctets(address) ?? []), port >> 8, port & 255);
 }
 
 function endsOf(key: Key, clientIsLower: boolean): Ends {

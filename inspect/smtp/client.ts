@@ -9,6 +9,7 @@ import { createEndOfData } from './end-of-data';
 import { type Command, MESSAGE, parseCommand, UNSEEN, type Verb } from './grammar';
 import { joinOctets } from './greeting-mender';
 import type { Line } from './lines';
+import { dropPreface, readPreface } from './preface';
 import { quoteOddity } from './oddity';
 import { goOn, presume } from './pairing';
 import { describeOctets, quoteParsed, sayVerb } from './quote';
@@ -29,6 +30,11 @@ import { beginAgain, isTlsAgain, readTls } from './tls-stream';
 /** Reads a chunk of the client's stream, whatever its octets are by now. */
 export function readClient(state: State, bytes: Uint8Array, at: Micros): void {
   const side = state.sides.client;
+  if (state.preface) {
+    for (const piece of readPreface(state, state.preface, bytes, at))
+      readClient(state, piece.bytes, piece.at);
+    return;
+  }
   if (state.pending[0]?.rule.phase === 'greeting') speakEarly(state, at);
   let i = 0;
   while (i < bytes.length) {
@@ -36,6 +42,13 @@ export function readClient(state: State, bytes: Uint8Array, at: Micros): void {
     i += taken;
     side.position += taken;
   }
+}
+
+/** A server answers what may still become a header: it has taken it for a command, and so do we. */
+export function endPreface(state: State): void {
+  const begun = state.preface?.pieces.length ?? 0;
+  if (begun === 0 || state.pending[0]?.rule.phase === 'greeting') return;
+  for (const { bytes, at } of dropPreface(state)) readClient(state, bytes, at);
 }
 
 /** The reply is there that decides what the client's octets behind a command are. */

@@ -18,6 +18,7 @@ export function endSession(state: State, close: Close, at: Micros): void {
   const tls = state.tls.facts();
   state.out.push(
     state.timeline.summary(at, {
+      ...(state.proxy && { proxy: state.proxy }),
       ...(state.hello !== undefined && { hello: state.hello }),
       ...((tls.version ?? tls.sni) !== undefined && { tls }),
       messages: state.messages,

@@ -27,6 +27,10 @@ export function skip(state: State, from: Direction, length: number, at: Micros):
 
 function giveUpClient(state: State, length: number, at: Micros): void {
   const { mode } = state;
+  if (state.preface) {
+    tellStretch(state, 'client', at);
+    state.preface = undefined;
+  }
   if (mode.kind === 'tls') stepAside(state, 'opaque', 'client', at, say`a gap in the TLS handshake`);
   else if (mode.kind === 'body') {
     mode.end.gap();

@@ -198,9 +198,14 @@ export function isMasked(text: string): boolean {
   return /^X{4,}[A-Z]?(?:[ \t]|$)/.test(text);
 }
 
+/** A request line (RFC 9112 §3). */
+export function isHttp(text: string): boolean {
+  return /^(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|PATCH|TRACE) \S+ HTTP\//.test(text);
+}
+
 function oddityOf(text: string): CommandOddity {
   if (isMasked(text)) return 'masked';
-  if (/^(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|PATCH|TRACE) \S+ HTTP\//.test(text)) return 'http';
+  if (isHttp(text)) return 'http';
   if (text.startsWith('PROXY ') || text.startsWith('\0\r\nQUIT\n')) return 'proxy-header';
   return 'unknown-command';
 }

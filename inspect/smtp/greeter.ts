@@ -14,6 +14,7 @@ import {
 import { createLate, type Late, type LateOptions, type LateStep } from './greeting-late';
 import { isForeignClient } from './foreign';
 import { codeAt, readLine, startsReply } from './greeting-lines';
+import { createHeaderSkip } from './preface';
 import { createMender, joinOctets, type Mended, type Mender } from './greeting-mender';
 
 export type { GreeterAction } from './greeter-actions';
@@ -72,6 +73,7 @@ export function createGreeter(options: GreeterOptions): Greeter {
     first: undefined,
     last: options.opened,
     pause: 0,
+    skipHeader: createHeaderSkip(),
     spoke: false,
     asked: false,
     stalled: false,
@@ -107,6 +109,8 @@ interface State {
   last: Micros;
   /** The longest silence behind a whole line. */
   pause: Micros;
+  /** Of the client's octets those behind a PROXY header, which is nothing that it says. */
+  readonly skipHeader: (bytes: Uint8Array) => Uint8Array;
   /** The client sent something; `asked`: a whole line. */
   spoke: boolean;
   asked: boolean;
@@ -154,11 +158,13 @@ function serverEnd(state: State, at: Micros): GreeterAction[] {
 }
 
 function client(state: State, bytes: Uint8Array, at: Micros): GreeterAction[] {
-  if (state.done || bytes.length === 0) return [];
-  if (!state.spoke && !state.late && isForeignClient(bytes)) return stepAside(state);
+  if (state.done) return [];
+  const said = state.skipHeader(bytes);
+  if (said.length === 0) return [];
+  if (!state.spoke && !state.late && isForeignClient(said)) return stepAside(state);
   state.spoke = true;
-  state.asked ||= bytes.includes(LF);
-  return state.late ? afterEnd(state, state.late.client(bytes), at) : [];
+  state.asked ||= said.includes(LF);
+  return state.late ? afterEnd(state, state.late.client(said), at) : [];
 }
 
 function idle(state: State, at: Micros): GreeterAction[] {

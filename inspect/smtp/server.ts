@@ -4,7 +4,7 @@ import type { Micros, ReplyCode, ReplyEvent } from '../events';
 import { GREETING, LINE_BY_RFC, QUOTE, REPLY_TEXTS } from '../limits';
 import { clipQuotable, joinQuotable, NOTHING_SAID, say, type Quotable } from '../quotable';
 import { endAtLookalike, expectSurplus } from './accepted';
-import { beginBlob, beginBody, decide, dropInjected, endBlob } from './client';
+import { beginBlob, beginBody, decide, endPreface, dropInjected, endBlob } from './client';
 import { isMasked, type Next, parseReplyLine, type ReplyLine, type Verb } from './grammar';
 import { judgeEarly, seeKeyword, tellEarly } from './early';
 import type { Line } from './lines';
@@ -25,6 +25,7 @@ import { beginAgain, beginTls, isTlsAgain, readTls } from './tls-stream';
 
 /** Reads a chunk of the server's stream. */
 export function readServer(state: State, bytes: Uint8Array, at: Micros): void {
+  endPreface(state);
   const side = state.sides.server;
   let i = 0;
   while (i < bytes.length) {
@@ -177,6 +178,10 @@ function settle(state: State, reply: ReplyCode, event: Reply): void {
   endBlob(state, event.at);
   endAtLookalike(state, reply);
   expectSurplus(state, reply, event.at);
+  if (isForHeader(state, reply)) {
+    state.out.push(event);
+    return;
+  }
   const head = pair(state, reply, event.at);
   if (head && (head.rule.phase !== 'greeting' || reply.code !== GREETING_CODE)) {
     judgeEarly(state, reply, head.rule.phase === 'hello');
@@ -243,6 +248,14 @@ function askSecret(state: State, head: Pending | undefined, at: Micros): boolean
   state.step.guarded = true;
   decide(state, { kind: 'secret', verb: head?.verb ?? '?' });
   return true;
+}
+
+/** "Command unrecognized" (RFC 5321 §4.2.4) to the PROXY header that the server did not expect. */
+function isForHeader(state: State, { code }: ReplyCode): boolean {
+  if (state.headerReplies === 0 || state.pending[0]?.rule.phase === 'greeting') return false;
+  const refused = code === 500 || code === 502;
+  state.headerReplies = refused ? state.headerReplies - 1 : 0;
+  return refused;
 }
 
 function remarkReply(state: State, head: Pending | undefined, reply: ReplyEvent): void {

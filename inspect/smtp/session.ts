@@ -2,6 +2,7 @@
 
 import type { Close, Direction, Micros, Phase, SmtpEvent } from '../events';
 import { SILENCE } from '../limits';
+import type { ProxyFacts } from '../proxy-header';
 import { say } from '../quotable';
 import type { Veil } from './argument';
 import { readClient } from './client';
@@ -26,6 +27,8 @@ export interface SessionOptions {
   readonly midStream?: boolean;
   /** How envelope addresses are written down; absent: as they are. */
   readonly veil?: Veil | undefined;
+  /** A PROXY header that was taken off before. */
+  readonly proxy?: ProxyFacts;
 }
 
 /** Whom the dialogue waits for, and in which phase: what a path chooses its timeout by (RFC 5321 §4.5.3.2). */
@@ -58,8 +61,16 @@ export interface Session {
 
 /** A session at its very beginning, at the greeting (RFC 5321 §3.1). */
 export function createSession(options: SessionOptions): Session {
-  const { started, connected, implicitTls = false, serverUnheard = false, midStream = false, veil } = options;
-  const state = createState({ started, implicitTls, serverUnheard, midStream, veil });
+  const {
+    started,
+    connected,
+    implicitTls = false,
+    serverUnheard = false,
+    midStream = false,
+    veil,
+    proxy,
+  } = options;
+  const state = createState({ started, implicitTls, serverUnheard, midStream, veil, proxy });
   if (connected !== undefined) {
     state.out.push(state.timeline.end('connect', started, connected, {}));
     state.sides.client.lastAt = state.sides.server.lastAt = connected;

@@ -15,9 +15,10 @@ import { joinQuotable, type Quotable } from '../quotable';
 import type { Veil } from './argument';
 import type { Early } from './early';
 import type { EndOfData } from './end-of-data';
+import { createProxyReader, type ProxyFacts, type ProxyReader } from '../proxy-header';
 import { judgeGreeting } from './greeting';
 import { UNSEEN, type Verb } from './grammar';
-import { createHeld, type Held } from './held';
+import { createHeld, type Held, type Piece } from './held';
 import type { Behind } from './behind';
 import { createFramer, type Framer, type Line } from './lines';
 import { createStep, type Said, type Step } from './step';
@@ -65,6 +66,12 @@ export interface Content {
   holed?: boolean;
   /** It has look-alikes of its end inside. */
   behind?: Behind;
+}
+
+/** The client's first octets, as long as they may become a PROXY header. */
+export interface Preface {
+  readonly reader: ProxyReader;
+  readonly pieces: Piece[];
 }
 
 /** What the client's next octets are. */
@@ -121,6 +128,12 @@ export interface State {
   early: Early | 'told' | undefined;
   /** Of the message that was answered last: what some servers were asked inside it. */
   surplus: Behind | undefined;
+  /** Until it is known whether the client begins with a PROXY header. */
+  preface: Preface | undefined;
+  /** The header that the connection began with. */
+  proxy: ProxyFacts | undefined;
+  /** Refusals that may still come of a server that took the header for commands. */
+  headerReplies: number;
   serverMode: 'reply' | 'tls' | 'opaque';
   pending: Pending[];
   readonly step: Step;
@@ -155,9 +168,11 @@ export interface StateOptions {
   readonly serverUnheard: boolean;
   readonly midStream: boolean;
   readonly veil?: Veil | undefined;
+  readonly proxy: ProxyFacts | undefined;
 }
 
-export function createState({ started, implicitTls, serverUnheard, midStream, veil }: StateOptions): State {
+export function createState(options: StateOptions): State {
+  const { started, implicitTls, serverUnheard, midStream, veil, proxy } = options;
   const side = (cap: number): Side => ({
     position: 0,
     framer: createFramer(cap),
@@ -169,6 +184,9 @@ export function createState({ started, implicitTls, serverUnheard, midStream, ve
     out: [],
     started,
     sides: { client: side(COMMAND_LINE), server: side(REPLY_LINE) },
+    preface: midStream ? undefined : { reader: createProxyReader(), pieces: [] },
+    proxy,
+    headerReplies: 0,
     mode: { kind: implicitTls ? 'tls' : 'command' },
     held: createHeld(),
     early: undefined,
@@ -299,8 +317,9 @@ export function openStretch(state: State, from: Direction): Begun | undefined {
   const { framer, position } = state.sides[from];
   const line = framer.peek();
   if (from === 'server') return state.openReply ?? line;
-  const { mode } = state;
-  const { held } = state;
+  const { mode, preface, held } = state;
+  const [first] = preface?.pieces ?? [];
+  if (first) return { start: 0, started: first.at };
   if (held.length > 0) return { start: position - held.length, started: held.startedAt() };
   return mode.kind === 'body' || mode.kind === 'chunk' ? mode.begun : line;
 }

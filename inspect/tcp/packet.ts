@@ -1,6 +1,7 @@
 // Frames in, segments out: link layers, IPv4, IPv6 and TCP headers. Every length is checked before it is used.
 
 import type { Micros } from '../events';
+import { ipv4Text, ipv6Text } from './address';
 import { parseTcp } from './header';
 import { parseLink } from './link';
 import type { Packet } from './segment';
@@ -105,42 +106,6 @@ function extensionLength(kind: number, field: number): number {
   if (kind === FRAGMENT) return 8;
   return kind === AUTHENTICATION ? field * 4 + 8 : field * 8 + 8;
 }
-
-/** The text of the address whose octets begin there. */
-export function ipv4Text(frame: Uint8Array, at: number): string {
-  const number = be16(frame, at) * 0x1_0000 + be16(frame, at + 2);
-  const known = texts.get(number);
-  if (known !== undefined) return known;
-  return keepText(number, `${frame[at]}.${frame[at + 1]}.${frame[at + 2]}.${frame[at + 3]}`);
-}
-
-/** RFC 5952: lower case, no leading zeros, the longest run of zero groups as `::`. */
-export function ipv6Text(frame: Uint8Array, at: number): string {
-  let octets = '';
-  for (let i = 0; i < 16; i += 2) octets += String.fromCharCode(be16(frame, at + i));
-  const known = texts.get(octets);
-  if (known !== undefined) return known;
-  const groups = Array.from({ length: 8 }, (_, i) => be16(frame, at + 2 * i).toString(16));
-  let best = { start: 0, length: 0 };
-  for (let start = 0; start < 8; start += 1) {
-    let end = start;
-    while (groups[end] === '0') end += 1;
-    if (end - start > best.length) best = { start, length: end - start };
-  }
-  if (best.length < 2) return keepText(octets, groups.join(':'));
-  const head = groups.slice(0, best.start).join(':');
-  return keepText(octets, `${head}::${groups.slice(best.start + best.length).join(':')}`);
-}
-
-/** Addresses come again with every frame: their texts are made once, and forgotten all at once at the cap. */
-function keepText(address: number | string, text: string): string {
-  if (texts.size >= TEXTS) texts.clear();
-  texts.set(address, text);
-  return text;
-}
-
-const texts = new Map<number | string, string>();
-const TEXTS = 16_384;
 
 function be16(bytes: Uint8Array, at: number): number {
   return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);

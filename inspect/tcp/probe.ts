@@ -1,6 +1,7 @@
 // The probe: an empty segment with an old number, to which every living TCP answers with SEQ = SND.NXT.
 
 import type { Direction, Micros } from '../events';
+import { addressOctets } from './address';
 import { advance } from './seq';
 import { FLAG } from './segment';
 import type { ConnectionView } from './view';
@@ -41,6 +42,7 @@ export function probePacket(view: ConnectionView, to: Direction): Uint8Array | u
   tcp.set(options, TCP_HEADER);
   const source = addressOctets(last.source);
   const destination = addressOctets(last.destination);
+  if (!source || !destination) return undefined;
   fields.setUint16(16, checksum(source, destination, tcp));
   return source.length === 4 ? ipv4(source, destination, tcp) : ipv6(source, destination, tcp);
 }
@@ -96,22 +98,6 @@ function fold(sum: number): number {
   let folded = sum;
   while (folded > 0xffff) folded = (folded & 0xffff) + (folded >>> 16);
   return ~folded & 0xffff;
-}
-
-/** The octets of an address in the text form that `packet` gives. */
-export function addressOctets(text: string): Uint8Array {
-  if (!text.includes(':')) return Uint8Array.from(text.split('.'), Number);
-  const [head = '', tail] = text.split('::');
-  const left = groups(head);
-  const right = tail === undefined ? [] : groups(tail);
-  const zeros = new Array<number>(Math.max(0, 8 - left.length - right.length)).fill(0);
-  return Uint8Array.from(
-    [...left, ...(tail === undefined ? [] : zeros), ...right].flatMap((group) => [group >> 8, group & 0xff]),
-  );
-}
-
-function groups(text: string): number[] {
-  return text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16));
 }
 
 const TCP = 6;

@@ -2,6 +2,7 @@
 
 import type { Direction, Evidence, Micros, SmtpEvent } from '../../inspect/events';
 import type { InspectorEvent } from '../../inspect/inspector';
+import { describeProxy } from '../../inspect/proxy-header';
 import { FLAG } from '../../inspect/tcp/segment';
 import { flagNames } from '../../inspect/tcp/view';
 import type { Tracked, TrackerNews } from '../../inspect/tracker';
@@ -89,6 +90,8 @@ function dialogueWords(event: SmtpEvent): string[] {
     }
     case 'content':
       return event.last ? ['end of the message'] : [];
+    case 'proxy':
+      return [describeProxy(event)];
     case 'secret':
       return ['(credential)'];
     case 'tls':

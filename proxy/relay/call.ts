@@ -2,6 +2,8 @@
 
 import type { Socket } from 'node:net';
 import type { Close, CloseReason, Micros } from '../../inspect/events';
+import { formatLocalHeader, formatProxyHeader } from '../../inspect/proxy-header';
+import { factsOf } from '../../inspect/smtp/preface';
 import { now } from '../clock';
 import type { ListenerConfig } from '../config';
 import { errno, isFault, type Fault, type FaultCode } from '../fault';
@@ -12,7 +14,6 @@ import { cut, dismiss } from './farewell';
 import { localEndpoint, remoteEndpoint } from './endpoint';
 import { hostnameFor } from './hostname';
 import { veilOf } from '../veil';
-import { formatProxyHeader } from './proxy-header';
 import { createPump, type Pump } from './pump';
 import { recordUnreached } from './refusal';
 import { connectionOf, isImplicitTls, nameOf, type Caller, type Route } from './route';
@@ -37,7 +38,7 @@ export function startCall(caller: Caller, route: Route, onClosed: () => void): C
   const giveUp = (close: Close, line: string): void => {
     connecting = false;
     socket.off('close', onGone);
-    recordUnreached(connection, caller.opened, route.sink, close);
+    recordUnreached(connection, caller, route.sink, close);
     if (gone) return onClosed();
     socket.once('close', onClosed);
     return dismiss(socket, isImplicitTls(target, route) ? '' : line);
@@ -124,7 +125,7 @@ function observe(
 }
 
 function openDialogue(
-  { caller: { opened }, target }: Called,
+  { caller: { opened, proxy }, target }: Called,
   route: Route,
   connection: Connection,
   connected: Micros,
@@ -138,6 +139,7 @@ function openDialogue(
     connected,
     implicitTls: isImplicitTls(target, route),
     veil: veilOf(route.config.log.addresses),
+    proxy: proxy && factsOf(proxy),
     repair: listener.repair,
     patienceMs: config.greeting.patienceMs,
     hostname: hostnameFor(config.greeting.hostname, target.address, connection.server),
@@ -149,13 +151,25 @@ function openDialogue(
   return createDialogue(options, outlet);
 }
 
-function outgoingHeader({ client, destination, local }: Caller, route: Route): Uint8Array | undefined {
-  const { proxyOut } = route.listener;
+/**
+ * What a proxy says of itself it does not say of a client: to a server that knows LOCAL that is told, and to one of
+ * version 1, whose servers refuse UNKNOWN, the proxy's own connection, as HAProxy does in its checks.
+ */
+function outgoingHeader(
+  { client, destination, proxy }: Caller,
+  { listener, complaints }: Route,
+): Uint8Array | undefined {
+  const { proxyOut } = listener;
   if (proxyOut === undefined) return undefined;
-  const version = proxyOut === 'v1' ? 1 : 2;
-  return local
-    ? formatProxyHeader(version, undefined, undefined)
-    : formatProxyHeader(version, client, destination);
+  if (proxyOut === 'v1') return formatProxyHeader(1, client, destination);
+  if (proxy?.command === 'local') return formatLocalHeader();
+  const extensions = proxy?.extensions ?? NO_OCTETS;
+  if (extensions.length <= EXTENSIONS) return formatProxyHeader(2, client, destination, extensions);
+  complaints.tell('proxy-extensions-left-out', client.address, {
+    client: client.address,
+    octets: extensions.length,
+  });
+  return formatProxyHeader(2, client, destination);
 }
 
 /** What a connection of our own to this listener's server begins with: it is nobody's but ours (LOCAL, in v2). */
@@ -163,8 +177,7 @@ function ownHeader({
   proxyOut,
 }: ListenerConfig): ((own: Endpoint, server: Endpoint) => Uint8Array) | undefined {
   if (proxyOut === undefined) return undefined;
-  return (own, server) =>
-    proxyOut === 'v1' ? formatProxyHeader(1, own, server) : formatProxyHeader(2, undefined, undefined);
+  return (own, server) => (proxyOut === 'v1' ? formatProxyHeader(1, own, server) : formatLocalHeader());
 }
 
 function reasonOf({ code, cause }: Fault): CloseReason {
@@ -180,6 +193,10 @@ const UNREACHED: Partial<Record<FaultCode, CloseReason>> = {
   'name-unresolved': 'upstream-unresolved',
 };
 const NO_DESCRIPTORS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE']);
+
+const NO_OCTETS = new Uint8Array(0);
+/** Of a header's extensions (TLVs): a client's certificate has 1 to 2 KiB. Servers read a header into small memory. */
+const EXTENSIONS = 4_096;
 
 /** Seconds between probes, and so many unanswered ones that the relay's own timeouts come first. */
 const PROBING = { interval: 10, count: 120 } as const;

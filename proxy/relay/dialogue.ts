@@ -3,6 +3,7 @@
 import type { Close, Micros, SmtpEvent } from '../../inspect/events';
 import type { Veil } from '../../inspect/smtp/argument';
 import { createGreeter, type Greeter, type GreeterAction } from '../../inspect/smtp/greeter';
+import type { ProxyFacts } from '../../inspect/proxy-header';
 import { doubtOf, type Lesson } from '../../inspect/smtp/greeting-lesson';
 import { createSession, type Session, type Waiting } from '../../inspect/smtp/session';
 import { now, steady } from '../clock';
@@ -19,6 +20,8 @@ export interface DialogueOptions {
   readonly connected: Micros;
   readonly implicitTls: boolean;
   readonly veil: Veil | undefined;
+  /** The PROXY header that was taken off. */
+  readonly proxy: ProxyFacts | undefined;
   readonly repair: Repair;
   readonly patienceMs: number;
   readonly hostname: string;
@@ -124,12 +127,12 @@ interface State {
 }
 
 function open(options: DialogueOptions, outlet: Outlet): State {
-  const { opened, connected, implicitTls, veil } = options;
+  const { opened, connected, implicitTls, veil, proxy } = options;
   const greeter = implicitTls ? undefined : createGreeter(greeterOptions(options));
   const state: State = {
     options,
     outlet,
-    session: createSession({ started: opened, connected, implicitTls, veil }),
+    session: createSession({ started: opened, connected, implicitTls, veil, ...(proxy && { proxy }) }),
     greeter,
     listen: (knowledge, at) => {
       if (greeter === undefined) return;

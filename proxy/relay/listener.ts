@@ -140,7 +140,7 @@ function onConnection(room: Room, socket: Socket): void {
   const destination = localEndpoint(socket);
   if (client === undefined || destination === undefined) return cut(socket);
   const session = route.nextSession();
-  const caller: Caller = { socket, session, client, destination, local: false, opened };
+  const caller: Caller = { socket, session, client, destination, proxy: undefined, opened };
   if (isTransparent(route) && isAstray(route, caller)) return turnRound(room, caller);
   if (isScarce(socket, gate.sockets)) {
     complainOfDescriptors(room, caller);
@@ -180,8 +180,8 @@ function introduce(
     if (intake.kind === 'refused') {
       return turnAway({ reason: 'proxy-header', detail: intake.why, left: intake.left });
     }
-    const { source = caller.client, destination = caller.destination, local } = intake;
-    return done({ ...caller, client: source, destination, local });
+    const { source = caller.client, destination = caller.destination } = intake;
+    return done({ ...caller, client: source, destination, proxy: intake });
   });
   guest.end = () => {
     cancel();

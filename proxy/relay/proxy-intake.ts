@@ -1,7 +1,8 @@
 // Takes the PROXY header off a connection that has just been accepted.
 
 import type { Socket } from 'node:net';
-import { LONGEST_HEADER, parseProxyHeader, type ProxyHeader } from './proxy-header';
+import { createProxyReader, NO_HEADER, type ProxyHeader } from '../../inspect/proxy-header';
+import { describeOpening } from '../../inspect/smtp/opening';
 
 export type Intake =
   | ProxyHeader
@@ -17,7 +18,7 @@ export function takeProxyHeader(
   timeoutMs: number,
   done: (intake: Intake) => void,
 ): () => void {
-  let bytes: Buffer = Buffer.alloc(0);
+  const reader = createProxyReader();
 
   const stop = (): void => {
     clearTimeout(timer);
@@ -32,21 +33,30 @@ export function takeProxyHeader(
   };
   const refuse = (why: string, left = false): void => finish({ kind: 'refused', why, left });
   const onData = (chunk: Buffer): void => {
-    bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
-    const parsed = parseProxyHeader(bytes);
-    if (parsed.kind === 'invalid') return refuse(parsed.why);
-    if (parsed.kind === 'incomplete') return bytes.length < LONGEST_HEADER ? undefined : refuse('too long');
+    const parsed = reader.take(chunk);
+    if (parsed.kind === 'incomplete') return undefined;
+    if (parsed.kind === 'invalid') return refuse(whyOf(parsed.why, reader.held));
     socket.off('data', onData);
     socket.pause();
-    const rest = bytes.subarray(parsed.length);
-    if (rest.length > 0) socket.unshift(rest);
+    const rest = reader.held.subarray(parsed.length);
+    if (rest.length > 0) socket.unshift(Buffer.from(rest));
     return finish(parsed);
   };
-  const onEnd = (): void => refuse('closed before the header was complete', true);
-  const timer = setTimeout(() => refuse('no header in time'), timeoutMs);
+  const cut = (what: string, left: boolean): void => refuse(`${what}: ${describeSoFar(reader.held)}`, left);
+  const onEnd = (): void => cut('closed before the header was complete', true);
+  const timer = setTimeout(() => cut('no header in time', false), timeoutMs);
 
   socket.on('data', onData);
   socket.on('end', onEnd);
   socket.on('close', onEnd);
   return stop;
+}
+
+/** A header that is wrong says so itself; of anything else its kind. */
+function whyOf(why: string, held: Uint8Array): string {
+  return why === NO_HEADER ? `${NO_HEADER}: ${describeOpening(held)} came` : why;
+}
+
+function describeSoFar(held: Uint8Array): string {
+  return held.length === 0 ? 'nothing came' : `only the beginning of one came, ${held.length} octets`;
 }

@@ -6,7 +6,7 @@ import { now } from '../clock';
 import type { Connection, Sink } from '../sinks/record';
 import { isRecorded } from './dialogue';
 import { cut, dismiss, hurryAway } from './farewell';
-import { connectionOf, isImplicitTls, nameOf, type Caller, type Route } from './route';
+import { beginningOf, connectionOf, isImplicitTls, nameOf, type Caller, type Route } from './route';
 
 /** How a client is refused. Without a line: who sends no proper PROXY header is no mail client. */
 export interface Refusal {
@@ -43,9 +43,9 @@ export function refuse(door: Door, caller: Caller, refusal: Refusal): void {
 }
 
 /** A connection without a server has a record too: how long it tried, and how it ended. */
-export function recordUnreached(connection: Connection, opened: Micros, sink: Sink, close: Close): void {
+export function recordUnreached(connection: Connection, caller: Caller, sink: Sink, close: Close): void {
   const at = now();
-  for (const event of createSession({ started: opened, connected: at }).close(close, at)) {
+  for (const event of createSession({ ...beginningOf(caller), connected: at }).close(close, at)) {
     if (isRecorded(event)) sink.write(connection, event);
   }
 }
@@ -59,7 +59,7 @@ function record(door: Door, caller: Caller, { reason, code, detail, left }: Refu
   route.sink.write(connection, { kind: 'blocked', at, rule: reason, action, direction: 'client', detail });
   const close: Close = left === true ? { by: 'client', how: 'fin' } : { by: 'shim', how: 'fin', reason };
   // Only its last line: many are refused at a time.
-  for (const event of createSession({ started: caller.opened }).close(close, at)) {
+  for (const event of createSession(beginningOf(caller)).close(close, at)) {
     if (event.kind === 'session') route.sink.write(connection, event);
   }
 }

@@ -2,6 +2,9 @@
 
 import type { Socket } from 'node:net';
 import type { Micros } from '../../inspect/events';
+import type { ProxyHeader } from '../../inspect/proxy-header';
+import { factsOf } from '../../inspect/smtp/preface';
+import type { SessionOptions } from '../../inspect/smtp/session';
 import type { Config, ListenerConfig } from '../config';
 import type { Fault } from '../fault';
 import { SUBMISSIONS } from '../ports';
@@ -17,8 +20,8 @@ export interface Caller extends Ends {
   readonly socket: Socket;
   /** The connection's name in the record. */
   readonly session: string;
-  /** A proxy speaks for itself, as in a health check. */
-  readonly local: boolean;
+  /** The PROXY header that the connection began with, where one was agreed. */
+  readonly proxy: ProxyHeader | undefined;
   readonly opened: Micros;
 }
 
@@ -39,6 +42,11 @@ export interface Route {
 export function connectionOf(caller: Caller, route: Route): Connection {
   const { session } = caller;
   return { session, path: 'relay', client: caller.client, server: route.upstream.targetOf(caller).endpoint };
+}
+
+/** What the record of a connection begins with. */
+export function beginningOf({ opened, proxy }: Caller): Pick<SessionOptions, 'started' | 'proxy'> {
+  return { started: opened, ...(proxy && { proxy: factsOf(proxy) }) };
 }
 
 /** The name that ehlowire gives to clients of this server. */

@@ -127,6 +127,7 @@ function sessionFields(event: SessionEvent | SegmentSessionEvent): string {
     duration('duration_ms', event.at - event.started) +
     value('phases', phases) +
     number('phases_omitted', event.phasesOmitted === 0 ? undefined : event.phasesOmitted) +
+    proxyFields(event.proxy) +
     text('hello', event.hello) +
     value('tls', event.tls) +
     number('messages', event.messages) +
@@ -139,6 +140,18 @@ function sessionFields(event: SessionEvent | SegmentSessionEvent): string {
     text('close.by', event.close.by) +
     text('close.how', event.close.how) +
     text('close.reason', event.close.reason)
+  );
+}
+
+/** Named as OpenTelemetry names the two ends of an exchange, and as the protocol does. */
+function proxyFields(proxy: SessionEvent['proxy']): string {
+  return (
+    number('proxy.version', proxy?.version) +
+    text('proxy.command', proxy?.command) +
+    text('proxy.source.address', proxy?.source?.address) +
+    number('proxy.source.port', proxy?.source?.port) +
+    text('proxy.destination.address', proxy?.destination?.address) +
+    number('proxy.destination.port', proxy?.destination?.port)
   );
 }
 

@@ -3,6 +3,7 @@
 import { createColors } from 'picocolors';
 import type { Close, Micros, PhaseEvent, SessionEvent, VerdictEvent } from '../../inspect/events';
 import type { SegmentSessionEvent } from '../../inspect/inspector';
+import { describeProxy } from '../../inspect/proxy-header';
 import { formatTime } from '../clock';
 import { clip, formatBytes, formatDuration, plural, printable } from './wording';
 import type { Connection, Fields, Level, Recorded, Renderer } from './record';
@@ -124,6 +125,7 @@ function describePhase(event: PhaseEvent, colors: Colors): Described {
 
 function describeSession(event: SessionEvent | SegmentSessionEvent, colors: Colors): Described {
   const parts = [
+    event.proxy === undefined ? '' : colors.dim(describeProxy(event.proxy)),
     event.hello === undefined ? '' : clip(event.hello),
     event.tls?.version ?? '',
     plural(event.messages, 'message'),
