@@ -17,6 +17,7 @@ const FOUND_BY = {
   exim: () => hasPeer('exim', 'usr/sbin/exim4'),
   opensmtpd: () => hasPeer('opensmtpd', 'usr/sbin/smtpd'),
   haraka: () => hasPeer('haraka', 'node_modules/Haraka/bin/haraka'),
+  haproxy: () => inPath('haproxy') || existsSync('/usr/sbin/haproxy'),
   swaks: () => inPath('swaks'),
   /** Without it swaks knows IPv4 only. */
   'IO::Socket::INET6': () => spawnSync('perl', ['-MIO::Socket::INET6', '-e1']).status === 0,
