@@ -36,6 +36,8 @@ export interface PcapHandle {
   readonly buffer: Uint8Array;
   /** Fills `frame` and `buffer`; false where no frame waits, a text where the capture is over. */
   next(frame: PcapFrame): boolean | string;
+  /** Replaces the filter; what has come by then stays. */
+  filter(filters: readonly string[]): PcapTrouble | undefined;
   /** Puts a whole frame on the device; a text where it was refused. */
   send(frame: Uint8Array): string | undefined;
   /** Frames that came, and that found no room in the ring: totals, modulo 2^32. */
@@ -166,6 +168,7 @@ function wrap(lib: Library, handle: unknown, snaplen: number): PcapHandle {
       lib.copy(buffer, octetsAt[0], frame.captured);
       return true;
     },
+    filter: (filters) => setFilter(lib, handle, filters),
     send: (frame) =>
       (lib.inject(handle, frame, frame.length) as number) === frame.length
         ? undefined

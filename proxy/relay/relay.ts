@@ -58,8 +58,12 @@ export async function startRelay(config: Config, sink: Sink, options: RelayOptio
   const nextSession = createNames();
   const servers = options.servers ?? createOwnServers(config, sink, nextSession, options.known);
   const routes = await resolveRoutes(config, sink, gate, watch, { servers, nextSession });
-  const listeners = await openAll(routes, gate);
-  openWatch(watch, config, listeners, sink);
+  openWatch(watch, config, sink);
+  const listeners = await openAll(routes, gate).catch((error: unknown) => {
+    watch.close();
+    throw error;
+  });
+  watch.begin(watchedPorts(config, listeners));
   listeners.forEach(({ address }, index) => {
     const upstream = routes[index]?.listener.upstream;
     const listen = formatAddress({ host: address.address, port: address.port });
@@ -130,30 +134,28 @@ async function resolveRoutes(
 }
 
 /** Between two transparent sockets a frame does not say which leg it is of; its interface does. */
-function openWatch(watch: Watch, config: Config, listeners: readonly Listener[], sink: Sink): void {
+function openWatch(watch: Watch, config: Config, sink: Sink): void {
+  const { listeners } = config.relay;
   if (config.evidence.watch === 'off') return;
-  const transparent = config.relay.listeners.filter(({ upstream }) => upstream === undefined).length;
+  const transparent = listeners.filter(({ upstream }) => upstream === undefined).length;
   const blind = config.evidence.interface === ANY ? transparent : 0;
   if (blind > 0) {
     const message = 'evidence.interface must name the interface that clients, and no servers, come in by';
     sink.note('warn', 'evidence-off', { message, unseen: 'segments of transparent connections' });
   }
-  if (blind < listeners.length) watch.open(watchOptions(config, listeners));
+  if (blind < listeners.length) watch.open({ interface: config.evidence.interface, ...watchedPorts(config) });
 }
 
-/** The ports as they are: a listener on port 0 has been given one. */
-function watchOptions({ evidence, relay }: Config, listeners: readonly Listener[]): WatchOptions {
-  const portsOf = ({ upstream }: ListenerConfig, index: number): readonly number[] =>
-    upstream ? [upstream.port, listeners[index]?.address.port ?? 0] : SMTP_PORTS;
-  const ports = [...new Set(relay.listeners.flatMap(portsOf))];
-  const implicit = relay.listeners.flatMap((listener, index) =>
-    listener.tls === 'implicit' && listener.upstream ? portsOf(listener, index) : [],
+/** Ports of listeners as they are; before those are open, as they were asked for. */
+function watchedPorts(
+  { relay }: Config,
+  open: readonly Listener[] = [],
+): Pick<WatchOptions, 'ports' | 'implicitTlsPorts'> {
+  const all = relay.listeners.flatMap(({ upstream, listen }, index) =>
+    upstream ? [upstream.port, open[index]?.address.port ?? listen.port] : SMTP_PORTS,
   );
-  return {
-    interface: evidence.interface,
-    ports,
-    implicitTlsPorts: [SUBMISSIONS, ...implicit],
-  };
+  const ports = [...new Set(all)];
+  return { ports, implicitTlsPorts: ports.filter((port) => port === SUBMISSIONS) };
 }
 
 async function openAll(routes: readonly Route[], gate: Gate): Promise<Listener[]> {

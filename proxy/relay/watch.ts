@@ -32,10 +32,13 @@ export interface Watched {
 
 export interface Watch {
   /**
-   * Opens the capture; where the machine or our rights do not allow it, says so once, and the relay goes on
-   * without: it repairs and records as before, and proves nothing about the path.
+   * Opens the capture, before the first listener takes connections: what comes from now on is kept until `begin`.
+   * Where the machine or our rights do not allow it, says so once, and the relay goes on without: it repairs and
+   * records as before, and proves nothing about the path.
    */
-  open(options: WatchOptions): void;
+  open(options: Pick<WatchOptions, 'interface' | 'ports'>): void;
+  /** The ports are known: a listener on port 0 has been given one. */
+  begin(options: Omit<WatchOptions, 'interface'>): void;
   /**
    * From here on verdicts on these legs belong to this connection. `undefined` where nothing is watched. Between
    * two transparent sockets both legs have the same addresses: only the client's is followed, on its interface.
@@ -58,16 +61,23 @@ export function createWatch(sink: Sink): Watch {
   /** Frames of one leg are not told from those of another by where they were seen. */
   let everywhere = false;
   return {
-    open(options) {
-      everywhere = options.interface === ANY;
-      const opened = openLive(options.interface, portFilters(options.ports));
+    open({ interface: name, ports }) {
+      everywhere = name === ANY;
+      // Nobody knows yet which port the kernel will give: all of TCP, for a moment.
+      const filters = ports.includes(0) ? ['tcp'] : portFilters(ports);
+      const opened = openLive(name, filters);
       if (isFault(opened)) {
         sink.note('warn', 'evidence-off', { message: formatFault(opened), unseen: UNSEEN });
         return;
       }
       source = opened;
+    },
+    begin(options) {
+      if (!source) return;
+      const refused = source.narrow(portFilters(options.ports));
+      if (refused !== undefined) sink.note('warn', 'evidence-broad', { message: refused });
       state = { tracker: createTracker({ ...options, halfOpenTold: 0 }), sink, legs: new Map() };
-      opened.start(listenerOf(state));
+      source.start(listenerOf(state));
     },
     follow(connection, client, server) {
       if (state === undefined || (server === undefined && everywhere)) return undefined;

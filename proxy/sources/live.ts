@@ -26,6 +26,8 @@ export interface LiveListener {
 
 export interface LiveSource {
   readonly linkType: number;
+  /** Takes only these from now on; a text where that was refused. */
+  narrow(filters: readonly string[]): string | undefined;
   /** Puts a whole frame on the interface; a text where it was refused. */
   send(frame: Uint8Array): string | undefined;
   start(listener: LiveListener): void;
@@ -100,6 +102,7 @@ function createLive(name: string, handle: PcapHandle): LiveSource {
   };
   return {
     linkType: handle.linkType,
+    narrow: (filters) => handle.filter(filters)?.text,
     send: (octets) => handle.send(octets),
     start(given) {
       listener = given;

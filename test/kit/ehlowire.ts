@@ -28,17 +28,18 @@ export interface Relayed {
 
 /**
  * Starts the relay with a pair of `--listen` and `--upstream` for each upstream, `host:port`. `launcher`: another
- * one than this tree's.
+ * one than this tree's. `port`: where a single one is to listen.
  */
 export async function startRelay(
   upstreams: readonly string[],
   args: readonly string[] = [],
   launcher = join(__dirname, '../../ehlowire'),
+  port = 0,
 ): Promise<Relayed> {
   const folder = scratch('relay');
   const log = join(folder, 'events');
   // The kernel picks the ports: one picked before might be somebody else's by now.
-  const pairs = upstreams.flatMap((upstream) => ['--listen', '127.0.0.1:0', '--upstream', upstream]);
+  const pairs = upstreams.flatMap((upstream) => ['--listen', `127.0.0.1:${port}`, '--upstream', upstream]);
   const child = start(launcher, ['relay', ...pairs, '--log', log, ...args]);
   const events = (): readonly LogLine[] => {
     const text = existsSync(log) ? readFileSync(log, 'utf8') : '';
