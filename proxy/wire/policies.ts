@@ -6,7 +6,7 @@ import { formatAddress } from '../address';
 import type { Repair } from '../config';
 import type { Complaints } from '../relay/complaints';
 import type { Endpoint } from '../sinks/record';
-import type { Tables, WirePolicy } from './tables';
+import type { Held, Tables, WirePolicy, WireServer } from './tables';
 
 /** What the operator asked for. */
 export interface Asked {
@@ -26,25 +26,57 @@ export interface Policies {
 /** Servers that need what `unknown` says have no entry: the kernel's table is for those that differ. */
 export function createPolicies(tables: Tables, asked: Asked, complaints?: Complaints): Policies {
   const unknown = unknownOf(asked);
+  const spare = createSpare(tables);
+  const tell = (server: Endpoint, policy: WirePolicy, held: Held): void => {
+    if (held === 'ok') return;
+    const on = formatAddress({ host: server.address, port: server.port });
+    const because =
+      held === 'full' ? "the kernel's table of servers is full" : 'the kernel refused the entry';
+    complaints?.tell('server-not-held', 'table', {
+      server: on,
+      policy,
+      because,
+      instead: `it is treated as ${unknown}`,
+    });
+  };
+  /** Who is only observed loses least by having no entry: where places are short, others take theirs. */
+  const set = (server: Endpoint, value: Omit<WireServer, 'contradicted'>): Held => {
+    const held = tables.setServer(server, value);
+    const other = held === 'full' && value.policy !== 'observe' ? spare.take() : undefined;
+    if (other === undefined) return held;
+    const again = tables.setServer(server, value);
+    // Told and counted as one without a place.
+    tell(other, 'observe', tables.setServer(other, { policy: 'observe', lines: 0 }));
+    return again;
+  };
   return {
     unknown,
     apply(server, knowledge) {
       if (asked.path === 'relay') return;
       const policy = knowledge ? policyOf(knowledge, asked) : unknown;
-      const held =
-        policy === unknown && linesOf(policy, knowledge, asked) === 0
-          ? tables.deleteServer(server)
-          : tables.setServer(server, { policy, lines: linesOf(policy, knowledge, asked) });
-      if (held === 'ok') return;
-      const on = formatAddress({ host: server.address, port: server.port });
-      const because =
-        held === 'full' ? "the kernel's table of servers is full" : 'the kernel refused the entry';
-      complaints?.tell('server-not-held', 'table', {
-        server: on,
-        policy,
-        because,
-        instead: `it is treated as ${unknown}`,
-      });
+      const lines = linesOf(policy, knowledge, asked);
+      const needless = policy === unknown && lines === 0;
+      tell(server, policy, needless ? tables.deleteServer(server) : set(server, { policy, lines }));
+    },
+  };
+}
+
+/** Servers that are only observed, to be deleted from a table that is full. */
+function createSpare(tables: Tables): { take(): Endpoint | undefined } {
+  /** Of the last look into the table: one of 16,384 servers takes some 50 ms. */
+  let known: Endpoint[] = [];
+  const next = (): Endpoint | undefined => {
+    for (let server = known.pop(); server; server = known.pop()) {
+      if (tables.server(server)?.policy === 'observe' && tables.deleteServer(server) === 'ok') return server;
+    }
+    return undefined;
+  };
+  return {
+    take() {
+      const server = next();
+      if (server) return server;
+      known = tables.servers().flatMap((each) => (each.policy === 'observe' ? [each.server] : []));
+      return next();
     },
   };
 }

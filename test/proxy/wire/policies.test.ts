@@ -1,0 +1,147 @@
+// Who has an entry in the kernel's table, and who gives up a place when there is none left.
+
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { GreetingKnowledge } from '../../../inspect/smtp/greeting-knowledge';
+import { createComplaints } from '../../../proxy/relay/complaints';
+import type { Endpoint, Fields } from '../../../proxy/sinks/record';
+import { createPolicies, type Asked } from '../../../proxy/wire/policies';
+import type { Tables, WireServer } from '../../../proxy/wire/tables';
+
+const ROOM = 3;
+const WHOLE = { greeting: 'wellformed', policy: 'observe', lines: 1, delay: 0 } as const;
+const TEASER = { greeting: 'teaser', policy: 'observe', lines: 1, delay: 6e6 } as const;
+const LONE = { greeting: 'truncated', policy: 'repair', lines: 1, delay: 0 } as const;
+const CUT = { greeting: 'malformed', policy: 'relay', lines: 1, delay: 0 } as const;
+const server = (n: number): Endpoint => ({ address: `192.0.2.${n}`, port: 25 });
+
+/** A table with three places. */
+function createTable(): {
+  tables: Tables;
+  held: Map<string, WireServer & { server: Endpoint }>;
+  looks: number;
+} {
+  const held = new Map<string, WireServer & { server: Endpoint }>();
+  const result = { tables: {} as Tables, held, looks: 0 };
+  const tables: Pick<Tables, 'setServer' | 'deleteServer' | 'server' | 'servers'> = {
+    setServer(each, value) {
+      if (held.size >= ROOM && !held.has(each.address)) return 'full';
+      held.set(each.address, { ...value, contradicted: false, server: each });
+      return 'ok';
+    },
+    deleteServer(each) {
+      held.delete(each.address);
+      return 'ok';
+    },
+    server: (each) => held.get(each.address),
+    servers() {
+      result.looks += 1;
+      return [...held.values()];
+    },
+  };
+  result.tables = tables as Tables;
+  return result;
+}
+
+const AUTO: Asked = { path: 'auto', repair: 'learn', canRelay: true };
+const WIRE: Asked = { path: 'wire', repair: 'learn', canRelay: true };
+type Row = readonly [
+  name: string,
+  asked: Asked,
+  steps: readonly (readonly [n: number, knowledge: GreetingKnowledge | undefined])[],
+  held: readonly string[],
+  told: readonly string[],
+];
+const ROWS: readonly Row[] = [
+  ['on the wire whoever is only observed has no entry', WIRE, [1, 2, 3, 4].map((n) => [n, WHOLE]), [], []],
+  [
+    'in auto whoever is only observed has one, as long as there is room',
+    AUTO,
+    [
+      [1, WHOLE],
+      [2, TEASER],
+      [3, WHOLE],
+      [4, WHOLE],
+    ],
+    ['1 observe', '2 observe', '3 observe'],
+    ['192.0.2.4:25 observe'],
+  ],
+  [
+    'a repair takes the place of one that is only observed, and that one is told',
+    AUTO,
+    [
+      [1, LONE],
+      [2, WHOLE],
+      [3, LONE],
+      [4, LONE],
+    ],
+    ['1 repair', '3 repair', '4 repair'],
+    ['192.0.2.2:25 observe'],
+  ],
+  [
+    'where all are repaired, the last one finds no place, and is told',
+    AUTO,
+    [
+      [1, LONE],
+      [2, LONE],
+      [3, LONE],
+      [4, LONE],
+    ],
+    ['1 repair', '2 repair', '3 repair'],
+    ['192.0.2.4:25 repair'],
+  ],
+  [
+    'one that is forgotten makes room',
+    AUTO,
+    [
+      [1, LONE],
+      [2, LONE],
+      [3, LONE],
+      [2, undefined],
+      [4, LONE],
+    ],
+    ['1 repair', '3 repair', '4 repair'],
+    [],
+  ],
+  [
+    'one that has a place keeps it when it comes to be repaired',
+    AUTO,
+    [
+      [1, WHOLE],
+      [2, WHOLE],
+      [3, WHOLE],
+      [2, LONE],
+    ],
+    ['1 observe', '2 repair', '3 observe'],
+    [],
+  ],
+  ['what unknown servers get needs no place', AUTO, [1, 2, 3, 4].map((n) => [n, CUT]), [], []],
+];
+
+for (const [name, asked, steps, held, told] of ROWS) {
+  test(name, () => {
+    const table = createTable();
+    const notes: string[] = [];
+    const note = (_: string, what: string, fields: Fields): void => {
+      if (what === 'server-not-held') notes.push(`${String(fields['server'])} ${String(fields['policy'])}`);
+    };
+    const complaints = createComplaints({ note } as unknown as Parameters<typeof createComplaints>[0]);
+    const { apply } = createPolicies(table.tables, asked, complaints);
+    for (const [n, knowledge] of steps) apply(server(n), knowledge);
+    const rows = [...table.held.values()].map(
+      (each) => `${each.server.address.split('.')[3]} ${each.policy}`,
+    );
+    assert.equal([rows.sort(), notes], [held, told]);
+  });
+}
+
+test('the table is looked through once for many places, not for each', () => {
+  const table = createTable();
+  const { apply } = createPolicies(table.tables, AUTO);
+  for (let n = 1; n <= ROOM; n += 1) apply(server(n), WHOLE);
+  for (let n = 11; n <= 10 + ROOM; n += 1) apply(server(n), LONE);
+  assert.is(table.looks, 1);
+  assert.ok([...table.held.values()].every(({ policy }) => policy === 'repair'));
+});
+
+test.run();
