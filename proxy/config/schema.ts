@@ -62,9 +62,11 @@ export const SETTINGS: readonly Setting[] = [
     format: REPAIRS,
     default: 'learn',
     doc:
-      'What to do with a greeting that stalls clients. `learn`: complete it after `greeting.patience` and at ' +
-      'once from then on. `now`: at once, for a server known to be broken; never in front of postscreen, ' +
-      'whose honest `220-` is followed by the rest. `never`: only report. Flag `--repair`.',
+      'What to do with a greeting that stalls clients. `learn`: a client that waits has it completed after ' +
+      '`greeting.patience`; all clients at once as soon as ehlowire has connected to the server itself and seen ' +
+      'the same. It looks again every ten minutes, and an honest last line ends the repair. Where it cannot ' +
+      'connect, clients of three networks must show the same. `now`: at once, for a server known to be broken; ' +
+      'never in front of postscreen, whose honest `220-` is followed by the rest. `never`: only report. Flag `--repair`.',
   },
   {
     key: 'greeting.patience',
@@ -73,8 +75,8 @@ export const SETTINGS: readonly Setting[] = [
     shown: '"20s"',
     doc:
       'How long an unfinished greeting of a server not met before is left alone. postscreen waits 6 s by ' +
-      'default and 15 to 20 s have been seen; less makes good clients early talkers. `ehlowire check` waits ' +
-      'as long.',
+      'default and 15 to 20 s have been seen; less makes good clients early talkers. `ehlowire check` and the ' +
+      'connections by which ehlowire verifies a server wait as long.',
   },
   {
     key: 'greeting.hostname',

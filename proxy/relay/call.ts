@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { Close, CloseReason, Micros } from '../../inspect/events';
 import { formatLocalHeader, formatProxyHeader } from '../../inspect/proxy-header';
 import { factsOf } from '../../inspect/smtp/preface';
+import { isRepair } from '../../inspect/smtp/greeting-lesson';
 import { now } from '../clock';
 import type { ListenerConfig } from '../config';
 import { errno, isFault, type Fault, type FaultCode } from '../fault';
@@ -115,7 +116,9 @@ function observe(
   if (!caller || !called || !own || !server) return undefined;
   const { probeAfterMs } = route.config.evidence;
   const back = route.listener.upstream === undefined ? undefined : { caller: own, called: server };
-  const watched = route.watch.follow(connection, { caller, called }, back);
+  const repaired = (): boolean =>
+    route.listener.repair === 'now' || isRepair(route.servers.knownOf(connection.server));
+  const watched = route.watch.follow(connection, { client: { caller, called }, server: back, repaired });
   if (watched && probeAfterMs > 0) {
     const probing = { ...PROBING, idle: Math.max(1, Math.round(probeAfterMs / 1000)) };
     setKeepAlive(client, probing);

@@ -19,6 +19,13 @@ export interface Leg {
   readonly called: Peer;
 }
 
+export interface Legs {
+  readonly client: Leg;
+  readonly server: Leg | undefined;
+  /** The server's greetings are repaired: what is wrong with them is said once, and then the repairs are counted. */
+  readonly repaired: () => boolean;
+}
+
 /** What only segments tell of a relayed connection. */
 export interface SegmentFacts {
   readonly retransmits: Readonly<Record<Direction, number>>;
@@ -43,7 +50,7 @@ export interface Watch {
    * From here on verdicts on these legs belong to this connection. `undefined` where nothing is watched. Between
    * two transparent sockets both legs have the same addresses: only the client's is followed, on its interface.
    */
-  follow(connection: Connection, client: Leg, server: Leg | undefined): Watched | undefined;
+  follow(connection: Connection, legs: Legs): Watched | undefined;
   close(): void;
 }
 
@@ -76,12 +83,17 @@ export function createWatch(sink: Sink): Watch {
       if (!source) return;
       const refused = source.narrow(portFilters(options.ports));
       if (refused !== undefined) sink.note('warn', 'evidence-broad', { message: refused });
-      state = { tracker: createTracker({ ...options, halfOpenTold: 0 }), sink, legs: new Map() };
+      state = {
+        tracker: createTracker({ ...options, halfOpenTold: 0 }),
+        sink,
+        legs: new Map(),
+        told: new Set(),
+      };
       source.start(listenerOf(state));
     },
-    follow(connection, client, server) {
-      if (state === undefined || (server === undefined && everywhere)) return undefined;
-      return follow(state, connection, client, server);
+    follow(connection, legs) {
+      if (state === undefined || (legs.server === undefined && everywhere)) return undefined;
+      return follow(state, connection, legs);
     },
     close: () => source?.close(),
   };
@@ -106,18 +118,21 @@ interface State {
   readonly sink: Sink;
   /** By leg: whose it is. An entry goes when the tracker has told the leg's end. */
   readonly legs: Map<string, Followed>;
+  /** Servers whose greeting was the subject of a verdict, with the verdict's name. */
+  readonly told: Set<string>;
 }
 
 interface Followed {
   readonly connection: Connection;
   readonly side: Direction;
   readonly verdicts: Set<VerdictName>;
+  readonly repaired: () => boolean;
 }
 
-function follow(state: State, connection: Connection, client: Leg, server: Leg | undefined): Watched {
+function follow(state: State, connection: Connection, { client, server, repaired }: Legs): Watched {
   const verdicts = new Set<VerdictName>();
-  state.legs.set(keyOf(client), { connection, side: 'client', verdicts });
-  if (server) state.legs.set(keyOf(server), { connection, side: 'server', verdicts });
+  state.legs.set(keyOf(client), { connection, side: 'client', verdicts, repaired });
+  if (server) state.legs.set(keyOf(server), { connection, side: 'server', verdicts, repaired });
   return {
     facts() {
       const front = state.tracker.find(client.caller, client.called);
@@ -137,17 +152,37 @@ function retransmits(tracked: Tracked | undefined, side: Direction): number {
   return tracked?.inspector.view[side].retransmits ?? 0;
 }
 
-function tell({ legs, sink }: State, { connection: { client, server }, events, ended }: TrackerNews): void {
+function tell(
+  { legs, sink, told }: State,
+  { connection: { client, server }, events, ended }: TrackerNews,
+): void {
   const key = keyOf({ caller: client, called: server });
   const followed = legs.get(key);
   if (ended) legs.delete(key);
   if (!followed) return;
   for (const event of events) {
     if (!isVerdict(event) || !CONCERNS[followed.side].has(event.verdict)) continue;
+    if (OF_GREETING.has(event.verdict) && isKnown(told, followed, event.verdict)) continue;
     followed.verdicts.add(event.verdict);
     if (event.withdraws) followed.verdicts.delete(event.withdraws);
     sink.write(followed.connection, event);
   }
+}
+
+/** A server that is repaired on every connection is no news on every connection; the wire does not see it at all. */
+function isKnown(
+  told: Set<string>,
+  { connection: { server }, repaired }: Followed,
+  verdict: VerdictName,
+): boolean {
+  const key = `${server.address} ${server.port} ${verdict}`;
+  if (told.has(key) && repaired()) return true;
+  told.add(key);
+  for (const oldest of told) {
+    if (told.size <= TOLD) break;
+    told.delete(oldest);
+  }
+  return false;
 }
 
 function isVerdict(event: InspectorEvent): event is Extract<InspectorEvent, { kind: 'verdict' }> {
@@ -182,6 +217,10 @@ const CONCERNS: Readonly<Record<Direction, ReadonlySet<VerdictName>>> = {
     'reset-injected',
   ]),
 };
+
+const OF_GREETING: ReadonlySet<VerdictName> = new Set(['greeting-truncated', 'greeting-malformed']);
+/** Transparent connections may go to any server. */
+const TOLD = 4_096;
 
 /** libpcap's name for all interfaces at once. */
 export const ANY = 'any';

@@ -62,8 +62,8 @@ export function createSchedule(): Schedule {
 }
 
 const MINUTE: Micros = 60_000_000;
-/** A mail server notices six connections a minute as little as six mails. */
-export const VISITS_PER_MINUTE = 6;
+/** Of all servers together: what a handful of suspects needs, and nothing that a network would notice. */
+export const VISITS_PER_MINUTE = 12;
 /** Between two visits of one server; twice as long after each that showed nothing new, and at most ten minutes. */
 export const BACK_OFF: Micros = 15_000_000;
 const BACK_OFF_MOST: Micros = 600_000_000;

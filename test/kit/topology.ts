@@ -16,6 +16,9 @@ export const ADDRESS = {
   /** Several servers, all on port 25. */
   mta: ['198.19.0.4', '198.19.0.5', '198.19.0.6', '198.19.0.7', '198.19.0.8', '198.19.0.9'],
   mta6: 'fd00:19::4',
+  /** Clients of other networks than the client's own, by either family, on its machine. */
+  strangers: ['198.18.1.9', '198.18.2.9'],
+  strangers6: ['fd01:18::9', 'fd02:18::9'],
 } as const;
 
 /** Hops between the client and the firewall show in its TTL: a Linux client seven hops away. */
@@ -144,7 +147,12 @@ function lay(netns: Netns): void {
     `address add ${ADDRESS.mta6}/64 dev eth0 nodad`,
     'route add 198.18.0.0/24 dev eth0',
     'route add fd00:18::/64 dev eth0',
+    ...strangers().map((address) => `route add ${address} dev eth0`),
   ]);
+}
+
+function strangers(): readonly string[] {
+  return [...ADDRESS.strangers, ...ADDRESS.strangers6];
 }
 
 /** No offload: checksums and segment sizes on the wire are those that the stacks mean. */
@@ -179,8 +187,10 @@ function moveClient(netns: Netns, nth: number): ClientAddress {
     'address flush dev eth0 scope global',
     `address add ${address.v4}/24 dev eth0`,
     `address add ${address.v6}/64 dev eth0 nodad`,
-    'route replace 198.19.0.0/24 dev eth0',
-    'route replace fd00:19::/64 dev eth0',
+    ...ADDRESS.strangers.map((stranger) => `address add ${stranger}/32 dev eth0`),
+    ...ADDRESS.strangers6.map((stranger) => `address add ${stranger}/128 dev eth0 nodad`),
+    `route replace 198.19.0.0/24 dev eth0 src ${address.v4}`,
+    `route replace fd00:19::/64 dev eth0 src ${address.v6}`,
     'neighbour flush dev eth0',
     // Nobody answers for the translated address: it is the firewall's only on paper.
     `neighbour replace ${ADDRESS.public} lladdr ${hardware} nud permanent dev eth0`,

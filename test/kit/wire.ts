@@ -1,7 +1,7 @@
 // The wire path in the lab: `cli - fw - shim - mta`, the two between them wires, and ehlowire on the shim or the mta.
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Result } from './clients';
 import type { LogLine } from './ehlowire';
@@ -212,15 +212,34 @@ export function startLoad(
   };
 }
 
-/** A client that waits for the rest of a greeting, until it is known that there is none: the line that says so. */
+/**
+ * Clients of three networks that wait for the rest of a greeting, until it is known that there is none: the line that
+ * says so. Where ehlowire has an address, it looks for itself before they are needed.
+ */
 export async function meet(wire: Wire, server: string): Promise<LogLine> {
-  const script = 'import socket,sys,time\ns = socket.create_connection((sys.argv[1], 25))\ntime.sleep(60)';
-  const child = wire.topology.start('cli', 'python3', '-c', script, server);
+  const script = [
+    'import socket, sys, time',
+    'held = [socket.create_connection((sys.argv[1], 25), source_address=(each, 0)) for each in sys.argv[2:]]',
+    'time.sleep(60)',
+  ].join('\n');
+  const sources = server.includes(':')
+    ? [wire.client.v6, ...ADDRESS.strangers6]
+    : [wire.client.v4, ...ADDRESS.strangers];
+  const child = wire.topology.start('cli', 'python3', '-c', script, server, ...sources);
   const learned = await wire.line(`${server} to be learned`, (line) => {
     return line.event === 'learned' && line['server.address'] === server;
   });
   await child.stop('SIGKILL');
   return learned;
+}
+
+/** What an earlier run verified: to be written before ehlowire is started. */
+export function remember(wire: Wire, ...servers: readonly string[]): void {
+  const knowledge = { greeting: 'truncated', policy: 'repair', lines: 1, delay: 0 };
+  const known = servers.map((address) => ({ server: { address, port: 25 }, knowledge, way: 'verified' }));
+  mkdirSync(join(wire.folder, 'journal'), { recursive: true });
+  const text = JSON.stringify({ schema: 2, servers: known, lost: 0 });
+  writeFileSync(join(wire.folder, 'journal', 'servers.json'), text, { mode: 0o600 });
 }
 
 /** One message by one of the lab's clients, at the client's place. */

@@ -6,7 +6,18 @@ import type { LogLine } from '../../kit/ehlowire';
 import { labSuite, type Need } from '../../kit/lab';
 import { makeMessage, writeMessage } from '../../kit/message';
 import type { Child } from '../../kit/process';
-import { deliver, LONE, makeWire, meet, ONE, ONE6, startLoad, startServers, TWO } from '../../kit/wire';
+import {
+  deliver,
+  LONE,
+  makeWire,
+  meet,
+  ONE,
+  ONE6,
+  remember,
+  startLoad,
+  startServers,
+  TWO,
+} from '../../kit/wire';
 import type { Servers, Wire } from '../../kit/wire';
 import { isChecksumRight, layoutOf, tap, tapBoth } from './frames';
 import { layTags, TAGGED, TAGGED6, TWICE } from './tags';
@@ -33,6 +44,8 @@ lab.before(async () => {
   await layTags(wire);
   const all = [...WAYS.map(({ server }) => server), TWO];
   servers = await startServers(wire, ...all.map((host) => `[${host}]=${LONE}`));
+  // Where ehlowire cannot connect, it takes clients of three networks; behind a tag there is only one.
+  remember(wire, ...WAYS.flatMap(({ server, tags }) => (tags > 0 ? [server] : [])));
   ehlowire = await wire.enter('--path', 'wire');
 });
 
@@ -52,8 +65,11 @@ async function visit(server: string, sessions: number): Promise<void> {
 
 for (const { name, server, tags } of WAYS) {
   lab.test(`${name}: learned, then one octet and the checksum change, and nothing else`, NEEDS, async () => {
-    const learned = await meet(wire, server);
-    assert.equal([learned['greeting'], learned['policy'], learned['path']], ['truncated', 'repair', 'wire']);
+    if (tags === 0) {
+      const learned = await meet(wire, server);
+      const words = ['greeting', 'policy', 'way', 'path'].map((each) => learned[each]);
+      assert.equal(words, ['truncated', 'repair', 'networks', 'wire']);
+    }
     const { segments, changed } = await tapBoth(wire, '', () => visit(server, 3));
     assert.ok(segments > 3 * 20, `${segments} segments`);
     assert.equal(

@@ -172,7 +172,7 @@ test('a server of which nothing is known is not kept over a restart', () =>
 
 test('a few visits a minute in all', () => {
   const schedule = createSchedule();
-  for (let i = 0; i < 20; i += 1) schedule.want(String(i));
+  for (let i = 0; i < 40; i += 1) schedule.want(String(i));
   assert.is(schedule.begin(1).length, VISITS_PER_MINUTE);
   assert.is(schedule.begin(30e6).length, 0);
   assert.is(schedule.begin(61e6).length, VISITS_PER_MINUTE);
