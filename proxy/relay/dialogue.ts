@@ -167,7 +167,7 @@ function apply(state: State, actions: readonly GreeterAction[], at: Micros): voi
 }
 
 function teach({ options: { server, connection, sink } }: State, lesson: Lesson, at: Micros): void {
-  const event = server.teach(lesson, connection.client.address, at);
+  const event = server.teach(lesson, connection, at);
   if (event) sink.write(connection, event);
 }
 

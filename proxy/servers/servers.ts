@@ -30,7 +30,7 @@ export interface Server {
   listen(listen: Listen): void;
   unlisten(listen: Listen): void;
   /** What a client's connection showed; the answer is to be written as that connection's, if something changed. */
-  teach(lesson: Lesson, client: string, at: Micros): LearnedEvent | undefined;
+  teach(lesson: Lesson, connection: Connection, at: Micros): LearnedEvent | undefined;
 }
 
 export interface Servers {
@@ -75,6 +75,8 @@ interface Entry extends Server {
   standing: Standing;
   header: VisitOptions['header'];
   visit: Visit | undefined;
+  /** The client's connection that taught last: where we cannot connect, what is learned is learned by it. */
+  witness: Connection | undefined;
   /** When our own connection last confirmed the repair in force; of the monotonic clock. */
   verifiedAt: Micros;
 }
@@ -177,15 +179,17 @@ function createEntry(state: State, key: string, endpoint: Endpoint): Entry {
     standing: UNKNOWN,
     header: undefined,
     visit: undefined,
+    witness: undefined,
     verifiedAt: Number.NEGATIVE_INFINITY,
     get knowledge() {
       return entry.standing.known;
     },
     listen: (listen) => void entry.listeners.add(listen),
     unlisten: (listen) => void entry.listeners.delete(listen),
-    teach(lesson, client, at) {
+    teach(lesson, connection, at) {
       const before = entry.standing;
-      const taught = teach(before, lesson, networkOf(client));
+      entry.witness = connection;
+      const taught = teach(before, lesson, networkOf(connection.client.address));
       const event = learn(state, entry, taught, at);
       tellSuspicion(state.options.sink, endpoint, before, entry.standing);
       if (taught.verify) verify(state, entry);
@@ -298,14 +302,11 @@ function conclude(
   else if (isRepair(before.known)) entry.verifiedAt = at - AGAIN + RETRY;
   schedule.ended(entry.key, at, taught.because === undefined);
   const event = learn(state, entry, taught, now());
-  const connection: Connection | undefined = mine && {
-    session: options.nextSession(),
-    path: options.path,
-    client: mine,
-    server: entry.endpoint,
-  };
-  if (event) options.sink.write(connection, event);
+  const connection: Connection | undefined = mine
+    ? { session: options.nextSession(), path: options.path, client: mine, server: entry.endpoint }
+    : entry.witness;
   tellVerification(options.sink, entry.endpoint, before, entry.standing, result);
+  if (event) options.sink.write(connection, event);
   begin(state);
 }
 

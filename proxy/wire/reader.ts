@@ -158,8 +158,9 @@ function tell(
 
 function teach(state: State, connection: Tracked, lesson: Lesson, at: Micros): void {
   const { servers, sink } = state.options;
-  const event = servers.server(connection.server).teach(lesson, connection.client.address, at);
-  if (event) sink.write(nameOf(state, connection), event);
+  const named = nameOf(state, connection);
+  const event = servers.server(connection.server).teach(lesson, named, at);
+  if (event) sink.write(named, event);
 }
 
 /** An honest server whose greeting was repaired too early answers in a way of its own. */

@@ -97,29 +97,46 @@ for (const [family, server] of [
   ['IPv4', ONE],
   ['IPv6', ONE6],
 ] as const) {
-  lab.test(`${family}, a lone 220-: relayed once, then repaired in the kernel`, NEEDS, async () => {
-    await visit(server, 3);
-    assert.equal(pathsOf(server), ['relay', 'wire', 'wire']);
-    const repairs = linesAt(server, 'repair');
-    assert.equal(
-      repairs.map((line) => line['path']),
-      ['relay', 'wire', 'wire'],
-    );
-    assert.ok(Number(repairs[0]?.['held_ms']) >= PATIENCE_MS);
-    assert.is(repairs[1]?.['held_ms'], 0);
-    assert.is(repairs[1]?.['after'], String(repairs[1]?.['before']).replace('220-', '220 '));
-    // Relayed or not, the server sees the client, its port included.
-    const ports = linesAt(server, 'session').map(
-      (line) => `${line['client.address']},${line['client.port']}`,
-    );
-    assert.equal(servers.peers(server), ports);
-    const { v4, v6 } = wire.client;
-    assert.ok(
-      ports.every((port) => port.startsWith(`${family === 'IPv4' ? v4 : v6},`)),
-      ports.join(),
-    );
-    assert.is(servers.mails(server).length, 6);
-  });
+  lab.test(
+    `${family}, a lone 220-: relayed until it is verified, then repaired in the kernel`,
+    NEEDS,
+    async () => {
+      await visit(server, 1);
+      const learned = await wire.line(
+        'verified',
+        (line) => line.event === 'learned' && line['server.address'] === server,
+      );
+      assert.is(learned['way'], 'verified');
+      await visit(server, 2);
+      assert.equal(pathsOf(server), ['relay', 'wire', 'wire']);
+      const repairs = linesAt(server, 'repair');
+      assert.equal(
+        repairs.map((line) => line['path']),
+        ['relay', 'wire', 'wire'],
+      );
+      assert.ok(Number(repairs[0]?.['held_ms']) >= PATIENCE_MS);
+      assert.is(repairs[1]?.['held_ms'], 0);
+      assert.is(repairs[1]?.['after'], String(repairs[1]?.['before']).replace('220-', '220 '));
+      // Relayed or not, the server sees the client, its port included.
+      const ports = linesAt(server, 'session').map(
+        (line) => `${line['client.address']},${line['client.port']}`,
+      );
+      // Between them is the one by which ehlowire looked itself.
+      const peers = servers.peers(server);
+      const own = `${learned['client.address']},${learned['client.port']}`;
+      assert.equal(
+        peers.filter((peer) => peer !== own),
+        ports,
+      );
+      assert.is(peers.length, ports.length + 1);
+      const { v4, v6 } = wire.client;
+      assert.ok(
+        ports.every((port) => port.startsWith(`${family === 'IPv4' ? v4 : v6},`)),
+        ports.join(),
+      );
+      assert.is(servers.mails(server).length, 6);
+    },
+  );
 }
 
 lab.test('a server without defect: relayed once, then left to the wire', NEEDS, async () => {
@@ -169,7 +186,7 @@ lab.test('status tells of it', NEEDS, async () => {
     [ONE6]: 'repair',
     [TWO]: 'observe',
     [THREE]: 'observe',
-    [FOUR]: 'relay',
+    // The fourth is relayed, as every server that has no entry.
   });
   // Four servers' first connections, and all four of the fifth.
   assert.is(counters['diverted'], 8);

@@ -7,6 +7,7 @@ import type { Lesson, Verification } from '../../../inspect/smtp/greeting-lesson
 import { networkOf } from '../../../proxy/servers/network';
 import { BACK_OFF, createSchedule, VISITS_PER_MINUTE } from '../../../proxy/servers/schedule';
 import { createServers, type Servers, type ServersOptions } from '../../../proxy/servers/servers';
+import type { Connection } from '../../../proxy/sinks/record';
 import type { VisitOptions } from '../../../proxy/servers/visit';
 import { rememberingSink, type Remembered } from '../relay/stage';
 
@@ -19,7 +20,12 @@ const LONE: Verification = { kind: 'greeted', finding: { knowledge: TRUNCATED, b
 const HONEST: Verification = { kind: 'greeted', finding: { knowledge: WELLFORMED, because } };
 const at = (port: number) => ({ address: '198.18.0.1', port });
 const OWN = { address: '198.18.0.9', port: 50_000 };
-const CLIENT = '203.0.113.7';
+const CLIENT: Connection = {
+  session: 'c-1',
+  path: 'relay',
+  client: { address: '203.0.113.7', port: 40_000 },
+  server: at(25),
+};
 
 interface Stage {
   readonly servers: Servers;
@@ -109,6 +115,25 @@ test('clients and we are greeted differently: both counts are told, and what to 
     assert.match(String(note?.fields['next']), /--repair now/);
     assert.equal(learned, ['25 observe']);
   }));
+
+test('we cannot connect: what three networks taught is written as the last one’s', () =>
+  scene(
+    {
+      visit: ({ done }) => {
+        done({ kind: 'unreachable', why: 'no route' });
+        return { abort: () => undefined };
+      },
+    },
+    async ({ servers, sink }) => {
+      for (const address of ['192.0.2.1', '198.51.100.1', '203.0.113.1']) {
+        servers.server(at(25)).teach(STALLED, { ...CLIENT, client: { address, port: 1 } }, 1);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      const [line] = sink.lines;
+      assert.is(line?.connection?.client.address, '203.0.113.1');
+      assert.equal(line?.event.kind === 'learned' && line.event.way, 'networks');
+    },
+  ));
 
 test('what we saw through our own repair shows nothing', () =>
   scene({}, async ({ servers, conclude, sink }) => {
