@@ -4,6 +4,7 @@ import type { Direction, Micros } from './events';
 import type { Frame } from './half-open';
 import { createInspector, type Inspector, type InspectorEvent } from './inspector';
 import { CONNECTIONS, LINGER, STRAGGLERS } from './limits';
+import { createOneSided, type Heard, type OneSided } from './one-sided';
 import { createRecency, type Link, type Recency } from './recency';
 import type { Veil } from './smtp/argument';
 import { FLAG, type Ends, type Leg, type Segment } from './tcp/segment';
@@ -46,7 +47,7 @@ export interface TrackerNews {
   readonly ended: boolean;
 }
 
-export interface Entry extends Link<Entry> {
+export interface Entry extends Link<Entry>, Heard {
   readonly key: string;
   readonly tracked: Tracked;
   lastAt: Micros;
@@ -60,11 +61,13 @@ export interface Followed {
     readonly implicitTlsPorts: readonly number[];
     readonly veil?: Veil | undefined;
     readonly capacity?: number;
+    readonly oneSided?: number;
   };
   readonly open: Map<string, Entry>;
   /** When those ended that were closed a short while ago, the oldest first. */
   readonly closed: Map<string, Micros>;
   readonly recency: Recency<Entry>;
+  readonly oneSided: OneSided<Entry>;
   /** Those that want to be asked again when time passes. */
   readonly waiting: Set<Entry>;
   /** Of connections that begin by then something may be missing. */
@@ -77,6 +80,7 @@ export function createFollowed(options: Followed['options']): Followed {
     open: new Map(),
     closed: new Map(),
     recency: createRecency(),
+    oneSided: createOneSided(options.oneSided ?? Infinity),
     waiting: new Set(),
     lostUntil: -Infinity,
   };
@@ -103,6 +107,7 @@ export function open(state: Followed, key: string, first: Segment, toServer: boo
     tracked: { id, client, server, inspector },
     lastAt: first.at,
     due: Infinity,
+    heard: undefined,
     older: undefined,
     newer: undefined,
   };
@@ -115,6 +120,7 @@ export function feed(state: Followed, entry: Entry, each: Segment, leg: Leg | un
   state.recency.use(entry);
   const { client } = entry.tracked;
   const from = client.address === each.source && client.port === each.sourcePort ? 'client' : 'server';
+  state.oneSided.see(entry, from, each.flags);
   const events = entry.tracked.inspector.segment(from, each);
   const last = entry.tracked.inspector.settled ? settle(state, entry, each.at) : undefined;
   if (!last) wait(state, entry, each.at);
@@ -173,6 +179,7 @@ export function settle(state: Followed, entry: Entry, at: Micros): TrackerNews {
 export function finish(state: Followed, entry: Entry, at: Micros): TrackerNews {
   state.open.delete(entry.key);
   state.recency.remove(entry);
+  state.oneSided.remove(entry);
   state.waiting.delete(entry);
   return { connection: entry.tracked, events: entry.tracked.inspector.end(at), ended: true };
 }

@@ -37,6 +37,8 @@ export interface TrackerOptions {
   readonly veil?: Veil | undefined;
   /** Connections kept at a time; beyond it the one that was silent longest is ended. */
   readonly capacity?: number;
+  /** Connections of which one side alone was heard, kept at a time; absent: as many as there are. */
+  readonly oneSided?: number;
   /** Handshakes that are not complete, kept at a time, each in some 250 octets. */
   readonly halfOpen?: number;
   /** Of those that do not complete so many are told a second, each as a connection; the others are counted. */
@@ -257,6 +259,8 @@ function stretch(
 function idle(state: State, at: Micros): TrackerNews[] {
   state.now = Math.max(state.now, at);
   const capacity = state.options.capacity ?? CONNECTIONS;
+  const { surplus } = state.oneSided;
+  if (surplus) return join([finish(state, surplus, at)], idle(state, at));
   if (at < state.sweepAt && state.open.size <= capacity) return NO_NEWS;
   state.sweepAt = at + SWEEP;
   const news: TrackerNews[] = [];

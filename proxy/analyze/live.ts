@@ -1,5 +1,6 @@
 // A live capture: verdicts as they are spoken, sessions as they end, and the summary when it is stopped.
 
+import { ONE_SIDED_LIVE } from '../../inspect/limits';
 import { createTracker, type TrackerNews } from '../../inspect/tracker';
 import type { Outcome } from '../commands/outcome';
 import { now } from '../clock';
@@ -24,6 +25,7 @@ export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
     veil: desk.veil,
     implicitTlsPorts: IMPLICIT_TLS,
     keepFrames,
+    oneSided: ONE_SIDED_LIVE,
   });
   const asking = request.probe ? openAsking(name, source, tracker, request.ports) : undefined;
   if (isFault(asking)) {

@@ -2,6 +2,7 @@
 
 import type { Direction, Micros, VerdictName } from '../../inspect/events';
 import type { InspectorEvent } from '../../inspect/inspector';
+import { ONE_SIDED_LIVE } from '../../inspect/limits';
 import {
   createTracker,
   type Peer,
@@ -84,7 +85,7 @@ export function createWatch(sink: Sink): Watch {
       const refused = source.narrow(portFilters(options.ports));
       if (refused !== undefined) sink.note('warn', 'evidence-broad', { message: refused });
       state = {
-        tracker: createTracker({ ...options, halfOpenTold: 0 }),
+        tracker: createTracker({ ...options, halfOpenTold: 0, oneSided: ONE_SIDED_LIVE }),
         sink,
         legs: new Map(),
         told: new Set(),

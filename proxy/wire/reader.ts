@@ -2,7 +2,7 @@
 
 import type { Micros, RepairEvent } from '../../inspect/events';
 import type { InspectorEvent } from '../../inspect/inspector';
-import { HALF_OPEN_TOLD_LIVE } from '../../inspect/limits';
+import { HALF_OPEN_TOLD_LIVE, ONE_SIDED_LIVE } from '../../inspect/limits';
 import { findHonest } from '../../inspect/smtp/greeting-knowledge';
 import { doubtOf, type Lesson } from '../../inspect/smtp/greeting-lesson';
 import { codeAt } from '../../inspect/smtp/greeting-lines';
@@ -54,6 +54,7 @@ export function createReader(options: ReaderOptions): Reader {
       veil,
       capacity: connections,
       halfOpenTold: HALF_OPEN_TOLD_LIVE,
+      oneSided: ONE_SIDED_LIVE,
     }),
     names: new Map(),
     repaired: new Map(),
