@@ -53,6 +53,9 @@ export const PENDING_COMMANDS = 1_024;
 /** Client octets kept while a reply decides what they are (behind DATA, STARTTLS, AUTH). */
 export const UNDECIDED = 65_536;
 
+/** Pieces of these with their own times; what comes in more than that is joined. A client's pipeline has some ten. */
+export const HELD_PIECES = 256;
+
 /** A handshake message that is reassembled for its hello (RFC 8446 §4: 2^24 by form; real ones < 4 KiB). */
 export const TLS_HELLO = 16_384;
 

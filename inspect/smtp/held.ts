@@ -1,13 +1,19 @@
 // The client's octets that nobody can read yet: the reply to the command before them decides what they are.
 
 import type { Micros } from '../events';
+import { HELD_PIECES } from '../limits';
+import { put } from '../octets';
+import { NO_OCTETS } from '../tcp/segment';
 
 export interface Piece {
   readonly bytes: Uint8Array;
   readonly at: Micros;
 }
 
-/** A queue of octets. Each is copied once and taken once, however many replies it waits for. */
+/**
+ * A queue of octets. Each is copied once and taken once, however many replies it waits for. Of many pieces the last ones
+ * are joined, and are as old as the last of them.
+ */
 export interface Held {
   readonly length: number;
   push(bytes: Uint8Array, at: Micros): void;
@@ -21,37 +27,58 @@ export interface Held {
   clear(): readonly Piece[];
 }
 
+/** Its octets are those of `room` from `start` to `end`. */
+interface Kept {
+  room: Uint8Array;
+  start: number;
+  end: number;
+  at: Micros;
+}
+
 export function createHeld(): Held {
-  let pieces: Piece[] = [];
+  let pieces: Kept[] = [];
   let next = 0;
   let length = 0;
+  const rest = (): readonly Piece[] => pieces.slice(next).map(pieceOf);
   return {
     get length() {
       return length;
     },
     push(bytes, at) {
-      pieces.push({ bytes: bytes.slice(), at });
+      const last = pieces.length - next >= HELD_PIECES ? pieces.at(-1) : undefined;
+      const kept = last ?? { room: NO_OCTETS, start: 0, end: 0, at };
+      kept.room = put(kept.room, kept.end, bytes);
+      kept.end += bytes.length;
+      kept.at = at;
+      if (!last) pieces.push(kept);
       length += bytes.length;
     },
-    first: () => pieces[next],
+    first() {
+      const kept = pieces[next];
+      return kept && pieceOf(kept);
+    },
     take(octets) {
-      const piece = pieces[next];
-      if (!piece) return;
+      const kept = pieces[next];
+      if (!kept) return;
       length -= octets;
-      if (octets < piece.bytes.length) pieces[next] = { ...piece, bytes: piece.bytes.subarray(octets) };
-      else next += 1;
+      kept.start += octets;
+      if (kept.start === kept.end) next += 1;
       if (length === 0) {
         pieces = [];
         next = 0;
       }
     },
-    pieces: () => pieces.slice(next),
+    pieces: rest,
     startedAt: () => pieces[next]?.at ?? 0,
     clear() {
-      const rest = pieces.slice(next);
+      const all = rest();
       pieces = [];
       next = length = 0;
-      return rest;
+      return all;
     },
   };
+}
+
+function pieceOf({ room, start, end, at }: Kept): Piece {
+  return { bytes: room.subarray(start, end), at };
 }

@@ -1,6 +1,8 @@
 // Lines out of octets, terminators kept: the framing that everything above it trusts.
 
 import type { Micros, Span, Terminator } from '../events';
+import { put } from '../octets';
+import { NO_OCTETS } from '../tcp/segment';
 
 /** One line as it was sent. */
 export interface Line {
@@ -75,9 +77,9 @@ export function splitLines(bytes: Uint8Array): { bytes: Uint8Array; terminator: 
   return lines;
 }
 
-/** A line in the making: `kept` octets in pieces, `length` octets in all. */
+/** A line in the making: `kept` octets in `room`, `length` octets in all. */
 interface Held {
-  readonly pieces: Uint8Array[];
+  room: Uint8Array;
   kept: number;
   length: number;
   readonly position: number;
@@ -88,11 +90,12 @@ interface Held {
 }
 
 function hold(held: Held | undefined, piece: Uint8Array, position: number, at: Micros, cap: number): Held {
-  const line = held ?? { pieces: [], kept: 0, length: 0, position, started: at, at };
+  const line = held ?? { room: NO_OCTETS, kept: 0, length: 0, position, started: at, at };
   // Two octets more than the cap: a line of just `cap` octets still has its CRLF here.
   const room = Math.max(0, cap + 2 - line.kept);
-  if (room > 0) line.pieces.push(piece.slice(0, room));
-  line.kept += Math.min(room, piece.length);
+  const kept = room < piece.length ? piece.subarray(0, room) : piece;
+  if (kept.length > 0) line.room = put(line.room, line.kept, kept);
+  line.kept += kept.length;
   line.length += piece.length;
   line.at = at;
   const before = piece.length > 1 ? piece[piece.length - 2] : line.tail?.[1];
@@ -123,7 +126,7 @@ function wholeLine(
 }
 
 function lineOf(held: Held, cap: number): Line {
-  const all = held.pieces.length === 1 && held.pieces[0] ? held.pieces[0] : join(held.pieces, held.kept);
+  const all = held.room.subarray(0, held.kept);
   const [before, last] = held.tail ?? [all[all.length - 2] ?? 0, all[all.length - 1] ?? 0];
   const terminator = last !== LF ? 'none' : before === CR ? 'crlf' : 'lf';
   const length = held.length - TERMINATOR_LENGTH[terminator];
@@ -135,16 +138,6 @@ function lineOf(held: Held, cap: number): Line {
     started: held.started,
     at: held.at,
   };
-}
-
-function join(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  const all = new Uint8Array(length);
-  let offset = 0;
-  for (const piece of pieces) {
-    all.set(piece, offset);
-    offset += piece.length;
-  }
-  return all;
 }
 
 const CR = 0x0d;
