@@ -107,10 +107,10 @@ export const RECENT_OCTETS = 2_048;
 export const CONNECTIONS = 65_536;
 
 /**
- * Connections of live traffic of which one side alone was heard, kept at a time: some 30 MiB of them. A path where each
+ * Connections of live traffic of which one side alone was heard, kept at a time: some 20 MiB of them. A path where each
  * direction goes its own way has fewer at a time; a flood of segments that belong to nothing has any number.
  */
-export const ONE_SIDED_LIVE = 2_048;
+export const ONE_SIDED_LIVE = 1_024;
 
 /** Handshakes that are not complete, some 250 octets each: two thousand SYNs a second that nobody goes on from, for a minute. */
 export const HALF_OPEN = 131_072;

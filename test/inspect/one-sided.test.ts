@@ -126,7 +126,7 @@ for (const [name, segments] of [
   });
 }
 
-test('a flood of 50,000 segments of as many connections takes at most 48 MiB', () => {
+test('a flood of 50,000 segments of as many connections takes at most 32 MiB', () => {
   setFlagsFromString('--expose-gc');
   const gc = runInNewContext('gc') as () => void;
   const held = (): number => {
@@ -138,7 +138,7 @@ test('a flood of 50,000 segments of as many connections takes at most 48 MiB', (
   const before = held();
   for (let n = 0; n < 50_000; n += 1) feed(tracker, of(FIRST, n));
   const grown = (held() - before) / 1_048_576;
-  assert.ok(grown <= 48, `${grown.toFixed(1)} MiB`);
+  assert.ok(grown <= 32, `${grown.toFixed(1)} MiB`);
   assert.is(tracker.counts.connections, 50_000);
 });
 
