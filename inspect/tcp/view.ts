@@ -1,6 +1,7 @@
 // What judges look at: one connection's two sides, and what has just happened on it.
 
 import type { Direction, Evidence, Micros, SmtpEvent } from '../events';
+import { OPEN_WINDOW } from '../limits';
 import type { Clock } from './clock';
 import { FLAG, type Segment } from './segment';
 import type { Stream, StreamNews } from './stream';
@@ -70,6 +71,15 @@ export function evidenceOf(
   };
 }
 
+/** A server whose client has no room for the next line has not failed to send it (RFC 9293 §3.8.6). */
+export function leavesRoom({ client, server }: ConnectionView, { flags, window }: Segment): boolean {
+  if (flags & (FLAG.rst | FLAG.syn)) return (flags & FLAG.rst) === 0;
+  const [ours, theirs] = [client.syn?.options.windowScale, server.syn?.options.windowScale];
+  // RFC 7323 §2.2: both must have offered it.
+  const shift = ours !== undefined && theirs !== undefined ? Math.min(ours, LARGEST_SHIFT) : 0;
+  return window * 2 ** shift >= OPEN_WINDOW;
+}
+
 /** `SYN ACK`, `PSH ACK`, in the order of the header. */
 export function flagNames(flags: number): string {
   return NAMES.filter(([bit]) => flags & bit)
@@ -85,3 +95,6 @@ const NAMES: readonly (readonly [bit: number, name: string])[] = [
   [FLAG.ack, 'ACK'],
   [FLAG.urg, 'URG'],
 ];
+
+/** RFC 7323 §2.3. */
+const LARGEST_SHIFT = 14;

@@ -10,13 +10,15 @@ import type {
   VerdictName,
 } from '../events';
 import { FLAG, type Segment } from '../tcp/segment';
-import { evidenceOf, type Sight } from '../tcp/view';
+import { evidenceOf, leavesRoom, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
 import { GREETING_SLOW } from './thresholds';
 
 export function createGreetingJudge(): Judge {
   const state: State = {
     octetsAt: undefined,
+    heardAt: undefined,
+    room: true,
     last: undefined,
     after: undefined,
     repeats: 0,
@@ -37,23 +39,26 @@ export function createGreetingJudge(): Judge {
         state.over = true;
         return [...lost, ...judgeEnded(state, sight, ended)];
       }
-      const silent = silenceOf(state, sight.at);
       // At the end the session's own line comes later: an unfinished greeting is judged here.
-      if (
-        state.octetsAt === undefined ||
-        (silent < GREETING_SLOW && !(sight.kind === 'end' && serverLeft(sight)))
-      )
-        return lost;
+      const left = sight.kind === 'end' && serverLeft(sight);
+      if (state.heardAt === undefined || (sight.at - state.heardAt < GREETING_SLOW && !left)) return lost;
       state.over = true;
-      return [...lost, truncated(state, sight, nothingMore(state, sight))];
+      return [...lost, truncated(state, sight)];
     },
-    deadline: () => (state.over || state.octetsAt === undefined ? undefined : state.octetsAt + GREETING_SLOW),
+    deadline: () => (state.over || state.heardAt === undefined ? undefined : state.heardAt + GREETING_SLOW),
   };
 }
 
 interface State {
   /** When the server's last octets came, while the greeting lasts. */
   octetsAt: Micros | undefined;
+  /**
+   * Since when it is the server's turn and nobody else's: its client has acknowledged all octets, has room for more and
+   * has said nothing. Undefined while that is not so: the server may wait for the client, or may have been put off by it.
+   */
+  heardAt: Micros | undefined;
+  /** The client's last segment left room for the server's next octets. */
+  room: boolean;
   /** The segment that carried them. */
   last: Segment | undefined;
   /** A later segment of the server's without octets: its number is what the server will send next. */
@@ -67,6 +72,17 @@ interface State {
 }
 
 function follow(state: State, sight: Sight): void {
+  const { from, segment, connection } = sight;
+  if (!segment) return;
+  if (from === 'client') state.room = leavesRoom(connection, segment);
+  followServer(state, sight);
+  const { client, server } = connection;
+  const heard = server.stream.next > 0 && server.acked >= server.stream.next;
+  const theirs = heard && state.room && client.stream.next === 0 && client.stream.sent === 0;
+  state.heardAt = theirs ? (state.heardAt ?? segment.at) : undefined;
+}
+
+function followServer(state: State, sight: Sight): void {
   const { from, segment, news } = sight;
   if (from !== 'server' || !segment) return;
   if (news.some(({ kind }) => kind === 'repeat')) state.repeats += 1;
@@ -92,7 +108,7 @@ function settle(state: State, sight: Sight): VerdictEvent[] {
   if (news.some(({ kind }) => kind === 'octets')) state.doubted = false;
   if (!state.doubted || !showsEnd(sight, segment)) return [];
   state.after = segment;
-  const verdict = truncated(state, sight, nothingMore(state, sight));
+  const verdict = truncated(state, sight);
   return verdict.certainty === 'proved' ? [verdict] : [];
 }
 
@@ -100,9 +116,6 @@ function judgeEnded(state: State, sight: Sight, phase: PhaseEvent): VerdictEvent
   const defects = phase.greeting?.defects ?? [];
   const painful = defects.filter((defect) => PAINFUL.has(defect));
   const verdicts: VerdictEvent[] = [];
-  if (defects.includes('unfinished') && phase.reply === undefined && sight.kind !== 'end') {
-    verdicts.push(truncated(state, sight, 'and then answered a command as if it had ended'));
-  }
   if (painful.length > 0) {
     const summary = `The server's greeting is malformed (${painful.join(', ')}): clients stall on it or refuse it.`;
     verdicts.push(speak(state, sight, 'greeting-malformed', 'content', summary));
@@ -115,7 +128,7 @@ function judgeEnded(state: State, sight: Sight, phase: PhaseEvent): VerdictEvent
 }
 
 /** Proved where the server's own number shows that it sent no more than came here: not lost, never said. */
-function truncated(state: State, sight: Sight, what: string): VerdictEvent {
+function truncated(state: State, sight: Sight): VerdictEvent {
   const { stream } = sight.connection.server;
   const proved = stream.sent === stream.next && (state.after !== undefined || sight.smtp.length > 0);
   state.doubted = !proved;
@@ -127,7 +140,8 @@ function truncated(state: State, sight: Sight, what: string): VerdictEvent {
     sight,
     'greeting-truncated',
     'sequence',
-    `The server began a greeting of several lines (220-) ${what}: it never sent the last line.`,
+    `The server began a greeting of several lines (220-) and then nothing for ${seconds(silenceOf(state, sight.at))} s: ` +
+      'it never sent the last line.',
   );
   return {
     ...verdict,
@@ -135,10 +149,6 @@ function truncated(state: State, sight: Sight, what: string): VerdictEvent {
     held: silenceOf(state, sight.at),
     evidence: [...verdict.evidence, ...shown],
   };
-}
-
-function nothingMore(state: State, { at }: Sight): string {
-  return `and then nothing for ${seconds(silenceOf(state, at))} s`;
 }
 
 /** The server sends its greeting again and again, and the client, alive, acknowledges nothing of it. */

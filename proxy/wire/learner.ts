@@ -1,11 +1,11 @@
 // What the wire learns of servers by looking on: each greeting, as it passed, and whether it was seen undisturbed.
 
 import type { Micros } from '../../inspect/events';
-import { OPEN_WINDOW } from '../../inspect/limits';
 import { createGreeter, type Greeter } from '../../inspect/smtp/greeter';
 import { waitFor, type GreetingKnowledge } from '../../inspect/smtp/greeting-knowledge';
 import type { Lesson } from '../../inspect/smtp/greeting-lesson';
-import { FLAG, type Leg, type Segment } from '../../inspect/tcp/segment';
+import type { Leg } from '../../inspect/tcp/segment';
+import { leavesRoom } from '../../inspect/tcp/view';
 import type { Tracked, TrackerNews } from '../../inspect/tracker';
 
 export interface Learned {
@@ -102,7 +102,8 @@ function read(
   const { greeter, next, clientLeg } = reading;
   // Anybody on the clients' side can write the server's address on a frame: the server's own come by the other leg.
   const astray = clientLeg !== undefined && leg !== undefined && (leg === clientLeg) !== (from === 'client');
-  if (astray || (from === 'client' && !leavesRoom(connection, segment))) return disturb(reading);
+  if (astray || (from === 'client' && !leavesRoom(connection.inspector.view, segment)))
+    return disturb(reading);
   const learned = segment.length > 0 ? readOctets() : [];
   const { stream, acked } = connection.inspector.view.server;
   const all = stream.next > 0 && acked >= stream.next;
@@ -119,15 +120,6 @@ function read(
     const octets = segment.payload.slice();
     return take(reading, from === 'server' ? greeter.server(octets, at) : greeter.client(octets, at));
   }
-}
-
-/** A server whose client has no room for the next line has not failed to send it (RFC 9293 §3.8.6). */
-function leavesRoom({ inspector: { view } }: Tracked, { flags, window }: Segment): boolean {
-  if (flags & (FLAG.rst | FLAG.syn)) return (flags & FLAG.rst) === 0;
-  const [ours, theirs] = [view.client.syn?.options.windowScale, view.server.syn?.options.windowScale];
-  // RFC 7323 §2.2: both must have offered it.
-  const shift = ours !== undefined && theirs !== undefined ? Math.min(ours, LARGEST_SHIFT) : 0;
-  return window * 2 ** shift >= OPEN_WINDOW;
 }
 
 /** Silence counts from when the client had all octets: before that the server may have waited for it (RFC 9293 §3.7.4). */
@@ -157,6 +149,4 @@ function take(reading: Reading, actions: ReturnType<Greeter['server']>): Learned
     : lessons.map((lesson) => ({ connection, lesson }));
 }
 
-/** RFC 7323 §2.3. */
-const LARGEST_SHIFT = 14;
 const OTHER = { wan: 'lan', lan: 'wan' } as const;

@@ -303,6 +303,52 @@ const TRUNCATED: readonly Row[] = [
     ],
     want: ['greeting-truncated suspected sequence'],
   },
+  {
+    name: '220- and a client that speaks into it: what the server answers is no proof against the server',
+    sent: packetise([
+      ['S', '220-mx\r\n'],
+      ['C', 'EHLO c.example\r\n'],
+      ['S', '250 mx\r\n'],
+    ]),
+    until: 31,
+    want: ['early-talker proved sequence'],
+  },
+  {
+    name: '220- and a client that speaks into it and is not answered: nothing is known of the server',
+    sent: packetise(
+      [
+        ['S', '220-mx\r\n'],
+        ['C', 'E'],
+      ],
+      { fin: false },
+    ),
+    until: 31,
+    want: [],
+  },
+  {
+    name: '220- and a client that acknowledges nothing: the rest may wait for it in the server',
+    sent: TEASED.slice(0, 4),
+    until: 60,
+    want: [],
+  },
+  {
+    name: '220- and a client without room for more: the rest may wait for it in the server',
+    sent: [...TEASED, extra('client', 2, { seq: CLIENT, ack: SERVER + 8, window: 0 })],
+    until: 60,
+    want: [],
+  },
+  {
+    name: '220- and a client that has room again: the server has 20 s from then on',
+    sent: [
+      ...TEASED,
+      extra('client', 2, { seq: CLIENT, ack: SERVER + 8, window: 0 }),
+      extra('client', 15, { seq: CLIENT, ack: SERVER + 8 }),
+      extra('client', 36, { seq: CLIENT, ack: SERVER + 8, flags: FLAG.fin | FLAG.ack }),
+    ],
+    until: 37,
+    want: ['greeting-truncated suspected sequence'],
+    held: [33.9 * SECOND, 34.1 * SECOND],
+  },
 ];
 
 /** The client's ACK of the greeting comes with a SACK block. */

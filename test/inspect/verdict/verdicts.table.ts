@@ -78,16 +78,16 @@ function masked(each: Segment): Partial<Segment> {
 export function extra(
   from: Direction,
   seconds: number,
-  facts: { seq: number; ack: number; flags?: number; payload?: string; ttl?: number },
+  facts: { seq: number; ack: number; flags?: number; payload?: string; ttl?: number; window?: number },
   options: PacketOptions = {},
 ): Sent {
-  const { seq, ack, flags = FLAG.ack, payload = '', ttl } = facts;
+  const { seq, ack, flags = FLAG.ack, payload = '', ttl, window } = facts;
   const each = segment(
     from,
     { seq, ack, flags, payload: octets(payload), at: START + seconds * SECOND },
     options,
   );
-  return { from, segment: ttl === undefined ? each : { ...each, ttl } };
+  return { from, segment: { ...each, ttl: ttl ?? each.ttl, window: window ?? each.window } };
 }
 
 // The client's first octet is 1001, the server's 2001; the greeting has 14 octets, EHLO 9.
