@@ -181,18 +181,22 @@ export interface Load {
   readonly ended: Promise<Tally>;
 }
 
-/** Sessions of two messages each from the client's place; `pace`: seconds between two steps. */
+export interface LoadOptions {
+  readonly connections: number;
+  /** Seconds between two steps. */
+  readonly pace: number;
+  readonly sessions?: number;
+  /** Addresses that sessions come from, in turn. */
+  readonly from?: readonly string[];
+}
+
+/** Sessions of two messages each from the client's place. */
 export function startLoad(
   { topology }: Wire,
   host: string,
-  { connections, pace, sessions }: { connections: number; pace: number; sessions?: number },
+  { connections, pace, sessions, from = [] }: LoadOptions,
 ): Load {
-  const args = [
-    host,
-    String(connections),
-    String(pace),
-    ...(sessions === undefined ? [] : [String(sessions)]),
-  ];
+  const args = [host, String(connections), String(pace), String(sessions ?? '-'), ...from];
   const child = topology.start('cli', 'python3', '-u', join(__dirname, '../lab/wire/load.py'), ...args);
   const ended = child.ended.then(({ output }) => {
     const last = output.trimEnd().split('\n').at(-1) ?? '';

@@ -1,15 +1,18 @@
-"""Keeps mail going: HOST CONNECTIONS PACE [SESSIONS]. PACE: seconds between steps; without SESSIONS until TERM.
+"""Keeps mail going: HOST CONNECTIONS PACE [SESSIONS] [ADDRESS...]. PACE: seconds between steps; without SESSIONS, or with
+`-`, until TERM. ADDRESS: where sessions come from, in turn.
 
 Says `greeted` when the first greeting is there, and at the end, as JSON, what became of all sessions."""
 
 import asyncio
 import collections
+import itertools
 import json
 import signal
 import sys
 
 HOST, CONNECTIONS, PACE = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
-LEFT = [int(sys.argv[4]) if len(sys.argv) > 4 else 1 << 60]
+LEFT = [int(sys.argv[4]) if len(sys.argv) > 4 and sys.argv[4] != '-' else 1 << 60]
+SOURCES = itertools.cycle([(address, 0) for address in sys.argv[5:]] or [None])
 DONE = collections.Counter()
 MESSAGES = [0]
 BODY = b'From: <alice@client.example>\r\nSubject: load\r\n\r\n' + b'x' * 70 + b'\r\n'
@@ -28,7 +31,7 @@ async def reply(reader):
 
 
 async def session():
-    reader, writer = await asyncio.wait_for(asyncio.open_connection(HOST, 25), PATIENCE)
+    reader, writer = await asyncio.wait_for(asyncio.open_connection(HOST, 25, local_addr=next(SOURCES)), PATIENCE)
     try:
         greeting = await reply(reader)
         print('greeted', len(greeting), flush=True) if not sum(DONE.values()) else None

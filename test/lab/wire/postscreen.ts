@@ -1,12 +1,16 @@
-// A real postscreen that tests its strangers, on the address given: run inside the namespace `mta`. Says `ready` and
-// where its log is.
+// A real postscreen that tests its strangers: ADDRESS [ACTION [WAIT]], in seconds; run inside the namespace `mta`. Says
+// `ready` and where its log is.
 
 import { join } from 'node:path';
-import { startPostfix } from '../../kit/postfix';
+import { startPostfix, type PostfixOptions } from '../../kit/postfix';
 
 async function main(): Promise<void> {
-  const [address = ''] = process.argv.slice(2);
-  const { configuration } = await startPostfix({ greetWait: 1, alsoAt: { postscreen: [`${address}:25`] } });
+  const [address = '', action = 'enforce', wait = '1'] = process.argv.slice(2);
+  const { configuration } = await startPostfix({
+    greetWait: Number(wait),
+    greetAction: action as NonNullable<PostfixOptions['greetAction']>,
+    alsoAt: { postscreen: [`${address}:25`] },
+  });
   console.log(`ready ${join(configuration, '../log/maillog')}\n`);
 }
 

@@ -1,4 +1,6 @@
-"""Mail servers, ADDRESS[:PORT]=GREETING...: they take everything and say what they saw. `\\w` in a greeting waits 1 s."""
+"""Mail servers, ADDRESS[:PORT][~PEER]=GREETING...: they take everything but mail to `refused`, and say what they saw. `\\w`
+in a greeting waits 1 s. With ~PEER the greeting is for clients of that address only, and the server's other one for all else.
+--idle=SECONDS: who is silent for that long is told 421, as by real servers."""
 
 import asyncio
 import hashlib
@@ -13,6 +15,9 @@ def address_of(text):
     return host, int(port or 25)
 
 
+IDLE = None
+
+
 class Seen:
     """A reader that counts."""
 
@@ -20,15 +25,16 @@ class Seen:
         self.reader, self.octets = reader, 0
 
     async def line(self):
-        line = await self.reader.readline()
+        line = await asyncio.wait_for(self.reader.readline(), IDLE)
         self.octets += len(line)
         return line
 
 
-async def serve(host, greeting, reader, writer):
+async def serve(host, greetings, reader, writer):
     peer = writer.get_extra_info('peername')
     print('from', host, f'{peer[0]},{peer[1]}')
     how, seen = 'eof', Seen(reader)
+    greeting = greetings.get(peer[0]) or greetings['']
     try:
         for i, part in enumerate(greeting):
             if i:
@@ -37,6 +43,9 @@ async def serve(host, greeting, reader, writer):
         how = await talk(host, seen, writer)
     except (ConnectionError, asyncio.IncompleteReadError):
         how = 'reset'
+    except asyncio.TimeoutError:
+        how = 'idle'
+        writer.write(b'421 4.4.2 mx.dest.example is tired of waiting\r\n')
     print('end', host, how, seen.octets)
     writer.close()
 
@@ -53,6 +62,8 @@ async def talk(host, reader, writer):
             writer.write(b'250 2.0.0 kept\r\n')
         elif verb == b'EHLO':
             writer.write(b'250-mx.dest.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 209715200\r\n')
+        elif verb == b'RCPT' and b'refused@' in line:
+            writer.write(b'550 5.1.1 nobody here\r\n')
         elif verb == b'QUIT':
             writer.write(b'221 2.0.0 bye\r\n')
             return 'quit'
@@ -76,12 +87,19 @@ async def message(host, reader):
 
 
 async def main():
+    global IDLE
+    servers = {}
     for argument in sys.argv[1:]:
         where, _, text = argument.partition('=')
-        host, port = address_of(where)
+        if where == '--idle':
+            IDLE = float(text)
+            continue
+        where, _, peer = where.partition('~')
         greeting = [part.encode('latin1').decode('unicode_escape').encode('latin1') for part in text.split('\\w')]
+        servers.setdefault(address_of(where), {})[peer] = greeting
+    for (host, port), greetings in servers.items():
         await asyncio.start_server(
-            lambda r, w, host=host, greeting=greeting: serve(host, greeting, r, w), host, port, backlog=1024, limit=1 << 20
+            lambda r, w, host=host, greetings=greetings: serve(host, greetings, r, w), host, port, backlog=1024, limit=1 << 20
         )
     print('ready')
     await asyncio.Event().wait()

@@ -1,0 +1,69 @@
+// Clients of four networks at the place `cli`, honest ones and bots, each with an address of its own.
+
+import { join } from 'node:path';
+import type { Child } from '../../kit/process';
+import { awaitWord } from '../../kit/topology';
+import type { Wire } from '../../kit/wire';
+
+/** IPv4 networks of clients; a network is a /24. */
+const NETWORKS = [0, 1, 2, 3];
+const [HONEST_FROM, HONEST_TO] = [10, 14];
+/** Those of bots that are made by hand lie above, and are nobody's: see bots.py. */
+const [BOTS_FROM, BOTS_TO] = [100, 119];
+
+/** Twenty, no two neighbours of one network. */
+export const HONEST: readonly string[] = addresses(HONEST_FROM, HONEST_TO);
+
+/** To be called before ehlowire is in place. */
+export function layCrowd({ ip }: Wire, { bridged }: { readonly bridged: boolean }): void {
+  const all = [...HONEST, ...addresses(BOTS_FROM, BOTS_TO)];
+  ip('cli', ...all.map((address) => `address replace ${address}/24 dev eth0`));
+  ip('mta', 'route replace 198.18.0.0/16 dev eth0');
+  if (bridged) ip('shim', 'route replace 198.18.0.0/16 dev br0');
+}
+
+/** What became of bots, by kind: how often it was played. */
+export type Played = Readonly<Record<string, number>>;
+
+export interface Bots {
+  readonly played: Promise<Played>;
+}
+
+/** Starts bots of the kinds given, or of all kinds, for so many seconds. */
+export async function startBots(
+  { topology }: Wire,
+  server: string,
+  seconds: number,
+  ...kinds: readonly string[]
+): Promise<Bots> {
+  const program = join(__dirname, 'bots.py');
+  const child = topology.start('cli', 'python3', '-u', program, server, String(seconds), ...kinds);
+  await awaitWord(child, 'ready');
+  const played = child.ended.then(({ output }) => {
+    const last = output.trimEnd().split('\n').at(-1) ?? '';
+    if (!last.startsWith('{')) throw new Error(`the bots ended without figures: ${output}`);
+    return JSON.parse(last) as Played;
+  });
+  played.catch(() => undefined);
+  return { played };
+}
+
+/** A client that says nothing, whatever comes. */
+export function linger({ topology }: Wire, from: string, server: string): Child {
+  return topology.start('cli', 'python3', '-c', LINGER, from, server);
+}
+
+const LINGER = [
+  'import socket, sys, time',
+  's = socket.create_connection((sys.argv[2], 25), 10, (sys.argv[1], 0))',
+  'time.sleep(300)',
+].join('\n');
+
+export function isHonest(address: unknown): boolean {
+  return HONEST.includes(String(address));
+}
+
+function addresses(from: number, to: number): readonly string[] {
+  const hosts = Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  return hosts.flatMap((host) => NETWORKS.map((network) => `198.18.${network}.${host}`));
+}

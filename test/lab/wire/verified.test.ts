@@ -1,0 +1,211 @@
+// What clients may only suspect: ehlowire looks itself, and then a truncated server is repaired for all, whoever provokes it.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as assert from 'uvu/assert';
+import type { LogLine } from '../../kit/ehlowire';
+import { labSuite, type Need } from '../../kit/lab';
+import type { Child } from '../../kit/process';
+import { ADDRESS } from '../../kit/topology';
+import { LONE, ONE, startLoad, startServers, THREE, TWO, WHOLE } from '../../kit/wire';
+import { HONEST, isHonest, linger, startBots } from './crowd';
+import { AUTO, BLIND, makeWay, RELAY, WIRE, type Way } from './paths';
+
+const NEEDS: readonly Need[] = ['python3', 'bpf'];
+const PATIENCE_S = 2;
+/** A visit waits the patience, and is looked at a little later. */
+const VISIT_MS = 30_000;
+const IDLE_S = 4;
+const PROVOKED_S = 25;
+/** A greeting that is repaired at once is held for less. */
+const AT_ONCE_MS = 500;
+
+function linesAt({ wire }: Way, server: string, event: string): LogLine[] {
+  return wire.events().filter((line) => line['server.address'] === server && line.event === event);
+}
+
+function notesOn({ wire }: Way, server: string, event: string): LogLine[] {
+  return wire.events().filter((line) => line['server'] === `${server}:25` && line.event === event);
+}
+
+function learnedOf(way: Way, server: string): string[] {
+  return linesAt(way, server, 'learned').map(
+    (line) => `${line['greeting']} ${line['policy']} ${line['way']}`,
+  );
+}
+
+/** Honest sessions, one after another: all are fine. */
+async function visit({ wire, frontOf }: Way, server: string, sessions: number): Promise<void> {
+  const load = startLoad(wire, frontOf(server), { connections: 1, pace: 0, sessions, from: HONEST });
+  const { fine, failed } = await load.ended;
+  assert.equal({ fine, failed }, { fine: sessions, failed: {} });
+}
+
+for (const [nth, path] of [RELAY, WIRE, AUTO].entries()) {
+  const lab = labSuite(`verified, ${path.name}`);
+  let way: Way;
+  lab.before(async () => {
+    way = makeWay(`v${nth}`, path, [ONE], PATIENCE_S);
+    await startServers(way.wire, `--idle=${IDLE_S}`, `${ONE}=${LONE}`);
+    await way.enter();
+  });
+  lab.after(async () => way.wire.remove());
+
+  lab.test(
+    'a client waits, ehlowire looks itself, and the next client is greeted at once',
+    NEEDS,
+    async () => {
+      const client = linger(way.wire, HONEST[0] ?? '', way.frontOf(ONE));
+      await way.wire.line('the lesson', (line) => line.event === 'learned', VISIT_MS);
+      await client.stop('SIGKILL');
+      assert.equal(learnedOf(way, ONE), ['truncated repair verified']);
+      assert.is(notesOn(way, ONE, 'server-suspected').length, 1);
+      await way.wire.line('the note', (line) => line.event === 'server-verified');
+      assert.is(notesOn(way, ONE, 'server-verified').length, 1);
+      await visit(way, ONE, 2);
+      await way.wire.line('the repairs', () => repairs(way).length >= 2);
+      assert.equal(repairs(way).map(isAtOnce), [true, true]);
+    },
+  );
+
+  lab.test('and it stays so, whatever clients provoke', NEEDS, async () => {
+    const kinds = [
+      'silent',
+      'early',
+      'pipelined',
+      'octet',
+      'refused',
+      'closes',
+      'resets',
+      'window',
+      'vanish',
+    ];
+    const bots = await startBots(way.wire, way.frontOf(ONE), PROVOKED_S, ...kinds);
+    const load = startLoad(way.wire, way.frontOf(ONE), { connections: 2, pace: 0.1, from: HONEST });
+    const played = await bots.played;
+    assert.equal(Object.keys(played).sort(), [...kinds].sort());
+    const { fine, failed } = await load.stop();
+    assert.equal(failed, {});
+    assert.ok(fine > PROVOKED_S, `only ${fine} sessions`);
+    await way.wire.line('the repairs', () => repairs(way).length >= fine + 2, VISIT_MS);
+    assert.equal(
+      repairs(way).filter((line) => !isAtOnce(line)),
+      [],
+    );
+    assert.equal(learnedOf(way, ONE), ['truncated repair verified']);
+  });
+
+  lab.run();
+}
+
+/** Of honest clients. */
+function repairs(way: Way): LogLine[] {
+  // The first one waited on the relay; it was completed for it alone.
+  const all = linesAt(way, ONE, 'repair').filter((line) => isHonest(line['client.address']));
+  return all.filter((line) => line['client.address'] !== HONEST[0] || isAtOnce(line));
+}
+
+function isAtOnce(line: LogLine): boolean {
+  return Number(line['held_ms']) < AT_ONCE_MS;
+}
+
+const blind = labSuite(`verified, ${BLIND.name}`);
+let way: Way;
+
+blind.before(async () => {
+  way = makeWay('v3', BLIND, [ONE, TWO], PATIENCE_S);
+  await startServers(way.wire, `${ONE}=${LONE}`, `${TWO}=${LONE}`);
+  await way.enter();
+});
+blind.after(async () => way.wire.remove());
+
+blind.test('clients of three networks stand for ehlowire, those of two do not', NEEDS, async () => {
+  // HONEST has the four networks in turn.
+  const [a = '', b = '', c = '', , a2 = '', b2 = ''] = HONEST;
+  const clients: Child[] = [
+    ...[a, b, a2, b2].map((address) => linger(way.wire, address, TWO)),
+    ...[a, b, c].map((address) => linger(way.wire, address, ONE)),
+  ];
+  await way.wire.line('the lesson', (line) => line.event === 'learned', VISIT_MS);
+  await sleep(PATIENCE_S * 1000);
+  assert.equal(learnedOf(way, ONE), ['truncated repair networks']);
+  assert.equal(learnedOf(way, TWO), []);
+  assert.is(notesOn(way, TWO, 'server-suspected').length, 1);
+  assert.is(notesOn(way, ONE, 'server-unverified').length, 1);
+  await visit(way, ONE, 2);
+  const { servers } = await way.wire.status();
+  assert.is(
+    servers.find(({ address }) => address === TWO),
+    undefined,
+  );
+  await Promise.all(clients.map((client) => client.stop('SIGKILL')));
+});
+
+blind.run();
+
+for (const [nth, path] of [WIRE, AUTO].entries()) {
+  const lab = labSuite(`contested, ${path.name}`);
+  let contested: Way;
+  lab.before(async () => {
+    contested = makeWay(`w${nth}`, path, [THREE], PATIENCE_S);
+    const own = ADDRESS.shim.map((address) => `${THREE}~${address}=${WHOLE}`);
+    await startServers(contested.wire, `${THREE}=${LONE}`, ...own);
+    await contested.enter();
+  });
+  lab.after(async () => contested.wire.remove());
+
+  lab.test('a server that greets ehlowire in another way is not repaired for all', NEEDS, async () => {
+    const { wire } = contested;
+    const clients = HONEST.slice(0, 4).map((address) => linger(wire, address, THREE));
+    const note = await wire.line('the note', (line) => line.event === 'server-contested', VISIT_MS);
+    await sleep(PATIENCE_S * 1000);
+    await Promise.all(clients.map((client) => client.stop('SIGKILL')));
+    assert.is(note['server'], `${THREE}:25`);
+    assert.ok(Number(note['clients']) >= 1 && Number(note['own']) >= 1, JSON.stringify(note));
+    assert.equal([note['clients_greeting'], note['own_greeting']], ['truncated', 'wellformed']);
+    const policies = linesAt(contested, THREE, 'learned').map((line) => line['policy']);
+    assert.equal(
+      policies.filter((policy) => policy !== 'observe'),
+      [],
+    );
+    const { servers } = await wire.status();
+    assert.is(
+      servers.find(({ policy }) => policy === 'repair'),
+      undefined,
+    );
+  });
+  lab.run();
+}
+
+const ordered = labSuite('the operator’s word, wire');
+let stored: Way;
+
+ordered.before(async () => void (stored = makeWay('x', WIRE, [ONE], PATIENCE_S)));
+ordered.after(async () => stored.wire.remove());
+
+for (const [name, between] of [
+  ['the program stayed', async () => undefined],
+  ['it was taken out', async () => void (await stored.wire.leave('--keep-bridge'))],
+] as const) {
+  ordered.test(
+    `--repair now outranks what is stored, ${name}: the first greeting is repaired`,
+    NEEDS,
+    async () => {
+      let servers = await startServers(stored.wire, `${ONE}=${WHOLE}`);
+      let ehlowire = await stored.enter();
+      await visit(stored, ONE, 1);
+      await stored.wire.line('the lesson', () => learnedOf(stored, ONE).includes('wellformed observe seen'));
+      await ehlowire.stop('SIGTERM', 20_000);
+      await between();
+      await servers.stop();
+      servers = await startServers(stored.wire, `${ONE}=${LONE}`);
+      ehlowire = await stored.enter('--repair', 'now');
+      const before = linesAt(stored, ONE, 'repair').length;
+      await visit(stored, ONE, 1);
+      await stored.wire.line('the repair', () => linesAt(stored, ONE, 'repair').length > before);
+      await ehlowire.stop('SIGTERM', 20_000);
+      await servers.stop();
+    },
+  );
+}
+
+ordered.run();
