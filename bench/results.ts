@@ -43,6 +43,7 @@ export function describe(
   goals: readonly Goal[],
   told: Readonly<Record<string, number>>,
   settings: string,
+  hostile: readonly string[],
 ): string {
   const rows = results.flatMap(({ discipline, samples, busy }) =>
     [...samples].map(([name, values]) => {
@@ -74,6 +75,7 @@ export function describe(
       .map(([name, count]) => `${count} ${name}`)
       .join(', ')} lines.`,
     '',
+    ...hostile,
     ...describeFailures(results),
   ].join('\n');
 }
@@ -86,7 +88,7 @@ export function describeFailures(results: readonly Result[]): readonly string[] 
   return failed.length === 0 ? [] : [`Tries that failed and were made once more: ${failed.join('; ')}.`, ''];
 }
 
-function spread(values: readonly number[]): string {
+export function spread(values: readonly number[]): string {
   const sorted = [...values].sort((a, b) => a - b);
   const text = (value: number | undefined): string => (value ?? NaN).toPrecision(4);
   return `${text(median(values))} (${text(sorted[0])} … ${text(sorted[sorted.length - 1])})`;

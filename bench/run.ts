@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { COMPILED, ehlowire, haproxy, plain, type Candidate } from './candidates';
+import { playHostile } from './hostile';
 import { describe, goalsOf } from './results';
 import { bulk, compete, latency, sessions, type Result } from './rounds';
 
@@ -17,6 +18,12 @@ async function main(): Promise<void> {
       write: { type: 'string' },
     },
   });
+  const onRound = (text: string): void => console.error(text);
+  const { only } = values;
+  const hostile =
+    only === undefined || only === 'hostile' ? await playHostile(Number(values.rounds), onRound) : [];
+  // By itself it needs none of the candidates, and makes no results of all.
+  if (only === 'hostile') return console.log(hostile.join('\n'));
   const odd = whatIsOdd();
   if (odd !== undefined) throw new Error(odd);
   compile();
@@ -34,15 +41,15 @@ async function main(): Promise<void> {
       bulk(4e9),
       bulk(4e9, 'bulk, typical'),
       latency(20_000),
-    ].filter(({ name }) => values.only === undefined || name === values.only);
+    ].filter(({ name }) => only === undefined || name === only);
     const results: Result[] = [];
     for (const discipline of disciplines) {
       const rounds = Math.min(Number(values.rounds), discipline.name === 'sustained' ? 2 : Infinity);
-      results.push(await compete(discipline, candidates, rounds, (text) => console.error(text)));
+      results.push(await compete(discipline, candidates, rounds, onRound));
     }
     const told = shim.told();
     const settings = `${values.rounds} rounds, bulk 4 GB, 10,000 sessions of one message of 2,000 octets, 20 at a time (sustained: ${SUSTAINED.toLocaleString('en')}, 2 rounds), 20,000 round trips`;
-    const text = describe(results, goalsOf(results, told['loss'] ?? NaN), told, settings);
+    const text = describe(results, goalsOf(results, told['loss'] ?? NaN), told, settings, hostile);
     console.log(text);
     if (values.write !== undefined) writeFileSync(values.write, text);
   } finally {
