@@ -2,7 +2,7 @@
 
 import type { Micros } from '../../inspect/events';
 import { isKnownLink } from '../../inspect/tcp/link';
-import { now } from '../clock';
+import { now, steady } from '../clock';
 import { createFault, type Fault } from '../fault';
 import {
   openPcap,
@@ -64,9 +64,10 @@ function createLive(name: string, handle: PcapHandle): LiveSource {
   let listener: LiveListener | undefined;
   let timer: NodeJS.Timeout | undefined;
   let dropped = 0;
-  /** Takes what waits, up to `most`, so that signals and output have their turn; says whether that was all. */
-  const drain = (most: number): boolean => {
-    for (let count = 0; count < most && listener; count += 1) {
+  /** Takes what waits, for so long, so that everything else has its turn; says whether that was all. */
+  const drain = (turn: Micros): boolean => {
+    const until = steady() + turn;
+    while (listener) {
       const got = handle.next(frame);
       if (got === false) return true;
       if (got !== true) {
@@ -75,6 +76,7 @@ function createLive(name: string, handle: PcapHandle): LiveSource {
       }
       const octets = handle.buffer.subarray(0, frame.captured);
       listener.frame(handle.linkType, octets, frame.seconds * 1e6 + frame.micros, frame.length);
+      if (steady() >= until) break;
     }
     return listener === undefined;
   };
@@ -97,7 +99,7 @@ function createLive(name: string, handle: PcapHandle): LiveSource {
   const tick = (): void => {
     // What the kernel has stamped before `at` is out of its block by now.
     const at = now() - BEHIND;
-    if (drain(BATCH)) listener?.idle(at);
+    if (drain(TURN)) listener?.idle(at);
     if (listener) count();
   };
   return {
@@ -106,7 +108,7 @@ function createLive(name: string, handle: PcapHandle): LiveSource {
     send: (octets) => handle.send(octets),
     start(given) {
       listener = given;
-      handle.whenReadable(() => void drain(BATCH));
+      handle.whenReadable(() => void drain(TURN));
       timer = setInterval(tick, TICK_MS);
     },
     async close() {
@@ -158,7 +160,10 @@ export const LEAVING: Extent = { snaplen: 256, ring: 2 * 1024 * 1024, leaving: t
 const BLOCK_MS = 10;
 const TICK_MS = 100;
 const BEHIND: Micros = 50_000;
-/** Frames of one turn: some 20 ms of work. */
-const BATCH = 2_000;
+/**
+ * Of one turn, behind which it comes again as long as something waits. Frames differ too much to be counted: one of 64 KiB
+ * that are all lines takes as long as a thousand others.
+ */
+const TURN: Micros = 4_000;
 /** Of what waits at the end; a busy line would never let us go. */
-const LAST = 100_000;
+const LAST: Micros = 1_000_000;
