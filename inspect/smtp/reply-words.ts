@@ -15,9 +15,10 @@ export function queueNameIn(text: string): string | undefined {
   return found?.[1] ?? found?.[2];
 }
 
-// Postfix: short names are hexadecimal, long ones begin with the time and have no vowels. Exim: three parts.
+// Postfix: short names are hexadecimal, long ones begin with the time and have no vowels. Exim: three parts,
+// and behind PRDR the sentence is another one.
 const QUEUED =
-  /^(?:ok: queued as ([0-9A-F]{8,15}|[3-9][0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{11,17})|ok (id=[0-9A-Za-z]{6}-[0-9A-Za-z]{6}(?:[0-9A-Za-z]{5})?-[0-9A-Za-z]{2,4}))$/i;
+  /^(?:ok: queued as ([0-9A-F]{8,15}|[3-9][0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{11,17})|(?:ok )?(id=[0-9A-Za-z]{6}-[0-9A-Za-z]{6}(?:[0-9A-Za-z]{5})?-[0-9A-Za-z]{2,4})(?: message accepted(?: for some recipients)?)?)$/i;
 
 /** RFC 2034 §4, with the colon or the `#` that some servers put there. */
 const ENHANCED = /^#?[245]\.\d{1,3}\.\d{1,3}[:.]?$/;

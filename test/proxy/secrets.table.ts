@@ -182,19 +182,20 @@ export const SECRET_ROWS: readonly SecretRow[] = [
     ],
     want: ['message rejected', '"reply.text":"Bye"'],
   },
-  ...['Ok: queued as 4XyZ3k1qHkz1mQ', 'Ok: queued as A1B2C3D4E5', 'OK id=1abcDE-0001Xy-2Z'].map(
-    (text): SecretRow => ({
-      name: `a message that is taken keeps the name that its server gave it: ${text}`,
-      turns: [
-        ...OPENING,
-        ['C', 'MAIL FROM:<a@client.example>\r\nRCPT TO:<b@mx.example> ORCPT=rfc822;b@mx.example\r\nDATA\r\n'],
-        ['S', '250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n354 go\r\n'],
-        ['C', `Subject: ${SECRET}\r\n\r\n.\r\n`],
-        ['S', `250 ${text}\r\n`],
-      ],
-      want: [`"reply.text":"${text}"`, 'TO:<b@mx.example> ORCPT=rfc822;b@mx.example'],
-    }),
-  ),
+  ...[
+    ...['Ok: queued as 4XyZ3k1qHkz1mQ', 'Ok: queued as A1B2C3D4E5', 'OK id=1abcDE-0001Xy-2Z'],
+    ...['id=1abcDE-0001Xy-2Z message accepted', 'id=1abcDE-0001Xy-2Z message accepted for some recipients'],
+  ].map((text): SecretRow => ({
+    name: `a message that is taken keeps the name that its server gave it: ${text}`,
+    turns: [
+      ...OPENING,
+      ['C', 'MAIL FROM:<a@client.example>\r\nRCPT TO:<b@mx.example> ORCPT=rfc822;b@mx.example\r\nDATA\r\n'],
+      ['S', '250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n354 go\r\n'],
+      ['C', `Subject: ${SECRET}\r\n\r\n.\r\n`],
+      ['S', `250 ${text}\r\n`],
+    ],
+    want: [`"reply.text":"${text}"`, 'TO:<b@mx.example> ORCPT=rfc822;b@mx.example'],
+  })),
 ];
 
 /** Lines of a client that hold a secret, put anywhere into any dialogue. */
