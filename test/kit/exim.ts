@@ -12,6 +12,12 @@ import { listening, type Server } from './server';
 export interface EximOptions {
   /** Further main options, `name = value`. */
   readonly settings?: readonly string[];
+  /** It keeps nothing, but sends all on to that server, with these options of the transport. */
+  readonly smarthost?: {
+    readonly host: string;
+    readonly port: number;
+    readonly transport: readonly string[];
+  };
 }
 
 /** Debian compiles this user's name into the binary, and refuses to run without it. */
@@ -61,7 +67,7 @@ interface Places extends EximOptions {
   readonly certificate: string;
 }
 
-function configure({ folder, port, maildir, key, certificate, settings = [] }: Places): string {
+function configure({ folder, port, maildir, key, certificate, settings = [], smarthost }: Places): string {
   return `exim_path = ${peerPath('exim', 'usr/sbin/exim4')}
 spool_directory = ${folder}/spool
 log_file_path = ${folder}/log/%slog
@@ -90,11 +96,11 @@ ${settings.join('\n')}
 begin routers
 inbox:
   driver = accept
-  domains = +local_domains
+  domains = ${smarthost ? ':' : '+local_domains'}
   transport = maildir
-
+${smarthost ? onwardRouter(smarthost.host) : ''}
 begin transports
-maildir:
+${smarthost ? onwardTransport(smarthost) : ''}maildir:
   driver = appendfile
   directory = ${maildir}
   maildir_format
@@ -102,4 +108,20 @@ maildir:
   group = ${USER.name}
   mode = 0644
 `;
+}
+
+// The host may be this one: `self` lets it.
+function onwardRouter(host: string): string {
+  return `
+onward:
+  driver = manualroute
+  route_list = * ${host}
+  self = send
+  transport = onward
+`;
+}
+
+function onwardTransport({ port, transport }: NonNullable<EximOptions['smarthost']>): string {
+  const options = ['driver = smtp', `port = ${port}`, 'allow_localhost', ...transport];
+  return `onward:\n${options.map((each) => `  ${each}\n`).join('')}\n`;
 }

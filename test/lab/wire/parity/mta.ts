@@ -30,7 +30,7 @@ async function main(): Promise<void> {
 }
 
 /** Exim listens where its configuration says, on loopback. */
-function forward(host: string, port: number): Promise<void> {
+export function forward(host: string, port: number): Promise<void> {
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => {
     const onward = connect({ host: '127.0.0.1', port, noDelay: true, allowHalfOpen: true });
     for (const [from, to] of [

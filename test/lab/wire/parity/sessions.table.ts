@@ -55,7 +55,7 @@ const script = (name: string, server: SessionRow['server'], ...steps: readonly s
   name,
   needs: ['python3'],
   server,
-  command: (host) => ['python3', join(__dirname, 'client.py'), host, ...steps],
+  command: (host) => ['python3', join(__dirname, '../../../kit/dialogue.py'), host, ...steps],
 });
 
 const HELLO = ['reply', 'say:EHLO client.example\\r\\n', 'reply'] as const;
