@@ -2,7 +2,7 @@
 
 import type { Micros } from '../../inspect/events';
 import { isKnownLink } from '../../inspect/tcp/link';
-import { now, steady } from '../clock';
+import { now } from '../clock';
 import { createFault, type Fault } from '../fault';
 import {
   openPcap,
@@ -12,6 +12,7 @@ import {
   type PcapTrouble,
 } from '../native/libpcap';
 import type { Take } from './frame';
+import { takeTurn } from './turn';
 
 export interface LiveListener {
   /** One frame; its octets are used again afterwards. */
@@ -64,21 +65,14 @@ function createLive(name: string, handle: PcapHandle): LiveSource {
   let listener: LiveListener | undefined;
   let timer: NodeJS.Timeout | undefined;
   let dropped = 0;
-  /** Takes what waits, for so long, so that everything else has its turn; says whether that was all. */
-  const drain = (turn: Micros): boolean => {
-    const until = steady() + turn;
-    while (listener) {
-      const got = handle.next(frame);
-      if (got === false) return true;
-      if (got !== true) {
-        fail(createFault('capture-failed', name, { mend: got }));
-        return true;
-      }
-      const octets = handle.buffer.subarray(0, frame.captured);
-      listener.frame(handle.linkType, octets, frame.seconds * 1e6 + frame.micros, frame.length);
-      if (steady() >= until) break;
-    }
-    return listener === undefined;
+  /** Takes one frame, if there is one. */
+  const step = (): boolean => {
+    const got = listener && handle.next(frame);
+    if (typeof got === 'string') fail(createFault('capture-failed', name, { mend: got }));
+    if (got !== true) return false;
+    const octets = handle.buffer.subarray(0, frame.captured);
+    listener?.frame(handle.linkType, octets, frame.seconds * 1e6 + frame.micros, frame.length);
+    return listener !== undefined;
   };
   const count = (): void => {
     const total = handle.stats().dropped;
@@ -99,7 +93,7 @@ function createLive(name: string, handle: PcapHandle): LiveSource {
   const tick = (): void => {
     // What the kernel has stamped before `at` is out of its block by now.
     const at = now() - BEHIND;
-    if (drain(TURN)) listener?.idle(at);
+    if (takeTurn(step, TURN)) listener?.idle(at);
     if (listener) count();
   };
   return {
@@ -108,14 +102,14 @@ function createLive(name: string, handle: PcapHandle): LiveSource {
     send: (octets) => handle.send(octets),
     start(given) {
       listener = given;
-      handle.whenReadable(() => void drain(TURN));
+      handle.whenReadable(() => void takeTurn(step, TURN));
       timer = setInterval(tick, TICK_MS);
     },
     async close() {
       if (!listener) return handle.close();
       // The last block is not full, and the kernel keeps it for a while.
       await new Promise((resolve) => setTimeout(resolve, 3 * BLOCK_MS));
-      drain(LAST);
+      takeTurn(step, LAST);
       if (listener) count();
       stop();
     },
