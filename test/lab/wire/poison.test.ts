@@ -2,7 +2,7 @@
 
 import * as assert from 'uvu/assert';
 import { labSuite, type Need } from '../../kit/lab';
-import { ACTIONS, BRIEF, PATHS, poison, type Account } from './poison';
+import { ACTIONS, BRIEF, PATHS, poison, SHORT, type Account } from './poison';
 
 const NEEDS: readonly Need[] = ['postfix', 'python3', 'bpf'];
 
@@ -24,6 +24,7 @@ for (const [nth, path] of PATHS.entries()) {
         // The tests above could not fail if nobody were bad.
         assert.ok(Object.keys(played).length > 10, JSON.stringify(played));
         assert.ok(early > 0, 'nobody talked early');
+        if (path === SHORT) assert.ok(account.lost > 0, 'no record was lost');
       },
     );
   }

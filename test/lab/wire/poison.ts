@@ -11,7 +11,7 @@ import { HONEST, isHonest, startBots, type Bots, type Played } from './crowd';
 import { AUTO, BLIND, makeWay, RELAY, WIRE, type Path, type Way } from './paths';
 
 /** With a ring that is full while the process stands still, records are lost. */
-const SHORT: Path = {
+export const SHORT: Path = {
   ...WIRE,
   name: 'wire, records lost',
   flags: ['--path', 'wire', '--set', 'wire.ring=65536'],
@@ -35,7 +35,9 @@ export interface Account {
   readonly early: number;
   /** Lines of ehlowire's log against the server, or of changes to an honest client's greeting. */
   readonly against: readonly string[];
-  /** Suspicions that were raised, as their lines name them. */
+  /** Records that found no room in the ring; of all servers. */
+  readonly lost: number;
+  /** What was noted of the server, suspicions among it: how often each. */
   readonly notes: Readonly<Record<string, number>>;
 }
 
@@ -149,6 +151,7 @@ async function accountOf({ way: { wire } }: Scene, post: Post, bots: Bots | unde
     delivered: delivered(),
     played: (await bots?.played) ?? {},
     early: readFileSync(join(post.folder, 'log', 'maillog'), 'utf8').split('PREGREET').length - 1,
+    lost: lines.reduce((all, { event, segments }) => all + (event === 'loss' ? Number(segments) : 0), 0),
     against: lines.filter((line) => isAgainst(line, post)).map((line) => JSON.stringify(line)),
     notes: notesOf(lines, post),
   };
