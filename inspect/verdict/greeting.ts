@@ -34,6 +34,9 @@ export function createGreetingJudge(): Judge {
       follow(state, sight);
       const lost = judgeLost(state, sight);
       if (state.over) return [...lost, ...settle(state, sight)];
+      // A hole may be where the last line was; and a client can make one, by acknowledging what nobody has sent.
+      state.over = sight.smtp.some((event) => event.kind === 'gap' && event.from === 'server');
+      if (state.over) return lost;
       const ended = sight.smtp.find((event) => event.kind === 'phase' && event.phase === 'greeting');
       if (ended?.kind === 'phase') {
         state.over = true;

@@ -326,6 +326,20 @@ const TRUNCATED: readonly Row[] = [
     want: [],
   },
   {
+    name: '220 and a client that had acknowledged octets before they came: what was taken for a hole is not judged',
+    sent: [
+      ...TEASED.slice(0, 3),
+      extra('client', 0.5, { seq: CLIENT, ack: SERVER + 2 }),
+      extra('client', 0.6, { seq: CLIENT, ack: SERVER + 2 }),
+      extra('server', 2, { seq: SERVER, ack: CLIENT, payload: '220-mx\r\n' }),
+      extra('client', 2.1, { seq: CLIENT, ack: SERVER + 8 }),
+      extra('server', 3, { seq: SERVER + 8, ack: CLIENT, payload: '220 mx\r\n' }),
+      extra('client', 3.1, { seq: CLIENT, ack: SERVER + 16 }),
+    ],
+    until: 60,
+    want: [],
+  },
+  {
     name: '220- and a client that acknowledges nothing: the rest may wait for it in the server',
     sent: TEASED.slice(0, 4),
     until: 60,
