@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import type { LogLine } from '../../kit/ehlowire';
 import { labSuite, type Need } from '../../kit/lab';
 import { makeMessage, writeMessage } from '../../kit/message';
-import type { Child } from '../../kit/process';
+import { until, type Child } from '../../kit/process';
 import {
   deliver,
   LONE,
@@ -134,7 +134,10 @@ lab.test('with offloads, where checksums are left to the cards, the same', NEEDS
 });
 
 lab.test('the greeting of a server not learned is not touched', NEEDS, async () => {
-  const { changed } = await tapBoth(wire, 'port 25', async () => void (await meet(wire, TWO)));
+  const { changed } = await tapBoth(wire, 'port 25', async () => {
+    await meet(wire, TWO);
+    await until('all of them have gone', () => servers.ends(TWO).length === 3 || undefined);
+  });
   assert.equal(changed, []);
 });
 
