@@ -1,9 +1,8 @@
 // Relays that run by themselves, for a person and as JSON.
 
-import { formatAddress } from '../../proxy/address';
-import type { ServerKnowledge } from '../../proxy/servers/knowledge';
 import type { RelayState, RelayStates } from '../../proxy/relay/state';
 import { printable } from '../../proxy/sinks/wording';
+import { learnedLines } from './servers';
 
 export function linesOfRelays({ relays, closed }: RelayStates): readonly string[] {
   return [
@@ -12,7 +11,15 @@ export function linesOfRelays({ relays, closed }: RelayStates): readonly string[
   ];
 }
 
-function relayText({ pid, since, version, listeners, counters, servers }: RelayState): readonly string[] {
+function relayText({
+  pid,
+  since,
+  version,
+  listeners,
+  counters,
+  servers,
+  suspects,
+}: RelayState): readonly string[] {
   const { active, accepted, blocked, unreachable } = counters;
   const count = (number: number): string => number.toLocaleString('en');
   return [
@@ -23,22 +30,6 @@ function relayText({ pid, since, version, listeners, counters, servers }: RelayS
     ),
     `  connections: ${count(active)} open, ${count(accepted)} taken so far, ${count(blocked)} turned away, ${count(unreachable)} whose server could not be reached`,
     '  servers:',
-    ...(servers.length === 0 ? ['    none known yet'] : servers.slice(-SERVERS).map(serverLine)),
-    ...(servers.length > SERVERS ? [`    … ${servers.length - SERVERS} more: --json`] : []),
+    ...learnedLines(servers, suspects).map((line) => `    ${line}`),
   ];
 }
-
-/** All that is known of one server. */
-function serverLine({ server, knowledge, way }: ServerKnowledge): string {
-  const where = formatAddress({ host: server.address, port: server.port });
-  return `    ${where.padEnd(28)}${knowledge.greeting}, ${knowledge.policy}: ${WAYS[way]}`;
-}
-
-/** How it was learned. */
-const WAYS: Readonly<Record<ServerKnowledge['way'], string>> = {
-  seen: 'as its connections showed',
-  verified: 'verified by a connection of our own',
-  networks: 'seen by clients of several networks',
-};
-
-const SERVERS = 20;

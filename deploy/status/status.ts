@@ -8,6 +8,7 @@ import { isOfThisBoot, isOfThisNamespace, readJournal, type Journal, type Place 
 import { isAttached } from '../network/filters';
 import { readRules } from '../network/links';
 import { readSysctl } from '../network/sysctl';
+import { stateFile } from '../../proxy/wire/state';
 import { findRunning, runningFile, type Running } from '../running';
 import { changesOf, findBroken, type Seen } from './broken';
 import { readWire, type WireReading } from './wire-state';
@@ -52,7 +53,7 @@ export function readStatus(config: Config): Status | Fault {
   const running = findRunning(runningFile(file));
   if (journal === undefined) return { kind: 'nowhere', before: undefined, running };
   if (!isOfThisBoot(journal)) return { kind: 'nowhere', before: journal.place, running };
-  const wire = readWire(journal.pins);
+  const wire = readWire(journal.pins, stateFile(config));
   if (!isOfThisNamespace(journal)) return { kind: 'elsewhere', journal, running, wire };
   const changes = changesOf(journal);
   if (journal.entered && !changes.some(({ kind }) => kind === 'filter')) return { kind: 'plain', journal };

@@ -9,6 +9,7 @@ import type { Running } from '../running';
 import type { RelayStates } from '../../proxy/relay/state';
 import { changesOf, commandOf, howToRestart } from './broken';
 import { linesOfRelays } from './relays';
+import { learnedLines } from './servers';
 import type { InPlace, Status } from './status';
 import type { WireState } from './wire-state';
 
@@ -60,6 +61,8 @@ export function toObject(status: Status, { relays }: RelayStates = NO_RELAYS): R
     counters: wire === undefined ? null : namedCounters(wire),
     servers: wire?.servers ?? null,
     servers_not_held: wire?.unheld ?? null,
+    learned: wire?.learned.servers ?? null,
+    suspects: wire?.learned.suspects ?? null,
     relay_processes: relays,
   };
 }
@@ -185,6 +188,9 @@ function wireLines(status: Elsewhere | InPlace, colors: Colors): string[] {
     '',
     bold('Servers'),
     ...serverLines(wire, colors),
+    '',
+    bold('Learned'),
+    ...learnedLines(wire.learned.servers, wire.learned.suspects).map((line) => `  ${line}`),
     '',
     bold('Counters'),
     ...counterLines(wire, colors),

@@ -1,6 +1,7 @@
 // What is pinned, as far as a status tells of it.
 
 import { isFault, type Fault } from '../../proxy/fault';
+import { readState, type WireState as Saved } from '../../proxy/wire/state';
 import type { Tables } from '../../proxy/wire/tables';
 import { readWire as openPinned, type Pinned } from '../../proxy/wire/wire';
 
@@ -17,27 +18,30 @@ export interface WireState {
     readonly lines: number;
     readonly contradicted: boolean;
   }[];
+  /** What the process knew when it last had news. */
+  readonly learned: Pick<Saved, 'servers' | 'suspects'>;
 }
 
 export type WireReading = WireState | Exclude<Pinned, { kind: 'tables' }> | Fault;
 
 /** Faults: `library-missing`, `wire-refused`. */
-export function readWire(pins: string): WireReading {
+export function readWire(pins: string, file: string): WireReading {
   const pinned = openPinned(pins);
   if (isFault(pinned) || pinned.kind !== 'tables') return pinned;
   try {
-    return stateOf(pinned.tables);
+    return stateOf(pinned.tables, readState(file));
   } finally {
     pinned.close();
   }
 }
 
-function stateOf(tables: Tables): WireState {
+function stateOf(tables: Tables, { servers, suspects }: Saved): WireState {
   return {
     kind: 'state',
     abi: tables.abi(),
     counters: tables.counters(),
     unheld: tables.unheld(),
+    learned: { servers, suspects },
     servers: tables.servers().map(({ server, policy, lines, contradicted }) => ({
       address: server.address,
       port: server.port,

@@ -4,7 +4,7 @@ import type { Config, ListenerConfig } from '../config';
 import { formatAddress } from '../address';
 import { createFault, formatFault, isFault, type Fault } from '../fault';
 import { SMTP_PORTS, SUBMISSIONS } from '../ports';
-import type { ServerKnowledge } from '../servers/knowledge';
+import type { ServerKnowledge, Suspect } from '../servers/knowledge';
 import { createServers, type Servers } from '../servers/servers';
 import { createNames } from '../sinks/names';
 import type { Connection, Endpoint, Sink } from '../sinks/record';
@@ -27,6 +27,8 @@ export interface Relay {
   stop(): Promise<void>;
   /** What is known of the servers' greetings: `known` of a later start. */
   known(): readonly ServerKnowledge[];
+  /** Servers that are not repaired though clients' connections would ask for it. */
+  suspects(): readonly Suspect[];
   readonly counters: Readonly<Counters> & {
     /** Connections that are open now. */
     readonly active: number;
@@ -79,6 +81,7 @@ export async function startRelay(config: Config, sink: Sink, options: RelayOptio
     drain: () => drain(listeners, gate, relay.drainMs, sink).finally(close),
     stop: () => drain(listeners, gate, 0, sink).finally(close),
     known: servers.known,
+    suspects: servers.suspects,
     counters: {
       get accepted() {
         return gate.counters.accepted;

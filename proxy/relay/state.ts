@@ -9,7 +9,13 @@ import { makeFolder } from '../folder';
 import { readPlainFile } from '../plain-file';
 import { isAlive, ownIdentity, type Identity } from '../process';
 import { readVersion } from '../version';
-import { readKnowledge, saveKnowledge, type ServerKnowledge } from '../servers/knowledge';
+import {
+  readKnowledge,
+  readSuspects,
+  saveKnowledge,
+  type ServerKnowledge,
+  type Suspect,
+} from '../servers/knowledge';
 import type { Relay } from './relay';
 
 export interface RelayState {
@@ -21,6 +27,7 @@ export interface RelayState {
   readonly listeners: readonly { readonly listen: string; readonly upstream?: string }[];
   readonly counters: Relay['counters'];
   readonly servers: readonly ServerKnowledge[];
+  readonly suspects: readonly Suspect[];
 }
 
 /**
@@ -40,7 +47,12 @@ export function keepState(config: Config, relay: Relay, failing: (folder: string
   let written = '';
   const write = (): void => {
     const { counters } = relay;
-    const text = JSON.stringify({ ...identity, listeners, counters, ...saveKnowledge(relay.known()) });
+    const text = JSON.stringify({
+      ...identity,
+      listeners,
+      counters,
+      ...saveKnowledge(relay.known(), relay.suspects()),
+    });
     if (text === written) return;
     try {
       writeWhole(folder, file, text);
@@ -110,9 +122,9 @@ function readState(file: string): RelayState | undefined {
     const numbers = [accepted, blocked, unreachable, active, sockets];
     if (!texts.every((text) => typeof text === 'string') || !numbers.every(Number.isSafeInteger))
       return undefined;
-    return isAlive(saved)
-      ? { pid, since, version, listeners, counters, servers: readKnowledge(saved) }
-      : undefined;
+    if (!isAlive(saved)) return undefined;
+    const learned = { servers: readKnowledge(saved), suspects: readSuspects(saved) };
+    return { pid, since, version, listeners, counters, ...learned };
   } catch {
     // It ended just now, or it is none of ours.
     return undefined;

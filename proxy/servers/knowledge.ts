@@ -2,6 +2,7 @@
 
 import ipaddr from 'ipaddr.js';
 import type { GreetingClass, Policy } from '../../inspect/events';
+import { TEXT } from '../../inspect/limits';
 import type { GreetingKnowledge } from '../../inspect/smtp/greeter';
 import { isRepair, type Way } from '../../inspect/smtp/greeting-lesson';
 import type { Endpoint } from '../sinks/record';
@@ -12,15 +13,33 @@ export interface ServerKnowledge {
   readonly way: Way;
 }
 
+/** A server that clients were greeted by in a way that would need a repair, and that is not repaired: for `status`. */
+export interface Suspect {
+  readonly server: Endpoint;
+  /** What clients saw, how many of them, and of how many networks. */
+  readonly greeting: GreetingClass;
+  readonly clients: number;
+  readonly networks: number;
+  /** Connections of ehlowire's own that were greeted honestly. */
+  readonly honest: number;
+  /** Why ehlowire cannot connect itself. */
+  readonly unreachable?: string;
+}
+
 /** `JSON.stringify` and `JSON.parse` keep it as it is. */
 export interface SavedKnowledge {
   readonly schema: typeof SCHEMA;
   /** The least recently used server first. */
   readonly servers: readonly ServerKnowledge[];
+  /** Nothing is learned from these. */
+  readonly suspects: readonly Suspect[];
 }
 
-export function saveKnowledge(servers: readonly ServerKnowledge[]): SavedKnowledge {
-  return { schema: SCHEMA, servers };
+export function saveKnowledge(
+  servers: readonly ServerKnowledge[],
+  suspects: readonly Suspect[] = [],
+): SavedKnowledge {
+  return { schema: SCHEMA, servers, suspects };
 }
 
 /**
@@ -32,17 +51,39 @@ export function readKnowledge(saved: unknown): readonly ServerKnowledge[] {
   return saved['servers'].flatMap((each: unknown) => readServer(each) ?? []);
 }
 
-function readServer(saved: unknown): ServerKnowledge | undefined {
-  if (!isRecord(saved) || !isRecord(saved['server']) || !isRecord(saved['knowledge'])) return undefined;
-  const { address, port } = saved['server'];
-  const { greeting, policy, lines, delay } = saved['knowledge'];
+/** As `readKnowledge`. */
+export function readSuspects(saved: unknown): readonly Suspect[] {
+  if (!isRecord(saved) || saved['schema'] !== SCHEMA || !Array.isArray(saved['suspects'])) return [];
+  return saved['suspects'].flatMap((each: unknown) => readSuspect(each) ?? []);
+}
+
+function readSuspect(saved: unknown): Suspect | undefined {
+  if (!isRecord(saved)) return undefined;
+  const { greeting, clients, networks, honest, unreachable } = saved;
+  const server = readEndpoint(saved['server']);
+  if (server === undefined || !isOneOf(GREETINGS, greeting)) return undefined;
+  if (!isWhole(clients) || !isWhole(networks) || !isWhole(honest)) return undefined;
+  const why = typeof unreachable === 'string' ? { unreachable: unreachable.slice(0, TEXT) } : {};
+  return { server, greeting, clients, networks, honest, ...why };
+}
+
+function readEndpoint(saved: unknown): Endpoint | undefined {
+  if (!isRecord(saved)) return undefined;
+  const { address, port } = saved;
   if (typeof address !== 'string' || !ipaddr.isValid(address)) return undefined;
-  if (!isWhole(port, 65_535) || port === 0 || !isWhole(lines) || !isWhole(delay)) return undefined;
+  return isWhole(port, 65_535) && port !== 0 ? { address, port } : undefined;
+}
+
+function readServer(saved: unknown): ServerKnowledge | undefined {
+  if (!isRecord(saved) || !isRecord(saved['knowledge'])) return undefined;
+  const server = readEndpoint(saved['server']);
+  const { greeting, policy, lines, delay } = saved['knowledge'];
+  if (server === undefined || !isWhole(lines) || !isWhole(delay)) return undefined;
   if (!isOneOf(GREETINGS, greeting) || !isOneOf(POLICIES, policy)) return undefined;
   const { way } = saved;
   const knowledge = { greeting, policy, lines, delay };
   if (!isOneOf(WAYS, way) || (isRepair(knowledge) && way === 'seen')) return undefined;
-  return { server: { address, port }, knowledge, way };
+  return { server, knowledge, way };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

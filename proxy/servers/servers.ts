@@ -16,7 +16,7 @@ import {
 import { now, steady } from '../clock';
 import { createSockets, type Sockets } from '../relay/farewell';
 import type { Connection, Endpoint, Sink } from '../sinks/record';
-import type { ServerKnowledge } from './knowledge';
+import type { ServerKnowledge, Suspect } from './knowledge';
 import { networkOf } from './network';
 import { tellSuspicion, tellVerification } from './notes';
 import { createSchedule } from './schedule';
@@ -39,7 +39,9 @@ export interface Servers {
   knownOf(endpoint: Endpoint): GreetingKnowledge | undefined;
   /** What outlives the process, the least recently used server first. */
   known(): readonly ServerKnowledge[];
-  /** How often something was learned: whether there is news to be saved. */
+  /** Servers that are not repaired though clients' connections would ask for it. */
+  suspects(): readonly Suspect[];
+  /** How often something was learned or suspected: whether there is news to be saved. */
   readonly lessons: number;
   /** The address and port are those of a connection of our own: nothing of it is a client's. */
   owns(endpoint: Endpoint): boolean;
@@ -110,6 +112,7 @@ export function createServers(options: ServersOptions): Servers {
       [...state.entries.values()].flatMap(({ endpoint, standing: { known, way } }) =>
         known ? [{ server: endpoint, knowledge: known, way }] : [],
       ),
+    suspects: () => [...state.entries.values()].flatMap((entry) => suspectOf(entry) ?? []),
     get lessons() {
       return state.lessons;
     },
@@ -206,14 +209,29 @@ function learn(
   { standing, because }: Taught,
   at: Micros,
 ): LearnedEvent | undefined {
+  const before = entry.standing;
   entry.standing = standing;
   const { known, way } = standing;
+  if (before.suspicion !== standing.suspicion || before.own !== standing.own) state.lessons += 1;
   if (because === undefined || known === undefined) return undefined;
   state.lessons += 1;
   // A copy: who is told may finish, and leave.
   for (const listen of [...entry.listeners]) listen(known, at);
   state.options.onLearned?.(entry.endpoint, known);
   return { kind: 'learned', at, greeting: known.greeting, policy: known.policy, way, because };
+}
+
+function suspectOf({ endpoint, standing: { known, suspicion, own } }: Entry): Suspect | undefined {
+  if (suspicion === undefined || isRepair(known)) return undefined;
+  const { finding, clients, networks } = suspicion;
+  return {
+    server: endpoint,
+    greeting: finding.knowledge.greeting,
+    clients,
+    networks: networks.length,
+    honest: own.honest,
+    ...(own.unreachable !== undefined && { unreachable: own.unreachable }),
+  };
 }
 
 /** A visit as soon as the schedule allows one. */

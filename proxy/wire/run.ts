@@ -1,6 +1,5 @@
 // The control process: reads the ring, decides about servers, relays where that is asked for. Frames need none of it.
 
-import { dirname, join } from 'node:path';
 import type { Micros } from '../../inspect/events';
 import { now } from '../clock';
 import type { Config } from '../config';
@@ -18,7 +17,7 @@ import { createPace, createSteadyPace, type Pace, type Turn } from './pace';
 import { createPriority } from './priority';
 import { openProbes, type Probes } from './probes';
 import { createReader, type Reader } from './reader';
-import { readState, writeState, type WireState } from './state';
+import { readState, stateFile, writeState, type WireState } from './state';
 import type { Wire } from './wire';
 
 export interface RunOptions {
@@ -86,7 +85,8 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
   });
   const pace = relay === undefined ? createPace(createPriority(sink, signal)) : createSteadyPace();
   sink.note('info', 'wire-open', { path, adopted: wire.adopted, relayed: relay !== undefined });
-  const save = (lost: number): boolean => writeState(file, { servers: servers.known(), lost });
+  const save = (lost: number): boolean =>
+    writeState(file, { servers: servers.known(), suspects: servers.suspects(), lost });
   const lost = await readUntil({ signal, wire, reader, sink, pace, servers, told: saved.lost, save });
   // What waits for a relay that is going must not wait: from now on all of it crosses the bridge.
   wire.tables.configure({
@@ -121,10 +121,6 @@ function openServers(
     onLearned: apply,
     settleMs: SETTLE_MS,
   });
-}
-
-function stateFile({ deploy }: Config): string {
-  return join(dirname(deploy.journal), 'servers.json');
 }
 
 /** A relay for what the wire may not do: transparent, on any free port, for this machine only. */

@@ -40,6 +40,21 @@ export const WIRE: WireState = {
     { address: '192.0.2.25', port: 25, policy: 'repair', lines: 1, contradicted: false },
     { address: '2001:db8::25', port: 587, policy: 'observe', lines: 0, contradicted: true },
   ],
+  learned: {
+    servers: [
+      {
+        server: { address: '192.0.2.25', port: 25 },
+        knowledge: { greeting: 'truncated', policy: 'repair', lines: 1, delay: 0 },
+        way: 'verified',
+      },
+    ],
+    suspects: [
+      {
+        server: { address: '2001:db8::25', port: 587 },
+        ...{ greeting: 'truncated', clients: 3, networks: 2, honest: 1 },
+      },
+    ],
+  },
 };
 
 /** How to restart it. */

@@ -19,6 +19,7 @@ const RELAY: RelayState = {
       way: 'verified',
     },
   ],
+  suspects: [],
 };
 const NOWHERE = { kind: 'nowhere', before: undefined } as const;
 const NONE = { relays: [], closed: [] };
@@ -31,7 +32,7 @@ test('only a relay: what runs, what it learned and counted, and that is well', (
     '  0.0.0.0:8025 → the server that each client meant',
     '  connections: 3 open, 1,203 taken so far, 2 turned away, 0 whose server could not be reached',
     '  servers:',
-    '    192.0.2.25:25               truncated, repair: verified by a connection of our own',
+    "    192.0.2.25:25               truncated, repair: verified by a connection of ehlowire's own",
     '',
     'Not in place: nothing of ehlowire is in the network',
     '  `ehlowire bridge --help` puts it in; `ehlowire doctor` says whether this machine can',

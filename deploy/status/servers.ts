@@ -1,0 +1,52 @@
+// What is known of servers, a line each, for a person.
+
+import { formatAddress } from '../../proxy/address';
+import type { ServerKnowledge, Suspect } from '../../proxy/servers/knowledge';
+import { printable } from '../../proxy/sinks/wording';
+
+/** All of them, those that need a decision last. */
+export function learnedLines(
+  servers: readonly ServerKnowledge[],
+  suspects: readonly Suspect[],
+): readonly string[] {
+  const lines = servers.slice(-SHOWN).map(serverLine);
+  const more = servers.length > SHOWN ? [`… ${servers.length - SHOWN} more: --json`] : [];
+  const open = suspects.slice(-SHOWN).flatMap(suspectLines);
+  const all = [...more, ...lines, ...open];
+  return all.length === 0 ? ['none known yet'] : all;
+}
+
+function serverLine({ server, knowledge, way }: ServerKnowledge): string {
+  return `${where(server)}${knowledge.greeting}, ${knowledge.policy}: ${WAYS[way]}`;
+}
+
+function suspectLines({
+  server,
+  greeting,
+  clients,
+  networks,
+  honest,
+  unreachable,
+}: Suspect): readonly string[] {
+  const seen = `${clients} client${clients === 1 ? '' : 's'} of ${networks} network${networks === 1 ? '' : 's'}`;
+  const own =
+    unreachable === undefined
+      ? `ehlowire itself was greeted well ${honest} time${honest === 1 ? '' : 's'}`
+      : `ehlowire cannot connect itself (${printable(unreachable)})`;
+  return [
+    `${where(server)}suspected ${greeting}, not repaired: seen by ${seen}; ${own}`,
+    '  your decision: --repair now or --repair never; else it stays as it is until both show the same',
+  ];
+}
+
+function where({ address, port }: ServerKnowledge['server']): string {
+  return formatAddress({ host: address, port }).padEnd(28);
+}
+
+/** How it was learned. */
+const WAYS: Readonly<Record<ServerKnowledge['way'], string>> = {
+  seen: "as clients' connections showed",
+  verified: "verified by a connection of ehlowire's own",
+  networks: 'shown by clients of three networks, since ehlowire cannot connect itself',
+};
+const SHOWN = 20;
