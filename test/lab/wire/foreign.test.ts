@@ -62,7 +62,7 @@ for (const { path, label, options, paths } of WAYS) {
         told.map((_, i) => [version, i > 0, SLOW.text]),
       );
       await sessions(server, 1 + AT_A_TIME);
-      assert.is(fieldsAt(server, 'session', 'path')[0], paths[0]);
+      assert.ok(fieldsAt(server, 'session', 'path').includes(paths[0]), paths[0]);
       assert.equal(fieldsAt(server, 'repair', 'defect'), []);
       assert.equal(fieldsAt(server, 'anomaly', 'anomaly'), []);
       assert.not.ok(fieldsAt(server, 'learned', 'greeting').includes('truncated'));
