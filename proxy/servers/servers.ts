@@ -97,8 +97,9 @@ export function createServers(options: ServersOptions): Servers {
   for (const { server, knowledge, way } of options.known ?? []) {
     const entry = entryOf(state, server);
     entry.standing = { ...UNKNOWN, known: knowledge, way };
-    // It holds at once, and is looked at again as soon as there is a client.
     options.onLearned?.(server, knowledge);
+    // It holds at once, and is looked at again: on the wire now, for a relay when it is known how to speak to the server.
+    if (options.path === 'wire' && isRepair(knowledge)) verify(state, entry);
   }
   return {
     server(endpoint, header) {

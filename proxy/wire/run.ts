@@ -103,7 +103,7 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
 
 /**
  * What the kernel took back while no process looked is not known any more. Repairs that are known hold at once, and are
- * looked at again with the next client.
+ * looked at again at once.
  */
 function openServers(
   { config, sink, wire: { tables } }: RunOptions,

@@ -171,6 +171,16 @@ test('what an earlier run verified holds at once, and is looked at with the firs
     },
   ));
 
+test('on the wire it is looked at when the process starts: repaired connections teach nothing', () =>
+  scene(
+    { path: 'wire', known: [{ server: at(25), knowledge: TRUNCATED, way: 'verified' }] },
+    async ({ servers, visits, conclude }) => {
+      assert.is(visits.length, 1);
+      await conclude(HONEST);
+      assert.equal(servers.knownOf(at(25)), WELLFORMED);
+    },
+  ));
+
 test('at the cap the server that was used least recently is forgotten, and one under repair last', () =>
   scene(
     { capacity: 2, known: [{ server: at(1), knowledge: TRUNCATED, way: 'verified' }] },
