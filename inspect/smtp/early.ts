@@ -7,10 +7,11 @@ import { report, reportOnce, type State } from './state';
 
 /**
  * Whether it may is known from the reply to its EHLO: Exim offers pipelined connects there, for the connections after
- * this one, and a client that uses them begins with EHLO.
+ * this one, and a client that uses them begins with EHLO. What it sends may arrive before the greeting or behind it.
  */
 export interface Early {
-  readonly at: Micros;
+  /** Absent: it has waited for the greeting. */
+  readonly at?: Micros;
   /** What would be said of a client that may not. */
   readonly remarks: { readonly at: Micros; readonly detail: Quotable }[];
   agreed: boolean;
@@ -24,14 +25,17 @@ export function speakEarly(state: State, at: Micros): void {
 
 /** A command behind EHLO and before its reply: improper, unless the server agreed to it. */
 export function remarkGroup(state: State, at: Micros, detail: Quotable, isHello: boolean): void {
-  const { early } = state;
-  if (early && early !== 'told' && isHello) early.remarks.push({ at, detail });
-  else report(state, 'improper-pipelining', 'client', at, detail);
+  if (state.early === 'told' || !isHello) return report(state, 'improper-pipelining', 'client', at, detail);
+  state.early ??= { remarks: [], agreed: false };
+  state.early.remarks.push({ at, detail });
 }
 
 /** A line of the reply to EHLO. */
 export function seeKeyword(state: State, text: Uint8Array): void {
-  if (state.early && state.early !== 'told' && OFFER.test(latin1(text))) state.early.agreed = true;
+  if (state.early === 'told' || !OFFER.test(latin1(text))) return;
+  // The rest of its group may still be on its way.
+  state.early ??= { remarks: [], agreed: false };
+  state.early.agreed = true;
 }
 
 /** The reply to the client's first command, which was no EHLO where `isHello` is false. */
@@ -45,9 +49,11 @@ export function judgeEarly(state: State, { code }: ReplyCode, isHello: boolean):
 export function tellEarly(state: State): void {
   const { early } = state;
   if (!early || early === 'told') return;
-  state.early = 'told';
-  const detail = say`the client spoke before the greeting was complete`;
-  reportOnce(state, 'early-talker', 'client', early.at, detail);
+  state.early = early.at === undefined ? undefined : 'told';
+  if (early.at !== undefined) {
+    const detail = say`the client spoke before the greeting was complete`;
+    reportOnce(state, 'early-talker', 'client', early.at, detail);
+  }
   for (const remark of early.remarks)
     report(state, 'improper-pipelining', 'client', remark.at, remark.detail);
 }

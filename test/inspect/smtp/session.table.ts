@@ -582,6 +582,45 @@ export const ROWS: readonly Row[] = [
       'phase quit',
     ],
   })),
+  ...['PIPECONNECT', 'X_PIPE_CONNECT'].map((keyword): Row => ({
+    name: `Exim’s pipelined connect, whose octets arrive behind the greeting: the server offers ${keyword}`,
+    turns: [
+      ['S', '220 mx ESMTP\r\n'],
+      ['C', 'EHLO vm\r\nMAIL FROM:<a@x>\r\n'],
+      ['S', `250-mx\r\n250-${keyword}\r\n250 HELP\r\n250 ok\r\n`],
+      ['C', 'QUIT\r\n'],
+    ],
+    want: [
+      ...GREETED,
+      'command EHLO vm',
+      'command MAIL FROM:<a@x>',
+      'reply 250 hello',
+      'phase hello 250',
+      'reply 250 mail',
+      'phase mail 250',
+      'command QUIT',
+      'phase quit',
+    ],
+  })),
+  {
+    name: 'a group behind EHLO that arrives in the midst of the reply that offers pipelined connects',
+    turns: [
+      ['S', '220 mx ESMTP\r\n'],
+      ['C', 'EHLO vm\r\n'],
+      ['S', '250-mx\r\n250-PIPECONNECT\r\n'],
+      ['C', 'MAIL FROM:<a@x>\r\n'],
+      ['S', '250 HELP\r\n250 ok\r\n'],
+    ],
+    want: [
+      ...GREETED,
+      'command EHLO vm',
+      'command MAIL FROM:<a@x>',
+      'reply 250 hello',
+      'phase hello 250',
+      'reply 250 mail',
+      'phase mail 250',
+    ],
+  },
   {
     name: 'a pipelined connect that the server does not offer',
     turns: [
