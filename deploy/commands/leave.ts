@@ -37,7 +37,8 @@ export async function runLeave(flags: LeaveFlags): Promise<Outcome> {
   if (isFault(relieved)) return relieved;
   const { release, ended } = relieved;
   try {
-    return undo(file, flags.keepBridge === true, ended);
+    // What was in place had a journal: then another `leave` has undone it meanwhile.
+    return undo(file, flags.keepBridge === true, journal === undefined ? ended : undefined);
   } finally {
     release();
   }
