@@ -153,11 +153,30 @@ test('a SYN that is sent again goes on with its handshake', () => {
   assert.ok(news[0]?.connection.inspector.whole);
 });
 
+test('copies of one frame are none: at other interfaces, before its card made the checksum, with a tag, a hop on', () => {
+  const tracker = createTracker(OPTIONS);
+  const copies: readonly Partial<Segment>[] = [
+    {},
+    { checksum: 'bad' },
+    { vlans: [7] },
+    { ttl: 63 },
+    {},
+    {},
+    {},
+    {},
+  ];
+  copies.forEach((copy, i) => feed(tracker, { ...SYN, ...copy, at: SYN.at + i }));
+  copies.forEach((copy, i) => feed(tracker, { ...SYN_ACK, ...copy, at: SYN_ACK.at + i }));
+  const [first] = feed(tracker, ACK);
+  assert.ok(first?.connection.inspector.whole);
+});
+
 test('of more repetitions than are kept nothing is proved', () => {
   for (let repeats = 0; repeats <= HANDSHAKE_REPEATS + 2; repeats += 1) {
     const tracker = createTracker(OPTIONS);
-    for (let i = 0; i <= repeats; i += 1) feed(tracker, { ...SYN, at: SYN.at + i });
-    const [first] = feed(tracker, SYN_ACK, ACK);
+    for (let i = 0; i <= repeats; i += 1) feed(tracker, { ...SYN, at: SYN.at + i * SECOND });
+    const at = SYN.at + 10 * SECOND;
+    const [first] = feed(tracker, { ...SYN_ACK, at }, { ...ACK, at });
     assert.is(first?.connection.inspector.whole, repeats <= HANDSHAKE_REPEATS, `${repeats}`);
   }
 });
