@@ -46,7 +46,9 @@ export interface SinkOptions {
 export function createSink({ renderer, level, open, trouble, head }: SinkOptions): Sink | Fault {
   const losses = createLosses((event) => output.write(renderer.event('error', undefined, event)));
   const note: Sink['note'] = (of, what, fields) => {
-    if (ORDER[of] >= ORDER[level] && bounds.admit(what)) put(what, renderer.note(now(), of, what, fields));
+    if (ORDER[of] < ORDER[level]) return;
+    // What the process does itself, such as listening at a hundred ports, no peer can multiply.
+    if (of === 'info' || bounds.admit(what)) put(what, renderer.note(now(), of, what, fields));
   };
   const opened = open({
     drained: () => losses.tell(),

@@ -2,6 +2,9 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { isFault } from '../../../proxy/fault';
+import { createJsonRenderer } from '../../../proxy/sinks/json';
+import { createSink } from '../../../proxy/sinks/sink';
 import { createBounds, LINES, REPEATS, UNGREETED } from '../../../proxy/sinks/bounds';
 import type { Connection, Recorded } from '../../../proxy/sinks/record';
 import * as records from './records';
@@ -112,6 +115,29 @@ test('notes of one name: a few a second', () => {
   assert.is(admitted.length, REPEATS);
   assert.ok(bounds.admit('accept-failed'));
   bounds.flush();
+});
+
+test('notes of what the process does itself are all written; those that peers cause are counted', async () => {
+  const lines: string[] = [];
+  const output = {
+    write: (line: string) => lines.push(line) > 0,
+    waiting: () => 0,
+    reopen: () => undefined,
+    close: () => Promise.resolve(),
+  };
+  const sink = createSink({
+    renderer: createJsonRenderer(),
+    level: 'info',
+    open: () => output,
+    trouble: { failing: () => undefined, closed: () => undefined },
+  });
+  if (isFault(sink)) throw new Error('no sink');
+  for (let i = 0; i < 3 * REPEATS; i += 1) sink.note('info', 'listening');
+  for (let i = 0; i < 3 * REPEATS; i += 1) sink.note('warn', 'upstream-refused');
+  await sink.close();
+  const count = (what: string): number => lines.filter((line) => line.includes(`"event":"${what}"`)).length;
+  assert.is(count('listening'), 3 * REPEATS);
+  assert.ok(count('upstream-refused') < 3 * REPEATS);
 });
 
 test.run();
