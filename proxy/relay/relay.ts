@@ -110,7 +110,10 @@ function createOwnServers(
 ): Servers {
   const { patienceMs } = greeting;
   const connectMs = relay.timeoutsMs.connect;
-  return createServers({ sink, path: 'relay', patience: patienceMs * 1_000, connectMs, nextSession, known });
+  // Rules that divert know what is ours by the mark; where nothing is diverted it would only take a right more.
+  const mark = relay.listeners.some(({ upstream }) => upstream === undefined) ? relay.mark : 0;
+  const patience = patienceMs * 1_000;
+  return createServers({ sink, path: 'relay', patience, connectMs, mark, nextSession, known });
 }
 
 async function resolveRoutes(

@@ -68,6 +68,25 @@ export function createTransparentUpstream(mark: number, sockets: Sockets): Upstr
   };
 }
 
+/**
+ * A connection of our own, with our own address and the mark of all that a transparent relay sends: rules that divert
+ * must let it pass. `done` as of `Upstream.connect`.
+ */
+export function connectMarked(
+  server: Endpoint,
+  mark: number,
+  timeoutMs: number,
+  sockets: Sockets,
+  done: (result: Socket | Fault) => void,
+): () => void {
+  const on = formatAddress({ host: server.address, port: server.port });
+  const any = { address: server.address.includes(':') ? '::' : '0.0.0.0', port: 0 };
+  const dial = dialTransparent(any, server, mark);
+  if (!isRefusal(dial)) return join(dial, on, timeoutMs, sockets, done, () => undefined);
+  const immediate = setImmediate(() => done(refused(on, dial)));
+  return () => clearImmediate(immediate);
+}
+
 function dialFrom(client: Endpoint, destination: Endpoint, mark: number): Dial | Refusal {
   const dial = dialTransparent(client, destination, mark);
   // Somebody else has the port, or it is below 1024 and we may not.

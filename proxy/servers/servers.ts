@@ -57,6 +57,8 @@ export interface ServersOptions {
   readonly path: Connection['path'];
   readonly patience: Micros;
   readonly connectMs: number;
+  /** Firewall mark of our own connections' packets; 0, as is the default: none. */
+  readonly mark?: number;
   /** Names for the connections of our own. */
   readonly nextSession: () => string;
   /** From an earlier run. */
@@ -277,6 +279,7 @@ function visit(state: State, entry: Entry): void {
     server: entry.endpoint,
     sockets: state.sockets,
     connectMs: options.connectMs,
+    mark: options.mark ?? 0,
     wait,
     header: entry.header,
     onOpen(endpoint) {

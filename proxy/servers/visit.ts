@@ -6,9 +6,10 @@ import { createGreeter, type Greeter } from '../../inspect/smtp/greeter';
 import type { Verification } from '../../inspect/smtp/greeting-lesson';
 import { codeAt } from '../../inspect/smtp/greeting-lines';
 import { steady } from '../clock';
-import { formatFault, isFault } from '../fault';
+import { formatFault, isFault, type Fault } from '../fault';
 import { localEndpoint } from '../relay/endpoint';
 import { cut, dismiss, type Sockets } from '../relay/farewell';
+import { connectMarked } from '../relay/transparent';
 import { connectUpstream } from '../relay/upstream';
 import type { Endpoint } from '../sinks/record';
 
@@ -16,6 +17,8 @@ export interface VisitOptions {
   readonly server: Endpoint;
   readonly sockets: Sockets;
   readonly connectMs: number;
+  /** Firewall mark of its packets; 0: none. */
+  readonly mark: number;
   /** How long the greeting may stand still, from its last octet. */
   readonly wait: Micros;
   /** What the server expects in front of the dialogue, such as a PROXY header for these two ends. */
@@ -33,10 +36,10 @@ export interface Visit {
 export type MakeVisit = (options: VisitOptions) => Visit;
 
 export const makeVisit: MakeVisit = (options) => {
-  const { server, sockets, connectMs, header } = options;
+  const { server, sockets, connectMs, mark, header } = options;
   const address = { host: server.address, port: server.port };
   let end: (() => void) | undefined;
-  const cancel = connectUpstream(address, connectMs, sockets, (socket) => {
+  const take = (socket: Socket | Fault): void => {
     if (isFault(socket)) return options.done({ kind: 'unreachable', why: formatFault(socket) });
     const own = localEndpoint(socket);
     if (own === undefined) {
@@ -46,7 +49,11 @@ export const makeVisit: MakeVisit = (options) => {
     options.onOpen(own);
     if (header !== undefined) socket.write(header(own, server));
     end = readGreeting(socket, options);
-  });
+  };
+  const cancel =
+    mark === 0
+      ? connectUpstream(address, connectMs, sockets, take)
+      : connectMarked(server, mark, connectMs, sockets, take);
   return {
     abort() {
       cancel();
