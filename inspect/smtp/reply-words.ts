@@ -42,7 +42,7 @@ const SENTENCES = `
   given go goodbye got greeting greylisted greylisting
   had has have header headers hello helo here host hostname
   if illegal implemented in incorrect input insufficient internal invalid is issue it
-  later lf lhlo limit limits line lines list local long lookup loop
+  later lf lhlo limit limits line lines list local long lookup loop loss lost
   mailbox mailboxes malformed many match maximum may mechanism mechanisms message messages missing mode more must
   name need needed nested network never new no noop not nothing now
   of off ok okay on once one only open or order originator other out over overload
@@ -55,7 +55,7 @@ const SENTENCES = `
   said seconds security see sender senders sending sequence server service session shutdown shutting size slow smtp
   some sorry spam specified start started starting starttls state status storage submission submit subject success
   successful successfully such suspicious synchronization syntax system
-  table temporarily temporary terminated terminating than that the then there this time timed timeout tls to too
+  table taken temporarily temporary terminated terminating than that the then there this time timed timeout tls to too
   transaction transfer transient transmission try turn two
   unable unauthenticated unauthorized unavailable unexpected unimplemented unknown unrecognised unrecognized
   unreachable unsolicited unsupported until unverified up use used user using

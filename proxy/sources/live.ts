@@ -158,6 +158,6 @@ const BEHIND: Micros = 50_000;
  * Of one turn, behind which it comes again as long as something waits. Frames differ too much to be counted: one of 64 KiB
  * that are all lines takes as long as a thousand others.
  */
-const TURN: Micros = 10_000;
+const TURN: Micros = 30_000;
 /** Of what waits at the end; a busy line would never let us go. */
 const LAST: Micros = 1_000_000;
