@@ -102,8 +102,8 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
 }
 
 /**
- * What the kernel took back while no process looked is not known any more. Repairs that are known hold at once, and are
- * looked at again at once.
+ * A repair that the kernel withdrew while no process ran is not known any more. The others hold at once, and are verified
+ * again at once.
  */
 function openServers(
   { config, sink, wire: { tables } }: RunOptions,
