@@ -39,6 +39,17 @@ export function formatAddress({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** An end of a connection, as `formatAddress` writes it. */
+export function formatEndpoint({
+  address,
+  port,
+}: {
+  readonly address: string;
+  readonly port: number;
+}): string {
+  return formatAddress({ host: address, port });
+}
+
 /** Reads `10.0.0.0/8`, `fd00::/8` or a single address. Undefined where it is none of them. */
 export function parseNetwork(text: string): Network | undefined {
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return [ipaddr.IPv4.parse(text), 32];

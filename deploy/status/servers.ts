@@ -1,6 +1,6 @@
 // What is known of servers, a line each, for a person.
 
-import { formatAddress } from '../../proxy/address';
+import { formatEndpoint } from '../../proxy/address';
 import type { ServerKnowledge, Suspect } from '../../proxy/servers/knowledge';
 import { printable } from '../../proxy/sinks/wording';
 
@@ -39,8 +39,8 @@ function suspectLines({
   ];
 }
 
-function where({ address, port }: ServerKnowledge['server']): string {
-  return formatAddress({ host: address, port }).padEnd(28);
+function where(server: ServerKnowledge['server']): string {
+  return formatEndpoint(server).padEnd(28);
 }
 
 /** How it was learned. */

@@ -1,7 +1,7 @@
 // The relay path: every listener with its upstream, from the start to the last connection.
 
 import type { Config, ListenerConfig } from '../config';
-import { formatAddress } from '../address';
+import { formatAddress, formatEndpoint } from '../address';
 import { createFault, formatFault, isFault, type Fault } from '../fault';
 import { SMTP_PORTS, SUBMISSIONS } from '../ports';
 import type { ServerKnowledge, Suspect } from '../servers/knowledge';
@@ -68,7 +68,7 @@ export async function startRelay(config: Config, sink: Sink, options: RelayOptio
   watch.begin(watchedPorts(config, listeners));
   listeners.forEach(({ address }, index) => {
     const upstream = routes[index]?.listener.upstream;
-    const listen = formatAddress({ host: address.address, port: address.port });
+    const listen = formatEndpoint(address);
     const to = upstream === undefined ? { transparent: true } : { upstream: formatAddress(upstream) };
     sink.note('info', 'listening', { listen, ...to });
   });

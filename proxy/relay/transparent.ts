@@ -3,7 +3,7 @@
 import { lookup } from 'node:dns/promises';
 import { Socket } from 'node:net';
 import type { Address } from '../address';
-import { formatAddress } from '../address';
+import { formatAddress, formatEndpoint } from '../address';
 import { connectFault, createFault, listenFault, type Fault } from '../fault';
 import {
   bindTransparent,
@@ -52,7 +52,7 @@ export function createTransparentUpstream(mark: number, sockets: Sockets): Upstr
       endpoint: destination,
     }),
     connect({ client, destination }, timeoutMs, done) {
-      const on = formatAddress({ host: destination.address, port: destination.port });
+      const on = formatEndpoint(destination);
       const dial = dialFrom(client, destination, mark);
       if (isRefusal(dial)) {
         const immediate = setImmediate(() => done(refused(on, dial)));
@@ -79,7 +79,7 @@ export function connectMarked(
   sockets: Sockets,
   done: (result: Socket | Fault) => void,
 ): () => void {
-  const on = formatAddress({ host: server.address, port: server.port });
+  const on = formatEndpoint(server);
   const any = { address: server.address.includes(':') ? '::' : '0.0.0.0', port: 0 };
   const dial = dialTransparent(any, server, mark);
   if (!isRefusal(dial)) return join(dial, on, timeoutMs, sockets, done, () => undefined);

@@ -1,7 +1,7 @@
 // What the operator is told between two `learned` lines: suspicions, what our own connections showed, and what to decide.
 
 import { isContested, type Standing, type Verification } from '../../inspect/smtp/greeting-lesson';
-import { formatAddress } from '../address';
+import { formatEndpoint } from '../address';
 import type { Endpoint, Sink } from '../sinks/record';
 
 /** The first client that saw it is news. */
@@ -40,10 +40,6 @@ export function tellVerification(
     own_greeting: greeting,
     next: CONTESTED,
   });
-}
-
-function formatEndpoint({ address, port }: Endpoint): string {
-  return formatAddress({ host: address, port });
 }
 
 const VERIFYING =

@@ -2,7 +2,7 @@
 
 import type { Policy } from '../../inspect/events';
 import type { GreetingKnowledge } from '../../inspect/smtp/greeting-knowledge';
-import { formatAddress } from '../address';
+import { formatEndpoint } from '../address';
 import type { Repair } from '../config';
 import type { Complaints } from '../relay/complaints';
 import type { Endpoint } from '../sinks/record';
@@ -29,7 +29,7 @@ export function createPolicies(tables: Tables, asked: Asked, complaints?: Compla
   const spare = createSpare(tables);
   const tell = (server: Endpoint, policy: WirePolicy, held: Held): void => {
     if (held === 'ok') return;
-    const on = formatAddress({ host: server.address, port: server.port });
+    const on = formatEndpoint(server);
     const because =
       held === 'full' ? "the kernel's table of servers is full" : 'the kernel refused the entry';
     complaints?.tell('server-not-held', 'table', {
