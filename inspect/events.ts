@@ -393,6 +393,12 @@ export type VerdictName =
 /** `proved`: no other reading of the segments is left. `suspected`: the likeliest of several. */
 export type Certainty = 'proved' | 'suspected';
 
+/**
+ * Where it happened, as seen from here: between the sender of what it is about and this point, the sender included; beyond
+ * this point, on the way to the receiver; or here, between the two points of a comparison.
+ */
+export type Where = 'before' | 'beyond' | 'here';
+
 /** What a verdict rests on. */
 export type Proof = 'sequence' | 'timestamp' | 'content' | 'header' | 'probe' | 'two-point';
 
@@ -419,6 +425,7 @@ export interface VerdictEvent {
   readonly verdict: VerdictName;
   readonly certainty: Certainty;
   readonly proof: Proof;
+  readonly where: Where;
   /** Octets that were sent and did not arrive. */
   readonly missingBytes?: number;
   /** For how long the path, or a server, kept something back. */

@@ -89,8 +89,9 @@ export function createFollowed(options: Followed['options']): Followed {
 /** A fresh SYN where a connection was: the port is used again (RFC 9293 §3.6.1). */
 export function isNewConnection({ tracked: { inspector } }: Entry, { flags, seq }: Segment): boolean {
   if (!(flags & FLAG.syn) || flags & FLAG.ack) return false;
-  const { syn } = inspector.view.client;
-  return syn === undefined || syn.seq !== seq;
+  const { syn, stream } = inspector.view.client;
+  // It may have been captured behind what came of it.
+  return (syn ? syn.seq : (stream.seqOf(0) ?? seq) - 1) >>> 0 !== seq;
 }
 
 export function open(state: Followed, key: string, first: Segment, toServer: boolean, id: number): Entry {
@@ -121,6 +122,8 @@ export function feed(state: Followed, entry: Entry, each: Segment, leg: Leg | un
   const { client } = entry.tracked;
   const from = client.address === each.source && client.port === each.sourcePort ? 'client' : 'server';
   state.oneSided.see(entry, from, each.flags);
+  if (entry.tracked.inspector.isCopy(from, each))
+    return { connection: entry.tracked, events: [], ended: false };
   const events = entry.tracked.inspector.segment(from, each);
   const last = entry.tracked.inspector.settled ? settle(state, entry, each.at) : undefined;
   if (!last) wait(state, entry, each.at);

@@ -1,5 +1,7 @@
 // One connection from its segments to its story: streams, session and judges in one place.
 
+import { createCoverage, isWhole, type Coverage, type CoverageState } from './coverage/coverage';
+import { admit, isAdmitted } from './coverage/gate';
 import type { Close, Direction, Micros, SessionEvent, SmtpEvent, VerdictEvent } from './events';
 import type { Veil } from './smtp/argument';
 import { createSession, type Session } from './smtp/session';
@@ -16,6 +18,8 @@ export interface SegmentSessionEvent extends SessionEvent {
   readonly rtt?: Micros;
   /** Names of the verdicts, each once. */
   readonly verdicts: readonly string[];
+  /** What was not observed of it; absent where all was. */
+  readonly coverage?: Coverage;
 }
 
 export type InspectorEvent = SmtpEvent | SegmentSessionEvent | VerdictEvent;
@@ -29,6 +33,8 @@ export interface InspectorOptions {
 
 export interface Inspector {
   readonly view: ConnectionView;
+  /** What was not observed. */
+  readonly coverage: Coverage;
   /** When both sides had ended, or one had reset: stragglers apart nothing more is to be expected. */
   readonly closedAt: Micros | undefined;
   /** Closed in good order and acknowledged to the end (RFC 9293 §3.6): what may still come are copies. */
@@ -42,6 +48,8 @@ export interface Inspector {
    */
   readonly whole: boolean;
   segment(from: Direction, segment: Segment): readonly InspectorEvent[];
+  /** Whether it is a frame that was captured before, from another place: it says nothing new and is only counted. */
+  isCopy(from: Direction, segment: Segment): boolean;
   /** We, or a kernel for us, sent this side an empty segment with an old number (RFC 9293 §3.8.4). */
   probed(side: Direction, at: Micros): readonly InspectorEvent[];
   /** Message or TLS that passed in order, of which only the end is shown, if that. */
@@ -69,8 +77,10 @@ export interface Stretch {
 /** `first` is the connection's first segment; it is to be fed like all others. */
 export function createInspector(first: Segment, options: InspectorOptions = {}): Inspector {
   const connection = createConnection(first.at);
+  const coverage = createCoverage();
   const state: State = {
     connection,
+    coverage,
     judges: createJudges(),
     options,
     session: undefined,
@@ -78,8 +88,6 @@ export function createInspector(first: Segment, options: InspectorOptions = {}):
     probedAt: { client: undefined, server: undefined },
     close: undefined,
     ended: false,
-    blind: false,
-    holed: false,
     view: connection.view,
     closedAt: undefined,
     settled: false,
@@ -87,11 +95,12 @@ export function createInspector(first: Segment, options: InspectorOptions = {}):
       return isSeenWhole(state);
     },
     segment: (from, segment) => (state.ended ? NOTHING : take(state, from, segment)),
+    isCopy: (from, segment) => isCopy(state, from, segment),
     probed: (side, at) => (state.ended ? NOTHING : probed(state, side, at)),
     stretch: (from, each) => (state.ended ? NOTHING : takeStretch(state, from, each)),
-    lost: () => void (state.blind = true),
+    lost: () => void (coverage.blind = true),
     idle: (at) => (state.ended ? NOTHING : idle(state, at)),
-    deadline: (after = -Infinity) => earliest(state.judges, after),
+    deadline: (after = -Infinity) => earliest(state, after),
     end: (at) => (state.ended ? NOTHING : end(state, at)),
   };
   return state;
@@ -99,6 +108,7 @@ export function createInspector(first: Segment, options: InspectorOptions = {}):
 
 interface State extends Inspector {
   readonly connection: Connection;
+  readonly coverage: CoverageState;
   readonly judges: readonly Judge[];
   readonly options: InspectorOptions;
   session: Session | undefined;
@@ -108,23 +118,20 @@ interface State extends Inspector {
   close: Close | undefined;
   closedAt: Micros | undefined;
   settled: boolean;
-  /** Segments were missed, by us. */
-  blind: boolean;
-  /** Octets were given up, or not captured. */
-  holed: boolean;
   ended: boolean;
 }
 
 function take(state: State, from: Direction, segment: Segment): readonly InspectorEvent[] {
   const { at } = segment;
-  const { view: connection } = state;
+  const { view: connection, coverage } = state;
   const { header, news, flow } = state.connection.take(from, segment);
   const probed = state.probedAt[from] !== undefined;
   state.probedAt[from] = undefined;
   // A keep-alive of the other side's own TCP is as good a probe as ours.
   const keepalive = news[0]?.kind === 'keepalive';
   if (keepalive) state.probedAt[OTHER[from]] = at;
-  const given = state.blind ? [...flow, ...state.connection.end()] : flow;
+  observe(state, from, header);
+  const given = coverage.blind ? [...flow, ...state.connection.end()] : flow;
   const smtp = feedAll(state, given, at);
   const verdicts = judge(state, {
     kind: 'segment',
@@ -141,15 +148,27 @@ function take(state: State, from: Direction, segment: Segment): readonly Inspect
   return join(smtp, verdicts);
 }
 
-function isSeenWhole({ blind, holed, view }: State): boolean {
-  return (
-    !blind && !holed && SIDES.every((side) => view[side].syn && view[side].stream.missingSince === undefined)
-  );
+function isCopy({ connection, coverage, ended }: State, from: Direction, segment: Segment): boolean {
+  const copy = !ended && connection.isCopy(from, segment);
+  if (copy) coverage[from].copies += 1;
+  return copy;
+}
+
+function observe({ coverage, view }: State, from: Direction, { flags, options }: Segment): void {
+  const side = coverage[from];
+  side.segments += 1;
+  side.disordered = view[from].disordered;
+  if (flags & FLAG.syn && side.begin !== 'seen') side.begin = options.cut ? 'cut' : 'seen';
+}
+
+function isSeenWhole({ coverage, view, connection }: State): boolean {
+  const awaited = SIDES.some((side) => view[side].stream.missingSince !== undefined);
+  return isWhole(coverage) && !awaited && connection.due() === undefined;
 }
 
 /** Of a connection on which anything was odd, more is awaited. */
-function isSettled({ close, view, verdicts, judges, blind }: State): boolean {
-  if (!close || blind || verdicts.size > 0) return false;
+function isSettled({ close, view, verdicts, judges, coverage, connection }: State): boolean {
+  if (!close || coverage.blind || verdicts.size > 0 || connection.due() !== undefined) return false;
   const whole = SIDES.every((side) => {
     const { finAcked, retransmits, stream } = view[side];
     // Many a client resets what the server has ended and it has read to its end: then its own side has no FIN.
@@ -181,7 +200,8 @@ function probeSight({ view }: State, from: Direction, at: Micros): Sight {
 }
 
 function idle(state: State, at: Micros): readonly InspectorEvent[] {
-  const smtp = state.session?.idle(at) ?? [];
+  const late = feedAll(state, state.connection.idle(at), at);
+  const smtp = join(late, admitted(state, state.session?.idle(at) ?? NOTHING));
   return join(smtp, judge(state, timeSight(state, 'idle', at, smtp)));
 }
 
@@ -191,14 +211,20 @@ function timeSight({ view }: State, kind: 'idle' | 'end', at: Micros, smtp: read
 
 function feedAll(state: State, flow: readonly Flow[], at: Micros): readonly SmtpEvent[] {
   let events: readonly SmtpEvent[] = NOTHING;
-  for (const item of flow) events = join(events, feed(state, item, at));
+  for (const item of flow) events = join(events, admitted(state, feed(state, item, at)));
   return events;
+}
+
+/** Without the oddities that what was not observed may look like. */
+function admitted({ coverage }: State, events: readonly SmtpEvent[]): readonly SmtpEvent[] {
+  const fits = (event: SmtpEvent): boolean => event.kind !== 'anomaly' || isAdmitted(event, coverage);
+  return events.every(fits) ? events : events.filter(fits);
 }
 
 function feed(state: State, flow: Flow, at: Micros): readonly SmtpEvent[] {
   if (flow.kind === 'octets') return sessionOf(state, at).feed(flow.from, flow.bytes, at);
   if (flow.kind === 'elided') return sessionOf(state, at).elide(flow.from, flow.length, at);
-  if (flow.kind === 'gap') state.holed = true;
+  if (flow.kind === 'gap') state.coverage[flow.from][flow.why] += flow.length;
   if (flow.kind === 'gap') return sessionOf(state, at).gap(flow.from, flow.length, at);
   state.close ??= { by: flow.by, how: flow.how };
   state.closedAt ??= at;
@@ -229,15 +255,16 @@ function sessionOf(state: State, at: Micros): Session {
 }
 
 function judge(state: State, sight: Sight): readonly VerdictEvent[] {
-  if (state.blind) return NOTHING;
+  if (state.coverage.blind) return NOTHING;
   let spoken: readonly VerdictEvent[] = NOTHING;
   for (const each of state.judges) {
-    const said = each.see(sight);
-    for (const { verdict, withdraws } of said) {
-      state.verdicts.add(verdict);
-      if (withdraws) state.verdicts.delete(withdraws);
+    for (const finding of each.see(sight)) {
+      const verdict = admit(finding, state.coverage);
+      if (!verdict) continue;
+      state.verdicts.add(verdict.verdict);
+      if (verdict.withdraws) state.verdicts.delete(verdict.withdraws);
+      spoken = [...spoken, verdict];
     }
-    spoken = join(spoken, said);
   }
   return spoken;
 }
@@ -252,22 +279,30 @@ function end(state: State, at: Micros): readonly InspectorEvent[] {
   const smtp = feedAll(state, state.connection.end(), ended);
   if (smtp.length > 0) verdicts = join(verdicts, judge(state, timeSight(state, 'end', at, smtp)));
   const story = sessionOf(state, ended).close(state.close ?? { by: 'client', how: 'timeout' }, ended);
-  return [...smtp, ...verdicts, ...story.map((event) => withSegmentFacts(state, event))];
+  const told = admitted(state, story).map((event) => withSegmentFacts(state, event));
+  return [...smtp, ...verdicts, ...told];
 }
 
 function withSegmentFacts(state: State, event: SmtpEvent): SmtpEvent | SegmentSessionEvent {
   if (event.kind !== 'session') return event;
-  const { client, server, rtt } = state.connection.view;
+  const { client, server, rtt } = state.view;
   return {
     ...event,
     retransmits: { client: client.retransmits, server: server.retransmits },
     ...(rtt !== undefined && { rtt }),
     verdicts: [...state.verdicts],
+    ...(isPlain(state.coverage) ? {} : { coverage: state.coverage }),
   };
 }
 
-function earliest(judges: readonly Judge[], after: Micros): Micros | undefined {
-  let first: Micros | undefined;
+/** All was observed, each once and in its order. */
+function isPlain(coverage: Coverage): boolean {
+  return isWhole(coverage) && SIDES.every((side) => coverage[side].copies + coverage[side].disordered === 0);
+}
+
+function earliest({ judges, connection }: State, after: Micros): Micros | undefined {
+  const due = connection.due();
+  let first = due !== undefined && due > after ? due : undefined;
   for (const each of judges) {
     const due = each.deadline?.();
     if (due !== undefined && due > after && (first === undefined || due < first)) first = due;

@@ -94,6 +94,9 @@ export const SILENCE: Readonly<Record<Phase | 'block' | 'command', Micros>> = {
   close: 300e6,
 };
 
+/** How much later a frame may be captured than one that passed behind it: two queues of a card, two threads of a capture. */
+export const DISORDER: Micros = 20_000;
+
 /** Octets held beyond a hole, per direction: the dialogue is small, and a bulk hole costs only its message. */
 export const AHEAD_OCTETS = 262_144;
 

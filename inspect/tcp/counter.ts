@@ -44,7 +44,6 @@ export function createPacketCounter(): PacketCounter {
     step: undefined,
     holes: [],
     asked: [],
-    recent: [],
     exact: 0,
     came: 0,
     gone: 0,
@@ -63,8 +62,6 @@ interface State extends PacketCounter {
   readonly holes: Set<number>[];
   /** What of the other side's may still be answered with an ACK. */
   asked: Asked[];
-  /** The last segments of both sides, in a ring: what a packet that is captured twice is known by. */
-  readonly recent: Segment[];
   exact: number;
   came: number;
   gone: number;
@@ -94,8 +91,7 @@ function count(
   if (!isCounted(segment) || segment.flags & FLAG.rst || state.odd) return;
   const { last } = state;
   const by = last ? ((segment.ipId - last.ipId) << 16) >> 16 : 1;
-  if (by <= 0 && isCopy(state, segment)) return;
-  keep(state, segment);
+  state.came += 1;
   if (by > 0) {
     if (last) forward(state, last, segment, by - 1);
     if (isAgain(news)) state.again += 1;
@@ -109,25 +105,6 @@ function count(
 
 function isAgain(news: readonly StreamNews[]): boolean {
   return news.some(({ kind }) => kind === 'repeat');
-}
-
-function keep(state: State, segment: Segment): void {
-  state.recent[state.came % RECENT] = segment;
-  state.came += 1;
-}
-
-/** The same packet, captured twice: on both sides of a bridge, for one. A retransmission comes an RTO later. */
-function isCopy({ recent }: State, { ipId, seq, length, source, sourcePort, at, options }: Segment): boolean {
-  return recent.some(
-    (each) =>
-      each.seq === seq &&
-      each.ipId === ipId &&
-      each.length === length &&
-      each.sourcePort === sourcePort &&
-      each.source === source &&
-      each.options.timestamps?.[0] === options.timestamps?.[0] &&
-      at - each.at < AT_ONCE,
-  );
 }
 
 function forward(state: State, before: Counted, segment: Counted, out: number): void {
@@ -150,8 +127,7 @@ function heard(state: State, segment: Segment, news: readonly StreamNews[]): voi
   const keepalive = news.some(({ kind }) => kind === 'keepalive');
   if (state.odd || !(length > 0 || keepalive || flags & (FLAG.syn | FLAG.fin | FLAG.rst))) return;
   const repeated = isAgain(news);
-  if ((repeated || length === 0) && isCopy(state, segment)) return;
-  keep(state, segment);
+  state.came += 1;
   if (repeated) state.again += 1;
   const again = repeated || keepalive || (flags & FLAG.rst) !== 0;
   const end = (seq + length + (flags & (FLAG.syn | FLAG.fin) ? 1 : 0)) >>> 0;
@@ -180,8 +156,5 @@ const LEFT_OUT = 64;
 /** Steps whose late ones are awaited, and segments whose ACK is. */
 const HOLES = 16;
 const ASKED = 64;
-/** Segments by which one that is captured twice is known: what a bridge hands on at a time, in a dialogue. */
-const RECENT = 16;
-const AT_ONCE: Micros = 50_000;
 /** A delayed ACK (40 ms, 200 ms at the most: RFC 9293 §3.8.6.3 allows 500 ms, no stack of today takes it). */
 const SLACK: Micros = 200_000;

@@ -2,6 +2,7 @@
 
 import type { Direction, Micros } from '../events';
 import { HANDSHAKE_REPEATS } from '../limits';
+import { isCopyOf } from './copies';
 import { FLAG, NO_OCTETS, type Ends, type Leg, type Segment, type TcpOptions } from './segment';
 
 /** A segment as it came. */
@@ -44,7 +45,7 @@ export function packHandshake({ id, lost, clientIsLower, lastAt, passed }: Hands
     else if (repeats < HANDSHAKE_REPEATS && isRepeat(known, each)) {
       repeats += 1;
       packRepeat(out, each, started);
-    } else if (!isCopy(known, each)) left = true;
+    } else if (!isCopyOf(known.segment, each.segment)) left = true;
     base[each.from] ??= each;
   }
   octets[MARKS] = (left ? LOST : 0) | (clientIsLower ? CLIENT_IS_LOWER : 0);
@@ -113,22 +114,6 @@ function isRepeat({ segment: a }: Passed, { segment: b }: Passed): boolean {
   );
 }
 
-/**
- * The same frame seen again: at another interface of this machine, before or after its card made the checksum, with a tag
- * or without, a hop on. Nothing is lost where it is left out.
- */
-function isCopy({ segment: a }: Passed, { segment: b }: Passed): boolean {
-  return (
-    b.at - a.at < COPY_WITHIN &&
-    a.flags === b.flags &&
-    a.seq === b.seq &&
-    a.ack === b.ack &&
-    a.window === b.window &&
-    a.ipId === b.ipId &&
-    a.options.timestamps?.join() === b.options.timestamps?.join()
-  );
-}
-
 function packRepeat(out: Cursor, { from, segment, leg }: Passed, started: Micros): void {
   const { options, at, ipId } = segment;
   put8(out, (from === 'server' ? SERVER : 0) | (LEGS.indexOf(leg) << LEG_SHIFT));
@@ -146,7 +131,7 @@ function unpackRepeat(from: Cursor, known: Segment, at: Micros): Segment {
 
 function packWhole(out: Cursor, { from, segment, leg }: Passed, started: Micros): void {
   const { options, ipId, vlans, checksum } = segment;
-  const { mss, windowScale, sackPermitted, timestamps, kinds } = options;
+  const { mss, windowScale, sackPermitted, timestamps, kinds, cut } = options;
   put8(out, (from === 'server' ? SERVER : 0) | (LEGS.indexOf(leg) << LEG_SHIFT));
   putTime(out, segment.at - started);
   put8(out, segment.flags);
@@ -157,6 +142,7 @@ function packWhole(out: Cursor, { from, segment, leg }: Passed, started: Micros)
       (windowScale !== undefined ? HAS_SCALE : 0) |
       (timestamps ? HAS_STAMPS : 0) |
       (sackPermitted ? SACK_PERMITTED : 0) |
+      (cut ? OPTIONS_CUT : 0) |
       (CHECKSUMS.indexOf(checksum) << CHECKSUM_SHIFT),
   );
   put32(out, segment.seq);
@@ -191,6 +177,7 @@ function unpackWhole(from: Cursor, ends: Ends, at: Micros): Segment {
     // RFC 2018 section 3: no SYN has blocks.
     sack: [],
     kinds,
+    ...(has & OPTIONS_CUT && { cut: true as const }),
   };
   const checksum = CHECKSUMS[(has >> CHECKSUM_SHIFT) & 3] ?? 'unchecked';
   const { source, sourcePort, destination, destinationPort } = ends;
@@ -253,8 +240,6 @@ function takeList(from: Cursor, take: typeof take8): number[] {
   return Array.from({ length: take8(from) }, () => take(from));
 }
 
-/** Copies come within microseconds; a SYN that is sent again comes a second later (RFC 6298 §2.1). */
-const COPY_WITHIN: Micros = 100_000;
 /** Two segments with all that a header has room for, and their repetitions. */
 const octets = new Uint8Array(512);
 const view = new DataView(octets.buffer);
@@ -275,6 +260,7 @@ const HAS_SCALE = 4;
 const HAS_STAMPS = 8;
 const SACK_PERMITTED = 16;
 const CHECKSUM_SHIFT = 5;
+const OPTIONS_CUT = 128;
 const CHECKSUMS = ['good', 'bad', 'unchecked'] as const;
 /** Options that 40 octets have room for, two octets each (RFC 9293 section 3.1). */
 const KINDS = 20;

@@ -41,8 +41,7 @@ export function parseTcp(ip: IpPayload): Packet {
       ack: be32(frame, start + 8),
       flags: frame[start + 13] ?? 0,
       window: be16(frame, start + 14),
-      options:
-        headerLength === HEADER ? NO_OPTIONS : parseOptions(frame, start + HEADER, Math.min(data, end)),
+      options: optionsOf(frame, start + HEADER, data, end),
       payload: data < end ? frame.subarray(data, end) : NO_OCTETS,
       length: length - headerLength,
       ttl,
@@ -51,6 +50,12 @@ export function parseTcp(ip: IpPayload): Packet {
       checksum: end - start < length ? 'unchecked' : isGood(ip) ? 'good' : 'bad',
     },
   };
+}
+
+function optionsOf(frame: Uint8Array, start: number, data: number, end: number): TcpOptions {
+  if (data === start) return NO_OPTIONS;
+  const options = parseOptions(frame, start, Math.min(data, end));
+  return data <= end ? options : { ...options, cut: true };
 }
 
 /** Reads options up to the first that makes no sense; nothing behind that one can be trusted. */

@@ -15,6 +15,8 @@ export interface TcpOptions {
   readonly timestamps?: readonly [value: number, echo: number];
   /** All option kinds in their order, padding left out: a stack's handwriting. */
   readonly kinds: readonly number[];
+  /** The capture cut them off (snaplen): what is not here may have been there. */
+  readonly cut?: true;
 }
 
 export interface Segment {

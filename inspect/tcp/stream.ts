@@ -37,6 +37,10 @@ export interface Stream {
   offsetOf(seq: Seq): number | undefined;
   /** The sequence number of an offset. */
   seqOf(offset: number): Seq | undefined;
+  /** The number of its first octet, from what the other side says of it; without effect where it is known. */
+  begin(origin: Seq): void;
+  /** Whether the octets, sent before, are those that came first; unknown where these are not kept. */
+  same(segment: Carried): boolean | undefined;
   /** The other side has acknowledged up to this offset: it was sent, and it arrived there. */
   confirm(offset: number, at: Micros): void;
   /** Goes on behind the hole: its length, and the octets that were waiting there. */
@@ -59,6 +63,8 @@ export function createStream(): Stream {
     take: (segment) => take(state, segment),
     offsetOf: (seq) => offsetOf(state, seq),
     seqOf: (offset) => (state.origin === undefined ? undefined : advance(state.origin, offset % WRAP)),
+    begin: (origin) => void (state.origin ??= origin),
+    same: (segment) => sameOctets(state, segment),
     confirm: (offset, at) => announce(state, offset, at, false),
     giveUp: () => giveUp(state),
   };
@@ -111,6 +117,16 @@ function take(state: State, segment: Carried): readonly StreamNews[] {
   if (flags & FLAG.fin) state.fin ??= start + length;
   announce(state, start + length, at, false);
   return news;
+}
+
+function sameOctets(
+  state: State,
+  { seq, payload, length, elided = false, lead = 0 }: Carried,
+): boolean | undefined {
+  const start = offsetOf(state, seq);
+  if (start === undefined || length === 0) return undefined;
+  const piece = { start, bytes: payload, length, elided, lead };
+  return sameAsBefore(state, piece, Math.min(start + length, state.next));
 }
 
 /** A sequence number far off is not this stream's: a forged RST must not move `sent`. */

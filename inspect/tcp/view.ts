@@ -14,6 +14,8 @@ export interface SideView {
   readonly clock: Clock;
   readonly segments: number;
   readonly retransmits: number;
+  /** Segments that were captured before what they acknowledge. */
+  readonly disordered: number;
   /** Its last segment, without octets. */
   readonly last: Segment | undefined;
   /** The highest offset of this side that the other side has acknowledged. */

@@ -1,6 +1,7 @@
 // Dropped: the sender's sequence number lies beyond what ever arrived (RFC 9293 §3.4: every octet is numbered).
 
-import type { Direction, Evidence, Micros, Proof, VerdictEvent } from '../events';
+import type { Finding, Premise, Premises } from '../coverage/finding';
+import type { Direction, Evidence, Micros, Proof } from '../events';
 import { FLAG, type Segment } from '../tcp/segment';
 import { distance } from '../tcp/seq';
 import type { StreamNews } from '../tcp/stream';
@@ -13,6 +14,7 @@ export function createDroppedJudge(from: Direction): Judge {
   const state: State = { from, hole: undefined, last: undefined, spoken: false };
   return {
     see(sight) {
+      watchReceiver(state, sight);
       const filled = sight.from === from ? sight.news.find(isFilled) : undefined;
       const verdicts = filled ? close(state, sight, filled) : look(state, sight);
       for (const event of sight.smtp) {
@@ -46,13 +48,32 @@ interface Hole {
   readonly stamp: number | undefined;
   /** Nothing whole of this side had come before: the missing octets are its first words. */
   readonly first: boolean;
+  /** The receiver, alive, has still not acknowledged them: they did not come to it either, by whatever way. */
+  lacked: boolean;
   told: boolean;
+}
+
+/** An ACK may be delayed by 500 ms (RFC 9293 §3.8.6.3); a SACK block behind the hole says at once that it is one. */
+function watchReceiver({ from, hole }: State, { connection, from: sender, segment, at }: Sight): void {
+  if (!hole || !segment || sender !== OTHER[from] || !(segment.flags & FLAG.ack)) return;
+  const { stream, acked } = connection[from];
+  const sacked = segment.options.sack.some(([left]) => (stream.offsetOf(left) ?? 0) > hole.start);
+  const late = at - hole.since >= DELAYED_ACK + (connection.rtt ?? 0);
+  hole.lacked ||= acked <= hole.start && (late || sacked);
+}
+
+/** Where the receiver has not got them either, something on the path has; else what we ourselves missed would look the same. */
+function premisesOf({ from }: State, { first, lacked, start }: Hole): Premises {
+  const named: readonly Premise[] = !first ? [] : start === 0 ? ['handshake'] : ['handshake', OCTETS[from]];
+  return lacked
+    ? { toSay: named, toProve: ['nothing-missed'] }
+    : { toSay: [...named, 'both-sides', 'nothing-missed'] };
 }
 
 type Filled = Extract<StreamNews, { kind: 'filled' }>;
 
 /** Opens a hole where the side has sent beyond what came, collects what shows it, and speaks when it is ripe. */
-function look(state: State, sight: Sight): VerdictEvent[] {
+function look(state: State, sight: Sight): Finding[] {
   const { stream } = sight.connection[state.from];
   if (stream.sent <= stream.next) {
     // Given up: the other side had the octets, and it was the capture that missed them.
@@ -63,7 +84,10 @@ function look(state: State, sight: Sight): VerdictEvent[] {
   const { hole } = state;
   if (!hole || hole.told || !isRipe(hole, sight)) return [];
   hole.told = true;
-  return [tell(state, hole, sight.at, stream.holeEnd() - hole.start)];
+  const finding = tell(state, hole, sight.at, stream.holeEnd() - hole.start);
+  // The capture ended before what was overtaken could come.
+  const early = sight.at - hole.since < reorderingTime(sight.connection.rtt) && !hole.lacked;
+  return [early ? { ...finding, worth: 'suspected' } : finding];
 }
 
 function collect(state: State, sight: Sight, segment: Segment): void {
@@ -81,6 +105,7 @@ function collect(state: State, sight: Sight, segment: Segment): void {
       : [],
     stamp: segment.options.timestamps?.[0],
     first: !state.spoken,
+    lacked: false,
     told: false,
   };
   if (state.hole.evidence.length < EVIDENCE) {
@@ -89,7 +114,7 @@ function collect(state: State, sight: Sight, segment: Segment): void {
 }
 
 /** The octets came after all: they were overtaken, or they were lost and sent again. */
-function close(state: State, sight: Sight, { span, waited }: Filled): VerdictEvent[] {
+function close(state: State, sight: Sight, { span, waited }: Filled): Finding[] {
   const { hole } = state;
   state.hole = undefined;
   if (!hole || !sight.segment || wasUnderWay(hole, sight.segment)) return [];
@@ -109,7 +134,7 @@ function isRipe(hole: Hole, { kind, at }: Sight): boolean {
   return at - hole.since >= hole.patience || kind === 'end';
 }
 
-function tell(state: State, hole: Hole, at: Micros, missing: number, late?: Micros): VerdictEvent {
+function tell(state: State, hole: Hole, at: Micros, missing: number, late?: Micros): Finding {
   const { from } = state;
   const verdict = !hole.first ? 'segment-dropped' : from === 'client' ? 'ehlo-dropped' : 'greeting-lost';
   const octets = `${missing} octet${missing === 1 ? '' : 's'}`;
@@ -118,11 +143,12 @@ function tell(state: State, hole: Hole, at: Micros, missing: number, late?: Micr
       ? `and never arrived here: its own sequence numbers show that ${octets} are missing`
       : `and lost before this point: ${octets} came only ${milliseconds(late)} ms later, sent again`;
   return {
-    kind: 'verdict',
     at,
     verdict,
-    certainty: 'proved',
+    worth: 'proved',
+    premises: premisesOf(state, hole),
     proof: hole.proof,
+    where: 'before',
     missingBytes: missing,
     ...(late !== undefined && { held: late }),
     summary: `${SUBJECT[verdict]} was sent by the ${from} ${how}.`,
@@ -145,6 +171,9 @@ function milliseconds(micros: Micros): number {
   return Math.round(micros / 1000);
 }
 
+const OTHER = { client: 'server', server: 'client' } as const;
+const OCTETS = { client: 'client-octets', server: 'server-octets' } as const;
+const DELAYED_ACK: Micros = 500_000;
 const SUBJECT = {
   'ehlo-dropped': 'The first command (EHLO)',
   'greeting-lost': 'The greeting',

@@ -1,8 +1,12 @@
 // Early talker: octets before the greeting was complete (RFC 5321 §3.1). Spam software does it, and broken repairs.
 
+import type { Premises } from '../coverage/finding';
 import type { Evidence } from '../events';
 import { evidenceOf } from '../tcp/view';
 import type { Judge } from './judge';
+
+/** Whatever is missing may have been the greeting. */
+const PREMISES: Premises = { toSay: ['handshake', 'client-octets', 'server-octets', 'nothing-missed'] };
 
 export function createEarlyJudge(): Judge {
   let first: Evidence | undefined;
@@ -18,11 +22,12 @@ export function createEarlyJudge(): Judge {
       if (early?.kind !== 'anomaly' || connection.server.stream.sent === 0) return [];
       return [
         {
-          kind: 'verdict',
           at: early.at,
           verdict: 'early-talker',
-          certainty: 'proved',
+          worth: 'proved',
+          premises: PREMISES,
           proof: 'sequence',
+          where: 'before',
           summary:
             'The client spoke before the greeting was complete; postscreen and others refuse such clients.',
           evidence: first ? [first] : [],

@@ -1,14 +1,7 @@
 // The greeting: never ended, malformed, slow, or sent and not received. What the server did, and what the path did.
 
-import type {
-  Evidence,
-  GreetingDefect,
-  Micros,
-  PhaseEvent,
-  Proof,
-  VerdictEvent,
-  VerdictName,
-} from '../events';
+import type { Finding, Premises } from '../coverage/finding';
+import type { Evidence, GreetingDefect, Micros, PhaseEvent, Proof, VerdictName } from '../events';
 import { FLAG, type Segment } from '../tcp/segment';
 import { evidenceOf, leavesRoom, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
@@ -105,20 +98,20 @@ function showsEnd({ connection: { server } }: Sight, { flags, length, seq }: Seg
 }
 
 /** A later segment of the server's, its ACK of the client's FIN say, shows that nothing of it is missing here. */
-function settle(state: State, sight: Sight): VerdictEvent[] {
+function settle(state: State, sight: Sight): Finding[] {
   const { from, segment, news } = sight;
   if (!state.doubted || from !== 'server' || !segment) return [];
   if (news.some(({ kind }) => kind === 'octets')) state.doubted = false;
   if (!state.doubted || !showsEnd(sight, segment)) return [];
   state.after = segment;
   const verdict = truncated(state, sight);
-  return verdict.certainty === 'proved' ? [verdict] : [];
+  return verdict.worth === 'proved' ? [verdict] : [];
 }
 
-function judgeEnded(state: State, sight: Sight, phase: PhaseEvent): VerdictEvent[] {
+function judgeEnded(state: State, sight: Sight, phase: PhaseEvent): Finding[] {
   const defects = phase.greeting?.defects ?? [];
   const painful = defects.filter((defect) => PAINFUL.has(defect));
-  const verdicts: VerdictEvent[] = [];
+  const verdicts: Finding[] = [];
   if (painful.length > 0) {
     const summary = `The server's greeting is malformed (${painful.join(', ')}): clients stall on it or refuse it.`;
     verdicts.push(speak(state, sight, 'greeting-malformed', 'content', summary));
@@ -131,7 +124,7 @@ function judgeEnded(state: State, sight: Sight, phase: PhaseEvent): VerdictEvent
 }
 
 /** Proved where the server's own number shows that it sent no more than came here: not lost, never said. */
-function truncated(state: State, sight: Sight): VerdictEvent {
+function truncated(state: State, sight: Sight): Finding {
   const { stream } = sight.connection.server;
   const proved = stream.sent === stream.next && (state.after !== undefined || sight.smtp.length > 0);
   state.doubted = !proved;
@@ -148,14 +141,14 @@ function truncated(state: State, sight: Sight): VerdictEvent {
   );
   return {
     ...verdict,
-    certainty: proved ? 'proved' : 'suspected',
+    worth: proved ? 'proved' : 'suspected',
     held: silenceOf(state, sight.at),
     evidence: [...verdict.evidence, ...shown],
   };
 }
 
 /** The server sends its greeting again and again, and the client, alive, acknowledges nothing of it. */
-function judgeLost(state: State, sight: Sight): VerdictEvent[] {
+function judgeLost(state: State, sight: Sight): Finding[] {
   const { connection, from, segment } = sight;
   const { client, server } = connection;
   if (state.lost || state.repeats === 0 || server.acked > 0 || from !== 'client' || !segment) return [];
@@ -168,20 +161,17 @@ function judgeLost(state: State, sight: Sight): VerdictEvent[] {
   const proof: Proof = sight.probed ? 'probe' : 'sequence';
   const verdict = speak(state, sight, 'greeting-lost', proof, summary);
   const shown = evidenceOf(connection, 'client', segment, 'ACK of the octet before the greeting');
-  return [{ ...verdict, evidence: [...verdict.evidence, shown] }];
+  return [{ ...verdict, where: 'beyond', premises: OF_LOSS, evidence: [...verdict.evidence, shown] }];
 }
 
-function speak(
-  state: State,
-  sight: Sight,
-  verdict: VerdictName,
-  proof: Proof,
-  summary: string,
-): VerdictEvent {
+function speak(state: State, sight: Sight, verdict: VerdictName, proof: Proof, summary: string): Finding {
   const evidence: Evidence[] = state.last
     ? [evidenceOf(sight.connection, 'server', state.last, 'the greeting')]
     : [];
-  return { kind: 'verdict', at: sight.at, verdict, certainty: 'proved', proof, summary, evidence };
+  return {
+    ...{ at: sight.at, verdict, worth: 'proved', premises: OF_GREETING, proof, where: 'before' },
+    ...{ summary, evidence },
+  };
 }
 
 function serverLeft({ connection: { client, server } }: Sight): boolean {
@@ -195,6 +185,10 @@ function silenceOf({ octetsAt }: State, at: Micros): Micros {
 function seconds(micros: Micros): number {
   return Math.round(micros / 100_000) / 10;
 }
+
+/** The greeting, all of it, and a client that nothing of is missing. */
+const OF_GREETING: Premises = { toSay: ['handshake', 'server-octets', 'nothing-missed'] };
+const OF_LOSS: Premises = { toSay: ['handshake', 'nothing-missed'] };
 
 /** The defects that stall, confuse or turn away a real client. */
 const PAINFUL: ReadonlySet<GreetingDefect> = new Set([

@@ -1,12 +1,16 @@
 // Held: TSval is stamped as the client sends (RFC 7323 §3.2), so arrival minus stamp is what the path kept back.
 
-import type { Micros, VerdictEvent } from '../events';
+import type { Finding, Premises } from '../coverage/finding';
+import type { Micros } from '../events';
 import type { Stamp } from '../tcp/clock';
 import type { Segment } from '../tcp/segment';
 import { distance } from '../tcp/seq';
 import { evidenceOf, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
 import { HELD, JITTER } from './thresholds';
+
+/** Of what was missed the first command may be a part. */
+const PREMISES: Premises = { toSay: ['handshake', 'nothing-missed'] };
 
 /** Watches the client's first command. */
 export function createHeldJudge(): Judge {
@@ -58,7 +62,7 @@ function remember(state: State, { news, connection }: Sight, segment: Segment): 
  * Speaks when the clock's rate and the path's unrest are known; without a rate at the end, and then only of what
  * any rate allows.
  */
-function decide(state: State, { connection, kind, at }: Sight): VerdictEvent[] {
+function decide(state: State, { connection, kind, at }: Sight): Finding[] {
   const { hello } = state;
   if (!hello) return [];
   const { clock } = connection.client;
@@ -76,11 +80,12 @@ function decide(state: State, { connection, kind, at }: Sight): VerdictEvent[] {
     clock.rate === undefined ? 'a clock of unknown rate' : `its clock of ${clock.rate} ticks a second`;
   return [
     {
-      kind: 'verdict',
       at: hello.segment.at,
       verdict: 'ehlo-held',
-      certainty: clock.rate === undefined ? 'suspected' : 'proved',
+      worth: clock.rate === undefined ? 'suspected' : 'proved',
+      premises: PREMISES,
       proof: 'timestamp',
+      where: 'before',
       held,
       summary:
         `The first command (EHLO) was held on the path for ${ms(held)} ms: it arrived ${arrived} ms after the ` +

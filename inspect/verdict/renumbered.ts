@@ -1,6 +1,7 @@
 // Renumbered: SACK blocks that lie outside of all that was sent, so somebody translates sequence numbers and forgot them.
 
-import type { Direction, VerdictEvent } from '../events';
+import type { Finding, Premises } from '../coverage/finding';
+import type { Direction } from '../events';
 import type { Segment } from '../tcp/segment';
 import { evidenceOf, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
@@ -48,21 +49,17 @@ function window({ options }: Segment): number {
   return 0xffff * 2 ** (options.windowScale ?? 0);
 }
 
-function tell(
-  { connection, at }: Sight,
-  from: Direction,
-  segment: Segment,
-  [start, end]: Block,
-): VerdictEvent {
+function tell({ connection, at }: Sight, from: Direction, segment: Segment, [start, end]: Block): Finding {
   const other = OTHER[from];
   const { sent } = connection[other].stream;
   const where = start < 0 ? `${-start} octets before the first` : `${end - sent} octets behind the last`;
   return {
-    kind: 'verdict',
     at,
     verdict: 'path-terminated',
-    certainty: 'proved',
+    worth: 'proved',
+    premises: PREMISES,
     proof: 'header',
+    where: 'before',
     summary:
       `Somebody on the path rewrites the ${other}'s sequence numbers and leaves SACK blocks as they were: one of the ` +
       `${from}'s lies ${where} that the ${other} has sent, and no TCP can use that.`,
@@ -72,5 +69,7 @@ function tell(
   };
 }
 
+/** What the window may be stands in the options of both SYNs. */
+const PREMISES: Premises = { toSay: ['options', 'nothing-missed'] };
 const OTHER = { client: 'server', server: 'client' } as const;
-const NOTHING: readonly VerdictEvent[] = [];
+const NOTHING: readonly Finding[] = [];

@@ -13,7 +13,8 @@
 // - several in a row are told though the road is rough, where chance does not do that: see `CHANCE`;
 // - where the octets' own numbers prove a loss (`dropped`), nothing is left to suspect.
 
-import type { CommandEvent, Direction, Evidence, Micros, VerdictEvent } from '../events';
+import type { Finding, Premises } from '../coverage/finding';
+import type { CommandEvent, Direction, Evidence, Micros } from '../events';
 import { createPacketCounter, type PacketCounter, type Step } from '../tcp/counter';
 import { FLAG, type Segment } from '../tcp/segment';
 import { distance } from '../tcp/seq';
@@ -117,9 +118,9 @@ function isProvable({ kind, at, from, news, smtp, connection }: Sight): boolean 
   return news.some((each) => each.kind === 'filled' && each.waited >= patience);
 }
 
-function decide({ packets, suspects }: State, { kind, at, connection }: Sight): VerdictEvent[] {
+function decide({ packets, suspects }: State, { kind, at, connection }: Sight): Finding[] {
   if (packets.odd) return [];
-  const verdicts: VerdictEvent[] = [];
+  const verdicts: Finding[] = [];
   for (const suspect of suspects) {
     const lost = lostOf(suspect.step);
     const age = at - suspect.step.segment.at;
@@ -175,7 +176,7 @@ function isWeather(lost: number, packets: PacketCounter, suspects: readonly Susp
   return share ** lost >= CHANCE;
 }
 
-function tell(suspect: Suspect, lost: number, waited: Micros, connection: ConnectionView): VerdictEvent {
+function tell(suspect: Suspect, lost: number, waited: Micros, connection: ConnectionView): Finding {
   const { step, first, verb } = suspect;
   const { before, segment } = step;
   const subject = first ? `The first command (${verb})` : `The command ${verb}`;
@@ -191,11 +192,12 @@ function tell(suspect: Suspect, lost: number, waited: Micros, connection: Connec
     ),
   ];
   return {
-    kind: 'verdict',
     at: segment.at,
     verdict: first ? 'ehlo-dropped' : 'segment-dropped',
-    certainty: 'suspected',
+    worth: 'suspected',
+    premises: PREMISES,
     proof: 'header',
+    where: 'before',
     missingBytes: segment.length,
     held: waited,
     summary:
@@ -210,6 +212,8 @@ function isCommand(event: Sight['smtp'][number]): event is CommandEvent {
   return event.kind === 'command';
 }
 
+/** Numbers that are left out are packets that were not observed, wherever they got lost. */
+const PREMISES: Premises = { toSay: ['handshake', 'nothing-missed'] };
 /** Commands of a connection that are suspected at a time. */
 const SUSPECTS = 16;
-const NOTHING: VerdictEvent[] = [];
+const NOTHING: Finding[] = [];

@@ -1,6 +1,8 @@
 // Reset injected: a RST that is not its sender's (RFC 9293 §3.5.2, RFC 5961 §3).
 
-import type { Direction, Evidence, VerdictEvent } from '../events';
+import type { Finding, Premises } from '../coverage/finding';
+import type { Direction, Evidence } from '../events';
+import { DISORDER } from '../limits';
 import { FLAG, type Segment } from '../tcp/segment';
 import { distance } from '../tcp/seq';
 import { type ConnectionView, evidenceOf, type Sight } from '../tcp/view';
@@ -89,6 +91,8 @@ function examine(state: State, { connection }: Sight, segment: Segment): void {
 
 function goesOn(state: State, { connection }: Sight, segment: Segment): void {
   if (segment.flags & (FLAG.rst | FLAG.syn) || state.alive) return;
+  // It may have been captured behind the reset, and have passed before it.
+  if (segment.at - (state.reset?.at ?? segment.at) < DISORDER) return;
   if (mayBeOlder(state, connection, segment)) return;
   state.alive = true;
   const note = `the ${state.from} itself goes on after "its" RST`;
@@ -121,19 +125,22 @@ function mayBeOlder(
   return end <= offset || offset === asked || isAnswer;
 }
 
-function tell({ from, before, reset, signs, alive }: State, { connection, at }: Sight): VerdictEvent {
+function tell({ from, before, reset, signs, alive }: State, { connection, at }: Sight): Finding {
   const evidence = before ? [evidenceOf(connection, from, before, `the ${from}'s last own segment`)] : [];
   if (reset) evidence.push(evidenceOf(connection, from, reset, 'the RST'));
   return {
-    kind: 'verdict',
     at,
     verdict: 'reset-injected',
-    certainty: alive === true || signs.length >= 2 ? 'proved' : 'suspected',
+    worth: alive === true || signs.length >= 2 ? 'proved' : 'suspected',
+    premises: PREMISES,
+    where: 'before',
     proof: alive === true ? 'sequence' : 'header',
     summary: `The RST in the ${from}'s name is not the ${from}'s: ${signs.map(({ note }) => note).join('; ')}.`,
     evidence: [...evidence, ...signs].slice(0, EVIDENCE),
   };
 }
 
+/** Where its side was, and what it said last. */
+const PREMISES: Premises = { toSay: ['both-sides', 'nothing-missed'], toProve: ['handshake'] };
 /** Ticks per second of the fastest clock there is, where the connection's own is not known: too early, never too late. */
 const FASTEST = 1_000_000;

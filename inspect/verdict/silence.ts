@@ -1,6 +1,7 @@
 // Silence: a client that is alive and never spoke, and one that answers nothing. Both clear the firewall, or nearly.
 
-import type { Evidence, Micros, VerdictEvent } from '../events';
+import type { Finding, Premises } from '../coverage/finding';
+import type { Evidence, Micros } from '../events';
 import { FLAG, type Segment } from '../tcp/segment';
 import { evidenceOf, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
@@ -72,7 +73,7 @@ function spoke({ connection: { client } }: Sight): boolean {
 }
 
 /** The client's own number is still that of its first octet, long after it was greeted. */
-function judgeSilent(state: State, { connection, at }: Sight): VerdictEvent | undefined {
+function judgeSilent(state: State, { connection, at }: Sight): Finding | undefined {
   const { completeAt, answer, probes } = state;
   if (completeAt === undefined || !answer || connection.server.acked === 0) return undefined;
   if (answer.at - completeAt < CLIENT_SILENT || connection.client.stream.offsetOf(answer.seq) !== 0)
@@ -80,10 +81,11 @@ function judgeSilent(state: State, { connection, at }: Sight): VerdictEvent | un
   const seconds = Math.round((answer.at - completeAt) / 1e6);
   const probed = probes.some((probe) => probe <= answer.at && answer.at - probe < PROBE_ANSWER);
   return {
-    kind: 'verdict',
     at,
     verdict: 'client-silent',
-    certainty: 'proved',
+    worth: 'proved',
+    premises: PREMISES,
+    where: 'before',
     proof: probed ? 'probe' : 'sequence',
     missingBytes: 0,
     summary:
@@ -94,7 +96,7 @@ function judgeSilent(state: State, { connection, at }: Sight): VerdictEvent | un
 }
 
 /** Neither the greeting nor a probe brought a sign of life. That the path swallows the answers cannot be ruled out. */
-function judgeGone(state: State, { kind, at, connection }: Sight): VerdictEvent | undefined {
+function judgeGone(state: State, { kind, at, connection }: Sight): Finding | undefined {
   const { greetedAt, probes, answer, repeats, shown } = state;
   // A client that closed its side has told so, and its TCP may forget it soon.
   if (greetedAt === undefined || connection.client.finAt !== undefined) return undefined;
@@ -104,10 +106,11 @@ function judgeGone(state: State, { kind, at, connection }: Sight): VerdictEvent 
   const long = at - greetedAt >= CLIENT_SILENT;
   if (!(unanswered || unheard) || !(long || kind === 'end')) return undefined;
   return {
-    kind: 'verdict',
     at,
     verdict: 'client-gone',
-    certainty: 'suspected',
+    worth: 'suspected',
+    premises: PREMISES,
+    where: 'before',
     proof: unanswered ? 'probe' : 'sequence',
     summary:
       `The client answers nothing: ${repeats} retransmissions and ${probes.length} probes of its TCP in ` +
@@ -115,6 +118,9 @@ function judgeGone(state: State, { kind, at, connection }: Sight): VerdictEvent 
     evidence: [...shown],
   };
 }
+
+/** What was missed may have been what the client said. */
+const PREMISES: Premises = { toSay: ['handshake', 'nothing-missed'] };
 
 function flagsNote({ flags }: Segment): string {
   return flags & FLAG.rst ? 'RST' : flags & FLAG.fin ? 'FIN' : 'bare ACK';

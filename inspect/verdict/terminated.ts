@@ -1,6 +1,7 @@
 // Terminated: the header's handwriting changes within one side, so somebody else speaks TCP for it.
 
-import type { Direction, Evidence, VerdictEvent } from '../events';
+import type { Finding, Premises } from '../coverage/finding';
+import type { Direction, Evidence } from '../events';
 import { FLAG, type Segment } from '../tcp/segment';
 import { distance, later } from '../tcp/seq';
 import { type ConnectionView, evidenceOf } from '../tcp/view';
@@ -23,6 +24,7 @@ export function createTerminatedJudge(from: Direction): Judge {
       if (sender === from && segment && !(segment.flags & FLAG.rst)) {
         first ??= segment;
         add(signsOf(first, segment), connection, segment);
+        add(stampSigns(connection, segment), connection, segment);
         add(echoSigns(segment, stamped), connection, segment);
       } else if (segment) {
         stamped = stampedBy(stamped, segment);
@@ -73,14 +75,8 @@ function signsOf(first: Segment, segment: Segment): Told {
   if (Math.abs(segment.ttl - first.ttl) >= TTL_JUMP) {
     told = [['ttl', `TTL ${segment.ttl}, and ${first.ttl} in its first segment: another number of hops`]];
   }
-  const handshake = first.flags & FLAG.syn;
   const before = first.options.timestamps;
   const now = segment.options.timestamps;
-  // RFC 7323 §3.2: agreed on in the handshake, they are in every segment; never agreed on, in none.
-  if (handshake && segment !== first && (before === undefined) !== (now === undefined)) {
-    const note = now ? 'timestamps that were never agreed on' : 'no timestamps, though they were agreed on';
-    told = [...told, ['timestamps', note]];
-  }
   if (before && now) {
     const ticks = (now[0] - before[0]) | 0;
     const elapsed = (segment.at - first.at) / 1e6;
@@ -95,6 +91,16 @@ function signsOf(first: Segment, segment: Segment): Told {
   return told;
 }
 
+/** RFC 7323 §3.2: agreed on by both SYNs, they are in every segment; never agreed on, in none. */
+function stampSigns({ client, server }: ConnectionView, { flags, options }: Segment): Told {
+  const syns = [client.syn?.options, server.syn?.options];
+  if (flags & FLAG.syn || options.cut || syns.some((each) => each === undefined || each.cut)) return NONE;
+  const agreed = syns.every((each) => each?.timestamps !== undefined);
+  if (agreed === (options.timestamps !== undefined)) return NONE;
+  const note = agreed ? 'no timestamps, though they were agreed on' : 'timestamps that were never agreed on';
+  return [['timestamps', note]];
+}
+
 /** No stack ticks faster than 1 kHz but those that stamp microseconds; neither runs backwards. */
 function isClock(ticks: number, elapsed: number): boolean {
   return ticks >= -1 && (ticks / 1_000 <= elapsed + CLOCK_LEAP || ticks / 1_000_000 <= elapsed + CLOCK_LEAP);
@@ -106,18 +112,21 @@ function tell(
   connection: ConnectionView,
   signs: ReadonlyMap<Sign, Evidence>,
   at: number,
-): VerdictEvent {
+): Finding {
   const list = [...signs.values()].map(({ note }) => note).join('; ');
   return {
-    kind: 'verdict',
     at,
     verdict: 'path-terminated',
-    certainty: signs.size >= 2 ? 'proved' : 'suspected',
+    worth: signs.size >= 2 ? 'proved' : 'suspected',
+    premises: PREMISES,
     proof: 'header',
+    where: 'before',
     summary: `Somebody on the path speaks TCP for the ${from}: ${list}.`,
     evidence: [evidenceOf(connection, from, first, `its first segment: TTL ${first.ttl}`), ...signs.values()],
   };
 }
 
+/** What a side's header is like is known from its SYN; of what follows alone a part may be somebody else's. */
+const PREMISES: Premises = { toSay: [], toProve: ['handshake'] };
 const NONE: Told = [];
-const NOTHING: readonly VerdictEvent[] = [];
+const NOTHING: readonly Finding[] = [];

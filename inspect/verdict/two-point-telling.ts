@@ -47,7 +47,7 @@ export function verdictOf(
   certainty: Certainty,
   facts: Facts,
 ): VerdictEvent {
-  return { kind: 'verdict', at, verdict, certainty, proof: 'two-point', ...facts };
+  return { kind: 'verdict', at, verdict, certainty, proof: 'two-point', where: 'here', ...facts };
 }
 
 /** `at` stays that of the point's own clock: so it is found in that point's file. */

@@ -160,6 +160,7 @@ function verdictFields(event: VerdictEvent): string {
     text('verdict', event.verdict) +
     text('certainty', event.certainty) +
     text('proof', event.proof) +
+    text('where', event.where) +
     number('missing_bytes', event.missingBytes) +
     duration('held_ms', event.held) +
     text('withdraws', event.withdraws) +

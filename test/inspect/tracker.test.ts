@@ -71,8 +71,8 @@ test('after anything odd, a second is waited for what the path may have kept', (
   const tracker = createTracker(OPTIONS);
   for (const segment of from(1001)) {
     tracker.segment(segment);
-    // Sent again.
-    if (segment.length > 0) tracker.segment({ ...segment, at: segment.at + 1_000 });
+    // Sent again: another packet.
+    if (segment.length > 0) tracker.segment({ ...segment, at: segment.at + 1_000, ipId: 7 });
   }
   assert.equal(told(tracker.idle(START + 5.2 * SECOND)), ['1001 fin']);
 });

@@ -28,7 +28,10 @@ function verdictsOf({ sent, until, probes = [] }: Row): VerdictEvent[] {
   if (!first) return [];
   const inspector = createInspector(first.segment);
   const steps: { at: number; run: () => readonly InspectorEvent[] }[] = [
-    ...sent.map(({ from, segment: each }) => ({ at: each.at, run: () => inspector.segment(from, each) })),
+    ...sent.map(({ from, segment: each }) => ({
+      at: each.at,
+      run: () => (inspector.isCopy(from, each) ? [] : inspector.segment(from, each)),
+    })),
     ...probes.map((second) => ({
       at: START + second * SECOND,
       run: () => inspector.probed('client', START + second * SECOND),

@@ -122,7 +122,7 @@ const ENDS: readonly {
   },
   {
     name: 'a file that is cut, and found',
-    args: [CUT, '--fail-on', 'proved'],
+    args: [CUT, '--fail-on', 'suspected'],
     code: 3,
     err: /^ehlowire: capture cut short: /,
   },

@@ -62,10 +62,13 @@ const LATE = lostBefore(
   ({ from, segment }) => from === 'client' && segment.length === 6 && segment.payload[0] === 0x51,
 );
 
-/** Lost before this point and on the way to the server: so that one does not acknowledge it. */
+/** Lost before this point and on the way to the server: that one says no more, and the client goes on in vain. */
 function lostBefore(sent: readonly Sent[], is: (each: Sent) => boolean): Sent[] {
   const at = sent.findIndex(is);
-  return sent.filter((each, i) => i < at || (i > at && each.from === 'client'));
+  const heard = sent.slice(0, at).reduce((ack, each) => (each.from === 'client' ? each.segment.ack : ack), 0);
+  return sent
+    .filter((each, i) => i < at || (i > at && each.from === 'client'))
+    .map((each, i) => (i < at ? each : { ...each, segment: { ...each.segment, ack: heard } }));
 }
 
 function without(sent: readonly Sent[], is: (each: Sent) => boolean, count: number): Sent[] {

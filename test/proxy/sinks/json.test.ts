@@ -133,6 +133,7 @@ const ROWS: readonly { event: Recorded; level: string; want: Record<string, unkn
       verdict: 'ehlo-dropped',
       certainty: 'proved',
       proof: 'probe',
+      where: 'before',
       missing_bytes: 9,
       held_ms: 802.5,
       summary: 'The first command (EHLO) was sent and never arrived here.',

@@ -146,6 +146,7 @@ export const VERDICT: Recorded = {
   verdict: 'ehlo-dropped',
   certainty: 'proved',
   proof: 'probe',
+  where: 'before',
   missingBytes: 9,
   held: 802_500,
   summary: 'The first command (EHLO) was sent and never arrived here.',

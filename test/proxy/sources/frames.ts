@@ -78,12 +78,12 @@ function addressOf(text: string): number[] {
 /** One side's and the other's segments of one connection, with sequence numbers kept. */
 export interface Wire {
   readonly frames: { readonly at: number; readonly frame: Uint8Array }[];
-  /** Sends octets, or a bare flag segment; `lost`: it is numbered and never captured. */
+  /** Sends octets, or a bare flag segment; `lost`: it is numbered and never captured; `again`: the last octets once more. */
   send(
     side: 'client' | 'server',
     at: number,
     text?: string,
-    more?: { flags?: number; lost?: boolean; stamp?: number },
+    more?: { flags?: number; lost?: boolean; again?: boolean; stamp?: number },
   ): void;
 }
 
@@ -136,8 +136,9 @@ export function openWire(at: number, options: WireOptions = {}): Wire {
   push('client', at + 400, 16, none, false, at / 1000);
   return {
     frames,
-    send(side, when, text = '', { flags, lost = false, stamp = when / 1000 } = {}) {
+    send(side, when, text = '', { flags, lost = false, again = false, stamp = when / 1000 } = {}) {
       const payload = Uint8Array.from(Buffer.from(text, 'latin1'));
+      if (again) next[side] -= payload.length;
       push(side, when, flags ?? (payload.length > 0 ? 24 : 16), payload, lost, stamp);
     },
   };

@@ -1,0 +1,49 @@
+// Coverage: what was not observed of a connection, and why. Less seen is less said; never something else.
+
+import type { Direction } from '../events';
+
+/** Of one side's segments and octets. Octets that were left out on purpose (message, TLS) are not missing. */
+export interface SideCoverage {
+  /** Its SYN was observed: its stream is known from the first octet on. `cut`: not all of the SYN's options. */
+  readonly begin: 'seen' | 'cut' | 'unseen';
+  /** Its segments, without copies. */
+  readonly segments: number;
+  /** Octets that the capture cut off (snaplen). */
+  readonly cut: number;
+  /** Octets that the other side acknowledged and that were never here: the loss is ours. */
+  readonly missed: number;
+  /** Octets that were never here, and of which nobody can tell where they were lost. */
+  readonly lost: number;
+  /** Frames that were captured more than once. */
+  readonly copies: number;
+  /** Segments that were captured before what they answer. */
+  readonly disordered: number;
+}
+
+export interface Coverage {
+  readonly client: SideCoverage;
+  readonly server: SideCoverage;
+  /** Segments were or may have been missed, and nobody knows how many: a ring overflowed, a datagram came in pieces. */
+  readonly blind: boolean;
+}
+
+export type CoverageState = { [K in Direction]: { -readonly [F in keyof SideCoverage]: SideCoverage[F] } } & {
+  blind: boolean;
+};
+
+export function createCoverage(): CoverageState {
+  const side = (): CoverageState['client'] => ({
+    ...{ begin: 'unseen', segments: 0, cut: 0, missed: 0, lost: 0, copies: 0, disordered: 0 },
+  });
+  return { client: side(), server: side(), blind: false };
+}
+
+/** All of its octets from the first one on, as far as the side has sent any. */
+export function isWholeSide({ begin, cut, missed, lost }: SideCoverage): boolean {
+  return begin !== 'unseen' && cut === 0 && missed === 0 && lost === 0;
+}
+
+/** Nothing shows that a segment of the connection was not observed. Copies and disorder take nothing away. */
+export function isWhole({ client, server, blind }: Coverage): boolean {
+  return !blind && isWholeSide(client) && isWholeSide(server);
+}
