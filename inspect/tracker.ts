@@ -108,12 +108,12 @@ export function createTracker(options: TrackerOptions): Tracker {
   return {
     frame(linkType, octets, at, length = octets.length) {
       state.counts.frames += 1;
-      const packet = parsePacket(linkType, octets, at);
+      const packet = parsePacket(linkType, octets, at, length);
       if (packet.kind === 'segment')
         return segment(state, packet.segment, undefined, { linkType, octets, length });
       state.counts[COUNTED[packet.kind]] += 1;
-      // What a datagram in fragments carried is not read.
-      if (packet.kind === 'fragment' && packet.of) lost(...peersOf(packet.of));
+      // What a datagram in fragments carried is not read, nor what came behind the cut.
+      if (packet.kind !== 'other' && packet.of) lost(...peersOf(packet.of));
       return idle(state, at);
     },
     segment: (each, leg) => segment(state, each, leg),

@@ -2,7 +2,7 @@
 
 import type { Micros } from '../inspect/events';
 import { createProber } from '../inspect/prober';
-import { parseLink } from '../inspect/tcp/link';
+import { ethernetHead } from '../inspect/tcp/link';
 import { probePacket } from '../inspect/tcp/probe';
 import type { Tracked, TrackerNews } from '../inspect/tracker';
 
@@ -43,7 +43,12 @@ export function createProbes(put: (frame: Uint8Array) => string | undefined): Pr
       for (const { connection, segment, leg, remembered, ended } of news) {
         const { id } = connection;
         if (ended || !prober.awaits(connection)) links.delete(id);
-        else if (frame && !remembered && segment?.from === 'server') links.set(id, linkOf(frame));
+        else if (frame && !remembered && segment?.from === 'server') {
+          const head = ethernetHead(frame);
+          // The memory of a frame is used again; a Buffer's own `slice` would not copy it.
+          if (head) links.set(id, new Uint8Array(head));
+          else links.delete(id);
+        }
         if (ended) astray.delete(id);
         else if (segment && leg && leg !== LEG_OF[segment.from]) astray.add(id);
       }
@@ -72,12 +77,6 @@ export function createProbes(put: (frame: Uint8Array) => string | undefined): Pr
 /** What the inspector has to say to it that a client was asked. */
 export function probedNews(connection: Tracked, at: Micros): TrackerNews {
   return { connection, events: connection.inspector.probed('client', at), ended: false };
-}
-
-function linkOf(frame: Uint8Array): Uint8Array {
-  const link = parseLink(ETHERNET, frame);
-  // The memory of a frame is used again; a Buffer's own `slice` would not copy it.
-  return new Uint8Array(frame.subarray(0, link.kind === 'ip' ? link.offset : 0));
 }
 
 /** By which leg each side's frames come in, if it is where it is expected. */

@@ -1,12 +1,13 @@
 // The TCP header and its options (RFC 9293 §3.1, RFC 7323, RFC 2018).
 
 import type { Micros, Span } from '../events';
-import { NO_OCTETS, type Packet, type TcpOptions } from './segment';
+import { NO_OCTETS, type Packet, type TcpOptions, type Tunnel } from './segment';
 
 /** What the IP layer hands over. */
 export interface IpPayload {
   readonly at: Micros;
   readonly vlans: readonly number[];
+  readonly tunnels: readonly Tunnel[] | undefined;
   readonly source: string;
   readonly destination: string;
   /** Where in the frame both addresses stand, for the checksum's pseudo-header. */
@@ -22,8 +23,8 @@ export interface IpPayload {
 }
 
 export function parseTcp(ip: IpPayload): Packet {
-  const { frame, start, end, length, at, source, destination, ttl, ipId, vlans } = ip;
-  if (end - start < HEADER) return { kind: 'malformed', why: 'TCP header cut short' };
+  const { frame, start, end, length, at, source, destination, ttl, ipId, vlans, tunnels } = ip;
+  if (end - start < HEADER) return cutShort(ip);
   const headerLength = ((frame[start + 12] ?? 0) >> 4) * 4;
   if (headerLength < HEADER || headerLength > length) {
     return { kind: 'malformed', why: `TCP data offset ${headerLength}` };
@@ -47,6 +48,7 @@ export function parseTcp(ip: IpPayload): Packet {
       ttl,
       ipId,
       vlans,
+      ...(tunnels && { tunnels }),
       checksum: end - start < length ? 'unchecked' : isGood(ip) ? 'good' : 'bad',
     },
   };
@@ -56,6 +58,14 @@ function optionsOf(frame: Uint8Array, start: number, data: number, end: number):
   if (data === start) return NO_OPTIONS;
   const options = parseOptions(frame, start, Math.min(data, end));
   return data <= end ? options : { ...options, cut: true };
+}
+
+/** The ports are the first that it has. */
+function cutShort({ frame, start, end, source, destination }: IpPayload): Packet {
+  const why = 'TCP header cut short';
+  if (end - start < 4) return { kind: 'malformed', why };
+  const of = { source, sourcePort: be16(frame, start), destination, destinationPort: be16(frame, start + 2) };
+  return { kind: 'malformed', why, of };
 }
 
 /** Reads options up to the first that makes no sense; nothing behind that one can be trusted. */

@@ -3,95 +3,150 @@
 import type { Micros } from '../events';
 import { ipv4Text, ipv6Text } from './address';
 import { parseTcp } from './header';
-import { parseLink } from './link';
+import { follow, has, octet, word, type Found, type Layer, type Walk } from './layer';
+import { linkLayer } from './link';
 import type { Packet } from './segment';
+import { insideOf } from './tunnel';
 
-/** Link types that are read, by their LINKTYPE_ number (tcpdump.org/linktypes.html). */
-export function parsePacket(linkType: number, frame: Uint8Array, at: Micros): Packet {
-  const link = parseLink(linkType, frame);
-  if (link.kind !== 'ip') return link;
-  return parseIpAt(frame, link.offset, at, link.vlans);
+/**
+ * The innermost TCP segment of a frame of a LINKTYPE_ (tcpdump.org/linktypes.html), whatever tunnels it is in. `wire`:
+ * octets that the frame had on the wire, more than its own where the capture cut it.
+ */
+export function parsePacket(
+  linkType: number,
+  frame: Uint8Array,
+  at: Micros,
+  wire: number = frame.length,
+): Packet {
+  const first = linkLayer(linkType);
+  if (first === undefined) return malformed(`link type ${linkType} is not known`);
+  return innermost(first, frame, at, wire);
 }
 
 /** Reads a packet that begins with its IP header. */
-export function parseIp(packet: Uint8Array, at: Micros, vlans: readonly number[] = UNTAGGED): Packet {
-  return parseIpAt(packet, 0, at, vlans);
+export function parseIp(packet: Uint8Array, at: Micros): Packet {
+  return innermost('ip', packet, at, packet.length);
 }
 
-/** The packet begins at octet `start` of the frame: a view of its own for every layer would be most of the work. */
-function parseIpAt(frame: Uint8Array, start: number, at: Micros, vlans: readonly number[]): Packet {
-  const version = (frame[start] ?? 0) >> 4;
-  if (version === 4) return parseIpv4(frame, start, at, vlans);
-  if (version === 6) return parseIpv6(frame, start, at, vlans);
-  return malformed(frame.length === start ? 'empty packet' : `IP version ${version}`);
+function innermost(first: Layer | Found, frame: Uint8Array, at: Micros, wire: number): Packet {
+  walk.frame = frame;
+  walk.at = 0;
+  walk.end = frame.length;
+  walk.beyond = Math.max(0, wire - frame.length);
+  walk.vlans = UNTAGGED;
+  walk.tunnels = undefined;
+  let next = first;
+  for (let packets = 0; packets < NESTED; packets += 1) {
+    const found = follow(walk, next);
+    if (found !== 'ip') return OUTCOMES[found];
+    const inner = readIp(at);
+    if (typeof inner === 'object') return inner;
+    next = inner;
+  }
+  return OTHER;
+}
+
+function readIp(at: Micros): Packet | Layer | Found {
+  if (!has(walk, 1)) return malformed('empty packet');
+  const version = octet(walk, 0) >> 4;
+  if (version === 4) return readIpv4(at);
+  return version === 6 ? readIpv6(at) : malformed(`IP version ${version}`);
 }
 
 /** RFC 791 §3.1. */
-function parseIpv4(frame: Uint8Array, start: number, at: Micros, vlans: readonly number[]): Packet {
-  const captured = frame.length - start;
-  const headerLength = ((frame[start] ?? 0) & 0x0f) * 4;
+function readIpv4(at: Micros): Packet | Layer | Found {
+  const { frame, at: start, end: limit } = walk;
+  const captured = limit - start;
+  let headerLength = (octet(walk, 0) & 0x0f) * 4;
   if (headerLength < IPV4_HEADER || captured < headerLength) return malformed('IPv4 header cut short');
-  if (frame[start + 9] !== TCP) return OTHER;
-  // More-fragments flag, or an offset: only where there is none is a TCP header where we look for it.
-  const fragment = be16(frame, start + 6);
-  if ((fragment & 0x1fff) !== 0) return FRAGMENTED;
-  const total = be16(frame, start + 2);
-  // A total of 0: the card cut the datagram later (TSO), and all that was captured is its content.
-  const end = total === 0 ? captured : total;
-  if (end < headerLength) return malformed('IPv4 total length below the header');
+  let protocol = octet(walk, 9);
+  const inside = insideOf(protocol);
+  if (protocol !== TCP && protocol !== AUTHENTICATION && inside === 'other') return OTHER;
+  const fragment = word(walk, 6);
+  // Only where there is no offset is a header where we look for it.
+  if ((fragment & 0x1fff) !== 0) return protocol === UDP ? OTHER : FRAGMENTED;
+  const more = (fragment & 0x2000) !== 0;
+  // A total of 0: the card cut the datagram later (TSO), and all that is there is its content.
+  const length = word(walk, 2) || captured + walk.beyond;
+  if (length < headerLength) return malformed('IPv4 total length below the header');
+  narrow(length, more);
+  if (protocol === AUTHENTICATION) {
+    if (!has(walk, headerLength + 8)) return malformed('IPv4 authentication header cut short');
+    protocol = octet(walk, headerLength);
+    headerLength += extensionLength(AUTHENTICATION, octet(walk, headerLength + 1));
+  }
+  if (protocol !== TCP) return into(headerLength, insideOf(protocol));
   const packet = parseTcp({
     at,
-    vlans,
+    vlans: walk.vlans,
+    tunnels: walk.tunnels,
     source: ipv4Text(frame, start + 12),
     destination: ipv4Text(frame, start + 16),
     addresses: { start: start + 12, end: start + 20 },
-    ttl: frame[start + 8] ?? 0,
-    ipId: be16(frame, start + 4),
+    ttl: octet(walk, 8),
+    ipId: word(walk, 4),
     frame,
     start: start + headerLength,
-    end: start + Math.min(end, captured),
-    length: end - headerLength,
+    end: walk.end,
+    length: length - headerLength,
   });
-  return (fragment & 0x2000) === 0 ? packet : firstOf(packet);
+  return more ? firstOf(packet) : packet;
 }
 
 /** RFC 8200 §3, §4. */
-function parseIpv6(frame: Uint8Array, start: number, at: Micros, vlans: readonly number[]): Packet {
-  const captured = frame.length - start;
+function readIpv6(at: Micros): Packet | Layer | Found {
+  const { frame, at: start } = walk;
+  const captured = walk.end - start;
   if (captured < IPV6_HEADER) return malformed('IPv6 header cut short');
-  const payload = be16(frame, start + 4);
-  const end = payload === 0 ? captured : IPV6_HEADER + payload;
-  let next = frame[start + 6] ?? 0;
+  const payload = word(walk, 4);
+  const length = payload === 0 ? captured + walk.beyond : IPV6_HEADER + payload;
+  let next = octet(walk, 6);
   let offset = IPV6_HEADER;
-  let more = 0;
+  let more = false;
   // Extension headers: each at least 8 octets, so their number is bounded by the packet.
   while (EXTENSIONS.has(next)) {
     if (offset + 8 > captured) return malformed('IPv6 extension header cut short');
-    const header = start + offset;
     if (next === FRAGMENT) {
-      const field = be16(frame, header + 2);
+      const field = word(walk, offset + 2);
       if ((field & 0xfff8) !== 0) return FRAGMENTED;
-      more |= field & 1;
+      more ||= (field & 1) !== 0;
     }
-    offset += extensionLength(next, frame[header + 1] ?? 0);
-    next = frame[header] ?? 0;
+    const kind = next;
+    next = octet(walk, offset);
+    offset += extensionLength(kind, octet(walk, offset + 1));
   }
-  if (next !== TCP) return OTHER;
-  if (offset > Math.min(end, captured)) return malformed('IPv6 extension headers beyond the packet');
+  const inside = insideOf(next);
+  if (next !== TCP && inside === 'other') return OTHER;
+  if (offset > Math.min(length, captured)) return malformed('IPv6 extension headers beyond the packet');
+  narrow(length, more);
+  if (next !== TCP) return into(offset, inside);
   const packet = parseTcp({
     at,
-    vlans,
+    vlans: walk.vlans,
+    tunnels: walk.tunnels,
     source: ipv6Text(frame, start + 8),
     destination: ipv6Text(frame, start + 24),
     addresses: { start: start + 8, end: start + 40 },
-    ttl: frame[start + 7] ?? 0,
+    ttl: octet(walk, 7),
     ipId: undefined,
     frame,
     start: start + offset,
-    end: start + Math.min(end, captured),
-    length: end - offset,
+    end: walk.end,
+    length: length - offset,
   });
-  return more === 0 ? packet : firstOf(packet);
+  return more ? firstOf(packet) : packet;
+}
+
+/** The walk goes no further than the packet, which has so many octets. */
+function narrow(length: number, more: boolean): void {
+  const end = walk.at + length;
+  walk.beyond = Math.max(0, end - walk.end) + (more ? 1 : 0);
+  walk.end = Math.min(walk.end, end);
+}
+
+function into(offset: number, inside: Layer | Found): Layer | Found {
+  walk.at += offset;
+  return walk.at > walk.end ? 'cut' : inside;
 }
 
 /** The first piece of a datagram: its TCP header tells between whom it goes, and no more. */
@@ -107,10 +162,6 @@ function extensionLength(kind: number, field: number): number {
   return kind === AUTHENTICATION ? field * 4 + 8 : field * 8 + 8;
 }
 
-function be16(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
-}
-
 function malformed(why: string): Packet {
   return { kind: 'malformed', why };
 }
@@ -118,7 +169,18 @@ function malformed(why: string): Packet {
 const UNTAGGED: readonly number[] = [];
 const OTHER: Packet = { kind: 'other' };
 const FRAGMENTED: Packet = { kind: 'fragment' };
+/** A frame ends within a header. */
+const CUT: Packet = { kind: 'malformed', why: 'frame cut short' };
+const OUTCOMES: Readonly<Record<Exclude<Found, 'ip'>, Packet>> = { other: OTHER, cut: CUT };
+/** One walk after the other. */
+const walk: Walk = {
+  ...{ frame: new Uint8Array(0), at: 0, end: 0, beyond: 0 },
+  ...{ vlans: UNTAGGED, tunnels: undefined },
+};
+/** IP packets in one another. */
+const NESTED = 8;
 const TCP = 6;
+const UDP = 17;
 const IPV4_HEADER = 20;
 const IPV6_HEADER = 40;
 const FRAGMENT = 44;

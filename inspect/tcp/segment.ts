@@ -47,9 +47,26 @@ export interface Segment {
   readonly ipId: number | undefined;
   /** 802.1Q and 802.1ad tags, outermost first: VLAN identifiers. */
   readonly vlans: readonly number[];
+  /** What the packet was carried in, the outermost first; absent where it came as it is. */
+  readonly tunnels?: readonly Tunnel[];
   /** `bad` may be the sender's own machine: checksums are filled in by its card (offload). */
   readonly checksum: 'good' | 'bad' | 'unchecked';
 }
+
+/** Where in a frame one packet is carried by another protocol than that of its own network. */
+export type Tunnel =
+  | 'erspan'
+  | 'ethernet in IP'
+  | 'geneve'
+  | 'gre'
+  | 'gtp'
+  | 'ip in ip'
+  | 'l2tp'
+  | 'mpls'
+  | 'pbb'
+  | 'pppoe'
+  | 'tzsp'
+  | 'vxlan';
 
 /** The side by which a frame came to a point that has two: that of the clients, or that of the protected servers. */
 export type Leg = 'wan' | 'lan';
@@ -64,8 +81,8 @@ export type Packet =
   | { readonly kind: 'fragment'; readonly of?: Ends }
   /** Not TCP over IP. */
   | { readonly kind: 'other' }
-  /** A header that contradicts itself, or that the capture cut. */
-  | { readonly kind: 'malformed'; readonly why: string };
+  /** A header that contradicts itself, or that the capture cut; `of` where both ports came before the cut. */
+  | { readonly kind: 'malformed'; readonly why: string; readonly of?: Ends };
 
 export const FLAG = { fin: 0x01, syn: 0x02, rst: 0x04, psh: 0x08, ack: 0x10, urg: 0x20 } as const;
 

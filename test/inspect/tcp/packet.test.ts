@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parsePacket } from '../../../inspect/tcp/packet';
+import type { Ends } from '../../../inspect/tcp/segment';
 
 const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replace(/\s/g, ''), 'hex'));
 const join = (...parts: Uint8Array[]): Uint8Array => Uint8Array.from(parts.flatMap((part) => [...part]));
@@ -101,6 +102,10 @@ for (const { name, link, frame, vlans = [] } of SEGMENTS) {
   });
 }
 
+function portsOf({ sourcePort, destinationPort }: Ends): number[] {
+  return [sourcePort, destinationPort];
+}
+
 for (const [name, frame] of [
   ['IPv4', ipv4(TCP, { flags: '2000' })],
   ['IPv6', ipv6(join(hex('0600 0001 00000001'), TCP), '2c')],
@@ -108,8 +113,7 @@ for (const [name, frame] of [
   test(`the first of some fragments tells between whom they go: ${name}`, () => {
     const packet = parsePacket(101, frame, 0);
     if (packet.kind !== 'fragment' || !packet.of) throw new Error(packet.kind);
-    const { sourcePort, destinationPort } = packet.of;
-    assert.equal([sourcePort, destinationPort], [40_000, 25]);
+    assert.equal(portsOf(packet.of), [40_000, 25]);
   });
 }
 
@@ -171,6 +175,29 @@ test('a capture that cut the payload: the length is that of the wire', () => {
     [packet.segment.payload.length, packet.segment.length, packet.segment.checksum],
     [1, 4, 'unchecked'],
   );
+});
+
+const CUTS: readonly { name: string; keep: number; want: unknown }[] = [
+  { name: 'whole', keep: 56, want: false },
+  { name: 'in the payload', keep: 54, want: false },
+  { name: 'in the options', keep: 46, want: true },
+  { name: 'behind the fixed header', keep: 40, want: true },
+  { name: 'behind the ports', keep: 24, want: [40_000, 25] },
+  { name: 'in the ports', keep: 23, want: undefined },
+];
+for (const { name, keep, want } of CUTS) {
+  test(`a frame cut ${name}`, () => {
+    const packet = parsePacket(101, ipv4(TCP).subarray(0, keep), 0, 56);
+    if (packet.kind === 'segment') assert.is(packet.segment.options.cut ?? false, want);
+    else assert.equal(packet.kind === 'malformed' && packet.of && portsOf(packet.of), want);
+  });
+}
+
+test('a total length of 0, cut: the length is that of the wire', () => {
+  const whole = ipv4(TCP);
+  whole.set([0, 0], 2);
+  const packet = parsePacket(101, whole.subarray(0, 53), 0, whole.length);
+  assert.is(packet.kind === 'segment' && packet.segment.length, 4);
 });
 
 test('the checksum: good, and bad by one bit', () => {
