@@ -24,7 +24,7 @@ import type { Stretch } from './inspector';
 import { CONNECTIONS, FORGET_AFTER, HALF_OPEN, HALF_OPEN_FOR, HALF_OPEN_TOLD, SWEEP } from './limits';
 import type { Veil } from './smtp/argument';
 import { parsePacket } from './tcp/packet';
-import { FLAG, type Ends, type Leg, type Segment, type Tunnel } from './tcp/segment';
+import { FLAG, type Ends, type Leg, type Segment } from './tcp/segment';
 
 export { peersOf, type Peer, type Tracked, type TrackerNews } from './followed';
 
@@ -60,16 +60,14 @@ export interface TrackerCounts {
   readonly halfOpen: number;
   /** Those of them that were only counted. */
   readonly untold: number;
-  /** Segments that came in a tunnel, by the innermost. */
-  readonly tunnels: ReadonlyMap<Tunnel, number>;
 }
 
 export interface Tracker {
   /**
-   * One captured frame of a LINKTYPE_, of which `length` octets were on the wire. Its octets may be reused by the caller
-   * afterwards. What a handshake says is told once it is complete.
+   * One captured frame of a LINKTYPE_, of which `length` octets were on the wire; `elided`: those that are not there were
+   * left out on purpose. Its octets may be reused by the caller afterwards. What a handshake says is told once it is complete.
    */
-  frame(linkType: number, octets: Uint8Array, at: Micros, length?: number): TrackerNews[];
+  frame(linkType: number, octets: Uint8Array, at: Micros, length?: number, elided?: boolean): TrackerNews[];
   segment(segment: Segment, leg?: Leg): TrackerNews[];
   /** Octets of a connection whose segments are not there; of one that is not followed they say nothing. */
   stretch(client: Peer, server: Peer, from: Direction, stretch: Stretch, leg?: Leg): TrackerNews[];
@@ -90,7 +88,7 @@ export function createTracker(options: TrackerOptions): Tracker {
   const state: State = {
     ...createFollowed(options),
     options,
-    counts: { ...NO_COUNTS, tunnels: new Map() },
+    counts: { ...NO_COUNTS },
     halfOpen: createHalfOpen({
       nextId: () => (state.counts.connections += 1),
       keepFrames: options.keepFrames ?? false,
@@ -108,11 +106,13 @@ export function createTracker(options: TrackerOptions): Tracker {
     else state.halfOpen.lost(endsOf(a, b));
   };
   return {
-    frame(linkType, octets, at, length = octets.length) {
+    frame(linkType, octets, at, length = octets.length, elided = false) {
       state.counts.frames += 1;
       const packet = parsePacket(linkType, octets, at, length);
-      if (packet.kind === 'segment')
-        return segment(state, packet.segment, undefined, { linkType, octets, length });
+      if (packet.kind === 'segment') {
+        const each = elided ? { ...packet.segment, elided } : packet.segment;
+        return segment(state, each, undefined, { linkType, octets, length });
+      }
       state.counts[COUNTED[packet.kind]] += 1;
       // What a datagram in fragments carried is not read, nor what came behind the cut.
       if (packet.kind !== 'other' && packet.of) lost(...peersOf(packet.of));
@@ -137,9 +137,7 @@ interface State extends Followed {
   readonly halfOpen: HalfOpen;
   /** Half-open connections that were told in this second. */
   readonly told: { second: number; spent: number };
-  readonly counts: { -readonly [K in keyof typeof NO_COUNTS]: number } & {
-    readonly tunnels: Map<Tunnel, number>;
-  };
+  readonly counts: { -readonly [K in keyof TrackerCounts]: number };
   now: Micros;
   sweepAt: Micros;
 }
@@ -153,8 +151,6 @@ function segment(state: State, each: Segment, leg?: Leg, frame?: Frame): Tracker
     return [];
   }
   counts.segments += 1;
-  const tunnel = each.tunnels?.at(-1);
-  if (tunnel) counts.tunnels.set(tunnel, (counts.tunnels.get(tunnel) ?? 0) + 1);
   const before = idle(state, each.at);
   const key = keyOf(source, sourcePort, destination, destinationPort);
   const known = state.open.get(key);

@@ -5,6 +5,7 @@ import { say } from '../quotable';
 import { readClient } from './client';
 import { skip } from './gap';
 import { presume } from './pairing';
+import { readServer } from './server';
 import { stepAside, type State } from './state';
 
 /**
@@ -41,7 +42,31 @@ export function elide(state: State, from: Direction, length: number, at: Micros)
     if (length > inside) skip(state, from, length - inside, at);
     return undefined;
   }
-  return skip(state, from, length, at);
+  if (!hidesLine(state, from)) return skip(state, from, length, at);
+  if (from === 'client') readClient(state, restOf(length, SPACE), at);
+  else readServer(state, restOf(length, UNKNOWN), at);
+}
+
+/**
+ * A line of the dialogue whose beginning is shown, or a secret that was asked for: the rest of the line is what was left
+ * out. Of a reply that goes on nobody knows how many lines are missing.
+ */
+function hidesLine({ mode, sides, serverMode, greeting }: State, from: Direction): boolean {
+  if (from === 'client') return mode.kind === 'secret' || (mode.kind === 'command' && begins(sides.client));
+  const line = sides.server.framer.peek();
+  return serverMode === 'reply' && greeting === undefined && line?.bytes[CODE] === SPACE;
+}
+
+function begins({ framer }: State['sides']['client']): boolean {
+  return framer.peek() !== undefined;
+}
+
+/** So many octets up to the end of a line; what they were is not known. */
+function restOf(length: number, first: number): Uint8Array {
+  const rest = new Uint8Array(length).fill(UNKNOWN);
+  rest[0] = first;
+  rest.set(CRLF.subarray(Math.max(0, 2 - length)), Math.max(0, length - 2));
+  return rest;
 }
 
 function pass(state: State, from: Direction, length: number, at: Micros): void {
@@ -51,3 +76,9 @@ function pass(state: State, from: Direction, length: number, at: Micros): void {
 }
 
 const LAST_OCTET = new Uint8Array(1);
+/** Digits of a reply code. */
+const CODE = 3;
+const SPACE = 0x20;
+/** A question mark. */
+const UNKNOWN = 0x3f;
+const CRLF = Uint8Array.of(0x0d, 0x0a);

@@ -28,8 +28,8 @@ export interface Taken {
 export interface Framer {
   /** Reads at most one line from `bytes[from…]`, whose first octet has stream offset `position`. */
   take(bytes: Uint8Array, from: number, position: number, at: Micros): Taken;
-  /** Where and when the unfinished line began. */
-  peek(): { readonly start: number; readonly started: Micros } | undefined;
+  /** The unfinished line: where and when it began, and its octets so far, at most the cap. */
+  peek(): { readonly start: number; readonly started: Micros; readonly bytes: Uint8Array } | undefined;
   /** The unfinished line, as `none`-terminated; the framer is empty afterwards. */
   flush(): Line | undefined;
 }
@@ -52,7 +52,11 @@ export function createFramer(cap: number): Framer {
       if (line) held = undefined;
       return { next: end, line };
     },
-    peek: () => held && { start: held.position, started: held.started },
+    peek: () =>
+      held && {
+        ...{ start: held.position, started: held.started },
+        bytes: held.room.subarray(0, held.kept),
+      },
     flush() {
       const line = held && lineOf(held, cap);
       held = undefined;

@@ -45,6 +45,7 @@ export function parseTcp(ip: IpPayload): Packet {
       options: optionsOf(frame, start + HEADER, data, end),
       payload: data < end ? frame.subarray(data, end) : NO_OCTETS,
       length: length - headerLength,
+      dataAt: Math.min(data, end),
       ttl,
       ipId,
       vlans,

@@ -37,6 +37,8 @@ export interface Segment {
   readonly payload: Uint8Array;
   /** Octets of payload on the wire. */
   readonly length: number;
+  /** Where in its frame the headers end, as far as they were captured; absent where it came without its frame. */
+  readonly dataAt?: number;
   /** What is not in `payload` was left out on purpose: it is known to be message or TLS. */
   readonly elided?: boolean;
   /** So many octets before those of `payload` were left out, for the same reason. */

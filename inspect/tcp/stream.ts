@@ -59,6 +59,7 @@ export function createStream(): Stream {
     aheadOctets: 0,
     recent: cutRing(),
     recentFrom: 0,
+    recentBefore: { start: 0, end: 0 },
     holeEnd: () => state.ahead[0]?.start ?? state.sent,
     take: (segment) => take(state, segment),
     offsetOf: (seq) => offsetOf(state, seq),
@@ -95,8 +96,10 @@ interface State extends Stream {
   aheadOctets: number;
   /** A ring of the last octets in order: what a repetition is compared with. Offset n stands at n mod its size. */
   readonly recent: Uint8Array;
-  /** The ring holds octets from this offset on, as far as it goes back. */
+  /** The ring holds octets from this offset on, as far as it goes back; */
   recentFrom: number;
+  /** and those before what was left out last. */
+  recentBefore: Span;
 }
 
 function take(state: State, segment: Carried): readonly StreamNews[] {
@@ -179,6 +182,7 @@ function deliver(state: State, { bytes, length, elided, lead }: Piece): StreamNe
   if (bytes.length > 0 || length === 0) news.push({ kind: 'octets', bytes });
   const rest = length - lead - bytes.length;
   if (rest === 0) return news;
+  state.recentBefore = { start: state.recentFrom, end: state.next - rest };
   state.recentFrom = state.next;
   news.push({ kind: 'cut', length: rest, elided });
   return news;
@@ -231,19 +235,17 @@ function giveUp(state: State): { length: number; news: StreamNews[] } | undefine
 }
 
 /** Whether the octets before offset `seen` are those that came first; unknown where these are not kept. */
-function sameAsBefore(
-  state: State,
-  { start, bytes, length, lead }: Piece,
-  seen: number,
-): boolean | undefined {
+function sameAsBefore(state: State, { start, bytes, lead }: Piece, seen: number): boolean | undefined {
   if (lead > 0) return undefined;
-  const { recent, recentFrom, next } = state;
-  if (start < Math.max(recentFrom, next - recent.length)) return undefined;
-  if (bytes.length < Math.min(length, seen - start)) return undefined;
-  for (let offset = start; offset < seen; offset += 1) {
+  const { recent, recentFrom, recentBefore, next } = state;
+  // Where octets were left out, those before them may still tell that a copy differs.
+  const kept = start >= recentFrom ? { start: recentFrom, end: next } : recentBefore;
+  if (start < Math.max(kept.start, next - recent.length)) return undefined;
+  const end = Math.min(seen, kept.end, start + bytes.length);
+  for (let offset = start; offset < end; offset += 1) {
     if (bytes[offset - start] !== recent[offset % recent.length]) return false;
   }
-  return true;
+  return end < seen ? undefined : true;
 }
 
 function cutFront(piece: Piece, octets: number): Piece {

@@ -36,7 +36,7 @@ export async function analyzeFiles(desk: Desk): Promise<Outcome> {
   if (result.used === 0) return faults;
   if (result.lost > 0) json?.printer.write(json.lines.lost(result.lost, result.lastAt));
   const remarks = [
-    ...(twice ? await secondPass(desk, files, total, flagged) : evidenceRemark(desk, evidence)),
+    ...(twice ? await secondPass(desk, files, total, flagged, result) : evidenceRemark(desk, evidence)),
     ...(once ? omittedRemark(once.omitted) : []),
     ...((await maillog?.conclude()) ?? []),
   ];
@@ -49,11 +49,12 @@ async function secondPass(
   files: readonly string[],
   total: number | undefined,
   flagged: Flagged,
+  { firstAt: from, lastAt: to, lost: dropped }: PassResult,
 ): Promise<string[]> {
   const { request, text } = desk;
   const draw = text && (request.ladder === 'some' || request.ladder === 'flagged');
   const shown = request.ladder === 'some' ? flagged.some : flagged.all;
-  const evidence = flagged.all.size > 0 ? evidenceFor(desk, flagged.all) : undefined;
+  const evidence = flagged.all.size > 0 ? evidenceFor(desk, flagged.all, { from, to, dropped }) : undefined;
   const ladders = draw ? laddersFor(desk, shown) : undefined;
   let left = evidence ? flagged.all : ladders ? shown : new Set<number>();
   if (left.size === 0) return evidenceRemark(desk, evidence);

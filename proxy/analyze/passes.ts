@@ -31,6 +31,8 @@ export interface PassResult {
   readonly counts: TrackerCounts;
   /** Frames that the capturing program says it missed. */
   readonly lost: number;
+  /** From when to when the captures ran: their first and last frame, or what a file says of itself. */
+  readonly firstAt: Micros;
   readonly lastAt: Micros;
   /** Files that were read, in part at least. */
   readonly used: number;
@@ -47,11 +49,12 @@ export async function runPass(files: readonly string[], options: PassOptions): P
     keepFrames: options.keepFrames ?? false,
   });
   const faults: Fault[] = [];
-  const state = { position: 0, lost: 0, lastAt: 0, used: 0 };
+  const state = { position: 0, lost: 0, firstAt: Infinity, lastAt: 0, used: 0 };
   const frame: { -readonly [K in keyof SeenFrame]: SeenFrame[K] } = { ...NO_FRAME };
-  const take = (linkType: number, octets: Uint8Array, at: Micros, length: number): void => {
+  const take = (linkType: number, octets: Uint8Array, at: Micros, length: number, elided?: boolean): void => {
+    state.firstAt = Math.min(state.firstAt, at);
     state.lastAt = Math.max(state.lastAt, at);
-    const news = tracker.frame(linkType, octets, at, length);
+    const news = tracker.frame(linkType, octets, at, length, elided);
     if (news.length === 0) return;
     frame.linkType = linkType;
     frame.octets = octets;
@@ -80,9 +83,13 @@ export async function runPass(files: readonly string[], options: PassOptions): P
       if (!(await readOne(source))) break;
     } finally {
       state.lost += source.lost;
+      state.firstAt = Math.min(state.firstAt, source.ran?.from ?? Infinity);
+      state.lastAt = Math.max(state.lastAt, source.ran?.to ?? 0);
       source.close();
     }
   }
+  // The capture may have run on when nothing passed any more: that nothing did, is known.
+  observe(tracker.idle(state.lastAt));
   observe(tracker.end(state.lastAt));
   return { counts: tracker.counts, ...state, faults };
 }

@@ -6,7 +6,7 @@ import type { VerdictName } from '../../inspect/events';
 import type { TrackerCounts, TrackerNews } from '../../inspect/tracker';
 import type { Outcome } from '../commands/outcome';
 import { wantsColor, type Config } from '../config';
-import { openEvidence, type EvidenceWriter } from '../evidence/evidence';
+import { openEvidence, type EvidenceOptions, type EvidenceWriter } from '../evidence/evidence';
 import { formatFault, isFault, type Fault } from '../fault';
 import { createJsonRenderer } from '../sinks/json';
 import { plural } from '../sinks/wording';
@@ -61,10 +61,14 @@ export async function settle({ text, json }: Desk): Promise<boolean> {
 }
 
 /** Opens `--evidence`; a folder that cannot be made is a fault, and the analysis goes on. */
-export function evidenceFor(desk: Desk, only?: ReadonlySet<number>): EvidenceWriter | undefined {
+export function evidenceFor(
+  desk: Desk,
+  only?: ReadonlySet<number>,
+  ran?: EvidenceOptions['ran'],
+): EvidenceWriter | undefined {
   const { evidence } = desk.request;
   if (evidence === undefined) return undefined;
-  const writer = openEvidence({ folder: evidence, ...(only && { only }) });
+  const writer = openEvidence({ folder: evidence, ...(only && { only }), ...(ran && { ran }) });
   if (!isFault(writer)) return writer;
   desk.faults.push(writer);
   return undefined;

@@ -1,11 +1,12 @@
 // The cut: what of each recorded frame goes into a file that is sent to other people.
 
 import type { Direction } from '../../inspect/events';
+import type { PcapngPacket } from './pcapng';
 import type { RecordedFrame } from './recording';
 import type { Visible } from './visible';
 
-/** How many octets of each frame may be written: its headers, and its payload up to the first hidden octet. */
-export function cutFrames(frames: readonly RecordedFrame[], visible: Visible): number[] {
+/** The frames as they may be written: their headers, and their payload up to the first hidden octet. */
+export function cutFrames(frames: readonly RecordedFrame[], visible: Visible): PcapngPacket[] {
   const kept = frames.map((frame) => {
     const start = frame.start;
     return visible.shown(frame.from, { start, end: start + frame.octets.length - frame.payloadAt });
@@ -13,12 +14,25 @@ export function cutFrames(frames: readonly RecordedFrame[], visible: Visible): n
   const unsure = { client: new Set<number>(), server: new Set<number>() };
   findDisagreement(frames, kept, unsure);
   return frames.map((frame, i) => {
-    const shown = kept[i] ?? 0;
-    for (let n = 0; n < shown; n += 1) {
-      if (unsure[frame.from].has(frame.start + n)) return frame.payloadAt + n;
-    }
-    return frame.payloadAt + shown;
+    const { linkType, at, octets, payloadAt, length, captured, payloadLength, comments } = frame;
+    const shown = shownOf(frame, kept[i] ?? 0, unsure[frame.from]);
+    // What the capture had cut stays cut: it is not known what that was.
+    const elided = frame.elided || (captured === payloadLength && shown < captured);
+    return { linkType, at, octets: octets.subarray(0, payloadAt + shown), length, elided, comments };
   });
+}
+
+/**
+ * Up to the first octet of which copies disagree. Of the first such of a side that octet is shown too: it proves that
+ * they do, and one octet says nothing.
+ */
+function shownOf({ start }: RecordedFrame, kept: number, unsure: ReadonlySet<number>): number {
+  if (unsure.size === 0) return kept;
+  const proof = Math.min(...unsure);
+  for (let n = 0; n < kept; n += 1) {
+    if (unsure.has(start + n)) return start + n === proof ? n + 1 : n;
+  }
+  return kept;
 }
 
 /**

@@ -13,7 +13,7 @@ import { makeFolder } from '../folder';
 import { readVersion } from '../version';
 import { cutFrames } from './cut';
 import { pageOf } from './page';
-import { pcapngOf } from './pcapng';
+import { pcapngOf, type PcapngFacts } from './pcapng';
 import { createRecording, type Recording } from './recording';
 import { createVisible, type Visible } from './visible';
 import { withoutNames } from './wording';
@@ -26,6 +26,8 @@ export interface EvidenceOptions {
   readonly memory?: number;
   /** Record only these (`Tracked.id`): the second pass over a file whose first found them. Default: all. */
   readonly only?: ReadonlySet<number>;
+  /** How long the capture ran, where a first pass has found it; default: from the first segment to the last so far. */
+  readonly ran?: NonNullable<PcapngFacts['ran']>;
 }
 
 export interface EvidenceCounts {
@@ -45,7 +47,7 @@ export interface EvidenceWriter {
 
 /** Makes the folder. Fault: `evidence-unwritable`. */
 export function openEvidence(options: EvidenceOptions): EvidenceWriter | Fault {
-  const { folder, most = MOST, memory = MEMORY, only } = options;
+  const { folder, most = MOST, memory = MEMORY, only, ran } = options;
   try {
     makeFolder(folder, 0o750);
   } catch (cause) {
@@ -57,12 +59,15 @@ export function openEvidence(options: EvidenceOptions): EvidenceWriter | Fault {
     memory,
     open: new Map(),
     held: 0,
+    given: ran,
+    ran: { from: Infinity, to: 0, dropped: 0 },
     fault: undefined,
     counts: { written: 0, leftOut: 0 },
   };
   return {
     take(news, frame) {
       for (const each of news) {
+        noteTime(state, each);
         if (only === undefined || only.has(each.connection.id))
           follow(state, each, each.remembered ? each.remembered.frame : each.segment && frame);
       }
@@ -89,8 +94,18 @@ interface State {
   readonly open: Map<number, Case>;
   /** Octets in all recordings. */
   held: number;
+  readonly given: PcapngFacts['ran'];
+  /** As far as it was observed here. */
+  readonly ran: { from: Micros; to: Micros; dropped: number };
   fault: Fault | undefined;
   readonly counts: { written: number; leftOut: number };
+}
+
+function noteTime({ ran }: State, { segment, events }: TrackerNews): void {
+  const at = segment?.segment.at ?? events[0]?.at;
+  if (at === undefined) return;
+  ran.from = Math.min(ran.from, at);
+  ran.to = Math.max(ran.to, at);
 }
 
 function follow(state: State, news: TrackerNews, frame: Frame | undefined): void {
@@ -143,7 +158,7 @@ function finish(state: State, connection: Tracked, own: Case): void {
     return;
   }
   const name = nameOf(connection, own.verdicts);
-  const { capture, page } = filesOf(connection, own, name);
+  const { capture, page } = filesOf(state, connection, own, name);
   const fault =
     write(join(folder, `${name}.pcapng`), capture) ?? write(join(folder, `${name}.md`), Buffer.from(page));
   if (isFault(fault)) {
@@ -152,19 +167,24 @@ function finish(state: State, connection: Tracked, own: Case): void {
   } else counts.written += 1;
 }
 
-function filesOf(connection: Tracked, own: Case, name: string): { capture: Uint8Array; page: string } {
+function filesOf(
+  { given, ran }: State,
+  connection: Tracked,
+  own: Case,
+  name: string,
+): { capture: Uint8Array; page: string } {
   const { recording, visible, verdicts, session } = own;
   const { frames, omitted } = recording;
-  const cut = cutFrames(frames, visible);
   const version = readVersion();
   const summary = verdicts.map(
     (each) => `${each.verdict} (${each.certainty}): ${withoutNames(each.summary)}`,
   );
-  const capture = pcapngOf(
-    `ehlowire ${version}`,
-    summary.join('\n'),
-    frames.map((frame, i) => ({ ...frame, octets: frame.octets.subarray(0, cut[i]) })),
-  );
+  const capture = pcapngOf({
+    application: `ehlowire ${version}`,
+    comment: summary.join('\n'),
+    ran: given ?? ran,
+    packets: cutFrames(frames, visible),
+  });
   const { client, server, inspector } = connection;
   const { started, rtt } = inspector.view;
   const page = pageOf({

@@ -1,6 +1,7 @@
 // One connection's frames while it is not known yet whether they will be evidence: few, small, in order.
 
 import type { Direction, Evidence, Micros } from '../../inspect/events';
+import { parsePacket } from '../../inspect/tcp/packet';
 import { FLAG, type Segment } from '../../inspect/tcp/segment';
 import { flagNames } from '../../inspect/tcp/view';
 
@@ -15,7 +16,11 @@ export interface RecordedFrame {
   readonly payloadAt: number;
   /** Octets of the frame on the wire. */
   readonly length: number;
+  /** Of the payload: octets that were captured, and octets on the wire. */
+  readonly captured: number;
   readonly payloadLength: number;
+  /** What is missing of the payload had been left out on purpose before it came here. */
+  readonly elided: boolean;
   /** Offset of the payload's first octet in the sender's stream. */
   readonly start: number;
   readonly segment: Pick<Segment, 'seq' | 'ack' | 'flags' | 'ttl' | 'window' | 'checksum'>;
@@ -107,11 +112,16 @@ export function findFrame<T extends RecordedFrame>(frames: readonly T[], evidenc
   );
 }
 
-function recorded({ linkType, octets, length, from, segment, start }: FrameFacts): RecordedFrame {
-  // The payload is a view of the frame: that is where it lies. If it is not, nothing of it may be kept.
-  const own = segment.payload.buffer === octets.buffer;
-  const payloadAt = own ? segment.payload.byteOffset - octets.byteOffset : 0;
-  const useless = !own || start === undefined || segment.payload.length > PAYLOAD;
+function recorded(facts: FrameFacts): RecordedFrame {
+  const { linkType, octets, length, from, segment, start } = facts;
+  const payloadAt = headersOf(facts);
+  // The payload is a view of the frame. If it is not, nothing of it may be kept.
+  const own = segment.payload.byteOffset === octets.byteOffset + payloadAt;
+  const useless =
+    !own ||
+    segment.payload.buffer !== octets.buffer ||
+    start === undefined ||
+    segment.payload.length > PAYLOAD;
   const kept = useless || segment.flags & (FLAG.rst | FLAG.syn) ? 0 : segment.payload.length;
   const { seq, ack, flags, ttl, window, checksum, at } = segment;
   return {
@@ -121,11 +131,21 @@ function recorded({ linkType, octets, length, from, segment, start }: FrameFacts
     octets: octets.slice(0, payloadAt + kept),
     payloadAt,
     length,
+    captured: segment.payload.length,
     payloadLength: segment.length,
+    elided: segment.elided ?? false,
     start: start ?? 0,
     segment: { seq, ack, flags, ttl, window, checksum },
     comments: [],
   };
+}
+
+/** Octets of a frame that are headers: link, tags, tunnels, IP, TCP with its options. */
+function headersOf({ linkType, octets, length, segment: { dataAt, at } }: FrameFacts): number {
+  if (dataAt !== undefined) return dataAt;
+  // Of a handshake that was kept in few octets: its frame is there, and where the headers end is read again.
+  const packet = parsePacket(linkType, octets, at, length);
+  return (packet.kind === 'segment' && packet.segment.dataAt) || 0;
 }
 
 function strip(frames: readonly RecordedFrame[], from: Direction): void {

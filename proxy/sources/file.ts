@@ -15,6 +15,8 @@ export interface CaptureSource {
   readonly position: number;
   /** Frames that the capturing program says it missed, as far as was read. */
   readonly lost: number;
+  /** From when to when the capture ran, as far as the file says it. */
+  readonly ran: Format['ran'];
   /**
    * Hands over the frames of up to a mebibyte, in the order of the file. `more`: call again. `end`: that was all.
    * A fault: all that is whole was handed over, and this is why there is no more of it, or why some was left out.
@@ -89,6 +91,9 @@ function begin(name: string, fd: number, size: number | undefined): CaptureSourc
     },
     get lost() {
       return format.lost;
+    },
+    get ran() {
+      return format.ran;
     },
     read: (take) => read(state, take),
     close: () => closeSync(fd),

@@ -4,9 +4,16 @@ import type { Micros } from '../../inspect/events';
 
 /**
  * One whole frame of a LINKTYPE_ (tcpdump.org/linktypes.html). `octets` lie in a buffer that is used again
- * afterwards; `wireLength` is more than their number where the capture cut the frame.
+ * afterwards; `wireLength` is more than their number where the capture cut the frame. `elided`: it was cut on purpose, by
+ * whoever took message, secrets and TLS out of it.
  */
-export type Take = (linkType: number, octets: Uint8Array, at: Micros, wireLength: number) => void;
+export type Take = (
+  linkType: number,
+  octets: Uint8Array,
+  at: Micros,
+  wireLength: number,
+  elided?: boolean,
+) => void;
 
 /** Octets of a file as they were read: both views are of one buffer. */
 export interface Chunk {
@@ -31,6 +38,8 @@ export interface Format {
   read(chunk: Chunk, start: number, end: number, take: Take): number | Damage;
   /** Frames that the capturing program says it missed. */
   readonly lost: number;
+  /** From when to when the capture ran, as far as the file says it: nothing else passed in that time. */
+  readonly ran?: { readonly from: Micros; readonly to: Micros } | undefined;
   /** Frames that were left out, by their link type, which is not known. */
   readonly strange: ReadonlyMap<number, number>;
 }

@@ -11,11 +11,18 @@ export function isPcapng({ view }: Chunk): boolean {
 }
 
 export function createPcapngFormat(): Format {
-  const state: State = { little: false, interfaces: [], lastAt: 0, lost: 0, strange: new Map() };
+  const state: State = {
+    ...{ little: false, interfaces: [], lastAt: 0, lost: 0 },
+    ran: undefined,
+    strange: new Map(),
+  };
   return {
     get lost() {
       // The statistics at the end count everything; drop counts of single packets count again what they tell.
       return state.lost + state.interfaces.reduce((sum, each) => sum + each.dropped, 0);
+    },
+    get ran() {
+      return state.ran;
     },
     strange: state.strange,
     read: (chunk, start, end, take) => read(state, chunk, start, end, take),
@@ -27,6 +34,8 @@ interface Interface {
   readonly known: boolean;
   readonly snaplen: number;
   readonly stamp: StampReader;
+  /** What its packets lack of their length was left out on purpose. */
+  readonly elided: boolean;
   dropped: number;
 }
 
@@ -35,6 +44,7 @@ interface State {
   /** Of the section at hand. */
   interfaces: Interface[];
   lastAt: Micros;
+  ran: Format['ran'];
   /** Of the sections before. */
   lost: number;
   readonly strange: Map<number, number>;
@@ -111,9 +121,16 @@ function addInterface(state: State, { view }: Chunk, { at, end }: Body): string 
       resolution && view.getUint8(resolution.at),
       offset && offset.length >= 8 ? view.getBigInt64(offset.at, little) : 0n,
     ),
+    elided: isElided(view, options.get(IF_DESCRIPTION)),
     dropped: 0,
   });
   return undefined;
+}
+
+function isElided(view: DataView, option: { at: number; length: number } | undefined): boolean {
+  if (option?.length !== ELIDED_INTERFACE.length) return false;
+  const octets = new Uint8Array(view.buffer, view.byteOffset + option.at, option.length);
+  return String.fromCharCode(...octets) === ELIDED_INTERFACE;
 }
 
 /** isb_ifdrop counts what the card dropped, isb_osdrop what the system did. */
@@ -122,12 +139,26 @@ function addStatistics(state: State, { view }: Chunk, { at, end }: Body): string
   const which = state.interfaces[view.getUint32(at, state.little)];
   if (!which) return 'statistics of an interface that was not described';
   const options = optionsOf(state, view, at + 12, end);
+  const time = (code: number): Micros | undefined => {
+    const option = options.get(code);
+    if (!option || option.length < 8) return undefined;
+    return which.stamp(view.getUint32(option.at, state.little), view.getUint32(option.at + 4, state.little));
+  };
+  noteRun(state, time(ISB_STARTTIME), time(ISB_ENDTIME));
   const count = (code: number): number => {
     const option = options.get(code);
     return option && option.length >= 8 ? Number(view.getBigUint64(option.at, state.little)) : 0;
   };
   which.dropped = Math.max(which.dropped, count(ISB_IFDROP) + count(ISB_OSDROP));
   return undefined;
+}
+
+/** Times far from those of the packets are taken for wrong ones, and not waited for. */
+function noteRun(state: State, from: Micros | undefined, to: Micros | undefined): void {
+  const { lastAt, ran = { from: lastAt, to: lastAt } } = state;
+  const near = (at: Micros | undefined): at is Micros => at !== undefined && Math.abs(at - lastAt) < FAR;
+  if (!near(from) || !near(to)) return;
+  state.ran = { from: Math.min(ran.from, from), to: Math.max(ran.to, to) };
 }
 
 /** The enhanced packet block, and the packet block that it replaced: only the first field differs. */
@@ -167,7 +198,7 @@ function simplePacket(
 }
 
 function give(state: State, from: Interface, frame: Uint8Array, at: Micros, wire: number, take: Take): void {
-  if (from.known) take(from.linkType, frame, at, wire);
+  if (from.known) take(from.linkType, frame, at, wire, from.elided);
   else state.strange.set(from.linkType, (state.strange.get(from.linkType) ?? 0) + 1);
 }
 
@@ -210,5 +241,12 @@ const READ: ReadonlySet<number> = new Set([INTERFACE, PACKET, SIMPLE_PACKET, STA
 const END_OF_OPTIONS = 0;
 const IF_TSRESOL = 9;
 const IF_TSOFFSET = 14;
+/** if_description of the packets that `evidence` cut on purpose. */
+export const ELIDED_INTERFACE = 'content left out on purpose (message, secret, TLS)';
+const IF_DESCRIPTION = 3;
+const ISB_STARTTIME = 2;
+const ISB_ENDTIME = 3;
+/** A week. */
+const FAR: Micros = 7 * 86_400_000_000;
 const ISB_IFDROP = 5;
 const ISB_OSDROP = 7;

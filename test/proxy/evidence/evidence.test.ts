@@ -1,7 +1,6 @@
 // Evidence files: what a vendor's engineer opens, and what nobody must find in them.
 
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { test } from 'uvu';
@@ -13,63 +12,9 @@ import { advance } from '../../../inspect/tcp/seq';
 import { packetise, type Sent } from '../../inspect/tcp/packetise';
 import { SEEMED_DROPPED } from '../../inspect/verdict/verdicts.table';
 import type { Turn } from '../../inspect/smtp/transcript';
-import { skip } from '../../kit/lab';
 import { scratch } from '../../kit/process';
+import { DIALOGUE, HIDDEN, LATE } from './dialogue.table';
 import { record } from './frames';
-
-/** Stands wherever content or a credential is. */
-const HIDDEN = 'S3CR3T';
-
-const DIALOGUE: readonly Turn[] = [
-  ['S', '220 mx.example ESMTP\r\n'],
-  ['C', 'EHLO client.example\r\n'],
-  ['S', '250-mx.example\r\n250-AUTH LOGIN PLAIN\r\n250 CHUNKING\r\n'],
-  ['C', `AUTH PLAIN ${HIDDEN}\r\n`],
-  ['S', `535 5.7.8 no ${HIDDEN}\r\n`],
-  ['C', 'AUTH LOGIN\r\n'],
-  ['S', `334 ${HIDDEN}\r\n`],
-  ['C', `${HIDDEN}\r\n`],
-  ['S', '334 UGFzc3dvcmQ6\r\n'],
-  ['C', `MAIL FROM:<${HIDDEN}>\r\n`],
-  ['S', `235 2.7.0 hello ${HIDDEN}\r\n`],
-  ['C', 'MAIL FROM:<a@client.example> SIZE=1000\r\n'],
-  ['S', '250 2.1.0 ok\r\n'],
-  ['C', 'RCPT TO:<b@mx.example>\r\n'],
-  ['S', '250 2.1.5 ok\r\n'],
-  ['C', 'DATA\r\n'],
-  ['S', '354 go\r\n'],
-  ['C', `Subject: ${HIDDEN}\r\n\r\nEHLO ${HIDDEN}\r\nMAIL FROM:<${HIDDEN}@x>\r\n`],
-  ['C', `RCPT TO:<${HIDDEN}@x>\r\n\r\nHELP ${HIDDEN}\r\n..\r\n${HIDDEN}\r\n.\r\n`],
-  ['S', '250 2.0.0 queued\r\n'],
-  ['C', 'MAIL FROM:<c@client.example>\r\n'],
-  ['S', '250 2.1.0 ok\r\n'],
-  ['C', `BDAT 52 LAST\r\nEHLO ${HIDDEN}\r\nMAIL FROM:<${HIDDEN}@client.ex>\r\nxx`],
-  ['S', '250 2.0.0 queued\r\n'],
-  ['C', `XEXPS GSSAPI\r\nEHLO ${HIDDEN}\r\n`],
-  ['S', `500 what ${HIDDEN}\r\n`],
-  ['C', `VRFY ${HIDDEN}\r\n`],
-  ['S', `252 2.0.0 ${HIDDEN}\r\n`],
-];
-
-/** An EHLO that never arrives, seen by what comes behind it; the server has nothing more to say. */
-const DROPPED = lostBefore(
-  packetise(DIALOGUE),
-  ({ from, segment }) => from === 'client' && segment.length > 0,
-);
-/** The whole dialogue is there, and the QUIT behind it is lost. */
-const LATE = lostBefore(
-  packetise([...DIALOGUE, ['C', 'QUIT\r\n']]),
-  ({ from, segment }) => from === 'client' && segment.length === 6 && segment.payload[0] === 0x51,
-);
-
-/** Lost before this point and on the way to the server: that one says no more, and the client goes on in vain. */
-function lostBefore(sent: readonly Sent[], is: (each: Sent) => boolean): Sent[] {
-  const at = sent.findIndex(is);
-  const heard = sent.slice(0, at).reduce((ack, each) => (each.from === 'client' ? each.segment.ack : ack), 0);
-  return sent
-    .filter((each, i) => i < at || (i > at && each.from === 'client'))
-    .map((each, i) => (i < at ? each : { ...each, segment: { ...each.segment, ack: heard } }));
-}
 
 function without(sent: readonly Sent[], is: (each: Sent) => boolean, count: number): Sent[] {
   let left = count;
@@ -229,74 +174,5 @@ test('a folder that is a file, or goes away, or is full: one fault, and the anal
     [],
   );
 });
-
-function tshark(file: string, ...args: readonly string[]): string {
-  const all = ['-r', file, ...args];
-  return execFileSync('tshark', all, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-}
-
-function hasTshark(): boolean {
-  try {
-    execFileSync('tshark', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-if (!hasTshark()) skip(test, 'tshark reads the files', 'not installed: tshark');
-else {
-  test('tshark opens it: comments at the frames that the page names, times to the microsecond, lengths of the wire', () => {
-    const folder = scratch('evidence');
-    record(DROPPED, { folder });
-    const base = readdirSync(folder).find((file) => file.endsWith('.pcapng')) ?? '';
-    const file = join(folder, base);
-    assert.ok(existsSync(file));
-    const rows = tshark(
-      file,
-      '-Y',
-      'frame.comment',
-      '-T',
-      'fields',
-      '-e',
-      'frame.number',
-      '-e',
-      'frame.comment',
-    )
-      .trim()
-      .split('\n');
-    assert.ok(rows.length >= 2, rows.join('\n'));
-    assert.match(
-      rows[1] ?? '',
-      /ehlo-dropped \(proved\): (bare ACK: SEQ is what its sender sends next|later octets; those before)/,
-    );
-    const page = readFileSync(file.replace(/pcapng$/, 'md'), 'utf8');
-    for (const row of rows) {
-      const [number] = row.split('\t');
-      assert.match(page, new RegExp(`^\\| ${number} \\| .*(?:missing|hole|beyond)`, 'm'));
-    }
-    const times = tshark(
-      file,
-      '-T',
-      'fields',
-      '-e',
-      'frame.time_epoch',
-      '-e',
-      'frame.len',
-      '-e',
-      'frame.cap_len',
-    )
-      .trim()
-      .split('\n')
-      .map((line) => line.split('\t'));
-    assert.is(times.length, DROPPED.length);
-    assert.is(times[1]?.[0], '1700000000.010000000');
-    assert.ok(
-      times.some(([, length, kept]) => Number(length) > Number(kept)),
-      'bodies are cut',
-    );
-    assert.is(tshark(file, '-Y', `frame contains "${HIDDEN}"`), '');
-  });
-}
 
 test.run();

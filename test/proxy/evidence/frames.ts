@@ -3,7 +3,7 @@
 import { openEvidence, type EvidenceOptions, type EvidenceWriter } from '../../../proxy/evidence/evidence';
 import { isFault } from '../../../proxy/fault';
 import type { Veil } from '../../../inspect/smtp/argument';
-import { createTracker } from '../../../inspect/tracker';
+import { createTracker, type TrackerNews } from '../../../inspect/tracker';
 import type { Segment } from '../../../inspect/tcp/segment';
 import type { Sent } from '../../inspect/tcp/packetise';
 import { buildFrame } from '../sources/frames';
@@ -13,18 +13,25 @@ export const ETHERNET = 1;
 export function frameOf(segment: Segment): Uint8Array {
   const { source, sourcePort, destination, destinationPort, seq, ack, flags, payload, ttl, options } =
     segment;
+  const { ipId = 0, window } = segment;
   return buildFrame({
     from: source,
     fromPort: sourcePort,
     to: destination,
     toPort: destinationPort,
-    ...{ seq, ack, flags, payload, ttl },
+    ...{ seq, ack, flags, payload, ttl, ipId, window },
+    sack: options.sack,
     ...(options.timestamps && { timestamps: [options.timestamps[0], options.timestamps[1]] as const }),
   });
 }
 
 /** Runs segments through a tracker into `options.folder`. */
-export function record(sent: readonly Sent[], options: EvidenceOptions, veil?: Veil): EvidenceWriter {
+export function record(
+  sent: readonly Sent[],
+  options: EvidenceOptions,
+  veil?: Veil,
+  take: (news: readonly TrackerNews[]) => void = () => undefined,
+): EvidenceWriter {
   const tracker = createTracker({ ports: [25], implicitTlsPorts: [465], veil, keepFrames: true });
   const evidence = openEvidence(options);
   if (isFault(evidence)) throw new Error(`no evidence: ${evidence.on}`);
@@ -35,12 +42,14 @@ export function record(sent: readonly Sent[], options: EvidenceOptions, veil?: V
     buffer.fill(0xee);
     buffer.set(frame, 100);
     const octets = buffer.subarray(100, 100 + frame.length);
-    evidence.take(tracker.frame(ETHERNET, octets, segment.at), {
-      linkType: ETHERNET,
-      octets,
-      length: frame.length,
-    });
+    const news = tracker.frame(ETHERNET, octets, segment.at);
+    take(news);
+    evidence.take(news, { linkType: ETHERNET, octets, length: frame.length });
   }
-  evidence.take(tracker.end((sent[sent.length - 1]?.segment.at ?? 0) + 1));
+  const ended = options.ran?.to ?? (sent[sent.length - 1]?.segment.at ?? 0) + 1;
+  for (const news of [tracker.idle(ended), tracker.end(ended)]) {
+    take(news);
+    evidence.take(news);
+  }
   return evidence;
 }

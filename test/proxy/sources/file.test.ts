@@ -8,8 +8,10 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { formatFault, isFault } from '../../../proxy/fault';
 import { firstTime, openCapture } from '../../../proxy/sources/file';
+import { ELIDED_INTERFACE } from '../../../proxy/sources/pcapng';
 import { AT, big, little, MICROS, PLAIN, ROWS, text, type Frame } from './file.table';
 import { pcapFile } from './frames';
+import { u64 } from './pcapng-blocks';
 
 const dir = mkdtempSync(join(tmpdir(), 'ehlowire-captures-'));
 test.after(() => rmSync(dir, { recursive: true }));
@@ -86,6 +88,38 @@ test('the time of the first frame', () => {
   assert.is(firstTime(file), AT);
   writeFileSync(file, pcapFile([]));
   assert.is(firstTime(file), undefined);
+});
+
+test('pcapng: how long the capture ran, and frames that were cut on purpose', () => {
+  const stamp = (micros: bigint): Buffer => Buffer.from(u64(micros, 'little'));
+  const high = (micros: bigint): Buffer =>
+    Buffer.concat([stamp(micros).subarray(4), stamp(micros).subarray(0, 4)]);
+  const file = join(dir, 'ran');
+  const ran = (from: bigint, to: bigint): Buffer =>
+    little.statistics(0, [
+      [2, high(from)],
+      [3, high(to)],
+    ]);
+  const head = [
+    little.section(),
+    little.describe(1),
+    little.describe(1, [[3, Buffer.from(ELIDED_INTERFACE)]]),
+    little.packet(0, MICROS, text('whole')),
+    little.packet(1, MICROS, text('left'), 60),
+  ];
+  const open = (octets: Buffer): readonly [ran: unknown, elided: readonly unknown[]] => {
+    writeFileSync(file, octets);
+    const source = openCapture(file);
+    if (isFault(source)) throw new Error(source.code);
+    const elided: unknown[] = [];
+    while (source.read((_link, _octets, _at, _wire, each) => elided.push(each)) === 'more');
+    source.close();
+    return [source.ran, elided];
+  };
+  const whole = Buffer.concat([...head, ran(MICROS - 5n, MICROS + 9n)]);
+  assert.equal(open(whole), [{ from: AT - 5, to: AT + 9 }, [false, true]]);
+  // A time that is years away would have to be waited for.
+  assert.equal(open(Buffer.concat([...head, ran(MICROS, MICROS * 3n)]))[0], undefined);
 });
 
 test('any octets behind a header: no throw, no endless loop, no frame that was not there', () => {

@@ -14,6 +14,9 @@ export interface SegmentPlan {
   readonly timestamps?: readonly [number, number];
   readonly ttl?: number;
   readonly ipId?: number;
+  readonly window?: number;
+  /** SACK blocks: left and right edges. */
+  readonly sack?: readonly (readonly [number, number])[];
 }
 
 /** An Ethernet frame with one TCP segment; a SYN carries MSS, SACK-permitted and window scale. */
@@ -39,21 +42,24 @@ export function buildFrame(plan: SegmentPlan): Uint8Array {
   view.setUint32(42, (plan.ack ?? 0) >>> 0);
   frame[46] = ((20 + options.length) / 4) << 4;
   frame[47] = plan.flags;
-  view.setUint16(48, 65_000);
+  view.setUint16(48, plan.window ?? 65_000);
   frame.set(options, 54);
   frame.set(payload, 54 + options.length);
   view.setUint16(50, checksum(view, 34, frame.length, pseudo(view, tcpLength)));
   return frame;
 }
 
-function optionsOf({ flags, timestamps }: SegmentPlan): Uint8Array {
+function optionsOf({ flags, timestamps, sack = [] }: SegmentPlan): Uint8Array {
   const syn = flags & 2 ? [2, 4, 0x05, 0xb4, 4, 2, 3, 3, 7] : [];
-  const stamps = timestamps
-    ? [8, 10, ...timestamps.flatMap((value) => [24, 16, 8, 0].map((bits) => (value >>> bits) & 255))]
-    : [];
-  const options = [...syn, ...stamps];
+  const stamps = timestamps ? [8, 10, ...timestamps.flatMap(word)] : [];
+  const blocks = sack.length > 0 ? [5, 2 + 8 * sack.length, ...sack.flat().flatMap(word)] : [];
+  const options = [...syn, ...stamps, ...blocks];
   while (options.length % 4 !== 0) options.push(1);
   return Uint8Array.from(options);
+}
+
+function word(value: number): number[] {
+  return [24, 16, 8, 0].map((bits) => (value >>> bits) & 255);
 }
 
 function pseudo(view: DataView, tcpLength: number): number {
