@@ -24,7 +24,7 @@ import type { Stretch } from './inspector';
 import { CONNECTIONS, FORGET_AFTER, HALF_OPEN, HALF_OPEN_FOR, HALF_OPEN_TOLD, SWEEP } from './limits';
 import type { Veil } from './smtp/argument';
 import { parsePacket } from './tcp/packet';
-import { FLAG, type Ends, type Leg, type Segment } from './tcp/segment';
+import { FLAG, type Ends, type Leg, type Segment, type Tunnel } from './tcp/segment';
 
 export { peersOf, type Peer, type Tracked, type TrackerNews } from './followed';
 
@@ -60,6 +60,8 @@ export interface TrackerCounts {
   readonly halfOpen: number;
   /** Those of them that were only counted. */
   readonly untold: number;
+  /** Segments that came in a tunnel, by the innermost. */
+  readonly tunnels: ReadonlyMap<Tunnel, number>;
 }
 
 export interface Tracker {
@@ -88,7 +90,7 @@ export function createTracker(options: TrackerOptions): Tracker {
   const state: State = {
     ...createFollowed(options),
     options,
-    counts: { ...NO_COUNTS },
+    counts: { ...NO_COUNTS, tunnels: new Map() },
     halfOpen: createHalfOpen({
       nextId: () => (state.counts.connections += 1),
       keepFrames: options.keepFrames ?? false,
@@ -137,7 +139,9 @@ interface State extends Followed {
   readonly halfOpen: HalfOpen;
   /** Half-open connections that were told in this second. */
   readonly told: { second: number; spent: number };
-  readonly counts: { -readonly [K in keyof TrackerCounts]: number };
+  readonly counts: { -readonly [K in keyof typeof NO_COUNTS]: number } & {
+    readonly tunnels: Map<Tunnel, number>;
+  };
   now: Micros;
   sweepAt: Micros;
 }
@@ -151,6 +155,8 @@ function segment(state: State, each: Segment, leg?: Leg, frame?: Frame): Tracker
     return [];
   }
   counts.segments += 1;
+  const tunnel = each.tunnels?.at(-1);
+  if (tunnel) counts.tunnels.set(tunnel, (counts.tunnels.get(tunnel) ?? 0) + 1);
   const before = idle(state, each.at);
   const key = keyOf(source, sourcePort, destination, destinationPort);
   const known = state.open.get(key);

@@ -80,15 +80,6 @@ const pktap: Layer = (walk) => {
   return pass(walk, length, LINKS.get(type) ?? 'other');
 };
 
-/** IP over InfiniBand (RFC 4391 §6): an address of 20 octets before the type. */
-const infiniband: Layer = (walk) => {
-  if (!has(walk, 24)) return 'cut';
-  walk.at += 20;
-  const next = typed(walk);
-  walk.at += 2;
-  return next;
-};
-
 function swap(value: number): number {
   return ((value & 0xff) << 8) | (value >> 8);
 }
@@ -128,7 +119,6 @@ const LINKS: ReadonlyMap<number, Layer | Found> = new Map<number, Layer | Found>
   [117, pflog],
   [219, mpls],
   [239, nflog],
-  [242, infiniband],
   [PKTAP_USER, pktap],
   [PKTAP, pktap],
 ]);

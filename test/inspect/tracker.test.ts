@@ -198,4 +198,11 @@ test('what silence shows carries the time when it showed it, however late the ne
   );
 });
 
+test('what tunnels the segments came in is counted, by the innermost', () => {
+  const tracker = createTracker(OPTIONS);
+  for (const segment of from(1001)) tracker.segment({ ...segment, tunnels: ['gre', 'erspan'] });
+  for (const segment of from(1002)) tracker.segment(segment);
+  assert.equal([...tracker.counts.tunnels], [['erspan', from(1001).length]]);
+});
+
 test.run();
