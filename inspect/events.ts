@@ -399,6 +399,15 @@ export type Certainty = 'proved' | 'suspected';
  */
 export type Where = 'before' | 'beyond' | 'here';
 
+/** Whether octets that were dropped came to their receiver, or to this point, after all: sent again, then. */
+export type Came = 'never' | 'late';
+
+/** What a verdict is about: a side, and where it is about octets the first of them, by its offset. */
+export interface Subject {
+  readonly from: Direction;
+  readonly start?: number;
+}
+
 /** What a verdict rests on. */
 export type Proof = 'sequence' | 'timestamp' | 'content' | 'header' | 'probe' | 'two-point';
 
@@ -426,8 +435,13 @@ export interface VerdictEvent {
   readonly certainty: Certainty;
   readonly proof: Proof;
   readonly where: Where;
-  /** Octets that were sent and did not arrive. */
+  /** When it happened, where it was told later than that (`at`). */
+  readonly since?: Micros;
+  /** The same verdict on the same subject is the same finding: the later word replaces the earlier one. */
+  readonly about?: Subject;
+  /** Octets that were sent and did not arrive, or not with the first copy. */
   readonly missingBytes?: number;
+  readonly came?: Came;
   /** For how long the path, or a server, kept something back. */
   readonly held?: Micros;
   /** If this was told of the connection before, it is taken back: what was missing had only been kept. */

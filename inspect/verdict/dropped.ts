@@ -7,7 +7,8 @@ import { distance } from '../tcp/seq';
 import type { StreamNews } from '../tcp/stream';
 import { evidenceOf, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
-import { EVIDENCE, HOLE_PATIENCE, mendingTime, reorderingTime } from './thresholds';
+import { DELAYED_ACK, EVIDENCE, HOLE_PATIENCE, mendingTime, reorderingTime } from './thresholds';
+import { type DroppedName, droppedName, milliseconds, octets } from './words';
 
 /** Watches the octets that one side sends. */
 export function createDroppedJudge(from: Direction): Judge {
@@ -136,23 +137,23 @@ function isRipe(hole: Hole, { kind, at }: Sight): boolean {
 
 function tell(state: State, hole: Hole, at: Micros, missing: number, late?: Micros): Finding {
   const { from } = state;
-  const verdict = !hole.first ? 'segment-dropped' : from === 'client' ? 'ehlo-dropped' : 'greeting-lost';
-  const octets = `${missing} octet${missing === 1 ? '' : 's'}`;
-  const how =
-    late === undefined
-      ? `and never arrived here: its own sequence numbers show that ${octets} are missing`
-      : `and lost before this point: ${octets} came only ${milliseconds(late)} ms later, sent again`;
+  const { start, proof, evidence } = hole;
+  const verdict = droppedName(from, hole.first);
+  const came = late === undefined ? 'never came' : `came ${milliseconds(late)} ms later, sent again`;
   return {
     at,
     verdict,
     worth: 'proved',
     premises: premisesOf(state, hole),
-    proof: hole.proof,
+    proof,
     where: 'before',
+    since: hole.since,
+    about: { from, start },
     missingBytes: missing,
+    came: late === undefined ? 'never' : 'late',
     ...(late !== undefined && { held: late }),
-    summary: `${SUBJECT[verdict]} was sent by the ${from} ${how}.`,
-    evidence: [...hole.evidence],
+    summary: `The ${from}'s TCP had sent ${octets(missing)} more than arrived here: ${SUBJECT[verdict]} ${came}.`,
+    evidence: [...evidence],
   };
 }
 
@@ -167,15 +168,11 @@ function isFilled(news: StreamNews): news is Filled {
   return news.kind === 'filled';
 }
 
-function milliseconds(micros: Micros): number {
-  return Math.round(micros / 1000);
-}
-
 const OTHER = { client: 'server', server: 'client' } as const;
 const OCTETS = { client: 'client-octets', server: 'server-octets' } as const;
-const DELAYED_ACK: Micros = 500_000;
-const SUBJECT = {
-  'ehlo-dropped': 'The first command (EHLO)',
-  'greeting-lost': 'The greeting',
-  'segment-dropped': 'A segment',
-} as const;
+/** What the octets are; whose is said already. */
+const SUBJECT: Readonly<Record<DroppedName, string>> = {
+  'ehlo-dropped': 'its first command (EHLO)',
+  'greeting-lost': 'its greeting',
+  'segment-dropped': 'they',
+};

@@ -60,6 +60,7 @@ function tell({ connection, at }: Sight, from: Direction, segment: Segment, [sta
     premises: PREMISES,
     proof: 'header',
     where: 'before',
+    about: { from: other, start },
     summary:
       `Somebody on the path rewrites the ${other}'s sequence numbers and leaves SACK blocks as they were: one of the ` +
       `${from}'s lies ${where} that the ${other} has sent, and no TCP can use that.`,

@@ -198,7 +198,9 @@ function tell(suspect: Suspect, lost: number, waited: Micros, connection: Connec
     premises: PREMISES,
     proof: 'header',
     where: 'before',
+    about: { from: 'client', start: connection.client.stream.offsetOf(segment.seq) ?? 0 },
     missingBytes: segment.length,
+    came: 'late',
     held: waited,
     summary:
       `${subject} came as a retransmission, ${copies} of it lost before this point: the client's packet counter (IP ` +

@@ -134,6 +134,8 @@ function tell({ from, before, reset, signs, alive }: State, { connection, at }: 
     worth: alive === true || signs.length >= 2 ? 'proved' : 'suspected',
     premises: PREMISES,
     where: 'before',
+    since: reset?.at ?? at,
+    about: { from },
     proof: alive === true ? 'sequence' : 'header',
     summary: `The RST in the ${from}'s name is not the ${from}'s: ${signs.map(({ note }) => note).join('; ')}.`,
     evidence: [...evidence, ...signs].slice(0, EVIDENCE),

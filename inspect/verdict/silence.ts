@@ -82,6 +82,7 @@ function judgeSilent(state: State, { connection, at }: Sight): Finding | undefin
   const probed = probes.some((probe) => probe <= answer.at && answer.at - probe < PROBE_ANSWER);
   return {
     at,
+    since: completeAt,
     verdict: 'client-silent',
     worth: 'proved',
     premises: PREMISES,
@@ -107,6 +108,7 @@ function judgeGone(state: State, { kind, at, connection }: Sight): Finding | und
   if (!(unanswered || unheard) || !(long || kind === 'end')) return undefined;
   return {
     at,
+    since: greetedAt,
     verdict: 'client-gone',
     worth: 'suspected',
     premises: PREMISES,

@@ -1,17 +1,38 @@
 // What stands of all that was said of one connection: a later verdict may take an earlier one back.
 
-import type { VerdictEvent, VerdictName } from '../events';
+import type { Micros, VerdictEvent } from '../events';
 import { VERDICTS } from '../limits';
 
+/** What tells one finding from another of the same connection. */
+export type Told = Pick<VerdictEvent, 'verdict' | 'where' | 'about'>;
+
+/** The later word of the two is the one that counts: suspected first, then proved; or dropped, and then how it ended. */
+export function isSameFinding(a: Told, b: Told): boolean {
+  return (
+    a.verdict === b.verdict &&
+    a.where === b.where &&
+    a.about?.from === b.about?.from &&
+    a.about?.start === b.about?.start
+  );
+}
+
+/** When it happened; it may have been told much later. */
+export function happenedAt({ since, at }: Pick<VerdictEvent, 'since' | 'at'>): Micros {
+  return since ?? at;
+}
+
 /**
- * `standing` in the order in which they were said, and `next` behind it, without those that `event.withdraws` names. What
- * is over `VERDICTS` is left out. `next`: as much of `event` as is kept.
+ * What stands behind `event`: `standing` without what it withdraws, and with it in the place of the earlier word on the
+ * same finding, or else at the end. What is over `VERDICTS` is left out.
  */
-export function withVerdict<T extends { readonly verdict: VerdictName }>(
+export function withVerdict<T extends Told>(
   standing: readonly T[],
-  { withdraws }: Pick<VerdictEvent, 'withdraws'>,
-  next: T,
+  event: T & Pick<VerdictEvent, 'withdraws'>,
 ): readonly T[] {
+  const { withdraws } = event;
   const left = withdraws === undefined ? standing : standing.filter(({ verdict }) => verdict !== withdraws);
-  return left.length < VERDICTS ? [...left, next] : left;
+  if (left.some((each) => isSameFinding(each, event))) {
+    return left.map((each) => (isSameFinding(each, event) ? event : each));
+  }
+  return left.length < VERDICTS ? [...left, event] : left;
 }

@@ -121,6 +121,8 @@ function tell(
     premises: PREMISES,
     proof: 'header',
     where: 'before',
+    since: Math.min(at, ...[...signs.values()].map((sign) => sign.at)),
+    about: { from },
     summary: `Somebody on the path speaks TCP for the ${from}: ${list}.`,
     evidence: [evidenceOf(connection, from, first, `its first segment: TTL ${first.ttl}`), ...signs.values()],
   };

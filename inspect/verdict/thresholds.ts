@@ -42,6 +42,9 @@ export const CHANCE = 0.01;
 /** How long a hole may wait for its octets before the verdict is spoken without them: several RTOs. */
 export const HOLE_PATIENCE: Micros = 2_000_000;
 
+/** The longest that a receiver may wait before it acknowledges (RFC 9293 §3.8.6.3). */
+export const DELAYED_ACK: Micros = 500_000;
+
 /** A delay that no queue on a working path gives to 9 octets, and that a radio link does not take to wake up. */
 export const HELD: Micros = 400_000;
 

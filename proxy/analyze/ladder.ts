@@ -72,7 +72,7 @@ function add(open: Map<number, Ladder>, { connection, segment, events }: Tracker
   open.set(connection.id, ladder);
   if (segment) place(ladder, rowOf(connection, segment, events, ladder.before));
   for (const event of events) {
-    if (event.kind === 'verdict') ladder.verdicts = withVerdict(ladder.verdicts, event, event);
+    if (event.kind === 'verdict') ladder.verdicts = withVerdict(ladder.verdicts, event);
     if (event.kind === 'session') {
       const took = formatDuration(event.at - event.started);
       ladder.closing = `${took}, ended by ${event.close.by}, ${event.close.how}`;

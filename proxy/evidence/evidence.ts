@@ -6,7 +6,7 @@ import type { Micros, VerdictEvent } from '../../inspect/events';
 import type { Frame } from '../../inspect/half-open';
 import type { SegmentSessionEvent } from '../../inspect/inspector';
 import type { Tracked, TrackerNews } from '../../inspect/tracker';
-import { withVerdict } from '../../inspect/verdict/standing';
+import { isSameFinding, withVerdict } from '../../inspect/verdict/standing';
 import { formatTime } from '../clock';
 import { createFault, errno, isFault, type Fault } from '../fault';
 import { makeFolder } from '../folder';
@@ -130,11 +130,22 @@ function follow(state: State, news: TrackerNews, frame: Frame | undefined): void
 }
 
 function note(own: Case, event: VerdictEvent): void {
-  const { verdict, certainty, withdraws, evidence } = event;
-  own.verdicts = withVerdict(own.verdicts, event, event);
+  const { verdict, withdraws } = event;
+  const before = own.verdicts;
+  own.verdicts = withVerdict(before, event);
   if (withdraws) own.recording.unmark(`${withdraws} (`);
-  for (const each of evidence)
-    own.recording.mark(each, `${verdict} (${certainty}): ${withoutNames(each.note)}`);
+  // The earlier word on the same finding has marks of its own.
+  const again = before.some((each) => isSameFinding(each, event));
+  if (again) own.recording.unmark(`${verdict} (`);
+  for (const each of own.verdicts) {
+    if (each === event || (again && each.verdict === verdict)) markAll(own.recording, each);
+  }
+}
+
+function markAll(recording: Recording, { verdict, certainty, evidence }: VerdictEvent): void {
+  for (const each of evidence) {
+    recording.mark(each, `${verdict} (${certainty}): ${withoutNames(each.note)}`);
+  }
 }
 
 function begin(state: State, { id, inspector }: Tracked): Case {

@@ -1,6 +1,6 @@
 // What the packets say of each connection, short enough to be kept for all of them.
 
-import type { Certainty, Close, Micros, VerdictName } from '../../inspect/events';
+import type { Close, Micros, VerdictEvent } from '../../inspect/events';
 import type { TrackerNews } from '../../inspect/tracker';
 import { withVerdict } from '../../inspect/verdict/standing';
 
@@ -22,11 +22,10 @@ export interface PacketStory {
   readonly close?: Close;
 }
 
-export interface Told {
-  readonly verdict: VerdictName;
-  readonly certainty: Certainty;
-  readonly missingBytes?: number;
-}
+export type Told = Pick<
+  VerdictEvent,
+  'verdict' | 'certainty' | 'where' | 'about' | 'came' | 'missingBytes' | 'withdraws'
+>;
 
 export interface Stories {
   take(news: readonly TrackerNews[]): void;
@@ -82,10 +81,19 @@ function note(story: Growing, event: TrackerNews['events'][number]): void {
   } else if (event.kind === 'gap' || event.kind === 'opaque') story.partial = true;
   else if (event.kind === 'session') story.close = event.close;
   else if (event.kind === 'verdict') {
-    const { verdict, certainty, missingBytes } = event;
-    const told = { verdict, certainty, ...(missingBytes !== undefined && { missingBytes }) };
-    story.verdicts = withVerdict(story.verdicts, event, told);
+    story.verdicts = withVerdict(story.verdicts, toldOf(event));
   }
+}
+
+/** What is kept of it: without its segments. */
+function toldOf({ verdict, certainty, where, about, came, missingBytes, withdraws }: VerdictEvent): Told {
+  return {
+    ...{ verdict, certainty, where },
+    ...(about && { about }),
+    ...(came && { came }),
+    ...(missingBytes !== undefined && { missingBytes }),
+    ...(withdraws && { withdraws }),
+  };
 }
 
 const STORIES = 250_000;

@@ -161,7 +161,10 @@ function verdictFields(event: VerdictEvent): string {
     text('certainty', event.certainty) +
     text('proof', event.proof) +
     text('where', event.where) +
+    text('since', event.since === undefined ? undefined : formatTime(event.since)) +
+    value('about', event.about) +
     number('missing_bytes', event.missingBytes) +
+    text('came', event.came) +
     duration('held_ms', event.held) +
     text('withdraws', event.withdraws) +
     text('summary', event.summary) +

@@ -41,7 +41,7 @@ function story(address: string, seconds: number, more: Partial<PacketStory> = {}
   };
 }
 
-const EATEN = [{ verdict: 'ehlo-dropped', certainty: 'proved', missingBytes: 9 }] as const;
+const EATEN = [{ verdict: 'ehlo-dropped', certainty: 'proved', where: 'before', missingBytes: 9 }] as const;
 
 const TIMEOUT = `
   Nov 24 10:00:10 mx postfix/smtpd[4]: connect from x[198.51.100.7]
@@ -75,7 +75,7 @@ test('the incident: the log says that nothing came, the packets say what was dro
 
 test('a client that really never spoke: both tell the same', () => {
   const silent = story('198.51.100.7', 9.6, {
-    verdicts: [{ verdict: 'client-silent', certainty: 'proved' }],
+    verdicts: [{ verdict: 'client-silent', certainty: 'proved', where: 'before' }],
   });
   const { matches } = alignMaillog(sessionsOf(TIMEOUT), [silent]);
   assert.equal(
@@ -97,7 +97,7 @@ const DIFFERENCES: readonly (readonly [string, string, Partial<PacketStory>, Reg
   [
     'a forged RST',
     'lost connection after EHLO from x[198.51.100.7]',
-    { commands: { ehlo: 1 }, verdicts: [{ verdict: 'reset-injected', certainty: 'proved' }] },
+    { commands: { ehlo: 1 }, verdicts: [{ verdict: 'reset-injected', certainty: 'proved', where: 'before' }] },
     /the RST is not the client's/,
   ],
   [

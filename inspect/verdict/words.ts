@@ -1,0 +1,30 @@
+// Words that the sentences of several judges are made of.
+
+import type { Direction, Micros, VerdictName } from '../events';
+
+/** `1 octet`, `21 octets`. */
+export function octets(count: number): string {
+  return `${count} octet${count === 1 ? '' : 's'}`;
+}
+
+/** `once`, `6 times`. */
+export function times(count: number): string {
+  return count === 1 ? 'once' : `${count} times`;
+}
+
+export function milliseconds(micros: Micros): number {
+  return Math.round(micros / 1_000);
+}
+
+/** With one decimal. */
+export function seconds(micros: Micros): number {
+  return Math.round(micros / 100_000) / 10;
+}
+
+/** The verdict on octets that were dropped; `first`: they are the first that the side says. */
+export function droppedName(from: Direction, first: boolean): DroppedName {
+  if (!first) return 'segment-dropped';
+  return from === 'client' ? 'ehlo-dropped' : 'greeting-lost';
+}
+
+export type DroppedName = Extract<VerdictName, 'ehlo-dropped' | 'greeting-lost' | 'segment-dropped'>;
