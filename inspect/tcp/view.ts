@@ -74,12 +74,17 @@ export function evidenceOf(
 }
 
 /** A server whose client has no room for the next line has not failed to send it (RFC 9293 §3.8.6). */
-export function leavesRoom({ client, server }: ConnectionView, { flags, window }: Segment): boolean {
-  if (flags & (FLAG.rst | FLAG.syn)) return (flags & FLAG.rst) === 0;
-  const [ours, theirs] = [client.syn?.options.windowScale, server.syn?.options.windowScale];
+export function leavesRoom(connection: ConnectionView, segment: Segment): boolean {
+  if (segment.flags & (FLAG.rst | FLAG.syn)) return (segment.flags & FLAG.rst) === 0;
+  return windowOf(connection, 'client', segment) >= OPEN_WINDOW;
+}
+
+/** The octets that the sender of a segment behind the SYNs has room for. */
+export function windowOf(connection: ConnectionView, from: Direction, { window }: Segment): number {
+  const ours = connection[from].syn?.options.windowScale;
+  const theirs = connection[from === 'client' ? 'server' : 'client'].syn?.options.windowScale;
   // RFC 7323 §2.2: both must have offered it.
-  const shift = ours !== undefined && theirs !== undefined ? Math.min(ours, LARGEST_SHIFT) : 0;
-  return window * 2 ** shift >= OPEN_WINDOW;
+  return ours === undefined || theirs === undefined ? window : window * 2 ** Math.min(ours, LARGEST_SHIFT);
 }
 
 /** `SYN ACK`, `PSH ACK`, in the order of the header. */

@@ -1,4 +1,4 @@
-// The greeting: never ended, malformed, slow, or sent and not received. What the server did, and what the path did.
+// The greeting: never ended, malformed, or slow. What the server did, and not the path.
 
 import type { Finding, Premises } from '../coverage/finding';
 import type { Evidence, GreetingDefect, Micros, PhaseEvent, Proof, VerdictName } from '../events';
@@ -14,10 +14,8 @@ export function createGreetingJudge(): Judge {
     room: true,
     last: undefined,
     after: undefined,
-    repeats: 0,
     over: false,
     doubted: false,
-    lost: false,
   };
   return {
     see(sight) {
@@ -25,21 +23,20 @@ export function createGreetingJudge(): Judge {
       // Mid-stream: whatever the server says first is not its greeting.
       if (!client.syn && !server.syn) return [];
       follow(state, sight);
-      const lost = judgeLost(state, sight);
-      if (state.over) return [...lost, ...settle(state, sight)];
+      if (state.over) return settle(state, sight);
       // A hole may be where the last line was; and a client can make one, by acknowledging what nobody has sent.
       state.over = sight.smtp.some((event) => event.kind === 'gap' && event.from === 'server');
-      if (state.over) return lost;
+      if (state.over) return [];
       const ended = sight.smtp.find((event) => event.kind === 'phase' && event.phase === 'greeting');
       if (ended?.kind === 'phase') {
         state.over = true;
-        return [...lost, ...judgeEnded(state, sight, ended)];
+        return judgeEnded(state, sight, ended);
       }
       // At the end the session's own line comes later: an unfinished greeting is judged here.
       const left = sight.kind === 'end' && serverLeft(sight);
-      if (state.heardAt === undefined || (sight.at - state.heardAt < GREETING_SLOW && !left)) return lost;
+      if (state.heardAt === undefined || (sight.at - state.heardAt < GREETING_SLOW && !left)) return [];
       state.over = true;
-      return [...lost, truncated(state, sight)];
+      return [truncated(state, sight)];
     },
     deadline: () => (state.over || state.heardAt === undefined ? undefined : state.heardAt + GREETING_SLOW),
   };
@@ -59,12 +56,9 @@ interface State {
   last: Segment | undefined;
   /** A later segment of the server's without octets: its number is what the server will send next. */
   after: Segment | undefined;
-  /** How often the server has sent the greeting again. */
-  repeats: number;
   over: boolean;
   /** It was said to be truncated, and its last line may still have been lost before this point. */
   doubted: boolean;
-  lost: boolean;
 }
 
 function follow(state: State, sight: Sight): void {
@@ -81,7 +75,6 @@ function follow(state: State, sight: Sight): void {
 function followServer(state: State, sight: Sight): void {
   const { from, segment, news } = sight;
   if (from !== 'server' || !segment) return;
-  if (news.some(({ kind }) => kind === 'repeat')) state.repeats += 1;
   if (state.over) return;
   if (news.some(({ kind }) => kind === 'octets')) {
     state.octetsAt = segment.at;
@@ -142,26 +135,10 @@ function truncated(state: State, sight: Sight): Finding {
   return {
     ...verdict,
     worth: proved ? 'proved' : 'suspected',
+    since: state.octetsAt ?? sight.at,
     held: silenceOf(state, sight.at),
     evidence: [...verdict.evidence, ...shown],
   };
-}
-
-/** The server sends its greeting again and again, and the client, alive, acknowledges nothing of it. */
-function judgeLost(state: State, sight: Sight): Finding[] {
-  const { connection, from, segment } = sight;
-  const { client, server } = connection;
-  if (state.lost || state.repeats === 0 || server.acked > 0 || from !== 'client' || !segment) return [];
-  if (client.stream.offsetOf(segment.seq) === undefined || server.stream.offsetOf(segment.ack) !== 0)
-    return [];
-  state.lost = true;
-  const summary =
-    `The greeting passed here ${state.repeats + 1} times and never reached the client, which is alive and ` +
-    'still acknowledges the octet before it: it is lost beyond this point.';
-  const proof: Proof = sight.probed ? 'probe' : 'sequence';
-  const verdict = speak(state, sight, 'greeting-lost', proof, summary);
-  const shown = evidenceOf(connection, 'client', segment, 'ACK of the octet before the greeting');
-  return [{ ...verdict, where: 'beyond', premises: OF_LOSS, evidence: [...verdict.evidence, shown] }];
 }
 
 function speak(state: State, sight: Sight, verdict: VerdictName, proof: Proof, summary: string): Finding {
@@ -188,7 +165,6 @@ function seconds(micros: Micros): number {
 
 /** The greeting, all of it, and a client that nothing of is missing. */
 const OF_GREETING: Premises = { toSay: ['handshake', 'server-octets', 'nothing-missed'] };
-const OF_LOSS: Premises = { toSay: ['handshake', 'nothing-missed'] };
 
 /** The defects that stall, confuse or turn away a real client. */
 const PAINFUL: ReadonlySet<GreetingDefect> = new Set([

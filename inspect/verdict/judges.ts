@@ -1,6 +1,7 @@
 // The bench: all judges of one connection.
 
 import { createAlteredJudge } from './altered';
+import { createBeyondJudge } from './beyond';
 import { createDroppedJudge } from './dropped';
 import { createEarlyJudge } from './early';
 import { createGreetingJudge } from './greeting';
@@ -16,6 +17,8 @@ export function createJudges(): readonly Judge[] {
   return [
     createDroppedJudge('client'),
     createDroppedJudge('server'),
+    createBeyondJudge('client'),
+    createBeyondJudge('server'),
     createResentJudge(),
     createHeldJudge(),
     createAlteredJudge(),

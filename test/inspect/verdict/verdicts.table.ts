@@ -25,8 +25,10 @@ export interface Row {
   readonly until?: number;
   /** The client is probed at these seconds after the start. */
   readonly probes?: readonly number[];
-  /** `verdict certainty proof`, each once, in order. */
+  /** `verdict certainty proof`, and where if not before this point; each once, in order. */
   readonly want: readonly string[];
+  /** `verdict certainty` of what stands at the end, where that is less. */
+  readonly standing?: readonly string[];
   readonly missing?: number;
   /** By the last verdict. */
   readonly withdraws?: VerdictName;
@@ -449,7 +451,7 @@ export const ROWS: readonly Row[] = [
     ],
     probes: [4.9],
     until: 8,
-    want: ['greeting-lost proved probe'],
+    want: ['greeting-lost proved probe beyond'],
   },
   {
     name: 'a silent client, probed',

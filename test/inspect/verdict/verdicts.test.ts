@@ -4,10 +4,12 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Direction, VerdictEvent } from '../../../inspect/events';
 import { createInspector, type Inspector, type InspectorEvent } from '../../../inspect/inspector';
+import { withVerdict } from '../../../inspect/verdict/standing';
 import type { Segment } from '../../../inspect/tcp/segment';
 import { advance } from '../../../inspect/tcp/seq';
 import { SECOND, START } from '../smtp/transcript';
 import { packetise, type Sent } from '../tcp/packetise';
+import { BEYOND_ROWS } from './beyond.table';
 import { INSIDE_ROWS } from './inside.table';
 import { DIALOGUE, type Row, ROWS, twice } from './verdicts.table';
 
@@ -46,11 +48,17 @@ function verdictsOf({ sent, until, probes = [] }: Row): VerdictEvent[] {
   return events.filter((event): event is VerdictEvent => event.kind === 'verdict');
 }
 
-for (const row of [...ROWS, ...INSIDE_ROWS]) {
+for (const row of [...ROWS, ...INSIDE_ROWS, ...BEYOND_ROWS]) {
   test(row.name, () => {
     const verdicts = verdictsOf(row);
-    const told = verdicts.map(({ verdict, certainty, proof }) => `${verdict} ${certainty} ${proof}`);
+    const told = verdicts.map(
+      ({ verdict, certainty, proof, where }) =>
+        `${verdict} ${certainty} ${proof}${where === 'before' ? '' : ` ${where}`}`,
+    );
     assert.equal([...new Set(told)], row.want);
+    const standing = verdicts.reduce<readonly VerdictEvent[]>(withVerdict, []);
+    const named = standing.map(({ verdict, certainty }) => `${verdict} ${certainty}`);
+    if (row.standing) assert.equal(named, row.standing);
     const last = verdicts[verdicts.length - 1];
     if (row.missing !== undefined) assert.is(last?.missingBytes, row.missing);
     assert.is(last?.withdraws, row.withdraws);

@@ -1,0 +1,222 @@
+// Beyond this point: a side's octets pass here again and again, and the receiver does not acknowledge them.
+//
+// An acknowledgement names all that its sender has received, in order, and it only ever grows (RFC 9293 §3.4). Where the
+// receiver, long after the second copy passed, still sends the old one, neither copy has come to it: that is proved,
+// whatever else this point has missed. Where the receiver is silent, it may be gone, or its answers may be lost: that is
+// suspected, and only of the client's octets. A client that is silent is `client-gone`: many leave without a word.
+
+import type { Finding, Premise, Premises } from '../coverage/finding';
+import type { Certainty, Direction, Evidence, Micros } from '../events';
+import { FLAG, type Segment } from '../tcp/segment';
+import { type ConnectionView, evidenceOf, type Sight, windowOf } from '../tcp/view';
+import type { Judge } from './judge';
+import { DELAYED_ACK, EVIDENCE, HOLE_PATIENCE, reorderingTime } from './thresholds';
+import { type DroppedName, droppedName, octets, seconds, times } from './words';
+
+/** Watches the octets that one side sends, and what the other side acknowledges. */
+export function createBeyondJudge(from: Direction): Judge {
+  const state: State = { from, head: undefined, firstEnd: Infinity, room: Infinity };
+  return {
+    see(sight) {
+      const findings = acknowledged(state, sight);
+      if (sight.from === OTHER[from] && sight.segment) listen(state, sight.connection, sight.segment);
+      if (sight.from === from && sight.segment) follow(state, sight, sight.segment);
+      for (const event of sight.smtp) {
+        const whole = (event.kind === 'command' || event.kind === 'reply') && event.from === from;
+        if (whole) state.firstEnd = Math.min(state.firstEnd, event.span.end);
+      }
+      if (!state.head) return findings;
+      return [...findings, ...judgeAlive(state, state.head, sight), ...judgeSilent(state, state.head, sight)];
+    },
+    deadline() {
+      const { head } = state;
+      const waits =
+        from === 'client' && head?.secondAt !== undefined && head.told === undefined && !head.excused;
+      return waits ? (head.secondAt ?? 0) + SILENCE : undefined;
+    },
+  };
+}
+
+interface State {
+  readonly from: Direction;
+  head: Head | undefined;
+  /** Where the side's first command, or its greeting, ends. */
+  firstEnd: number;
+  /** Octets that the receiver has room for. */
+  room: number;
+}
+
+/** The first octets that the receiver has not acknowledged: what is sent again when nothing comes back (RFC 6298 §5.4). */
+interface Head {
+  readonly start: number;
+  end: number;
+  /** Copies that passed here. */
+  copies: number;
+  readonly firstAt: Micros;
+  secondAt: Micros | undefined;
+  lastAt: Micros;
+  /** How far its side had sent by then. */
+  sent: number;
+  /** The receiver has no room for them (RFC 9293 §3.8.6.1), or has not finished the handshake: it has said why. */
+  excused: boolean;
+  readonly first: boolean;
+  readonly evidence: Evidence[];
+  told: Certainty | undefined;
+}
+
+function follow(state: State, { connection, news, at }: Sight, segment: Segment): void {
+  const { from } = state;
+  const { stream, acked, syn } = connection[from];
+  const start = stream.offsetOf(segment.seq) ?? 0;
+  const end = start + segment.length;
+  if (segment.length === 0 || start > acked || end <= acked || news[0]?.kind === 'keepalive') return;
+  const again = news.some((each) => each.kind === 'repeat' && each.span.end > acked);
+  const known = state.head?.start === acked ? state.head : undefined;
+  if (known && !again) return;
+  const head: Head = known ?? {
+    ...{ start: acked, end, copies: again ? 1 : 0, firstAt: at, secondAt: undefined, lastAt: at, sent: 0 },
+    // Mid-stream nobody knows what was the first.
+    ...{
+      excused: state.room < segment.length,
+      first: syn !== undefined && acked < state.firstEnd,
+      evidence: [],
+      told: undefined,
+    },
+  };
+  state.head = head;
+  head.end = Math.max(head.end, end);
+  head.copies += 1;
+  head.lastAt = at;
+  if (head.copies === 2) {
+    head.secondAt = at;
+    head.sent = stream.sent;
+  }
+  if (head.evidence.length < EVIDENCE - 1) {
+    head.evidence.push(evidenceOf(connection, from, segment, `copy ${head.copies}: it passed here`));
+  }
+}
+
+/** What keeps the receiver from taking the octets. */
+function listen(state: State, connection: ConnectionView, segment: Segment): void {
+  const { head, from } = state;
+  const { flags } = segment;
+  if (flags & FLAG.rst) return;
+  // The window of a SYN is not scaled, and one more SYN says that the handshake's end has not come.
+  if (!(flags & FLAG.syn)) state.room = windowOf(connection, OTHER[from], segment);
+  if (head && (flags & FLAG.syn || state.room < head.end - head.start)) head.excused = true;
+}
+
+/** The receiver has the octets. If it was said that they were dropped, it is said how that ended. */
+function acknowledged(state: State, sight: Sight): Finding[] {
+  const { head, from } = state;
+  if (!head || sight.connection[from].acked <= head.start) return [];
+  state.head = undefined;
+  if (!head.told || !sight.segment || sight.from !== OTHER[from]) return [];
+  const held = sight.at - head.firstAt;
+  const note = `acknowledges them, ${seconds(held)} s after the first copy`;
+  return [
+    {
+      ...tell(state, head, sight, head.told, [sight.segment, note]),
+      came: 'late',
+      held,
+      summary: LATE(facts(state, head), held),
+    },
+  ];
+}
+
+/** The receiver speaks, and still acknowledges only what came before, long after the second copy should have come to it. */
+function judgeAlive(state: State, head: Head, sight: Sight): Finding[] {
+  const { segment, connection, at } = sight;
+  if (sight.from !== OTHER[state.from] || !segment) return [];
+  const { flags } = segment;
+  if (head.told === 'proved' || head.excused || !(flags & FLAG.ack) || flags & (FLAG.rst | FLAG.syn))
+    return [];
+  const acked = connection[state.from].stream.offsetOf(segment.ack);
+  if (acked !== head.start || head.secondAt === undefined || at - head.secondAt < margin(connection))
+    return [];
+  head.told = 'proved';
+  const note = 'it still acknowledges only what came before';
+  return [{ ...tell(state, head, sight, 'proved', [segment, note]), summary: ALIVE(facts(state, head)) }];
+}
+
+/** Nothing at all comes back, though its client has sent the octets again and waits. */
+function judgeSilent(state: State, head: Head, sight: Sight): Finding[] {
+  const { connection, at, kind } = sight;
+  const { from } = state;
+  if (from !== 'client' || head.told || head.excused || head.secondAt === undefined) return [];
+  const { client, server } = connection;
+  const over = server.finAt !== undefined || server.rstAt !== undefined || client.rstAt !== undefined;
+  // What was not acknowledged keeps all that is new back (RFC 5681 §3.1): who goes on has heard something.
+  if (over || client.stream.sent > head.sent) return [];
+  const waited = at - head.secondAt;
+  if (waited < SILENCE && !(kind === 'end' && waited >= margin(connection))) return [];
+  head.told = 'suspected';
+  return [{ ...tell(state, head, sight, 'suspected'), summary: SILENT(facts(state, head)) }];
+}
+
+/** Until an answer to the second copy must have come here: both ways, and an ACK that its sender delays. */
+function margin({ rtt }: ConnectionView): Micros {
+  return DELAYED_ACK + (rtt ?? reorderingTime(undefined));
+}
+
+function tell(
+  state: State,
+  head: Head,
+  { connection, at, probed }: Sight,
+  worth: Certainty,
+  answer?: readonly [segment: Segment, note: string],
+): Omit<Finding, 'summary'> {
+  const { from } = state;
+  const { start, end, first, evidence } = head;
+  const answered = answer ? [evidenceOf(connection, OTHER[from], ...answer)] : [];
+  return {
+    at,
+    verdict: droppedName(from, first),
+    worth,
+    premises: premisesOf(from, head, worth),
+    proof: probed ? 'probe' : 'sequence',
+    where: 'beyond',
+    since: head.firstAt,
+    about: { from, start },
+    missingBytes: end - start,
+    came: 'never',
+    evidence: [...evidence, ...answered],
+  };
+}
+
+/** An old acknowledgement is one, whatever else was missed; a silence may be a direction that is not captured. */
+function premisesOf(from: Direction, { first, start }: Head, worth: Certainty): Premises {
+  const named: readonly Premise[] = !first ? [] : start === 0 ? ['handshake'] : ['handshake', OCTETS[from]];
+  return { toSay: worth === 'proved' ? named : [...named, 'both-sides', 'nothing-missed'] };
+}
+
+interface Facts {
+  /** `The client's first command (EHLO, 21 octets) passed here 6 times in 6.8 s`. */
+  readonly passed: string;
+  readonly receiver: Direction;
+}
+
+function facts({ from }: State, { first, start, end, copies, firstAt, lastAt }: Head): Facts {
+  const what = octets(end - start);
+  const passed = `${SUBJECT[droppedName(from, first)](from, what)} passed here ${times(copies)} in ${seconds(lastAt - firstAt)} s`;
+  return { passed, receiver: OTHER[from] };
+}
+
+const SUBJECT: Readonly<Record<DroppedName, (from: Direction, what: string) => string>> = {
+  'ehlo-dropped': (_from, what) => `The client's first command (EHLO, ${what})`,
+  'greeting-lost': (_from, what) => `The server's greeting (${what})`,
+  'segment-dropped': (from, what) => `A segment of the ${from} (${what})`,
+};
+
+const ALIVE = ({ passed, receiver }: Facts): string =>
+  `${passed}, and the ${receiver}, alive, still acknowledges only what came before: it was lost beyond this point.`;
+const SILENT = ({ passed, receiver }: Facts): string =>
+  `${passed}, and nothing came back: it was lost beyond this point, or the ${receiver} is gone, or its answers are lost.`;
+const LATE = ({ passed, receiver }: Facts, held: Micros): string =>
+  `${passed}, and the ${receiver} acknowledged it only ${seconds(held)} s after the first time: the copies before were ` +
+  'lost beyond this point.';
+
+/** Several retransmissions: HOLE_PATIENCE from the second copy on, and a living TCP answers each at once. */
+const SILENCE: Micros = HOLE_PATIENCE;
+const OTHER = { client: 'server', server: 'client' } as const;
+const OCTETS = { client: 'client-octets', server: 'server-octets' } as const;
