@@ -24,8 +24,7 @@ function createWitness(): { take(news: readonly TrackerNews[]): void; readonly s
   return {
     take(news) {
       for (const { events } of news)
-        for (const event of events)
-          if (event.kind === 'verdict') standing = withVerdict(standing, event, event);
+        for (const event of events) if (event.kind === 'verdict') standing = withVerdict(standing, event);
     },
     get said() {
       return standing.map(

@@ -97,7 +97,10 @@ const DIFFERENCES: readonly (readonly [string, string, Partial<PacketStory>, Reg
   [
     'a forged RST',
     'lost connection after EHLO from x[198.51.100.7]',
-    { commands: { ehlo: 1 }, verdicts: [{ verdict: 'reset-injected', certainty: 'proved', where: 'before' }] },
+    {
+      commands: { ehlo: 1 },
+      verdicts: [{ verdict: 'reset-injected', certainty: 'proved', where: 'before' }],
+    },
     /the RST is not the client's/,
   ],
   [
