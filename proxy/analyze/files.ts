@@ -4,9 +4,8 @@ import { statSync } from 'node:fs';
 import type { VerdictName } from '../../inspect/events';
 import type { TrackerNews } from '../../inspect/tracker';
 import type { Outcome } from '../commands/outcome';
-import { isFault } from '../fault';
 import { plural } from '../sinks/wording';
-import { firstTime } from '../sources/file';
+import { isPlainFile } from '../sources/supply';
 import { createLadders, type Ladders } from './ladder';
 import { openMaillogDesk } from './maillog';
 import { runPass, type PassResult } from './passes';
@@ -15,7 +14,7 @@ import { conclude, evidenceFor, evidenceRemark, settle, wanted, type Desk } from
 
 export async function analyzeFiles(desk: Desk): Promise<Outcome> {
   const { request, json, faults, summarizer } = desk;
-  const files = inTimeOrder(request.files);
+  const { files } = request;
   const sizes = files.map(sizeOf);
   const twice = sizes.every((size) => size !== undefined);
   const flagged = createFlagged();
@@ -143,21 +142,10 @@ function createFlagged(): Flagged {
   };
 }
 
-/** A connection may go on in the next file of a ring of captures, whatever order a shell names them in. */
-function inTimeOrder(files: readonly string[]): readonly string[] {
-  if (files.length < 2) return files;
-  const timed = files.map((file) => {
-    const at = firstTime(file);
-    return { file, at: isFault(at) ? undefined : at };
-  });
-  // The sort is stable: files without a time stay where they are among their like.
-  return timed.sort((a, b) => (a.at ?? 0) - (b.at ?? 0)).map(({ file }) => file);
-}
-
 function sizeOf(file: string): number | undefined {
-  const stats = statSync(file, { throwIfNoEntry: false });
-  // What is not there has no size, and its fault is told when it is opened.
-  return stats === undefined || stats.isDirectory() ? 0 : stats.isFile() ? stats.size : undefined;
+  if (!isPlainFile(file)) return undefined;
+  // What is not there has no size, and its fault is reported when it is opened.
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 function omittedRemark(omitted: number): string[] {

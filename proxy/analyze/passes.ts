@@ -3,8 +3,9 @@
 import type { Micros } from '../../inspect/events';
 import type { Veil } from '../../inspect/smtp/argument';
 import { createTracker, type TrackerCounts, type TrackerNews } from '../../inspect/tracker';
-import { isFault, type Fault } from '../fault';
-import { openCapture, type CaptureSource } from '../sources/file';
+import type { Fault } from '../fault';
+import { createMerge } from '../sources/merge';
+import type { Disorder } from '../sources/order';
 
 /** A frame as the tracker had it; its octets are used again afterwards. */
 export interface SeenFrame {
@@ -31,6 +32,8 @@ export interface PassResult {
   readonly counts: TrackerCounts;
   /** Frames that the capturing program says it missed. */
   readonly lost: number;
+  /** Frames that were written late, and steps of a clock. */
+  readonly disorder: Disorder;
   /** From when to when the captures ran: their first and last frame, or what a file says of itself. */
   readonly firstAt: Micros;
   readonly lastAt: Micros;
@@ -39,7 +42,7 @@ export interface PassResult {
   readonly faults: readonly Fault[];
 }
 
-/** Reads the files in the order given. Connections may go on from one file to the next. */
+/** Reads the files as one, by time: connections go on from one to another, and a direction may be in each. */
 export async function runPass(files: readonly string[], options: PassOptions): Promise<PassResult> {
   const { ports, observe } = options;
   const tracker = createTracker({
@@ -48,12 +51,12 @@ export async function runPass(files: readonly string[], options: PassOptions): P
     implicitTlsPorts: IMPLICIT_TLS,
     keepFrames: options.keepFrames ?? false,
   });
-  const faults: Fault[] = [];
-  const state = { position: 0, lost: 0, firstAt: Infinity, lastAt: 0, used: 0 };
+  let firstAt = Infinity;
+  let lastAt = 0;
   const frame: { -readonly [K in keyof SeenFrame]: SeenFrame[K] } = { ...NO_FRAME };
   const take = (linkType: number, octets: Uint8Array, at: Micros, length: number, elided?: boolean): void => {
-    state.firstAt = Math.min(state.firstAt, at);
-    state.lastAt = Math.max(state.lastAt, at);
+    if (at > lastAt) lastAt = at;
+    if (at < firstAt) firstAt = at;
     const news = tracker.frame(linkType, octets, at, length, elided);
     if (news.length === 0) return;
     frame.linkType = linkType;
@@ -61,37 +64,22 @@ export async function runPass(files: readonly string[], options: PassOptions): P
     frame.length = length;
     observe(news, frame);
   };
-  const readOne = async (source: CaptureSource): Promise<boolean> => {
-    const before = state.position;
+  const merge = await createMerge(files);
+  try {
     for (;;) {
-      const got = source.read(take);
-      state.position = before + source.position;
-      if (!(await options.turn(state.position, tracker.counts))) return false;
-      if (got === 'more') continue;
-      if (isFault(got)) faults.push(got);
-      return true;
+      const got = await merge.read(take);
+      if (!(await options.turn(merge.position, tracker.counts)) || got === 'end') break;
     }
-  };
-  for (const file of files) {
-    const source = openCapture(file);
-    if (isFault(source)) {
-      faults.push(source);
-      continue;
-    }
-    state.used += 1;
-    try {
-      if (!(await readOne(source))) break;
-    } finally {
-      state.lost += source.lost;
-      state.firstAt = Math.min(state.firstAt, source.ran?.from ?? Infinity);
-      state.lastAt = Math.max(state.lastAt, source.ran?.to ?? 0);
-      source.close();
-    }
+    firstAt = Math.min(firstAt, merge.ran.from);
+    lastAt = Math.max(lastAt, merge.ran.to);
+    // The capture may have run on when nothing passed any more: that nothing did, is known.
+    observe(tracker.idle(lastAt));
+    observe(tracker.end(lastAt));
+    const { lost, disorder, used, faults } = merge;
+    return { counts: tracker.counts, lost, disorder, firstAt, lastAt, used, faults };
+  } finally {
+    merge.close();
   }
-  // The capture may have run on when nothing passed any more: that nothing did, is known.
-  observe(tracker.idle(state.lastAt));
-  observe(tracker.end(state.lastAt));
-  return { counts: tracker.counts, ...state, faults };
 }
 
 /** RFC 8314 §3.3. */

@@ -1,11 +1,14 @@
-// Capture files: opened, read in chunks of a buffer that is used again, and honest about what is wrong with them.
+// Captures: opened by their content, read in chunks of a buffer that is used again, in the order of time, and honest
+// about what is wrong with them.
 
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { Micros } from '../../inspect/events';
-import { createFault, errno, isFault, type Fault } from '../fault';
+import { createFault, isFault, type Fault } from '../fault';
 import { CHUNK, type Chunk, type Format, type Take } from './frame';
+import { createOrder, type Disorder, type Order } from './order';
 import { PCAP_HEADER, pcapFormat } from './pcap';
 import { createPcapngFormat, isPcapng } from './pcapng';
+import { strangerOf } from './strangers';
+import { isPlainFile, nameOf, openSupply, quoted, readFault, type Supply } from './supply';
 
 export interface CaptureSource {
   readonly name: string;
@@ -17,77 +20,81 @@ export interface CaptureSource {
   readonly lost: number;
   /** From when to when the capture ran, as far as the file says it. */
   readonly ran: Format['ran'];
+  readonly disorder: Disorder;
   /**
-   * Hands over the frames of up to a mebibyte, in the order of the file. `more`: call again. `end`: that was all.
-   * A fault: all that is whole was handed over, and this is why there is no more of it, or why some was left out.
+   * Reads on, up to a mebibyte. A fault: all that is whole was handed over, or may be released, and this is why there
+   * is no more of it, or why some was left out. A pipe that is quiet gives what it has.
    */
-  read(take: Take): 'more' | 'end' | Fault;
+  advance(): Promise<'more' | 'end' | Fault>;
+  /** When the next frame was captured that may be released now; `undefined`: none may. */
+  readonly next: Micros | undefined;
+  /** Hands over what may be, in the order of time, until then and including it. */
+  release(until: Micros, take: Take): void;
   close(): void;
 }
 
 /**
- * Opens a pcap or pcapng file by its content. Faults: `file-unreadable`, `capture-empty`, `capture-unknown`,
- * `link-unknown`.
+ * Opens a pcap or pcapng file, compressed or not, or `-`. Faults: `file-unreadable`, `capture-empty`,
+ * `capture-unknown`, `link-unknown`.
  */
-export function openCapture(name: string): CaptureSource | Fault {
-  let fd: number | undefined;
-  try {
-    fd = openSync(name, 'r');
-    const stats = fstatSync(fd);
-    if (stats.isDirectory()) throw Object.assign(new Error('directory'), { code: 'EISDIR' });
-    const opened = begin(name, fd, stats.isFile() ? stats.size : undefined);
-    if (isFault(opened)) closeSync(fd);
-    return opened;
-  } catch (error) {
-    if (fd !== undefined) closeSync(fd);
-    return unreadable(name, error);
-  }
+export async function openCapture(name: string): Promise<CaptureSource | Fault> {
+  const supply = await openSupply(name).catch((error: unknown) => readFault(name, error));
+  if (isFault(supply)) return supply;
+  const opened = await begin(name, supply).catch((error: unknown) => readFault(name, error));
+  if (isFault(opened)) supply.close();
+  return opened;
 }
 
-/** When the first frame was captured; `undefined` where there is none or the file must not be read twice. */
-export function firstTime(name: string): Micros | undefined | Fault {
-  const source = openCapture(name);
+/** When its first frame was captured; `undefined` where there is none, or it can be read only once. */
+export async function firstTime(name: string): Promise<Micros | undefined | Fault> {
+  // A pipe that was opened is half read.
+  if (!isPlainFile(name)) return undefined;
+  const source = await openCapture(name);
   if (isFault(source)) return source;
-  let first: Micros | undefined;
-  if (source.size !== undefined) {
-    while (first === undefined && source.read((_link, _octets, at) => (first ??= at)) === 'more');
-  }
+  while (source.next === undefined && (await source.advance()) === 'more');
+  const { next } = source;
   source.close();
-  return first;
+  return next;
 }
 
 interface State {
   readonly name: string;
-  readonly fd: number;
-  readonly size: number | undefined;
+  readonly supply: Supply;
   readonly chunk: Chunk;
   readonly format: Format;
-  /** What was read and not handed over yet lies between them. */
+  readonly order: Order;
+  /** What was read and is not understood yet lies between them. */
   start: number;
   end: number;
-  /** Octets of the file up to `end`. */
+  /** Octets of the capture up to `end`. */
   position: number;
+  /** What was read with the header is looked at first. */
+  fresh: boolean;
+  /** A pipe that was asked and has not answered. */
+  asked: Promise<number> | undefined;
   ended: boolean;
 }
 
-function begin(name: string, fd: number, size: number | undefined): CaptureSource | Fault {
+async function begin(name: string, supply: Supply): Promise<CaptureSource | Fault> {
   const buffer = new ArrayBuffer(CHUNK);
   const chunk: Chunk = { bytes: new Uint8Array(buffer), view: new DataView(buffer) };
   let end = 0;
-  for (let got = -1; end < PCAP_HEADER && got !== 0; end += got) {
-    got = readSync(fd, chunk.bytes, end, CHUNK - end, null);
-  }
-  if (end === 0) return createFault('capture-empty', name);
+  for (let got = -1; end < PCAP_HEADER && got !== 0; end += got)
+    got = await supply.fill(chunk.bytes.subarray(end));
+  if (end === 0) return createFault('capture-empty', nameOf(name));
   const pcapng = end >= 12 && isPcapng(chunk);
   const format = pcapng ? createPcapngFormat() : end >= PCAP_HEADER ? pcapFormat(chunk) : undefined;
-  if (!format) return strangerFault(name, chunk.bytes.subarray(0, end));
-  const start = pcapng ? 0 : PCAP_HEADER;
-  const state: State = { name, fd, size, chunk, format, start, end, position: end, ended: false };
+  if (!format) return strangerFault(name, chunk.bytes.subarray(0, Math.min(end, HEAD)));
+  const order = createOrder(chunk);
+  const state: State = {
+    ...{ name, supply, chunk, format, order, end, position: end },
+    ...{ start: pcapng ? 0 : PCAP_HEADER, fresh: true, asked: undefined, ended: false },
+  };
   return {
     name,
-    size,
+    size: supply.size,
     get position() {
-      return state.position - Math.max(0, state.end - state.start);
+      return supply.position;
     },
     get lost() {
       return format.lost;
@@ -95,86 +102,128 @@ function begin(name: string, fd: number, size: number | undefined): CaptureSourc
     get ran() {
       return format.ran;
     },
-    read: (take) => read(state, take),
-    close: () => closeSync(fd),
+    get disorder() {
+      return order.disorder;
+    },
+    get next() {
+      return order.next;
+    },
+    advance: () => advance(state),
+    release: (until, take) => order.release(until, take),
+    close: () => supply.close(),
   };
 }
 
-function read(state: State, take: Take): 'more' | 'end' | Fault {
+async function advance(state: State): Promise<'more' | 'end' | Fault> {
   if (state.ended) return 'end';
-  const { chunk, format } = state;
-  const next = format.read(chunk, state.start, state.end, take);
-  if (typeof next !== 'number') {
-    state.ended = true;
-    const offset = state.position - state.end + next.offset;
-    return createFault('capture-damaged', `${state.name} at octet ${offset}: ${next.why}`);
-  }
-  state.start = next;
+  const { order } = state;
   try {
-    if (refill(state)) return 'more';
+    const got = state.fresh ? 'more' : await refill(state);
+    state.fresh = false;
+    if (got === 'quiet') {
+      order.settle(true, state.start);
+      return 'more';
+    }
+    if (got === 'more') return understand(state);
   } catch (error) {
-    state.ended = true;
-    return unreadable(state.name, error);
+    return over(state, readFault(state.name, error));
   }
-  state.ended = true;
-  if (state.start !== state.end) return cutFault(state);
-  return strangeLinks(state.name, format.strange) ?? 'end';
+  if (state.start !== state.end) return over(state, cutFault(state));
+  return over(state, strangeLinks(state) ?? 'end');
 }
 
-/** Moves what is left to the front and reads behind it; false at the end of the file. */
-function refill(state: State): boolean {
-  const { chunk, fd } = state;
-  while (state.start > state.end) {
-    const got = readSync(fd, chunk.bytes, 0, Math.min(CHUNK, state.start - state.end), null);
-    if (got === 0) return false;
+function understand(state: State): 'more' | Fault {
+  const { chunk, format, order } = state;
+  const next = format.read(chunk, state.start, state.end, order.hold);
+  if (typeof next !== 'number') {
+    const offset = state.position - state.end + next.offset;
+    return over(
+      state,
+      createFault('capture-damaged', `${nameOf(state.name)} at octet ${offset}: ${next.why}`),
+    );
+  }
+  state.start = next;
+  order.settle(false, next);
+  return 'more';
+}
+
+/** No more comes: what is held may go. */
+function over<T>(state: State, outcome: T): T {
+  state.ended = true;
+  state.order.settle(true, state.start);
+  return outcome;
+}
+
+/** Moves what is still needed to the front and reads behind it. */
+async function refill(state: State): Promise<'more' | 'end' | 'quiet'> {
+  const { chunk, order } = state;
+  if (!state.asked) {
+    const from = Math.min(order.first ?? Infinity, state.start, state.end);
+    chunk.bytes.copyWithin(0, from, state.end);
+    order.shift(from);
+    state.start -= from;
+    state.end -= from;
+  }
+  for (;;) {
+    // What is of no interest is written over by what comes behind it.
+    const skipped = state.start - state.end;
+    const room = skipped > 0 ? Math.min(CHUNK, state.start) : CHUNK;
+    const got = await answer(state, room);
+    if (got === 'quiet') return got;
+    if (got === 0) return 'end';
     state.position += got;
-    state.start -= got;
+    if (skipped > 0) state.start -= got;
+    else state.end += got;
+    if (skipped <= 0) return 'more';
   }
-  if (state.start > 0) {
-    chunk.bytes.copyWithin(0, state.start, state.end);
-    state.end -= state.start;
-    state.start = 0;
-  }
-  const got = readSync(fd, chunk.bytes, state.end, CHUNK - state.end, null);
-  state.end += got;
-  state.position += got;
-  return got > 0;
+}
+
+/** A file answers at once. */
+function answer(state: State, room: number): number | Promise<number | 'quiet'> {
+  const asked = state.asked ?? state.supply.fill(state.chunk.bytes.subarray(state.end, room));
+  if (typeof asked === 'number') return asked;
+  state.asked = asked;
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, QUIET_MS, 'quiet');
+    const settled = (): void => {
+      clearTimeout(timer);
+      state.asked = undefined;
+    };
+    asked.then(
+      (got) => {
+        settled();
+        resolve(got);
+      },
+      (error: unknown) => {
+        settled();
+        reject(error as Error);
+      },
+    );
+  });
 }
 
 function cutFault({ name, position, start, end }: State): Fault {
   const offset = position - Math.max(0, end - start);
-  return createFault('capture-cut', `${name} at octet ${offset}`);
+  return createFault('capture-cut', `${nameOf(name)} at octet ${offset}`);
 }
 
-function strangeLinks(name: string, strange: ReadonlyMap<number, number>): Fault | undefined {
+function strangeLinks({ name, format }: State): Fault | undefined {
+  const { strange } = format;
   if (strange.size === 0) return undefined;
   const types = [...strange].map(([type, count]) => `${count} frames of link type ${type}`).join(', ');
-  return createFault('link-unknown', `${name}: ${types}`);
+  return createFault('link-unknown', `${nameOf(name)}: ${types}`);
 }
 
 function strangerFault(name: string, head: Uint8Array): Fault {
-  const packed = PACKED.find(({ magic }) => magic.every((octet, i) => head[i] === octet));
-  if (!packed) return createFault('capture-unknown', name);
-  const mend = `it is compressed: unpack it first, as with \`${packed.by}\``;
-  return createFault('capture-unknown', name, { mend });
+  const stranger = strangerOf(name, head);
+  if (!stranger) return createFault('capture-unknown', nameOf(name));
+  const { is, convert } = stranger;
+  const file = name === nameOf(name) ? quoted(name) : 'FILE';
+  const how = convert === 'editcap' ? `editcap -F pcapng ${file} out.pcapng` : convert.by;
+  return createFault('capture-unknown', nameOf(name), { mend: `it is ${is}: ${how}` });
 }
 
-function unreadable(name: string, cause: unknown): Fault {
-  const mend = MENDS[errno(cause)];
-  return createFault('file-unreadable', name, { ...(mend !== undefined && { mend }), cause });
-}
-
-const MENDS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EISDIR: 'it is a directory: name the files in it',
-  EACCES: 'no permission: run it as a user who may read it',
-};
-
-const PACKED = [
-  { magic: [0x1f, 0x8b], by: 'gunzip' },
-  { magic: [0x28, 0xb5, 0x2f, 0xfd], by: 'unzstd' },
-  { magic: [0xfd, 0x37, 0x7a, 0x58], by: 'unxz' },
-  { magic: [0x04, 0x22, 0x4d, 0x18], by: 'unlz4' },
-  { magic: [0x42, 0x5a, 0x68], by: 'bunzip2' },
-  { magic: [0x50, 0x4b, 0x03, 0x04], by: 'unzip' },
-];
+/** Octets by which a format is known. */
+const HEAD = 64;
+/** A pipe that says nothing for so long has had no more to say: nothing is held for it. */
+const QUIET_MS = 300;

@@ -15,6 +15,16 @@ export type Take = (
   elided?: boolean,
 ) => void;
 
+/** The same of a frame that lies in a chunk, `length` octets from `start` on. */
+export type Hold = (
+  linkType: number,
+  start: number,
+  length: number,
+  at: Micros,
+  wireLength: number,
+  elided?: boolean,
+) => void;
+
 /** Octets of a file as they were read: both views are of one buffer. */
 export interface Chunk {
   readonly bytes: Uint8Array;
@@ -32,10 +42,10 @@ export interface Damage {
 /** One format of capture files, from behind its magic number to its end. */
 export interface Format {
   /**
-   * Hands over the frames of all whole records between `start` and `end` of the chunk. Answers with the offset
+   * Finds the frames of all whole records between `start` and `end` of the chunk. Answers with the offset
    * behind the last of them; beyond `end` where so many octets more are of no interest.
    */
-  read(chunk: Chunk, start: number, end: number, take: Take): number | Damage;
+  read(chunk: Chunk, start: number, end: number, hold: Hold): number | Damage;
   /** Frames that the capturing program says it missed. */
   readonly lost: number;
   /** From when to when the capture ran, as far as the file says it: nothing else passed in that time. */
@@ -44,5 +54,7 @@ export interface Format {
   readonly strange: ReadonlyMap<number, number>;
 }
 
-/** Octets that a chunk holds, and so what a record may have: eight times the largest packet. */
-export const CHUNK = 1 << 20;
+/** Octets that a record may have: eight times the largest packet. */
+export const LARGEST_RECORD = 1 << 20;
+/** Octets that a chunk holds: the largest record behind as much that is held for its order. */
+export const CHUNK = 2 * LARGEST_RECORD + 64;

@@ -1,7 +1,7 @@
 // The classic capture format (draft-ietf-opsawg-pcap): a header of 24 octets, then records; both orders of octets.
 
 import { isKnownLink } from '../../inspect/tcp/link';
-import { CHUNK, type Chunk, type Format } from './frame';
+import { LARGEST_RECORD, type Chunk, type Format } from './frame';
 
 export const PCAP_HEADER = 24;
 
@@ -30,18 +30,18 @@ function createPcapFormat(linkType: number, { little, perMicro, head }: Layout):
   return {
     lost: 0,
     strange,
-    read({ bytes, view }, start, end, take) {
+    read({ view }, start, end, hold) {
       let at = start;
       while (end - at >= head) {
         const captured = view.getUint32(at + 8, little);
-        if (captured > CHUNK - head) {
+        if (captured > LARGEST_RECORD - head) {
           return { kind: 'damage', why: `a packet of ${captured} octets`, offset: at };
         }
         const next = at + head + captured;
         if (next > end) break;
         const fraction = view.getUint32(at + 4, little);
         const time = view.getUint32(at, little) * 1e6 + Math.floor(fraction / perMicro);
-        if (known) take(linkType, bytes.subarray(at + head, next), time, view.getUint32(at + 12, little));
+        if (known) hold(linkType, at + head, captured, time, view.getUint32(at + 12, little));
         else strange.set(linkType, (strange.get(linkType) ?? 0) + 1);
         at = next;
       }

@@ -2,7 +2,7 @@
 
 import type { Micros } from '../../inspect/events';
 import { isKnownLink } from '../../inspect/tcp/link';
-import { CHUNK, type Chunk, type Damage, type Format, type Take } from './frame';
+import { LARGEST_RECORD, type Chunk, type Damage, type Format, type Hold } from './frame';
 import { stampReader, type StampReader } from './pcapng-clock';
 
 /** Whether a file's first 12 octets begin a section. */
@@ -25,7 +25,7 @@ export function createPcapngFormat(): Format {
       return state.ran;
     },
     strange: state.strange,
-    read: (chunk, start, end, take) => read(state, chunk, start, end, take),
+    read: (chunk, start, end, hold) => read(state, chunk, start, end, hold),
   };
 }
 
@@ -50,7 +50,7 @@ interface State {
   readonly strange: Map<number, number>;
 }
 
-function read(state: State, chunk: Chunk, start: number, end: number, take: Take): number | Damage {
+function read(state: State, chunk: Chunk, start: number, end: number, hold: Hold): number | Damage {
   const { view } = chunk;
   let at = start;
   while (end - at >= HEAD) {
@@ -65,14 +65,14 @@ function read(state: State, chunk: Chunk, start: number, end: number, take: Take
     if (length < HEAD || length % 4 !== 0) return damage(`a block of ${length} octets`, at);
     const isRead = isSection || READ.has(type);
     if (!isRead && length > end - at) return at + length;
-    if (length > CHUNK) return damage(`a block of ${length} octets`, at);
+    if (length > LARGEST_RECORD) return damage(`a block of ${length} octets`, at);
     if (length > end - at) break;
     if (isRead) {
       const why = block(
         state,
         chunk,
         { type: isSection ? SECTION : type, at: at + 8, end: at + length - 4 },
-        take,
+        hold,
       );
       if (why !== undefined) return damage(why, at);
     }
@@ -89,7 +89,7 @@ interface Body {
 }
 
 /** Says why the block makes no sense, if so. */
-function block(state: State, chunk: Chunk, body: Body, take: Take): string | undefined {
+function block(state: State, chunk: Chunk, body: Body, hold: Hold): string | undefined {
   switch (body.type) {
     case SECTION:
       state.lost += state.interfaces.reduce((sum, each) => sum + each.dropped, 0);
@@ -100,9 +100,9 @@ function block(state: State, chunk: Chunk, body: Body, take: Take): string | und
     case STATISTICS:
       return addStatistics(state, chunk, body);
     case SIMPLE_PACKET:
-      return simplePacket(state, chunk, body, take);
+      return simplePacket(state, chunk, body, hold);
     default:
-      return packet(state, chunk, body, take);
+      return packet(state, chunk, body, hold);
   }
 }
 
@@ -162,12 +162,7 @@ function noteRun(state: State, from: Micros | undefined, to: Micros | undefined)
 }
 
 /** The enhanced packet block, and the packet block that it replaced: only the first field differs. */
-function packet(
-  state: State,
-  { bytes, view }: Chunk,
-  { type, at, end }: Body,
-  take: Take,
-): string | undefined {
+function packet(state: State, { view }: Chunk, { type, at, end }: Body, hold: Hold): string | undefined {
   if (end - at < 20) return 'a packet block cut short';
   const { little } = state;
   const index = type === PACKET ? view.getUint16(at, little) : view.getUint32(at, little);
@@ -177,29 +172,31 @@ function packet(
   if (captured > end - at - 20) return `a packet of ${captured} octets in a shorter block`;
   const time = from.stamp(view.getUint32(at + 4, little), view.getUint32(at + 8, little));
   state.lastAt = time;
-  const frame = bytes.subarray(at + 20, at + 20 + captured);
-  give(state, from, frame, time, view.getUint32(at + 16, little), take);
+  give(state, from, at + 20, captured, time, view.getUint32(at + 16, little), hold);
   return undefined;
 }
 
 /** It has neither interface nor time: the first interface's, and that of the packet before it. */
-function simplePacket(
-  state: State,
-  { bytes, view }: Chunk,
-  { at, end }: Body,
-  take: Take,
-): string | undefined {
+function simplePacket(state: State, { view }: Chunk, { at, end }: Body, hold: Hold): string | undefined {
   const [from] = state.interfaces;
   if (!from || end - at < 4) return 'a simple packet without an interface';
   const wire = view.getUint32(at, state.little);
   const captured = Math.min(wire, end - at - 4, from.snaplen === 0 ? Infinity : from.snaplen);
-  give(state, from, bytes.subarray(at + 4, at + 4 + captured), state.lastAt, wire, take);
+  give(state, from, at + 4, captured, state.lastAt, wire, hold);
   return undefined;
 }
 
-function give(state: State, from: Interface, frame: Uint8Array, at: Micros, wire: number, take: Take): void {
-  if (from.known) take(from.linkType, frame, at, wire, from.elided);
-  else state.strange.set(from.linkType, (state.strange.get(from.linkType) ?? 0) + 1);
+function give(
+  state: State,
+  { known, linkType, elided }: Interface,
+  start: number,
+  length: number,
+  at: Micros,
+  wire: number,
+  hold: Hold,
+): void {
+  if (known) hold(linkType, start, length, at, wire, elided);
+  else state.strange.set(linkType, (state.strange.get(linkType) ?? 0) + 1);
 }
 
 type Options = ReadonlyMap<number, { readonly at: number; readonly length: number }>;

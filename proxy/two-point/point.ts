@@ -7,8 +7,7 @@ import type { PointCapture } from '../../inspect/verdict/two-point-survey';
 import type { TrackerNews } from '../../inspect/tracker';
 import { createProgress } from '../analyze/progress';
 import { runPass } from '../analyze/passes';
-import { isFault, type Fault } from '../fault';
-import { firstTime } from '../sources/file';
+import type { Fault } from '../fault';
 import { statSync } from 'node:fs';
 
 export interface PointFile extends PointCapture {
@@ -33,7 +32,6 @@ export async function readPoint(
   const collector = createCollector(point, most);
   const size = statSync(file, { throwIfNoEntry: false });
   const progress = createProgress(size?.isFile() ? size.size : undefined);
-  const first = firstTime(file);
   try {
     const result = await runPass([file], {
       ports,
@@ -44,11 +42,10 @@ export async function readPoint(
         return true;
       },
     });
-    const from = isFault(first) || first === undefined ? 0 : first;
     return {
       file,
       traces: collector.traces,
-      coverage: { from, to: result.lastAt },
+      coverage: { from: result.firstAt, to: result.lastAt },
       omitted: collector.omitted,
       lost: result.lost,
       segments: result.counts.segments,

@@ -45,8 +45,8 @@ interface Followed {
 }
 
 /** Every connection of a capture, with all that is told of it, by `address:port` of both ends. */
-function follow(file: string, ports: readonly number[]): ReadonlyMap<string, Followed> {
-  const source = openCapture(file);
+async function follow(file: string, ports: readonly number[]): Promise<ReadonlyMap<string, Followed>> {
+  const source = await openCapture(file);
   if (isFault(source)) throw new Error(source.what);
   const tracker = createTracker({ ports, implicitTlsPorts: [465] });
   const all = new Map<string, Followed>();
@@ -60,9 +60,10 @@ function follow(file: string, ports: readonly number[]): ReadonlyMap<string, Fol
     }
   };
   let last = 0;
-  let got: ReturnType<typeof source.read>;
+  let got: Awaited<ReturnType<typeof source.advance>>;
   do {
-    got = source.read((linkType, octets, at) => {
+    got = await source.advance();
+    source.release(Infinity, (linkType, octets, at) => {
       last = at;
       note(tracker.frame(linkType, octets, at));
     });
@@ -196,10 +197,10 @@ if (!existsSync(FOLDER)) {
   for (const name of readdirSync(FOLDER).filter((file) => file.endsWith('.facts.json'))) {
     const facts = JSON.parse(readFileSync(join(FOLDER, name), 'utf8')) as { sessions: FactSession[] };
     const base = name.replace('.facts.json', '');
-    test(base, () => {
+    test(base, async () => {
       const file = readdirSync(FOLDER).find((each) => each.startsWith(`${base}.pcap`)) ?? '';
       const ports = facts.sessions.map(({ server }) => Number(server.slice(server.lastIndexOf(':') + 1)));
-      const all = follow(join(FOLDER, file), ports);
+      const all = await follow(join(FOLDER, file), ports);
       assert.is(all.size, facts.sessions.length);
       for (const fact of facts.sessions) {
         const own = all.get(`${fact.client} ${fact.server}`);

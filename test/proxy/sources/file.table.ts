@@ -1,5 +1,6 @@
 // Capture files, good and bad, and what is to be had of them.
 
+import { gzipSync } from 'node:zlib';
 import { pcapFile } from './frames';
 import { createBlocks, u64 } from './pcapng-blocks';
 
@@ -67,7 +68,36 @@ export const ROWS: readonly {
   { name: 'nothing at all', octets: Buffer.alloc(0), frames: [], fault: 'capture-empty' },
   { name: 'text', octets: text('From: somebody\n\n'.repeat(9)), frames: [], fault: 'capture-unknown' },
   { name: 'half a header', octets: PLAIN.subarray(0, 20), frames: [], fault: 'capture-unknown' },
-  { name: 'gzip', octets: Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0]), frames: [], fault: 'capture-unknown' },
+  { name: 'gzip', octets: gzipSync(PLAIN), frames: BOTH },
+  {
+    name: 'gzip of two members',
+    octets: Buffer.concat([gzipSync(PLAIN.subarray(0, 50)), gzipSync(PLAIN.subarray(50))]),
+    frames: BOTH,
+  },
+  {
+    name: 'gzip that was cut',
+    octets: gzipSync(PLAIN, { level: 0 }).subarray(0, 24 + 16 + 5 + 16 + 10 + 5),
+    frames: BOTH.slice(0, 1),
+    fault: 'capture-cut',
+  },
+  {
+    name: 'gzip with nothing behind its header',
+    octets: Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0]),
+    frames: [],
+    fault: 'capture-empty',
+  },
+  {
+    name: 'gzip that is damaged',
+    octets: Buffer.concat([gzipSync(PLAIN).subarray(0, 10), Buffer.alloc(30, 0xff)]),
+    frames: [],
+    fault: 'capture-damaged',
+  },
+  {
+    name: 'gzip of something else',
+    octets: gzipSync(text('From: somebody')),
+    frames: [],
+    fault: 'capture-unknown',
+  },
   {
     name: 'pcap cut in a frame',
     octets: PLAIN.subarray(0, -3),
@@ -119,9 +149,9 @@ export const ROWS: readonly {
       little.packet(2, 1_777_863_721n << 20n, text('cooked')),
     ]),
     frames: [
-      frame('first', AT, 1, 77),
       frame('raw', Math.floor(AT / 1_000) * 1_000, 101),
       frame('cooked', 1_777_863_721_000_000, 113),
+      frame('first', AT, 1, 77),
     ],
   },
   {
