@@ -7,6 +7,11 @@ export function octets(count: number): string {
   return `${count} octet${count === 1 ? '' : 's'}`;
 }
 
+/** `1 client`, `3 clients`. */
+export function many(count: number, noun: string): string {
+  return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** `once`, `6 times`. */
 export function times(count: number): string {
   return count === 1 ? 'once' : `${count} times`;

@@ -3,10 +3,12 @@
 import type { Evidence, Micros, VerdictEvent } from '../../inspect/events';
 import { FLAG } from '../../inspect/tcp/segment';
 import { flagNames } from '../../inspect/tcp/view';
+import { causeOf, PLACES } from '../../inspect/verdict/causes';
+import { happenedAt } from '../../inspect/verdict/standing';
 import { formatTime } from '../clock';
 import { formatDuration } from '../sinks/wording';
 import { findFrame, type RecordedFrame } from './recording';
-import { RECHECK, RULED_OUT, withoutNames } from './wording';
+import { withoutNames } from './wording';
 
 export interface PageFacts {
   /** The pcapng beside the page: its name, its frames in order, what was left out. */
@@ -48,7 +50,7 @@ export function pageOf(facts: PageFacts): string {
     ),
     '```',
     '',
-    ...[...new Set(verdicts.map(({ verdict }) => RECHECK[verdict]))].flatMap((text) => [`- ${text}`]),
+    ...[...new Set(verdicts.map((verdict) => causeOf(verdict).recheck))].flatMap((text) => [`- ${text}`]),
     '- Numbers here count from each side’s first octet, 0. Wireshark’s relative numbers are higher by one, as they count the SYN.',
     '',
     ...ruledOut(verdicts),
@@ -79,21 +81,29 @@ function whatHappened({ client, server, started, verdicts, rtt }: PageFacts): st
 }
 
 function proof({ frames, started }: PageFacts, verdict: VerdictEvent, number: number): string[] {
-  const { verdict: name, certainty, proof: kind, missingBytes, held, evidence, at } = verdict;
-  const facts = [
-    `Certainty: **${certainty}**, by ${kind}. Told ${formatDuration(at - started)} after the first segment.`,
-    ...(missingBytes === undefined ? [] : [`Octets sent and not arrived: **${missingBytes}**.`]),
-    ...(held === undefined ? [] : [`Kept back for: **${formatDuration(held)}**.`]),
-  ];
+  const { verdict: name, evidence } = verdict;
   return [
     `## Proof ${number}: ${name}`,
     '',
-    facts.join(' '),
+    factsOf(verdict, started).join(' '),
     '',
     '| frame | after start | from | flags | seq | ack | octets | TTL | TSval | what it shows |',
     '|---:|---:|---|---|---:|---:|---:|---:|---:|---|',
     ...evidence.map((each) => evidenceRow(frames, each, started)),
     '',
+  ];
+}
+
+function factsOf(verdict: VerdictEvent, started: Micros): string[] {
+  const { certainty, proof: kind, where, missingBytes, came, held, at } = verdict;
+  const since = happenedAt(verdict);
+  const told = since < at ? `, and known ${formatDuration(at - started)} after it` : '';
+  const ended = came === 'late' ? 'that came late' : 'sent and not arrived';
+  return [
+    `Certainty: **${certainty}**, by ${kind}. It happened ${PLACES[where]}, ` +
+      `${formatDuration(since - started)} after the first segment${told}.`,
+    ...(missingBytes === undefined ? [] : [`Octets ${ended}: **${missingBytes}**.`]),
+    ...(held === undefined ? [] : [`Late by: **${formatDuration(held)}**.`]),
   ];
 }
 
@@ -117,22 +127,21 @@ function evidenceRow(frames: readonly RecordedFrame[], evidence: Evidence, start
 }
 
 function ruledOut(verdicts: readonly VerdictEvent[]): string[] {
-  const lines = [
-    ...new Set(
-      verdicts.flatMap(({ verdict, certainty }) =>
-        certainty === 'proved' ? (RULED_OUT[verdict] ?? []) : [],
-      ),
-    ),
+  const proved = verdicts.filter(({ certainty }) => certainty === 'proved');
+  const closed = [...new Set(proved.flatMap((verdict) => causeOf(verdict).ruledOut))];
+  const open = verdicts.flatMap((verdict) => {
+    if (verdict.certainty === 'proved') return [];
+    return [
+      `${verdict.verdict} is only suspected. What else may explain it:`,
+      '',
+      ...causeOf(verdict).open.map((reading) => `- ${reading}`),
+      '',
+    ];
+  });
+  return [
+    ...(closed.length > 0 ? ['## What was ruled out', '', ...closed.map((line) => `- ${line}`), ''] : []),
+    ...(open.length > 0 ? ['## What is left open', '', ...open] : []),
   ];
-  const suspected = verdicts
-    .filter(({ certainty }) => certainty === 'suspected')
-    .map(({ verdict }) => verdict);
-  const open =
-    suspected.length > 0
-      ? [`- Only suspected, other readings remain: ${[...new Set(suspected)].join(', ')}.`]
-      : [];
-  if (lines.length + open.length === 0) return [];
-  return ['## What was ruled out', '', ...lines.map((line) => `- ${line}`), ...open, ''];
 }
 
 function timings({ phases, retransmits }: PageFacts): string[] {

@@ -4,12 +4,12 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { VerdictEvent, VerdictName } from '../../../inspect/events';
+import type { VerdictEvent } from '../../../inspect/events';
 import { FLAG } from '../../../inspect/tcp/segment';
 import { advance } from '../../../inspect/tcp/seq';
 import type { TrackerNews } from '../../../inspect/tracker';
+import { VERDICT_NAMES } from '../../../inspect/verdict/causes';
 import { withVerdict } from '../../../inspect/verdict/standing';
-import { RECHECK } from '../../../proxy/evidence/wording';
 import { runPass } from '../../../proxy/analyze/passes';
 import { scratch } from '../../kit/process';
 import { SECOND, START } from '../../inspect/smtp/transcript';
@@ -76,7 +76,7 @@ test('every verdict of one point has a row here', () => {
     [...ROWS, ...INSIDE_ROWS].flatMap(({ want }) => want.map((each) => each.split(' ')[0])),
   );
   assert.equal(
-    (Object.keys(RECHECK) as VerdictName[]).filter((name) => !names.has(name)),
+    VERDICT_NAMES.filter((name) => !names.has(name)),
     ['starttls-stripped'],
   );
 });
