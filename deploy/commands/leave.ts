@@ -37,22 +37,25 @@ export async function runLeave(flags: LeaveFlags): Promise<Outcome> {
   if (isFault(relieved)) return relieved;
   const { release, ended } = relieved;
   try {
-    // What was in place had a journal: then another `leave` has undone it meanwhile.
-    return undo(file, flags.keepBridge === true, journal === undefined ? ended : undefined);
+    return undo(file, flags.keepBridge === true, { entered: journal?.entered === true, ended });
   } finally {
     release();
   }
 }
 
+/** What was so before the charge was taken. */
+interface Before {
+  /** All steps had been made. */
+  readonly entered: boolean;
+  /** Who was in charge, and was ended. */
+  readonly ended: Running | undefined;
+}
+
 /** The journal as it is now that nobody else is in charge. */
-function undo(file: string, keepBridge: boolean, ended: Running | undefined): Outcome {
+function undo(file: string, keepBridge: boolean, before: Before): Outcome {
   const journal = readJournal(file);
   if (isFault(journal)) return journal;
-  if (journal === undefined) {
-    const who =
-      ended && `process ${ended.pid}, \`ehlowire ${ended.does}\`, was on its way in and has ended: `;
-    return say(`${who ?? ''}nothing to undo`);
-  }
+  if (journal === undefined) return say(describeNothing(before));
   if (!isOfThisBoot(journal)) {
     const text = `nothing to undo: the machine was started anew since ehlowire was ${describePlace(journal.place)}`;
     return removeJournal(file) ?? say(text);
@@ -62,6 +65,13 @@ function undo(file: string, keepBridge: boolean, ended: Running | undefined): Ou
     return conclude(leaveProgram(file, journal), done);
   }
   return conclude(leave(file, journal), `left; ${farewell(journal)}`);
+}
+
+function describeNothing({ entered, ended }: Before): string {
+  // Nothing else removes the journal of what was entered.
+  if (entered) return 'nothing to undo: another `ehlowire leave` has undone it';
+  if (ended === undefined) return 'nothing to undo';
+  return `process ${ended.pid}, \`ehlowire ${ended.does}\`, was on its way in and has ended: nothing to undo`;
 }
 
 function farewell({ place }: Journal): string {
@@ -102,18 +112,21 @@ async function relieve(file: string): Promise<Relieved | Fault> {
     if (running?.does === 'leave' || running === undefined) {
       if (waited > OTHERS_MS) return release;
     } else {
+      end(running, waited > PATIENCE_MS ? 'SIGKILL' : 'SIGTERM', ended);
       ended = running;
-      end(running.pid, waited > PATIENCE_MS ? 'SIGKILL' : 'SIGTERM');
     }
     await sleep(STEP_MS);
   }
 }
 
-function end(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
+function end(running: Running, signal: 'SIGTERM' | 'SIGKILL', before: Running | undefined): void {
   // Else the signal itself waits on a busy machine.
-  stepUp(pid);
+  stepUp(running.pid);
+  // Once is enough, and more does harm: a signal makes the kernel give up verifying the program (EAGAIN).
+  const asked = before?.pid === running.pid && before.since === running.since;
+  if (asked && signal === 'SIGTERM') return;
   try {
-    process.kill(pid, signal);
+    process.kill(running.pid, signal);
   } catch {
     // It ended in between.
   }

@@ -2,7 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../kit/process';
@@ -12,22 +12,25 @@ scene(
   'leave while bridge starts ends it, at whichever moment: nothing stays, and nothing comes later',
   async (it) => {
     const before = await it.snapshot();
+    const running = join(it.stage.journal, '../running.json');
     // From before anything is changed to when all is in place.
-    for (const delay of [0, 50, 150, 300, 600, 1_200]) {
+    for (const delay of [0, 50, 100, 200, 300, 600, 900, 1_200]) {
       const child = it.start(...BRIDGE);
       await until(
         'it is in charge',
-        () => existsSync(join(it.stage.journal, '../running.json')) || undefined,
+        // It is there, and empty, before it is locked.
+        () => statSync(running, { throwIfNoEntry: false })?.size || undefined,
         PATIENCE_MS,
       );
       await sleep(delay);
       const left = await it.say('leave');
       assert.is(left.code, 0, left.output);
-      assert.match(
-        left.output,
-        /^(left; |process \d+, `ehlowire bridge`, was on its way in and has ended: )/m,
-      );
-      await child.ended;
+      const ended = await child.ended;
+      const heard = `after ${delay} ms leave said: ${left.output}\nbridge ended with ${ended.code ?? ended.signal}: ${ended.output}`;
+      assert.ok(LEFT.test(left.output), heard);
+      // By a signal, and by no fault that the signal made.
+      assert.ok(ended.code === 0 || ended.signal !== null, heard);
+      assert.ok(!/^ehlowire: /m.test(ended.output), heard);
       assert.is(await it.snapshot(), before);
       assert.not.ok(existsSync(it.stage.pins), 'nothing is pinned');
       assert.not.ok(existsSync(it.stage.journal), 'no journal');
@@ -53,7 +56,7 @@ scene(
     assert.match(left[1].output, /^(Not in place|In place)/);
     const [one, two] = [left[0].output, left[2].output].sort();
     assert.match(one ?? '', /^left; /);
-    assert.match(two ?? '', /^nothing to undo/);
+    assert.match(two ?? '', /^(nothing to undo$|nothing to undo: another `ehlowire leave` has undone it$)/m);
     await Promise.all(both.map(({ ended }) => ended));
     assert.is(await it.snapshot(), before);
   },
@@ -136,6 +139,8 @@ for (const { name, happens, says, helps } of IN_THE_WAY) {
     assert.not.ok(existsSync(it.stage.pins));
   });
 }
+
+const LEFT = /^(left; |process \d+, `ehlowire bridge`, was on its way in and has ended: nothing to undo$)/m;
 
 /** On a machine that has much else to do. */
 const PATIENCE_MS = 60_000;
