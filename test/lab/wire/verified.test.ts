@@ -15,7 +15,8 @@ const PATIENCE_S = 2;
 /** A visit waits the patience, and is looked at a little later. */
 const VISIT_MS = 30_000;
 const IDLE_S = 4;
-const PROVOKED_S = 25;
+/** Bots hold a connection for 9 s. */
+const PROVOKED_S = 14;
 /** A greeting that is repaired at once is held for less. */
 const AT_ONCE_MS = 500;
 
