@@ -7,12 +7,13 @@ import { parseAddress, parseNetwork, type Address, type Network } from './addres
 import { FORMATS, type Problem } from './config/formats';
 import { quote, readEnvironment, readFile, readFlags, readSets } from './config/layers';
 import type { Environment, Layer, Overrides } from './config/layers';
-import { allowed, convictSchema, SETTINGS, type ADDRESSES, type Setting } from './config/schema';
+import { allowed, convictSchema, SETTINGS, type ADDRESSES } from './config/schema';
+import { readServers, type Repair, type ServerRepairs } from './config/servers';
+import type { Setting } from './config/setting';
 import { createFault, isFault, type Fault } from './fault';
 import type { Level } from './sinks/record';
 
-/** DESIGN §6: complete an unfinished greeting after patience and remember, at once, or not at all. */
-export type Repair = 'learn' | 'now' | 'never';
+export type { Repair };
 
 /** RFC 8314 §3: STARTTLS or none, or TLS from the first octet on. */
 export type ImplicitTls = 'auto' | 'implicit';
@@ -63,6 +64,8 @@ export interface Config {
   readonly log: LogConfig;
   readonly greeting: {
     readonly repair: Repair;
+    /** Of single servers: it outranks `repair`, and a listener's own. */
+    readonly servers: ServerRepairs;
     readonly patienceMs: number;
     /** The name in a completing line where the server's own greeting has none. */
     readonly hostname: string;
@@ -200,6 +203,7 @@ function toConfig(get: (key: string) => unknown): Config {
     log: { file: (get('log.file') as string | null) ?? undefined, ...log, addresses },
     greeting: {
       repair,
+      servers: readServers(get('greeting.servers')),
       patienceMs: number('greeting.patience'),
       hostname: (get('greeting.hostname') as string | null) ?? hostname(),
     },

@@ -1,6 +1,7 @@
 // What is known of servers, a line each, for a person.
 
 import { formatEndpoint } from '../../proxy/address';
+import { decideFor } from '../../proxy/config/servers';
 import type { ServerKnowledge, Suspect } from '../../proxy/servers/knowledge';
 import { printable } from '../../proxy/sinks/wording';
 
@@ -35,7 +36,7 @@ function suspectLines({
       : `ehlowire cannot connect itself (${printable(unreachable)})`;
   return [
     `${where(server)}suspected ${greeting}, not repaired: seen by ${seen}; ${own}`,
-    '  your decision: --repair now or --repair never; else it stays as it is until both show the same',
+    `  ${decideFor(server)}; else it stays as it is until both show the same`,
   ];
 }
 

@@ -1,6 +1,7 @@
 // CONFIG.md from the schema; `npm run docs` writes it.
 
-import { allowed, envName, SETTINGS, type Setting } from './schema';
+import { allowed, envName, SETTINGS } from './schema';
+import type { Setting } from './setting';
 
 const HEAD = `# Configuration
 

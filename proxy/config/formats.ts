@@ -2,6 +2,7 @@
 
 import { formatAddress, parseAddress, parseNetwork } from '../address';
 import { isFault } from '../fault';
+import { repairProblem, serversProblem } from './servers';
 
 export interface Format {
   /** What it takes, in words; completes "must be …". */
@@ -32,7 +33,8 @@ export type FormatName =
   | 'interface'
   | 'ports'
   | 'networks'
-  | 'listeners';
+  | 'listeners'
+  | 'servers';
 
 /** `proxyProtocol` as it is written; the command line takes the same words. */
 export const PROXY_PROTOCOLS = ['in', 'out-v1', 'out-v2'] as const;
@@ -104,6 +106,11 @@ export const FORMATS: Readonly<Record<FormatName, Format>> = {
     takes: 'a list, as [{"listen": ":25", "upstream": "10.0.0.5:25"}], in texts as JSON',
     read: readJson,
     problem: listenersProblem,
+  },
+  servers: {
+    takes: 'a list, as [{"server": "192.0.2.25:25", "repair": "now"}], in texts as JSON',
+    read: readJson,
+    problem: serversProblem,
   },
 };
 
@@ -227,11 +234,6 @@ function proxyProblem(value: unknown): Problem | undefined {
     known && words.length > 0 && new Set(words.map((word) => word.slice(0, 3))).size === words.length;
   if (fine) return undefined;
   return { at: '.proxyProtocol', value, must: '"in", "out-v1", "out-v2", or "in" and one of the others' };
-}
-
-function repairProblem(value: unknown): Problem | undefined {
-  if (value === undefined || value === 'learn' || value === 'now' || value === 'never') return undefined;
-  return { at: '.repair', value, must: '"learn", "now" or "never"' };
 }
 
 function tlsProblem(value: unknown): Problem | undefined {

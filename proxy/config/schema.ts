@@ -1,20 +1,10 @@
 // The configuration's keys: default, format and documentation of each; CONFIG.md is generated from here.
 
-import { FORMATS, type FormatName } from './formats';
+import { FORMATS } from './formats';
+import { REPAIRS } from './servers';
+import { MINUTE, SECOND, type Setting } from './setting';
+import { TIMEOUTS } from './timeouts';
 
-export interface Setting {
-  readonly key: string;
-  readonly format: FormatName | readonly string[];
-  readonly default: unknown;
-  /** How the default reads in CONFIG.md where its value would not do. */
-  readonly shown?: string;
-  readonly doc: string;
-}
-
-const SECOND = 1_000;
-const MINUTE = 60 * SECOND;
-
-export const REPAIRS = ['learn', 'now', 'never'] as const;
 export const FORMATS_OF_LOG = ['auto', 'json', 'pretty'] as const;
 export const ATTACH = ['auto', 'tcx', 'tc'] as const;
 export const WATCHES = ['auto', 'off'] as const;
@@ -67,6 +57,16 @@ export const SETTINGS: readonly Setting[] = [
       'the same. It looks again every ten minutes, and an honest last line ends the repair. Where it cannot ' +
       'connect, clients of three networks must show the same. `now`: at once, for a server known to be broken; ' +
       'never in front of postscreen, whose honest `220-` is followed by the rest. `never`: only report. Flag `--repair`.',
+  },
+  {
+    key: 'greeting.servers',
+    format: 'servers',
+    default: [],
+    doc:
+      'What `greeting.repair` is for single servers: a list of `{"server": ADDR:PORT, "repair": WORD}`, with the IP ' +
+      'address and port as the log writes them. It outranks `--repair` and what a listener says, on the relay and on ' +
+      'the wire, and what was learned: `now` for one whose clients wait though ehlowire itself is greeted well, ' +
+      '`never` for one that is to be left alone, `learn` where all others have another word.',
   },
   {
     key: 'greeting.patience',
@@ -175,7 +175,7 @@ export const SETTINGS: readonly Setting[] = [
     shown: '/run/ehlowire; of other users than root, a folder of their own',
     doc: 'The folder in which a relay that runs tells `ehlowire status` what it does, in a file of its own.',
   },
-  ...timeouts(),
+  ...TIMEOUTS,
   {
     key: 'wire.pins',
     format: 'file',
@@ -252,37 +252,6 @@ export const SETTINGS: readonly Setting[] = [
     doc: 'Where the rule for that mark stands among the rules of `ip rule`.',
   },
 ];
-
-function timeouts(): Setting[] {
-  const rows: readonly (readonly [name: string, ms: number, doc: string])[] = [
-    [
-      'connect',
-      20 * SECOND,
-      'To reach the upstream; then the client is told 421, before it gives up by itself.',
-    ],
-    ['proxyHeader', 10 * SECOND, "For a trusted proxy's PROXY header, which it sends before anything else."],
-    ['greeting', 6 * MINUTE, 'For the greeting (RFC: 5 min).'],
-    ['hello', 6 * MINUTE, 'For the reply to EHLO or HELO (as the greeting).'],
-    ['mail', 6 * MINUTE, 'For the reply to MAIL (RFC: 5 min).'],
-    ['rcpt', 6 * MINUTE, 'For the reply to RCPT (RFC: 5 min).'],
-    ['data', 3 * MINUTE, 'For the reply to DATA (RFC: 2 min).'],
-    ['block', 4 * MINUTE, 'For the next octets of a message, and for the peer to take them (RFC: 3 min).'],
-    ['message', 11 * MINUTE, 'For the reply to a whole message (RFC: 10 min).'],
-    ['command', 6 * MINUTE, "For the client's next command, and for the reply to any other (RFC: 5 min)."],
-    [
-      'opaque',
-      11 * MINUTE,
-      'For either side under TLS, where the phase cannot be seen (the longest of these).',
-    ],
-  ];
-  return rows.map(([name, ms, doc]) => ({
-    key: `relay.timeouts.${name}`,
-    format: 'duration',
-    default: ms,
-    shown: JSON.stringify(ms < MINUTE ? `${ms / SECOND}s` : `${ms / MINUTE}min`),
-    doc,
-  }));
-}
 
 /** `relay.maxConnections` → `EHLOWIRE_RELAY_MAX_CONNECTIONS`. */
 export function envName(key: string): string {

@@ -7,6 +7,7 @@ import { factsOf } from '../../inspect/smtp/preface';
 import { isRepair } from '../../inspect/smtp/greeting-lesson';
 import { now } from '../clock';
 import type { ListenerConfig } from '../config';
+import { repairOf, type Repair } from '../config/servers';
 import { errno, isFault, type Fault, type FaultCode } from '../fault';
 import { setKeepAlive } from '../native/libc';
 import type { Connection, Endpoint } from '../sinks/record';
@@ -117,7 +118,7 @@ function observe(
   const { probeAfterMs } = route.config.evidence;
   const back = route.listener.upstream === undefined ? undefined : { caller: own, called: server };
   const repaired = (): boolean =>
-    route.listener.repair === 'now' || isRepair(route.servers.knownOf(connection.server));
+    repairFor(route, connection) === 'now' || isRepair(route.servers.knownOf(connection.server));
   const watched = route.watch.follow(connection, { client: { caller, called }, server: back, repaired });
   if (watched && probeAfterMs > 0) {
     const probing = { ...PROBING, idle: Math.max(1, Math.round(probeAfterMs / 1000)) };
@@ -125,6 +126,10 @@ function observe(
     setKeepAlive(upstream, probing);
   }
   return watched;
+}
+
+function repairFor({ config, listener }: Route, { server }: Connection): Repair {
+  return repairOf(config.greeting.servers, server) ?? listener.repair;
 }
 
 function openDialogue(
@@ -143,7 +148,7 @@ function openDialogue(
     implicitTls: isImplicitTls(target, route),
     veil: veilOf(route.config.log.addresses),
     proxy: proxy && factsOf(proxy),
-    repair: listener.repair,
+    repair: repairFor(route, connection),
     patienceMs: config.greeting.patienceMs,
     hostname: hostnameFor(config.greeting.hostname, target.address, connection.server),
     timeouts: config.relay.timeoutsMs,

@@ -113,7 +113,8 @@ function createOwnServers(
   // Rules that divert know what is ours by the mark; where nothing is diverted it would only take a right more.
   const mark = relay.listeners.some(({ upstream }) => upstream === undefined) ? relay.mark : 0;
   const patience = patienceMs * 1_000;
-  return createServers({ sink, path: 'relay', patience, connectMs, mark, nextSession, known });
+  const decided = greeting.servers;
+  return createServers({ sink, path: 'relay', patience, connectMs, mark, nextSession, known, decided });
 }
 
 async function resolveRoutes(

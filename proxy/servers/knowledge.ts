@@ -4,7 +4,7 @@ import ipaddr from 'ipaddr.js';
 import type { GreetingClass, Policy } from '../../inspect/events';
 import { TEXT } from '../../inspect/limits';
 import type { GreetingKnowledge } from '../../inspect/smtp/greeter';
-import { isRepair, type Way } from '../../inspect/smtp/greeting-lesson';
+import { isRepair, type Standing, type Way } from '../../inspect/smtp/greeting-lesson';
 import type { Endpoint } from '../sinks/record';
 
 export interface ServerKnowledge {
@@ -24,6 +24,19 @@ export interface Suspect {
   readonly honest: number;
   /** Why ehlowire cannot connect itself. */
   readonly unreachable?: string;
+}
+
+export function suspectOf(server: Endpoint, { known, suspicion, own }: Standing): Suspect | undefined {
+  if (suspicion === undefined || isRepair(known)) return undefined;
+  const { finding, clients, networks } = suspicion;
+  return {
+    server,
+    greeting: finding.knowledge.greeting,
+    clients,
+    networks: networks.length,
+    honest: own.honest,
+    ...(own.unreachable !== undefined && { unreachable: own.unreachable }),
+  };
 }
 
 /** `JSON.stringify` and `JSON.parse` keep it as it is. */

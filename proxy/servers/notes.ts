@@ -2,6 +2,7 @@
 
 import { isContested, type Standing, type Verification } from '../../inspect/smtp/greeting-lesson';
 import { formatEndpoint } from '../address';
+import { decideFor, type Repair } from '../config/servers';
 import type { Endpoint, Sink } from '../sinks/record';
 
 /** The first client that saw it is news. */
@@ -22,11 +23,13 @@ export function tellVerification(
   before: Standing,
   after: Standing,
   result: Verification,
+  decided: Repair | undefined,
 ): void {
   const server = formatEndpoint(endpoint);
+  const next = decided === undefined ? decideFor(endpoint) : `greeting.servers says "${decided}" for it`;
   if (result.kind === 'unreachable') {
     if (before.own.unreachable === result.why) return;
-    return sink.note('warn', 'server-unverified', { server, why: result.why, next: BY_HAND });
+    return sink.note('warn', 'server-unverified', { server, why: result.why, next: `${BY_HAND}; ${next}` });
   }
   const { knowledge, because } = result.finding;
   const { greeting, policy } = knowledge;
@@ -38,13 +41,11 @@ export function tellVerification(
     clients_greeting: after.suspicion?.finding.knowledge.greeting,
     own: after.own.honest,
     own_greeting: greeting,
-    next: CONTESTED,
+    next: `${CONTESTED}; ${next}`,
   });
 }
 
 const VERIFYING =
   'ehlowire connects to the server itself to verify it; until then nothing is repaired for other clients';
-const BY_HAND =
-  'clients of three networks must show the same before it is repaired; or decide: --repair now, --repair never';
-const CONTESTED =
-  'clients and ehlowire are greeted in different ways, so nothing is repaired for all; decide: --repair now, --repair never';
+const BY_HAND = 'clients of three networks must show the same before it is repaired for all';
+const CONTESTED = 'clients and ehlowire are greeted in different ways, so nothing is learned of it for all';

@@ -14,9 +14,10 @@ import {
   type Verification,
 } from '../../inspect/smtp/greeting-lesson';
 import { now, steady } from '../clock';
+import { repairOf, type Repair, type ServerRepairs } from '../config/servers';
 import { createSockets, type Sockets } from '../relay/farewell';
 import type { Connection, Endpoint, Sink } from '../sinks/record';
-import type { ServerKnowledge, Suspect } from './knowledge';
+import { suspectOf, type ServerKnowledge, type Suspect } from './knowledge';
 import { networkOf } from './network';
 import { tellSuspicion, tellVerification } from './notes';
 import { createSchedule } from './schedule';
@@ -63,6 +64,8 @@ export interface ServersOptions {
   readonly nextSession: () => string;
   /** From an earlier run. */
   readonly known?: readonly ServerKnowledge[];
+  /** By the operator, for single servers: nobody is asked to decide again. */
+  readonly decided?: ServerRepairs;
   /** Servers. The least recently used one is forgotten at the cap; it would only have to be learned again. */
   readonly capacity?: number;
   /** What is known changed; `undefined`: nothing is known any more. It must not throw. */
@@ -115,7 +118,10 @@ export function createServers(options: ServersOptions): Servers {
       [...state.entries.values()].flatMap(({ endpoint, standing: { known, way } }) =>
         known ? [{ server: endpoint, knowledge: known, way }] : [],
       ),
-    suspects: () => [...state.entries.values()].flatMap((entry) => suspectOf(entry) ?? []),
+    suspects: () =>
+      [...state.entries.values()].flatMap((entry) =>
+        decisionOn(state, entry) === undefined ? (suspectOf(entry.endpoint, entry.standing) ?? []) : [],
+      ),
     get lessons() {
       return state.lessons;
     },
@@ -224,17 +230,9 @@ function learn(
   return { kind: 'learned', at, greeting: known.greeting, policy: known.policy, way, because };
 }
 
-function suspectOf({ endpoint, standing: { known, suspicion, own } }: Entry): Suspect | undefined {
-  if (suspicion === undefined || isRepair(known)) return undefined;
-  const { finding, clients, networks } = suspicion;
-  return {
-    server: endpoint,
-    greeting: finding.knowledge.greeting,
-    clients,
-    networks: networks.length,
-    honest: own.honest,
-    ...(own.unreachable !== undefined && { unreachable: own.unreachable }),
-  };
+function decisionOn({ options: { decided } }: State, { endpoint }: Entry): Repair | undefined {
+  const word = decided && repairOf(decided, endpoint);
+  return word === 'learn' ? undefined : word;
 }
 
 /** A visit as soon as the schedule allows one. */
@@ -327,7 +325,7 @@ function conclude(
   const connection: Connection | undefined = mine
     ? { session: options.nextSession(), path: options.path, client: mine, server: entry.endpoint }
     : entry.witness;
-  tellVerification(options.sink, entry.endpoint, before, entry.standing, result);
+  tellVerification(options.sink, entry.endpoint, before, entry.standing, result, decisionOn(state, entry));
   if (event) options.sink.write(connection, event);
   begin(state);
 }

@@ -3,7 +3,7 @@
 import type { Policy } from '../../inspect/events';
 import type { GreetingKnowledge } from '../../inspect/smtp/greeting-knowledge';
 import { formatEndpoint } from '../address';
-import type { Repair } from '../config';
+import { repairOf, serversOf, type Repair, type ServerRepairs } from '../config/servers';
 import type { Complaints } from '../relay/complaints';
 import type { Endpoint } from '../sinks/record';
 import type { Held, Tables, WirePolicy, WireServer } from './tables';
@@ -12,6 +12,8 @@ import type { Held, Tables, WirePolicy, WireServer } from './tables';
 export interface Asked {
   readonly path: 'auto' | 'wire' | 'relay';
   readonly repair: Repair;
+  /** Of single servers. */
+  readonly servers: ServerRepairs;
   /** Connections can be handed to a relay. */
   readonly canRelay: boolean;
 }
@@ -21,6 +23,8 @@ export interface Policies {
   readonly unknown: WirePolicy;
   /** `knowledge` is what is known now; `undefined`: nothing, or nothing any more. */
   apply(server: Endpoint, knowledge: GreetingKnowledge | undefined): void;
+  /** Brings in what the operator decided for single servers, and takes out what was decided before. */
+  decide(knownOf: (server: Endpoint) => GreetingKnowledge | undefined): void;
 }
 
 /** Servers that need what `unknown` says have no entry: the kernel's table is for those that differ. */
@@ -49,14 +53,22 @@ export function createPolicies(tables: Tables, asked: Asked, complaints?: Compla
     tell(other, 'observe', tables.setServer(other, { policy: 'observe', lines: 0 }));
     return again;
   };
+  const apply: Policies['apply'] = (server, knowledge) => {
+    if (asked.path === 'relay') return;
+    const word: Asked = { ...asked, repair: repairOf(asked.servers, server) ?? asked.repair };
+    const policy = knowledge ? policyOf(knowledge, word) : unknownOf(word);
+    const lines = linesOf(policy, knowledge, word);
+    const needless = policy === unknown && lines === 0;
+    tell(server, policy, needless ? tables.deleteServer(server) : set(server, { policy, lines }));
+  };
   return {
     unknown,
-    apply(server, knowledge) {
-      if (asked.path === 'relay') return;
-      const policy = knowledge ? policyOf(knowledge, asked) : unknown;
-      const lines = linesOf(policy, knowledge, asked);
-      const needless = policy === unknown && lines === 0;
-      tell(server, policy, needless ? tables.deleteServer(server) : set(server, { policy, lines }));
+    apply,
+    decide(knownOf) {
+      // Of an earlier process, whose operator had decided otherwise: nothing is known that would need the entry.
+      for (const { server, contradicted } of tables.servers())
+        if (!contradicted && knownOf(server) === undefined) apply(server, undefined);
+      for (const server of serversOf(asked.servers)) apply(server, knownOf(server));
     },
   };
 }
@@ -87,7 +99,7 @@ function unknownOf({ path, repair, canRelay }: Asked): WirePolicy {
   return repair === 'now' ? 'repair' : 'observe';
 }
 
-/** What it needs, as far as the path and the operator allow; `now` is the operator's word on all servers. */
+/** What it needs, as far as the path and the operator's word on it allow. */
 function policyOf({ policy }: GreetingKnowledge, { path, repair, canRelay }: Asked): Policy {
   if (policy === 'relay') return path !== 'wire' && canRelay && repair !== 'never' ? 'relay' : 'observe';
   if (repair === 'now') return 'repair';

@@ -38,9 +38,12 @@ export interface RunOptions {
  */
 export function prepareWire(config: Config, { adopted, tables }: Wire): void {
   if (adopted) return;
-  const asked = { path: 'wire', repair: config.greeting.repair, canRelay: false } as const;
-  const { unknown, apply } = createPolicies(tables, asked);
-  for (const { server, knowledge } of readState(stateFile(config)).servers) apply(server, knowledge);
+  const { repair, servers: decided } = config.greeting;
+  const asked = { path: 'wire', repair, servers: decided, canRelay: false } as const;
+  const { unknown, apply, decide } = createPolicies(tables, asked);
+  const { servers } = readState(stateFile(config));
+  decide(() => undefined);
+  for (const { server, knowledge } of servers) apply(server, knowledge);
   tables.setPorts(config.wire.ports);
   tables.configure({ unknown, relay: undefined });
 }
@@ -50,10 +53,12 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
   const { config, sink, wire, path, relay: way, signal } = options;
   const file = stateFile(config);
   const saved = readState(file);
-  const asked = { path, repair: config.greeting.repair, canRelay: way !== undefined };
+  const { repair, servers: decided } = config.greeting;
+  const asked = { path, repair, servers: decided, canRelay: way !== undefined };
   const policies = createPolicies(wire.tables, asked, createComplaints(sink));
   const nextSession = createNames('w');
   const servers = openServers(options, policies, nextSession, saved);
+  policies.decide(servers.knownOf);
   const relay = await openRelay(options, policies, servers);
   if (isFault(relay)) {
     servers.close();
@@ -118,6 +123,7 @@ function openServers(
     connectMs: config.relay.timeoutsMs.connect,
     nextSession,
     known: saved.servers.filter(({ server }) => tables.server(server)?.contradicted !== true),
+    decided: config.greeting.servers,
     onLearned: apply,
     settleMs: SETTLE_MS,
   });

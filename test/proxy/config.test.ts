@@ -74,7 +74,12 @@ test('the defaults: one minute more than RFC 5321 §4.5.3.2', () => {
   const minutes = [first, mail, rcpt, data, block, message, command].map((ms) => ms / 60_000 - 1);
   assert.equal(minutes, [5, 5, 5, 2, 3, 10, 5]);
   assert.equal(log, { file: undefined, format: 'auto', level: 'info', addresses: 'full' });
-  assert.equal(greeting, { repair: 'learn', patienceMs: 20_000, hostname: hostname() });
+  assert.equal(greeting, {
+    repair: 'learn',
+    servers: new Map(),
+    patienceMs: 20_000,
+    hostname: hostname(),
+  });
   assert.equal(relay.listeners, []);
 });
 

@@ -39,7 +39,7 @@ const TEXTS: readonly {
         'Learned',
         "  192.0.2.25:25               truncated, repair: verified by a connection of ehlowire's own",
         '  [2001:db8::25]:587          suspected truncated, not repaired: seen by 3 clients of 2 networks; ehlowire itself was greeted well 1 time',
-        '    your decision: --repair now or --repair never; else it stays as it is until both show the same',
+        '    greeting.servers with {"server":"[2001:db8::25]:587","repair":"now"} (or "never") in the configuration decides for this server, --repair for all; else it stays as it is until both show the same',
         '',
         'Counters',
         '  frames                         1,234,567',

@@ -177,6 +177,41 @@ for (const [nth, path] of [WIRE, AUTO].entries()) {
   lab.run();
 }
 
+for (const [nth, path] of [RELAY, WIRE, AUTO].entries()) {
+  const lab = labSuite(`the operator’s word on one server, ${path.name}`);
+  let decided: Way;
+  lab.before(async () => {
+    decided = makeWay(`y${nth}`, path, [ONE, TWO, THREE], PATIENCE_S);
+    await startServers(decided.wire, `${ONE}=${LONE}`, `${TWO}=${LONE}`, `${THREE}=${LONE}`);
+    const words = [
+      { server: `${ONE}:25`, repair: 'now' },
+      { server: `${TWO}:25`, repair: 'never' },
+    ];
+    await decided.enter('--set', `greeting.servers=${JSON.stringify(words)}`);
+  });
+  lab.after(async () => decided.wire.remove());
+
+  lab.test('one is repaired from the first client on, one never, and one is learned', NEEDS, async () => {
+    const { wire, frontOf } = decided;
+    await visit(decided, ONE, 1);
+    await wire.line('the repair', () => linesAt(decided, ONE, 'repair').length > 0);
+    assert.ok(linesAt(decided, ONE, 'repair').every(isAtOnce));
+    const clients = [TWO, THREE].map((server) => linger(wire, HONEST[0] ?? '', frontOf(server)));
+    const lesson = (server: string): Promise<LogLine> =>
+      wire.line('the lesson', () => learnedOf(decided, server).length > 0, VISIT_MS);
+    await Promise.all([lesson(TWO), lesson(THREE)]);
+    await Promise.all(clients.map((client) => client.stop('SIGKILL')));
+    await visit(decided, THREE, 1);
+    await wire.line('the repair', () => linesAt(decided, THREE, 'repair').some(isAtOnce));
+    const client = linger(wire, HONEST[1] ?? '', frontOf(TWO));
+    await sleep(2 * PATIENCE_S * 1000);
+    await client.stop('SIGKILL');
+    assert.equal(linesAt(decided, TWO, 'repair'), []);
+  });
+
+  lab.run();
+}
+
 const ordered = labSuite('the operator’s word, wire');
 let stored: Way;
 

@@ -43,7 +43,13 @@ export function configOf(upstreamPort: number, wishes: Wishes = {}): Config {
   const all = Object.fromEntries([...names, 'command', 'opaque'].map((name) => [name, hour]));
   return {
     log: { file: undefined, format: 'auto', level: 'info', addresses: 'full' },
-    greeting: { repair: 'learn', patienceMs: hour, hostname: 'shim.example', ...greeting },
+    greeting: {
+      repair: 'learn',
+      servers: new Map(),
+      patienceMs: hour,
+      hostname: 'shim.example',
+      ...greeting,
+    },
     evidence: { watch: 'off', interface: 'any', probeAfterMs: 0 },
     relay: {
       listeners: listeners.map((listener) => ({

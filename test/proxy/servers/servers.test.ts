@@ -6,6 +6,7 @@ import type { GreetingKnowledge } from '../../../inspect/smtp/greeting-knowledge
 import type { Lesson, Verification } from '../../../inspect/smtp/greeting-lesson';
 import { networkOf } from '../../../proxy/servers/network';
 import { BACK_OFF, createSchedule, VISITS_PER_MINUTE } from '../../../proxy/servers/schedule';
+import { readServers } from '../../../proxy/config/servers';
 import { createServers, type Servers, type ServersOptions } from '../../../proxy/servers/servers';
 import type { Connection } from '../../../proxy/sinks/record';
 import type { VisitOptions } from '../../../proxy/servers/visit';
@@ -112,8 +113,22 @@ test('clients and we are greeted differently: both counts are told, and what to 
     const note = sink.notes.find(({ what }) => what === 'server-contested');
     assert.is(note?.fields['clients'], 1);
     assert.is(note?.fields['own'], 1);
-    assert.match(String(note?.fields['next']), /--repair now/);
+    const { address } = at(25);
+    assert.match(
+      String(note?.fields['next']),
+      `greeting.servers with {"server":"${address}:25","repair":"now"}`,
+    );
+    assert.is(servers.suspects().length, 1);
     assert.equal(learned, ['25 observe']);
+  }));
+
+test('a server that the operator decided about is no open question', () =>
+  scene({ decided: readServers([{ server: `${at(25).address}:25`, repair: 'now' }]) }, async (it) => {
+    it.servers.server(at(25)).teach(STALLED, CLIENT, 1);
+    await it.conclude(HONEST);
+    const note = it.sink.notes.find(({ what }) => what === 'server-contested');
+    assert.match(String(note?.fields['next']), 'greeting.servers says "now" for it');
+    assert.equal(it.servers.suspects(), []);
   }));
 
 test('we cannot connect: what three networks taught is written as the last one’s', () =>

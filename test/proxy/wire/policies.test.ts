@@ -4,6 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { GreetingKnowledge } from '../../../inspect/smtp/greeting-knowledge';
 import { createComplaints } from '../../../proxy/relay/complaints';
+import { readServers, type ServerRepairs } from '../../../proxy/config/servers';
 import type { Endpoint, Fields } from '../../../proxy/sinks/record';
 import { createPolicies, type Asked } from '../../../proxy/wire/policies';
 import type { Tables, WireServer } from '../../../proxy/wire/tables';
@@ -43,8 +44,14 @@ function createTable(): {
   return result;
 }
 
-const AUTO: Asked = { path: 'auto', repair: 'learn', canRelay: true };
-const WIRE: Asked = { path: 'wire', repair: 'learn', canRelay: true };
+const NONE: ServerRepairs = new Map();
+const AUTO: Asked = { path: 'auto', repair: 'learn', servers: NONE, canRelay: true };
+const WIRE: Asked = { path: 'wire', repair: 'learn', servers: NONE, canRelay: true };
+const DECIDED = readServers([
+  { server: '192.0.2.1:25', repair: 'now' },
+  { server: '192.0.2.2:25', repair: 'never' },
+  { server: '192.0.2.3:25', repair: 'learn' },
+]);
 type Row = readonly [
   name: string,
   asked: Asked,
@@ -134,6 +141,40 @@ for (const [name, asked, steps, held, told] of ROWS) {
     assert.equal([rows.sort(), notes], [held, told]);
   });
 }
+
+const ALL_KNOWN = [WHOLE, TEASER, LONE, CUT];
+const WORDS: readonly (readonly [name: string, asked: Asked, held: readonly string[]])[] = [
+  ['learn', { ...WIRE, servers: DECIDED }, ['1 repair', '3 repair']],
+  ['now', { ...WIRE, repair: 'now', servers: DECIDED }, ['2 observe', '3 repair']],
+  ['never', { ...WIRE, repair: 'never', servers: DECIDED }, ['1 repair', '3 repair']],
+  ['learn, auto', { ...AUTO, servers: DECIDED }, ['1 repair', '2 observe', '3 repair']],
+];
+
+for (const [name, asked, held] of WORDS) {
+  test(`the operator's word on one server outranks that on all, whatever was learned: ${name}`, () => {
+    for (const known of ALL_KNOWN) {
+      const table = createTable();
+      const { decide, apply } = createPolicies(table.tables, asked);
+      decide((each) => (each.address === '192.0.2.3' ? LONE : undefined));
+      apply(server(3), LONE);
+      apply(server(1), known === CUT ? WHOLE : known);
+      apply(server(2), known);
+      const rows = [...table.held.values()].map((each) => `${each.server.address.at(-1)} ${each.policy}`);
+      const wanted = held.filter(
+        (row) => row !== '2 observe' || asked.path === 'auto' || asked.repair === 'now',
+      );
+      assert.equal(rows.sort(), wanted, known.greeting);
+    }
+  });
+}
+
+test('it holds before anything is known, and what an earlier operator decided goes', () => {
+  const table = createTable();
+  createPolicies(table.tables, { ...WIRE, servers: DECIDED }).decide(() => undefined);
+  assert.equal([...table.held.keys()], ['192.0.2.1']);
+  createPolicies(table.tables, WIRE).decide(() => undefined);
+  assert.equal([...table.held.keys()], []);
+});
 
 test('the table is looked through once for many places, not for each', () => {
   const table = createTable();

@@ -1,0 +1,93 @@
+// What the operator decided about the greetings of single servers: `greeting.servers`.
+
+import ipaddr from 'ipaddr.js';
+import { formatEndpoint, parseAddress } from '../address';
+import { isFault } from '../fault';
+import type { Endpoint } from '../sinks/record';
+import type { Problem } from './formats';
+
+export const REPAIRS = ['learn', 'now', 'never'] as const;
+/** DESIGN §6: complete an unfinished greeting after patience and remember, at once, or not at all. */
+export type Repair = (typeof REPAIRS)[number];
+
+/** By server, as `keyOf` writes it. */
+export type ServerRepairs = ReadonlyMap<string, Repair>;
+
+interface RawServer {
+  readonly server: string;
+  readonly repair: Repair;
+}
+
+/** What was decided for this server; undefined: what goes for all goes for it. */
+export function repairOf(repairs: ServerRepairs, { address, port }: Endpoint): Repair | undefined {
+  return repairs.get(keyOf(address, port));
+}
+
+/** All for which something was decided. */
+export function serversOf(repairs: ServerRepairs): readonly Endpoint[] {
+  return [...repairs.keys()].flatMap((key) => {
+    const address = parseAddress(key);
+    return isFault(address) ? [] : [{ address: address.host, port: address.port }];
+  });
+}
+
+/** How the operator decides for this one server, as words of a text. */
+export function decideFor(server: Endpoint): string {
+  const entry = JSON.stringify({ server: formatEndpoint(server), repair: 'now' });
+  return `greeting.servers with ${entry} (or "never") in the configuration decides for this server, --repair for all`;
+}
+
+export function serversProblem(value: unknown): string | Problem | undefined {
+  if (!Array.isArray(value)) return '';
+  const seen = new Set<string>();
+  for (const [index, item] of value.entries()) {
+    const problem = serverProblem(item, seen);
+    if (problem !== undefined) return { ...problem, at: `[${index}]${problem.at}` };
+  }
+  return undefined;
+}
+
+/** Of a list that was judged before. */
+export function readServers(raw: unknown): ServerRepairs {
+  return new Map(
+    (raw as readonly RawServer[]).map(({ server, repair }) => [keyOfText(server) ?? '', repair]),
+  );
+}
+
+export function repairProblem(value: unknown): Problem | undefined {
+  if (value === undefined || (REPAIRS as readonly unknown[]).includes(value)) return undefined;
+  return { at: '.repair', value, must: '"learn", "now" or "never"' };
+}
+
+const KEYS = ['server', 'repair'];
+
+function serverProblem(item: unknown, seen: Set<string>): Problem | undefined {
+  if (typeof item !== 'object' || item === null || Array.isArray(item))
+    return { at: '', value: item, must: 'an object with "server" and "repair"' };
+  const entry = item as Record<string, unknown>;
+  const unknown = Object.keys(entry).find((name) => !KEYS.includes(name));
+  if (unknown !== undefined)
+    return { at: `.${unknown}`, value: entry[unknown], must: `one of ${KEYS.join(', ')}` };
+  const { server, repair } = entry;
+  const key = typeof server === 'string' ? keyOfText(server) : undefined;
+  if (key === undefined) return { at: '.server', value: server, must: ADDRESS };
+  if (seen.has(key)) return { at: '.server', value: server, must: 'there once only' };
+  seen.add(key);
+  return repair === undefined
+    ? { at: '.repair', value: repair, must: '"learn", "now" or "never"' }
+    : repairProblem(repair);
+}
+
+/** One text for one server, however its address is written. */
+function keyOf(address: string, port: number): string {
+  const text = ipaddr.isValid(address) ? ipaddr.process(address).toString() : address;
+  return formatEndpoint({ address: text, port });
+}
+
+function keyOfText(text: string): string | undefined {
+  const address = parseAddress(text);
+  if (isFault(address) || address.port === 0 || !ipaddr.isValid(address.host)) return undefined;
+  return keyOf(address.host, address.port);
+}
+
+const ADDRESS = "the server's IP address and port, as 192.0.2.25:25 or [2001:db8::25]:25";
