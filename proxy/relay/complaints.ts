@@ -1,7 +1,7 @@
 // What the operator is told of trouble that comes with every connection: the first time, and then now and then.
 
 import type { Micros } from '../../inspect/events';
-import { now } from '../clock';
+import { steady } from '../clock';
 import type { Connection, Fields, Sink } from '../sinks/record';
 
 export interface Complaints {
@@ -17,7 +17,7 @@ export function createComplaints(sink: Sink): Complaints {
   return {
     tell(what, on, fields, connection) {
       const key = `${what} ${on}`;
-      const at = now();
+      const at = steady();
       const last = told.get(key);
       if (last !== undefined && at - last.at < QUIET) {
         last.silent += 1;

@@ -1,8 +1,8 @@
-// When a connection has waited long enough: one timer, moved only where it must be, and the limit of each phase.
+// When a connection has waited long enough, by the clock that nobody steps: one timer, moved only where it must be, and the limit of each phase.
 
 import type { Micros } from '../../inspect/events';
 import type { Waiting } from '../../inspect/smtp/session';
-import { now } from '../clock';
+import { steady } from '../clock';
 import type { TimeoutsMs } from '../config';
 
 export interface Deadline {
@@ -28,12 +28,12 @@ export function createDeadline(onFire: (at: Micros) => Micros): Deadline {
     if (stopped || due >= fires) return;
     clearTimeout(timer);
     fires = due;
-    const wait = Math.min(Math.max(Math.ceil((due - now()) / 1000), 1), LONGEST_MS);
+    const wait = Math.min(Math.max(Math.ceil((due - steady()) / 1000), 1), LONGEST_MS);
     timer = setTimeout(() => (reading = setImmediate(fire)), wait);
   };
   const fire = (): void => {
     fires = Number.POSITIVE_INFINITY;
-    set(onFire(now()));
+    set(onFire(steady()));
   };
 
   return {

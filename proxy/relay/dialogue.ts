@@ -53,9 +53,9 @@ export interface Dialogue {
   /** After `serverEnd`: the client is still to be told something, at its next command. */
   holdsAnswer(): boolean;
   idle(at: Micros): void;
-  /** The connection has waited too long at this time. */
+  /** When the connection has waited too long; of the steady clock, and to be asked for behind each event. */
   expires(): Micros;
-  /** Something is to be done at this time: `idle`, or the end. */
+  /** When something is to be done, `idle` or the end; as `expires`. */
   due(): Micros;
   /** Octets at the end of the client's that are kept back: see `Session.endOfDataBegun`. */
   begun(): number;
@@ -87,7 +87,7 @@ export function createDialogue(options: DialogueOptions, outlet: Outlet): Dialog
       if (greeter?.done === false) apply(state, greeter.serverEnd(steady()), at);
     },
     clientEnd(at) {
-      if (greeter?.done === false) apply(state, greeter.clientEnd(at), at);
+      if (greeter?.done === false) apply(state, greeter.clientEnd(steady()), at);
     },
     holdsAnswer: () => greeter?.done === false,
     idle(at) {
@@ -117,6 +117,8 @@ interface State {
   readonly listen: Listen;
   /** When either side was last heard. */
   heard: Micros;
+  /** What is waited for began at `from`, which a step of the wall clock may have moved; `at` is of the steady clock. */
+  silence: { readonly from: Micros; readonly at: Micros };
   /** Server octets that the session was fed with and the client given, and the end of the last whole reply. */
   told: number;
   replied: number;
@@ -140,6 +142,7 @@ function open(options: DialogueOptions, outlet: Outlet): State {
       outlet.hurry();
     },
     heard: connected,
+    silence: { from: connected, at: steady() },
     told: 0,
     replied: 0,
     completed: false,
@@ -191,15 +194,15 @@ function record(state: State, events: readonly SmtpEvent[]): void {
 }
 
 /** A peer that trickles is heard, and not ended: RFC 5321 §4.5.3.2 bounds silence, not slowness. */
-function expires({ session, heard, options }: State): Micros {
-  const waiting = session.waiting();
-  return Math.max(waiting.since, heard) + timeoutMs(waiting, options.timeouts) * 1000;
+function expires(state: State): Micros {
+  const waiting = state.session.waiting();
+  const from = Math.max(waiting.since, state.heard);
+  if (from !== state.silence.from) state.silence = { from, at: steady() };
+  return state.silence.at + timeoutMs(waiting, state.options.timeouts) * 1000;
 }
 
-/** The greeter's silence is measured by a clock of its own. */
 function patienceEnds({ greeter }: State): Micros {
-  const due = greeter?.done === false ? greeter.deadline() : undefined;
-  return due === undefined ? Infinity : now() + due - steady();
+  return (greeter?.done === false ? greeter.deadline() : undefined) ?? Infinity;
 }
 
 function greeterOptions(options: DialogueOptions): Parameters<typeof createGreeter>[0] {

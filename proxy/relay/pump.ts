@@ -38,7 +38,7 @@ export function createPump(options: PumpOptions): Pump {
       refuse: (at) => finish(pump, { by: 'server', how: 'fin' }, at, REFUSED_MS),
       hurry: () => rearm(pump),
     }),
-    deadline: createDeadline((at) => onDeadline(pump, at)),
+    deadline: createDeadline((time) => onDeadline(pump, time)),
     endedFirst: undefined,
     over: false,
     open: 2,
@@ -182,9 +182,10 @@ function onClose(pump: State, side: Direction): void {
 }
 
 /** The timer fired: too long a silence, a patience at its end, or too early. Returns the next deadline. */
-function onDeadline(pump: State, at: Micros): Micros {
+function onDeadline(pump: State, time: Micros): Micros {
   if (pump.over) return Infinity;
-  if (at >= pump.dialogue.expires()) {
+  const at = now();
+  if (time >= pump.dialogue.expires()) {
     const { on } = pump.dialogue.waiting();
     const line = on === 'client' ? 'timeout exceeded' : 'server timeout';
     shut(pump, { by: 'shim', how: 'timeout', reason: `${on}-timeout` }, at, '421 4.4.2', line);
