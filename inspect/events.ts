@@ -56,10 +56,12 @@ export interface TlsFacts {
 
 /** Who ended the connection: a peer, or ehlowire itself. */
 export type CloseBy = Direction | 'shim';
-export type CloseHow = 'fin' | 'rst' | 'timeout';
+/** `open`: nobody saw it end; the capture ended first, or nothing came any more. */
+export type CloseHow = 'fin' | 'rst' | 'timeout' | 'open';
 
 export interface Close {
-  readonly by: CloseBy;
+  /** Absent where it was `open`. */
+  readonly by?: CloseBy;
   readonly how: CloseHow;
   /** Always there where `by` is `shim`. */
   readonly reason?: CloseReason;

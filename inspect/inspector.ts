@@ -278,7 +278,7 @@ function end(state: State, at: Micros): readonly InspectorEvent[] {
   const ended = state.closedAt ?? Math.max(view.started, ...SIDES.map((side) => view[side].last?.at ?? 0));
   const smtp = feedAll(state, state.connection.end(), ended);
   if (smtp.length > 0) verdicts = join(verdicts, judge(state, timeSight(state, 'end', at, smtp)));
-  const story = sessionOf(state, ended).close(state.close ?? { by: 'client', how: 'timeout' }, ended);
+  const story = sessionOf(state, ended).close(state.close ?? { how: 'open' }, ended);
   const told = admitted(state, story).map((event) => withSegmentFacts(state, event));
   return [...smtp, ...verdicts, ...told];
 }

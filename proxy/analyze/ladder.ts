@@ -5,7 +5,7 @@ import type { Evidence, VerdictEvent } from '../../inspect/events';
 import type { Tracked, TrackerNews } from '../../inspect/tracker';
 import { withVerdict } from '../../inspect/verdict/standing';
 import { formatTime } from '../clock';
-import { formatDuration, printable } from '../sinks/wording';
+import { formatClose, formatDuration, printable } from '../sinks/wording';
 import { beginBefore, quietText, rowOf, rowOfEvidence, type Before, type Row } from './row';
 
 export interface LadderOptions {
@@ -75,7 +75,7 @@ function add(open: Map<number, Ladder>, { connection, segment, events }: Tracker
     if (event.kind === 'verdict') ladder.verdicts = withVerdict(ladder.verdicts, event);
     if (event.kind === 'session') {
       const took = formatDuration(event.at - event.started);
-      ladder.closing = `${took}, ended by ${event.close.by}, ${event.close.how}`;
+      ladder.closing = `${took}, ${formatClose(event.close)}`;
     }
   }
 }

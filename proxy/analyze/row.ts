@@ -27,10 +27,16 @@ export interface Row {
 export interface Before {
   readonly retransmits: Record<Direction, number>;
   readonly missing: Record<Direction, number>;
+  /** The offset of the octet that was to come next. */
+  readonly next: Record<Direction, number>;
 }
 
 export function beginBefore(): Before {
-  return { retransmits: { client: 0, server: 0 }, missing: { client: 0, server: 0 } };
+  return {
+    retransmits: { client: 0, server: 0 },
+    missing: { client: 0, server: 0 },
+    next: { client: 0, server: 0 },
+  };
 }
 
 /** The row of a segment; `before` is brought up to date. */
@@ -46,16 +52,17 @@ export function rowOf(
   const marks: string[] = [];
   const control = flags & (FLAG.syn | FLAG.fin | FLAG.rst);
   const again = side.retransmits > before.retransmits[from];
-  const missing = Math.max(0, side.stream.sent - side.stream.next);
+  const missing = Math.max(0, side.stream.holeEnd() - side.stream.next);
   if (again) marks.push('sent again');
   if (missing > 0 && missing !== before.missing[from]) {
     marks.push(`hole: ${plural(missing, 'octet')} of the ${from} not seen`);
   }
   if (missing === 0 && before.missing[from] > 0) marks.push('closes the hole');
-  if (length <= 1 && !control && seq === side.stream.next - 1) marks.push('probe (keep-alive)');
+  if (length <= 1 && !control && seq === before.next[from] - 1) marks.push('probe (keep-alive)');
   if (window === 0 && !(flags & (FLAG.rst | FLAG.fin))) marks.push('zero window');
   before.retransmits[from] = side.retransmits;
   before.missing[from] = missing;
+  before.next[from] = side.stream.next;
   const words = events.flatMap(wordsOf);
   const quiet = words.length === 0 && marks.length === 0 && !control;
   const counts = { client: 0, server: 0, [from]: 1 };

@@ -1,6 +1,8 @@
 // Where the log's story of a connection and the packets' differ: the log tells what the server saw, not why.
 
 import type { VerdictName } from '../../inspect/events';
+import { PLACES } from '../../inspect/verdict/causes';
+import { formatClose } from '../sinks/wording';
 import type { Saying, Tally } from './entry';
 import type { LogSession } from './session';
 import type { PacketStory, Told } from './story';
@@ -31,7 +33,7 @@ export function logWords({ says }: LogSession): string {
 export function packetWords({ verdicts, commands, close }: PacketStory): string {
   const told = [...new Set(verdicts.map(({ verdict, certainty }) => `${verdict} (${certainty})`))];
   const verbs = Object.entries(commands).map(([verb, count]) => `${verb}=${count}`);
-  const end = close ? [`ended by ${close.by}, ${close.how}`] : [];
+  const end = close ? [formatClose(close)] : [];
   return [...told, verbs.length > 0 ? verbs.join(' ') : 'no command', ...end].join(', ');
 }
 
@@ -43,12 +45,14 @@ const RULES: readonly Rule[] = [
     if (!silent) return undefined;
     const dropped = find(verdicts, 'ehlo-dropped');
     if (dropped) {
-      const octets = dropped.missingBytes === undefined ? 'a command' : `${dropped.missingBytes} octets`;
-      return `The log says that the client sent nothing (${wordsOf(silent)}); it sent ${octets}, dropped before this point.`;
+      const { missingBytes, where, came } = dropped;
+      const octets = missingBytes === undefined ? 'a command' : `${missingBytes} octets`;
+      const ended = came === 'late' ? ', and they came late' : '';
+      return `The log says that the client sent nothing (${wordsOf(silent)}); it sent ${octets}, dropped ${PLACES[where]}${ended}.`;
     }
     const greeting = find(verdicts, 'greeting-lost');
     if (greeting)
-      return `The log says that the client sent nothing (${wordsOf(silent)}); the greeting never reached it.`;
+      return `The log says that the client sent nothing (${wordsOf(silent)}); the greeting was lost ${PLACES[greeting.where]}.`;
     const passed = Object.keys(commands).length > 0;
     if (passed && !partial) {
       return `The log knows of no command (${wordsOf(silent)}); the packets here have some: lost behind this point, or not this connection.`;
@@ -62,7 +66,7 @@ const RULES: readonly Rule[] = [
   },
   function leaver({ says }, { close, verdicts }) {
     const lost = says.find(({ kind }) => kind === 'lost');
-    if (!lost || close?.by !== 'server' || close.how === 'timeout' || verdicts.length > 0) return undefined;
+    if (!lost || close?.by !== 'server' || verdicts.length > 0) return undefined;
     return `The log says that the client went away (${wordsOf(lost)}); in the packets the server ended it first.`;
   },
   function early({ says }, { verdicts, commands }) {

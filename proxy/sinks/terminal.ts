@@ -1,11 +1,11 @@
 // Events for a person at a terminal: one line each, in steady columns; what needs a look stands out.
 
 import { createColors } from 'picocolors';
-import type { Close, Micros, PhaseEvent, SessionEvent, VerdictEvent } from '../../inspect/events';
+import type { Micros, PhaseEvent, SessionEvent, VerdictEvent } from '../../inspect/events';
 import type { SegmentSessionEvent } from '../../inspect/inspector';
 import { describeProxy } from '../../inspect/proxy-header';
 import { formatTime } from '../clock';
-import { clip, formatBytes, formatDuration, plural, printable } from './wording';
+import { clip, formatBytes, formatClose, formatDuration, plural, printable } from './wording';
 import type { Connection, Fields, Level, Recorded, Renderer } from './record';
 
 type Paint = (text: string) => string;
@@ -114,7 +114,7 @@ function describePhase(event: PhaseEvent, colors: Colors): Described {
     greeting === undefined || greeting.defects.length === 0
       ? ''
       : colors.yellow(`(${greeting.defects.join(', ')})`),
-    close === undefined ? '' : describeClose(close),
+    close === undefined ? '' : formatClose(close),
     event.waited < WAIT_WORTH_A_WORD
       ? ''
       : colors.yellow(`after ${formatDuration(event.waited)} of the client's own time`),
@@ -131,7 +131,7 @@ function describeSession(event: SessionEvent | SegmentSessionEvent, colors: Colo
     plural(event.messages, 'message'),
     `${formatBytes(event.bytes.client)} from client, ${formatBytes(event.bytes.server)} from server`,
     ...('retransmits' in event ? describeSegments(event, colors) : []),
-    describeClose(event.close),
+    formatClose(event.close),
   ];
   const text = parts.filter((part) => part !== '').join('  ');
   return { what: 'session', paint: colors.bold, duration: event.at - event.started, text };
@@ -167,10 +167,6 @@ function listKinds(of: Readonly<Record<string, number>>): string {
   return Object.entries(of)
     .map(([kind, number]) => `${number} ${printable(kind)}`)
     .join(', ');
-}
-
-function describeClose({ by, how, reason }: Close): string {
-  return reason === undefined ? `ended by ${by}, ${how}` : `ended by ${by}, ${how} (${reason})`;
 }
 
 function list(fields: Fields = {}, colors: Colors): string {

@@ -1,6 +1,6 @@
 // How durations, sizes and other people's words read to a person.
 
-import type { Micros } from '../../inspect/events';
+import type { Close, Micros } from '../../inspect/events';
 
 /** `0.123 ms`, `812.4 ms`, `20.004 s`, `5m 03s`. */
 export function formatDuration(micros: Micros): string {
@@ -16,6 +16,12 @@ export function formatDuration(micros: Micros): string {
 export function formatBytes(octets: number): string {
   const unit = UNITS.find(([size]) => octets >= size);
   return unit === undefined ? `${octets} B` : `${(octets / unit[0]).toFixed(1)} ${unit[1]}`;
+}
+
+/** How a connection ended. */
+export function formatClose({ by, how, reason }: Close): string {
+  if (by === undefined) return 'still open when last seen';
+  return `ended by ${by}, ${how}${reason === undefined ? '' : ` (${reason})`}`;
 }
 
 export function plural(count: number, noun: string): string {
