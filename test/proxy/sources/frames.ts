@@ -15,6 +15,8 @@ export interface SegmentPlan {
   readonly ttl?: number;
   readonly ipId?: number;
   readonly window?: number;
+  /** The SYN's MSS, SACK-permitted and window scale; absent: 1460, yes, 7. */
+  readonly syn?: { readonly mss?: number; readonly sackPermitted: boolean; readonly windowScale?: number };
   /** SACK blocks: left and right edges. */
   readonly sack?: readonly (readonly [number, number])[];
 }
@@ -49,11 +51,14 @@ export function buildFrame(plan: SegmentPlan): Uint8Array {
   return frame;
 }
 
-function optionsOf({ flags, timestamps, sack = [] }: SegmentPlan): Uint8Array {
-  const syn = flags & 2 ? [2, 4, 0x05, 0xb4, 4, 2, 3, 3, 7] : [];
-  const stamps = timestamps ? [8, 10, ...timestamps.flatMap(word)] : [];
-  const blocks = sack.length > 0 ? [5, 2 + 8 * sack.length, ...sack.flat().flatMap(word)] : [];
-  const options = [...syn, ...stamps, ...blocks];
+function optionsOf({ flags, timestamps, syn = SYN, sack = [] }: SegmentPlan): Uint8Array {
+  const options = [
+    ...(flags & 2 && syn.mss !== undefined ? [2, 4, ...word(syn.mss).slice(2)] : []),
+    ...(flags & 2 && syn.sackPermitted ? [4, 2] : []),
+    ...(flags & 2 && syn.windowScale !== undefined ? [3, 3, syn.windowScale] : []),
+    ...(timestamps ? [8, 10, ...timestamps.flatMap(word)] : []),
+    ...(sack.length > 0 ? [5, 2 + 8 * sack.length, ...sack.flat().flatMap(word)] : []),
+  ];
   while (options.length % 4 !== 0) options.push(1);
   return Uint8Array.from(options);
 }
@@ -175,3 +180,5 @@ export function recordHead(at: number, frame: Uint8Array, snaplen = 262_144): Bu
   head.writeUInt32LE(frame.length, 12);
   return head;
 }
+
+const SYN = { mss: 1460, sackPermitted: true, windowScale: 7 };
