@@ -60,6 +60,9 @@ export interface TrackerCounts {
   readonly halfOpen: number;
   /** Those of them that were only counted. */
   readonly untold: number;
+  /** Segments that the capture cut; `cutAt`: the most octets that it kept of any of their frames. */
+  readonly cut: number;
+  readonly cutAt: number;
   /** Segments that came in a tunnel, by the innermost. */
   readonly tunnels: ReadonlyMap<Tunnel, number>;
 }
@@ -155,6 +158,10 @@ function segment(state: State, each: Segment, leg?: Leg, frame?: Frame): Tracker
     return [];
   }
   counts.segments += 1;
+  if (frame && frame.octets.length < frame.length && !each.elided) {
+    counts.cut += 1;
+    counts.cutAt = Math.max(counts.cutAt, frame.octets.length);
+  }
   const tunnel = each.tunnels?.at(-1);
   if (tunnel) counts.tunnels.set(tunnel, (counts.tunnels.get(tunnel) ?? 0) + 1);
   const before = idle(state, each.at);
@@ -306,7 +313,7 @@ function endsOf(from: Peer, to: Peer): Ends {
 
 const NO_COUNTS = {
   ...{ frames: 0, segments: 0, fragments: 0, malformed: 0, others: 0, connections: 0 },
-  ...{ halfOpen: 0, untold: 0 },
+  ...{ halfOpen: 0, untold: 0, cut: 0, cutAt: 0 },
 };
 
 const COUNTED = { fragment: 'fragments', malformed: 'malformed', other: 'others' } as const;

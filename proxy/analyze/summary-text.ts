@@ -6,6 +6,8 @@ import type { TrackerCounts } from '../../inspect/tracker';
 import { formatTime } from '../clock';
 import { formatBytes, formatDuration, plural, printable } from '../sinks/wording';
 import { meaningOf, share } from './meaning';
+import { outcomeRows } from './outcome-text';
+import { framesText, isSeenWhole, seenText } from './seen-text';
 import type { Summary, VerdictSummary } from './summary';
 
 export interface SummaryFacts {
@@ -25,38 +27,38 @@ export function summaryText(summary: Summary, facts: SummaryFacts): string {
     ...phaseTable(summary, colors),
     ...verdictTable(summary, colors),
     '',
-    colors.bold(meaningOf(summary, facts.ports)),
+    ...meaningOf(summary, facts).map((line) => colors.bold(line)),
   ];
   return `${lines.join('\n')}\n`;
 }
 
 function general(summary: Summary, { counts, lost }: SummaryFacts, colors: Colors): string[] {
-  const { sessions, messages, bytes, retransmits, firstAt, lastAt } = summary;
-  const left = [
-    counts.others === 0 ? '' : `${number(counts.others)} of other traffic`,
-    counts.fragments === 0 ? '' : plural(counts.fragments, 'IP fragment'),
-    counts.malformed === 0 ? '' : `${number(counts.malformed)} that make no sense`,
-  ].filter((text) => text !== '');
-  const row = (name: string, text: string): string => `  ${name.padEnd(10)}${text}`;
+  const { sessions, observed, bytes, retransmits, firstAt, lastAt } = summary;
+  const rows = (name: string, texts: readonly string[]): string[] =>
+    texts.map((text, i) => `  ${(i === 0 ? name : '').padEnd(10)}${text}`);
   const again = retransmits.client + retransmits.server;
+  const whole = isSeenWhole({ observed, sessions, lost });
+  const seen = sessions === 0 ? [] : seenText({ observed, sessions, counts, lost });
   return [
-    row('Sessions', `${number(sessions)}, ${plural(messages, 'message')}`),
-    row(
-      'Octets',
-      `${formatBytes(bytes.client)} from clients, ${formatBytes(bytes.server)} from servers; ` +
-        `${plural(again, 'segment')} sent again`,
-    ),
     ...(firstAt === undefined
       ? []
-      : [row('Time', `${stamp(firstAt)} to ${stamp(lastAt)} UTC, ${formatDuration(lastAt - firstAt)}`)]),
-    row(
-      'Frames',
-      `${number(counts.segments)} of SMTP${left.length === 0 ? '' : `; not read: ${left.join(', ')}`}`,
-    ),
-    ...(lost === 0
-      ? []
-      : [row('Missed', colors.red(`${number(lost)} frames by the capture itself: holes may be its own`))]),
+      : rows('Time', [`${stamp(firstAt)} to ${stamp(lastAt)} UTC, ${formatDuration(lastAt - firstAt)}`])),
+    ...rows('Frames', [framesText(counts)]),
+    ...rows('Seen', seen).map((row) => (whole ? row : colors.yellow(row))),
+    ...rows('Sessions', [`${number(sessions + counts.untold)}, ${messagesText(summary)}`]),
+    ...rows('', outcomeRows(summary, counts.untold)),
+    ...rows('Octets', [
+      `${formatBytes(bytes.client)} from clients, ${formatBytes(bytes.server)} from servers; ` +
+        `${plural(again, 'segment')} sent again`,
+    ]),
   ];
+}
+
+/** Of sessions in TLS nobody knows how many messages they carried. */
+function messagesText({ messages, hidden }: Summary): string {
+  if (hidden === 0) return plural(messages, 'message');
+  const inTls = `${plural(hidden, 'session')} in TLS, of whose messages nothing is known`;
+  return messages === 0 ? inTls : `${plural(messages, 'message')}; ${inTls}`;
 }
 
 function phaseTable({ phases }: Summary, colors: Colors): string[] {

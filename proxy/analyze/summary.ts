@@ -1,9 +1,13 @@
-// What all connections together say: counts, phases, verdicts by client network. Fixed room for any number of them.
+// What all connections together say: how whole they were seen, what became of them, phases, verdicts by client network.
+// Fixed room for any number of them.
 
-import type { Micros, Phase, VerdictEvent, VerdictName } from '../../inspect/events';
-import type { TrackerNews } from '../../inspect/tracker';
+import type { Micros, Phase, PhaseEvent, VerdictEvent, VerdictName, Where } from '../../inspect/events';
+import type { SegmentSessionEvent } from '../../inspect/inspector';
+import type { Tracked, TrackerNews } from '../../inspect/tracker';
 import { createHistogram, type Histogram } from './histogram';
 import { networkOf } from './network';
+import { addObserved, createObserved, type Observed } from './observed';
+import { fateOf, type Outcome } from './outcome';
 
 export interface VerdictSummary {
   /** Sessions with it; those where it is proved. */
@@ -11,13 +15,24 @@ export interface VerdictSummary {
   proved: number;
   firstAt: Micros;
   lastAt: Micros;
-  /** Sessions with it by client network. */
+  /** Sessions with it by where it happened, and by client network. */
+  readonly where: Map<Where, number>;
   readonly networks: Map<string, number>;
+  /** Clients with it; beyond the cap they are not told apart. */
+  readonly clients: Set<string>;
 }
 
 export interface Summary {
   readonly sessions: number;
   readonly messages: number;
+  /** Sessions whose messages TLS hides. */
+  readonly hidden: number;
+  readonly observed: Observed;
+  readonly outcomes: ReadonlyMap<Outcome, number>;
+  /** Sessions seen whole that went as they should, as far as the path is concerned: with no verdict. */
+  readonly clear: number;
+  /** Sessions that the server refused, by reply code and phase: `554 greeting`. */
+  readonly refusals: ReadonlyMap<string, number>;
   readonly bytes: { readonly client: number; readonly server: number };
   readonly retransmits: { readonly client: number; readonly server: number };
   /** When the first and the last event was. */
@@ -40,6 +55,11 @@ export function createSummarizer(): Summarizer {
   const state: State = {
     sessions: 0,
     messages: 0,
+    hidden: 0,
+    observed: createObserved(),
+    clear: 0,
+    outcomes: new Map(),
+    refusals: new Map(),
     bytes: { client: 0, server: 0 },
     retransmits: { client: 0, server: 0 },
     firstAt: undefined,
@@ -61,6 +81,8 @@ export function createSummarizer(): Summarizer {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 interface State extends Mutable<Omit<Summary, 'phases' | 'verdicts' | 'networks' | 'bytes' | 'retransmits'>> {
+  readonly outcomes: Map<Outcome, number>;
+  readonly refusals: Map<string, number>;
   readonly bytes: { client: number; server: number };
   readonly retransmits: { client: number; server: number };
   readonly phases: Map<Phase, Histogram>;
@@ -71,8 +93,9 @@ interface State extends Mutable<Omit<Summary, 'phases' | 'verdicts' | 'networks'
 }
 
 /** One verdict on one connection. */
-interface Standing {
+export interface Standing {
   readonly proved: boolean;
+  readonly where: Where;
   readonly firstAt: Micros;
   readonly lastAt: Micros;
 }
@@ -80,57 +103,90 @@ interface Standing {
 function see(state: State, { connection, segment, events, ended }: TrackerNews): void {
   if (segment) span(state, segment.segment.at);
   for (const event of events) {
-    if (event.kind === 'phase') {
-      const histogram = state.phases.get(event.phase) ?? createHistogram();
-      state.phases.set(event.phase, histogram);
-      histogram.add(event.duration);
-    } else if (event.kind === 'verdict') {
-      noteVerdict(state, connection.id, event);
-    } else if (event.kind === 'session') {
-      state.sessions += 1;
-      state.messages += event.messages;
-      state.bytes.client += event.bytes.client;
-      state.bytes.server += event.bytes.server;
-      if ('retransmits' in event) {
-        state.retransmits.client += event.retransmits.client;
-        state.retransmits.server += event.retransmits.server;
-      }
-      count(state.networks, networkOf(connection.client.address));
-    }
+    if (event.kind === 'phase' && isAnswered(event, connection)) addPhase(state, event);
+    else if (event.kind === 'verdict') noteVerdict(state, connection.id, event);
+    else if (event.kind === 'session') addSession(state, connection, event as SegmentSessionEvent);
   }
-  if (ended) addVerdicts(state, connection.id, networkOf(connection.client.address));
+  if (ended) addVerdicts(state, connection);
+}
+
+/** A phase that nobody answered, or that did not end, says nothing of how long it takes. */
+function isAnswered({ phase, reply, close, tls }: PhaseEvent, { inspector }: Tracked): boolean {
+  if (phase === 'connect') return inspector.view.rtt !== undefined;
+  if (phase === 'close') return close !== undefined && close.how !== 'timeout';
+  return phase === 'tls' ? tls !== undefined : reply !== undefined;
+}
+
+function addPhase({ phases }: State, { phase, duration }: PhaseEvent): void {
+  const histogram = phases.get(phase) ?? createHistogram();
+  phases.set(phase, histogram);
+  histogram.add(duration);
+}
+
+function addSession(state: State, connection: Tracked, event: SegmentSessionEvent): void {
+  const { messages, bytes, retransmits } = event;
+  const { outcome, refusal } = fateOf(event, connection, state.lastAt);
+  state.sessions += 1;
+  state.messages += messages;
+  state.bytes.client += bytes.client;
+  state.bytes.server += bytes.server;
+  state.retransmits.client += retransmits.client;
+  state.retransmits.server += retransmits.server;
+  if (event.tls) state.hidden += 1;
+  const whole = addObserved(state.observed, event, outcome);
+  if (whole && event.verdicts.length === 0 && WELL.has(outcome)) state.clear += 1;
+  state.outcomes.set(outcome, (state.outcomes.get(outcome) ?? 0) + 1);
+  if (refusal) count(state.refusals, `${refusal.code} ${refusal.phase}`);
+  count(state.networks, networkOf(connection.client.address));
 }
 
 /** A verdict may come again, with more or with more certainty; the session counts once. */
-function noteVerdict(state: State, id: number, { verdict, certainty, at, withdraws }: VerdictEvent): void {
+function noteVerdict(
+  state: State,
+  id: number,
+  { verdict, certainty, at, where, withdraws }: VerdictEvent,
+): void {
   const said = state.open.get(id) ?? new Map<VerdictName, Standing>();
   state.open.set(id, said);
   if (withdraws) said.delete(withdraws);
-  const before = said.get(verdict) ?? { proved: false, firstAt: at, lastAt: at };
+  const before = said.get(verdict) ?? { proved: false, where, firstAt: at, lastAt: at };
   said.set(verdict, {
     proved: before.proved || certainty === 'proved',
+    where,
     firstAt: Math.min(before.firstAt, at),
     lastAt: Math.max(before.lastAt, at),
   });
 }
 
-function addVerdicts(state: State, id: number, network: string): void {
+function addVerdicts(state: State, { id, client }: Tracked): void {
   const said = state.open.get(id);
   if (!said) return;
   state.open.delete(id);
-  state.flagged += 1;
-  for (const [verdict, { proved, firstAt, lastAt }] of said) {
-    const of = state.verdicts.get(verdict) ?? {
-      ...{ sessions: 0, proved: 0, firstAt, lastAt },
-      networks: new Map<string, number>(),
-    };
-    state.verdicts.set(verdict, of);
-    of.sessions += 1;
-    if (proved) of.proved += 1;
-    of.firstAt = Math.min(of.firstAt, firstAt);
-    of.lastAt = Math.max(of.lastAt, lastAt);
-    count(of.networks, network);
-  }
+  if (said.size > 0) state.flagged += 1;
+  for (const [verdict, standing] of said) addVerdict(state.verdicts, verdict, standing, client.address);
+}
+
+/** One session more with it. */
+export function addVerdict(
+  verdicts: Map<VerdictName, VerdictSummary>,
+  verdict: VerdictName,
+  { proved, where, firstAt, lastAt }: Standing,
+  client: string,
+): void {
+  const of = verdicts.get(verdict) ?? {
+    ...{ sessions: 0, proved: 0, firstAt, lastAt },
+    where: new Map<Where, number>(),
+    networks: new Map<string, number>(),
+    clients: new Set<string>(),
+  };
+  verdicts.set(verdict, of);
+  of.sessions += 1;
+  if (proved) of.proved += 1;
+  of.firstAt = Math.min(of.firstAt, firstAt);
+  of.lastAt = Math.max(of.lastAt, lastAt);
+  of.where.set(where, (of.where.get(where) ?? 0) + 1);
+  count(of.networks, networkOf(client));
+  if (of.clients.size < CLIENTS) of.clients.add(client);
 }
 
 function span(state: State, at: Micros): void {
@@ -143,5 +199,8 @@ function count(counts: Map<string, number>, name: string): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
+/** What the path could not have done, or has not. */
+const WELL: ReadonlySet<Outcome> = new Set(['delivered', 'finished', 'tls', 'refused', 'left']);
 export const OTHER_NETWORKS = 'other networks';
 const NETWORKS = 16_384;
+const CLIENTS = 16_384;

@@ -2,13 +2,17 @@
 
 import type { VerdictName } from '../../inspect/events';
 import type { Survey } from '../../inspect/verdict/two-point-survey';
+import { gravestOf, sentenceOf } from '../analyze/meaning';
+import { addVerdict, type VerdictSummary } from '../analyze/summary';
 import { formatTime } from '../clock';
 import { formatDuration, plural } from '../sinks/wording';
+import { adviceText } from './advice';
 import type { PointFile } from './point';
 
 export function surveyText(survey: Survey, wan: PointFile, dmz: PointFile): string[] {
   const { pairs, wanOnly, dmzOnly, judgements } = survey;
   const flagged = judgements.filter(({ verdicts }) => verdicts.length > 0).length;
+  const advice = adviceText(survey, wan, dmz);
   return [
     pointText('outside', wan),
     pointText('inside', dmz),
@@ -19,9 +23,30 @@ export function surveyText(survey: Survey, wan: PointFile, dmz: PointFile): stri
     edgeText(survey),
     '',
     ...verdictLines(survey),
-    `${plural(flagged, 'connection')} of ${pairs.length} with a verdict.`,
+    ...(advice.length > 0
+      ? advice
+      : [`${plural(flagged, 'connection')} of ${pairs.length} with a verdict.`, conclusion(survey)]),
     '',
   ];
+}
+
+/** The closing sentence: what it means for both points together. */
+function conclusion({ judgements, pairs, wanOnly, dmzOnly }: Survey): string {
+  const all = new Map<VerdictName, VerdictSummary>();
+  for (const { verdicts, pair } of judgements) {
+    for (const name of new Set(verdicts.map(({ verdict }) => verdict))) {
+      const [first, ...rest] = verdicts.filter(({ verdict }) => verdict === name);
+      if (!first) continue;
+      const proved = [first, ...rest].some(({ certainty }) => certainty === 'proved');
+      const { at, where } = first;
+      addVerdict(all, name, { proved, where, firstAt: at, lastAt: at }, pair.wan.client.address);
+    }
+  }
+  const gravest = gravestOf(all);
+  if (gravest) return sentenceOf(...gravest, pairs.length);
+  const alone = wanOnly.length + dmzOnly.length;
+  const rest = alone === 0 ? '' : `; of ${plural(alone, 'connection')} at one point only nothing is said`;
+  return `In ${plural(pairs.length, 'session')} at both points nothing was dropped, held or altered between them${rest}.`;
 }
 
 function pointText(name: string, { file, traces, segments, omitted, lost, coverage }: PointFile): string {

@@ -5,11 +5,12 @@ import { surveyTwoPoints, type Survey } from '../../inspect/verdict/two-point-su
 import type { PairJudgement } from '../../inspect/verdict/two-point';
 import { formatTime } from '../clock';
 import type { Outcome } from '../commands/outcome';
-import { formatFault } from '../fault';
+import { createFault, formatFault } from '../fault';
 import type { Printer } from '../analyze/printer';
 import { createSerializer } from '../log';
 import { createJsonRenderer } from '../sinks/json';
 import { levelOf } from '../sinks/sink';
+import { isSwapped } from './advice';
 import { ladderText } from './ladder';
 import { readPoint, type PointFile } from './point';
 import { surveyText } from './text';
@@ -37,9 +38,13 @@ export async function analyzeTwoPoints(request: TwoPointRequest, outputs: TwoPoi
   const faults = [...wan.faults, ...dmz.faults];
   if (wan.empty || dmz.empty) return faults;
   const wanted = { ...wan, traces: wan.traces.filter(({ client }) => request.wants(client.address)) };
-  const survey = surveyTwoPoints(wanted, dmz, request.together);
+  const found = surveyTwoPoints(wanted, dmz, request.together);
+  // What would be said of the one point is true of the other.
+  const swapped = isSwapped(found.pairs);
+  if (swapped) faults.push(createFault('bad-flag', '--wan and --dmz', { mend: SWAPPED }));
+  const survey = swapped ? { ...found, judgements: [] } : found;
   tellJson(survey, outputs.json);
-  tellText(request, survey, wan, dmz, outputs);
+  tellText(request, survey, wanted, dmz, outputs);
   outputs.text?.close();
   outputs.json?.close();
   if (outputs.json?.fault) faults.push(outputs.json.fault);
@@ -114,5 +119,6 @@ function isFound({ failOn }: TwoPointRequest, { judgements }: Survey): boolean {
   );
 }
 
+const SWAPPED = 'they are swapped: give each the file of the other';
 const SOME = 5;
 const FOUND = 3;

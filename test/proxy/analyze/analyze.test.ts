@@ -90,7 +90,7 @@ const ENDS: readonly {
     name: 'found, and nobody asked',
     args: [BAD],
     code: 0,
-    last: /^EHLO dropped before this point in 1 of 3 sessions \(33\.3 %\), from 198\.51\.100\.0\/24: /,
+    last: /^EHLO dropped before this point in 1 of 3 sessions \(33\.3 %\), 1 client of one network \(198\.51\.100\.0\/24\): /,
   },
   { name: '--fail-on proved', args: [BAD, '--fail-on', 'proved'], code: 3 },
   { name: '--fail-on suspected', args: [BAD, '--fail-on', 'suspected'], code: 3 },

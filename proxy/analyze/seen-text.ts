@@ -1,0 +1,71 @@
+// What was seen and how whole, in words: before anything is concluded from it.
+
+import type { TrackerCounts } from '../../inspect/tracker';
+import { plural } from '../sinks/wording';
+import type { Observed } from './observed';
+
+export interface SeenFacts {
+  readonly observed: Observed;
+  readonly sessions: number;
+  readonly counts: TrackerCounts;
+  /** Frames that the capturing program or we missed. */
+  readonly lost: number;
+}
+
+/** Nothing is known to have passed that is not in it. */
+export function isSeenWhole({ observed, sessions, lost }: Omit<SeenFacts, 'counts'>): boolean {
+  return lost === 0 && observed.whole === sessions;
+}
+
+/** Frames, and what of them was not read. */
+export function framesText({ segments, others, fragments, malformed, tunnels }: TrackerCounts): string {
+  const left = [
+    others === 0 ? '' : `${number(others)} of other traffic`,
+    fragments === 0 ? '' : plural(fragments, 'IP fragment'),
+    malformed === 0 ? '' : `${number(malformed)} that make no sense`,
+  ].filter((text) => text !== '');
+  const inside = [...tunnels].map(([name, count]) => `${number(count)} in ${name}`);
+  return [
+    `${number(segments)} of SMTP`,
+    ...(inside.length === 0 ? [] : [` (${inside.join(', ')})`]),
+    ...(left.length === 0 ? [] : [`; not read: ${left.join(', ')}`]),
+  ].join('');
+}
+
+/** One line each; the first says how many sessions are whole. */
+export function seenText(facts: SeenFacts): readonly string[] {
+  const { observed, sessions, lost } = facts;
+  const first =
+    observed.whole === sessions
+      ? `${sessions === 1 ? 'the session' : `all ${number(sessions)} sessions`} whole: both directions, from the first SYN on`
+      : `${number(observed.whole)} of ${plural(sessions, 'session')} whole`;
+  const missed = `${plural(lost, 'frame')} missed by the capture itself: holes may be its own`;
+  return [first, ...holes(facts), ...(lost === 0 ? [] : [missed])];
+}
+
+function holes({ observed, counts }: SeenFacts): readonly string[] {
+  const { only, begun, missed, blind, copies, disordered } = observed;
+  const { cut, cutAt, segments } = counts;
+  const row = (count: number, text: string): readonly string[] => (count === 0 ? [] : [text]);
+  const twice = copies.count * 2 === segments;
+  return [
+    ...row(cut, `${plural(cut, 'frame')} cut at ${cutAt} octets`),
+    ...row(only.client, `${plural(only.client, 'session')} in one direction only, the client's`),
+    ...row(only.server, `${plural(only.server, 'session')} in one direction only, the server's`),
+    ...row(begun, `${plural(begun, 'session')} begun before the capture`),
+    ...row(
+      missed.count,
+      `${plural(missed.count, 'octet')} passed and are not in it, in ${plural(missed.connections, 'session')}`,
+    ),
+    ...row(blind, `${plural(blind, 'session')} of which frames may be missing`),
+    ...row(
+      copies.count,
+      twice ? 'every frame is in it twice' : `${plural(copies.count, 'frame')} in it more than once`,
+    ),
+    ...row(disordered.count, `${plural(disordered.count, 'segment')} in the wrong order, put right`),
+  ];
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en');
+}
