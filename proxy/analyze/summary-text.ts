@@ -5,7 +5,8 @@ import type { Phase, VerdictName } from '../../inspect/events';
 import type { TrackerCounts } from '../../inspect/tracker';
 import { formatTime } from '../clock';
 import { formatBytes, formatDuration, plural, printable } from '../sinks/wording';
-import { meaningOf, share } from './meaning';
+import { shareOf } from '../../inspect/verdict/conclusion';
+import { meaningOf } from './meaning';
 import { outcomeRows } from './outcome-text';
 import { framesText, isSeenWhole, seenText } from './seen-text';
 import type { Summary, VerdictSummary } from './summary';
@@ -96,7 +97,7 @@ function verdictRow(
   { red, yellow }: Colors,
 ): string {
   const paint = of.proved > 0 ? red : yellow;
-  const counts = [number(of.sessions), share(of.sessions, sessions), number(of.proved)].map((text) =>
+  const counts = [number(of.sessions), shareOf(of.sessions, sessions), number(of.proved)].map((text) =>
     text.padStart(9),
   );
   return `  ${paint(name.padEnd(20))}${counts.join('')}  ${stamp(of.firstAt)}  ${stamp(of.lastAt)}`;

@@ -1,7 +1,15 @@
 // What all connections together say: how whole they were seen, what became of them, phases, verdicts by client network.
 // Fixed room for any number of them.
 
-import type { Micros, Phase, PhaseEvent, VerdictEvent, VerdictName, Where } from '../../inspect/events';
+import type {
+  Micros,
+  Phase,
+  PhaseEvent,
+  VerdictEvent,
+  VerdictName,
+  Where,
+  Proof,
+} from '../../inspect/events';
 import type { SegmentSessionEvent } from '../../inspect/inspector';
 import type { Tracked, TrackerNews } from '../../inspect/tracker';
 import { createHistogram, type Histogram } from './histogram';
@@ -15,8 +23,8 @@ export interface VerdictSummary {
   proved: number;
   firstAt: Micros;
   lastAt: Micros;
-  /** Sessions with it by where it happened, and by client network. */
-  readonly where: Map<Where, number>;
+  /** Sessions with it by what it rests on and where it happened, and by client network. */
+  readonly causes: Map<string, { readonly where: Where; readonly proof: Proof; sessions: number }>;
   readonly networks: Map<string, number>;
   /** Clients with it; beyond the cap they are not told apart. */
   readonly clients: Set<string>;
@@ -96,6 +104,7 @@ interface State extends Mutable<Omit<Summary, 'phases' | 'verdicts' | 'networks'
 export interface Standing {
   readonly proved: boolean;
   readonly where: Where;
+  readonly proof: Proof;
   readonly firstAt: Micros;
   readonly lastAt: Micros;
 }
@@ -113,7 +122,7 @@ function see(state: State, { connection, segment, events, ended }: TrackerNews):
 /** A phase that nobody answered, or that did not end, says nothing of how long it takes. */
 function isAnswered({ phase, reply, close, tls }: PhaseEvent, { inspector }: Tracked): boolean {
   if (phase === 'connect') return inspector.view.rtt !== undefined;
-  if (phase === 'close') return close !== undefined && close.how !== 'timeout';
+  if (phase === 'close') return close !== undefined && (close.how === 'fin' || close.how === 'rst');
   return phase === 'tls' ? tls !== undefined : reply !== undefined;
 }
 
@@ -144,15 +153,16 @@ function addSession(state: State, connection: Tracked, event: SegmentSessionEven
 function noteVerdict(
   state: State,
   id: number,
-  { verdict, certainty, at, where, withdraws }: VerdictEvent,
+  { verdict, certainty, at, where, proof, withdraws }: VerdictEvent,
 ): void {
   const said = state.open.get(id) ?? new Map<VerdictName, Standing>();
   state.open.set(id, said);
   if (withdraws) said.delete(withdraws);
-  const before = said.get(verdict) ?? { proved: false, where, firstAt: at, lastAt: at };
+  const before = said.get(verdict) ?? { proved: false, where, proof, firstAt: at, lastAt: at };
   said.set(verdict, {
     proved: before.proved || certainty === 'proved',
     where,
+    proof,
     firstAt: Math.min(before.firstAt, at),
     lastAt: Math.max(before.lastAt, at),
   });
@@ -170,12 +180,12 @@ function addVerdicts(state: State, { id, client }: Tracked): void {
 export function addVerdict(
   verdicts: Map<VerdictName, VerdictSummary>,
   verdict: VerdictName,
-  { proved, where, firstAt, lastAt }: Standing,
+  { proved, where, proof, firstAt, lastAt }: Standing,
   client: string,
 ): void {
   const of = verdicts.get(verdict) ?? {
     ...{ sessions: 0, proved: 0, firstAt, lastAt },
-    where: new Map<Where, number>(),
+    causes: new Map<string, { where: Where; proof: Proof; sessions: number }>(),
     networks: new Map<string, number>(),
     clients: new Set<string>(),
   };
@@ -184,7 +194,8 @@ export function addVerdict(
   if (proved) of.proved += 1;
   of.firstAt = Math.min(of.firstAt, firstAt);
   of.lastAt = Math.max(of.lastAt, lastAt);
-  of.where.set(where, (of.where.get(where) ?? 0) + 1);
+  const cause = of.causes.get(`${where} ${proof}`) ?? { where, proof, sessions: 0 };
+  of.causes.set(`${where} ${proof}`, { ...cause, sessions: cause.sessions + 1 });
   count(of.networks, networkOf(client));
   if (of.clients.size < CLIENTS) of.clients.add(client);
 }

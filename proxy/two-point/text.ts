@@ -38,8 +38,8 @@ function conclusion({ judgements, pairs, wanOnly, dmzOnly }: Survey): string {
       const [first, ...rest] = verdicts.filter(({ verdict }) => verdict === name);
       if (!first) continue;
       const proved = [first, ...rest].some(({ certainty }) => certainty === 'proved');
-      const { at, where } = first;
-      addVerdict(all, name, { proved, where, firstAt: at, lastAt: at }, pair.wan.client.address);
+      const { at, where, proof } = first;
+      addVerdict(all, name, { proved, where, proof, firstAt: at, lastAt: at }, pair.wan.client.address);
     }
   }
   const gravest = gravestOf(all);

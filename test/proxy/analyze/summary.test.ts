@@ -40,17 +40,17 @@ const REACH: readonly (readonly [name: string, clients: readonly string[], says:
   [
     'one client: it may be its own doing',
     ['198.51.100.7'],
-    /in 1 of 1 session \(100\.0 %\), 1 client of one network \(198\.51\.100\.0\/24\): of one network only, so the client or its own path may explain it too/,
+    /^1 client of one network: EHLO dropped before this point in 1 of 1 session .* The client itself or its own path may/,
   ],
   [
     'three clients of one network: still one path',
     ['198.51.100.7', '198.51.100.8', '198.51.100.9'],
-    /3 clients of one network \(198\.51\.100\.0\/24\): of one network only/,
+    /^3 clients of one network: /,
   ],
   [
     'of several networks: only what they share',
     ['198.51.100.7', '192.0.2.8', '203.0.113.77'],
-    /3 clients of 3 networks: only what these networks share explains it; show the firewall's vendor/,
+    /^3 clients of 3 networks: .* Only what these networks share explains it/,
   ],
 ];
 
