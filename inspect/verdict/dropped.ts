@@ -85,9 +85,15 @@ function look(state: State, sight: Sight): Finding[] {
   const { hole } = state;
   if (!hole || hole.told || !isRipe(hole, sight)) return [];
   hole.told = true;
-  const finding = tell(state, hole, sight.at, stream.holeEnd() - hole.start);
   // The capture ended before what was overtaken could come.
   const early = sight.at - hole.since < reorderingTime(sight.connection.rtt) && !hole.lacked;
+  const finding = tell(
+    state,
+    hole,
+    sight.at,
+    stream.holeEnd() - hole.start,
+    early ? ENDED.open : ENDED.never,
+  );
   return [early ? { ...finding, worth: 'suspected' } : finding];
 }
 
@@ -122,7 +128,7 @@ function close(state: State, sight: Sight, { span, waited }: Filled): Finding[] 
   if (!hole.told && waited < mendingTime(sight.connection.rtt)) return [];
   const note = `the missing octets, ${milliseconds(waited)} ms after they were first missed`;
   hole.evidence.push(evidenceOf(sight.connection, state.from, sight.segment, note));
-  return [tell(state, hole, sight.at, span.end - span.start, waited)];
+  return [tell(state, hole, sight.at, span.end - span.start, ENDED.late(waited), waited)];
 }
 
 /** Sent before the segment that missed it, by its sender's own clock (RFC 7323 §3.2): overtaken or held, not lost. */
@@ -135,11 +141,10 @@ function isRipe(hole: Hole, { kind, at }: Sight): boolean {
   return at - hole.since >= hole.patience || kind === 'end';
 }
 
-function tell(state: State, hole: Hole, at: Micros, missing: number, late?: Micros): Finding {
+function tell(state: State, hole: Hole, at: Micros, missing: number, ended: string, late?: Micros): Finding {
   const { from } = state;
   const { start, proof, evidence } = hole;
   const verdict = droppedName(from, hole.first);
-  const came = late === undefined ? 'never came' : `came ${milliseconds(late)} ms later, sent again`;
   return {
     at,
     verdict,
@@ -152,7 +157,7 @@ function tell(state: State, hole: Hole, at: Micros, missing: number, late?: Micr
     missingBytes: missing,
     came: late === undefined ? 'never' : 'late',
     ...(late !== undefined && { held: late }),
-    summary: `The ${from}'s TCP had sent ${octets(missing)} more than arrived here: ${SUBJECT[verdict]} ${came}.`,
+    summary: `The ${from}'s TCP had sent ${octets(missing)} more than arrived here: ${SUBJECT[verdict]} ${ended}.`,
     evidence: [...evidence],
   };
 }
@@ -170,9 +175,15 @@ function isFilled(news: StreamNews): news is Filled {
 
 const OTHER = { client: 'server', server: 'client' } as const;
 const OCTETS = { client: 'client-octets', server: 'server-octets' } as const;
+const ENDED = {
+  never: 'lost before this point',
+  open: 'not here when the capture ended',
+  late: (late: Micros): string =>
+    `lost before this point, and came only ${milliseconds(late)} ms later, sent again`,
+} as const;
 /** What the octets are; whose is said already. */
 const SUBJECT: Readonly<Record<DroppedName, string>> = {
-  'ehlo-dropped': 'its first command (EHLO)',
-  'greeting-lost': 'its greeting',
-  'segment-dropped': 'they',
+  'ehlo-dropped': 'its first command (EHLO) was',
+  'greeting-lost': 'its greeting was',
+  'segment-dropped': 'they were',
 };

@@ -6,6 +6,7 @@ import { FLAG, type Segment } from '../tcp/segment';
 import { evidenceOf, leavesRoom, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
 import { GREETING_SLOW } from './thresholds';
+import { seconds } from './words';
 
 export function createGreetingJudge(): Judge {
   const state: State = {
@@ -130,7 +131,7 @@ function truncated(state: State, sight: Sight): Finding {
     'greeting-truncated',
     'sequence',
     `The server began a greeting of several lines (220-) and then nothing for ${seconds(silenceOf(state, sight.at))} s: ` +
-      'it never sent the last line.',
+      (proved ? 'it never sent the last line.' : 'no last line came here.'),
   );
   return {
     ...verdict,
@@ -157,10 +158,6 @@ function serverLeft({ connection: { client, server } }: Sight): boolean {
 
 function silenceOf({ octetsAt }: State, at: Micros): Micros {
   return octetsAt === undefined ? 0 : at - octetsAt;
-}
-
-function seconds(micros: Micros): number {
-  return Math.round(micros / 100_000) / 10;
 }
 
 /** The greeting, all of it, and a client that nothing of is missing. */

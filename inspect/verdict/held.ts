@@ -8,6 +8,7 @@ import { distance } from '../tcp/seq';
 import { evidenceOf, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
 import { HELD, JITTER } from './thresholds';
+import { many, milliseconds as ms } from './words';
 
 /** Of what was missed the first command may be a part. */
 const PREMISES: Premises = { toSay: ['handshake', 'nothing-missed'] };
@@ -89,7 +90,7 @@ function decide(state: State, { connection, kind, at }: Sight): Finding[] {
       held,
       summary:
         `The first command (EHLO) was held on the path for ${ms(held)} ms: it arrived ${arrived} ms after the ` +
-        `segment before it, and by ${rate} it was sent ${ticks} ticks after it.` +
+        `segment before it, and by ${rate} it was sent ${many(ticks, 'tick')} after it.` +
         (hello.missed ? ' It was not lost, as it had seemed.' : ''),
       ...(hello.missed && { withdraws: 'ehlo-dropped' as const }),
       evidence: [
@@ -120,8 +121,4 @@ const OTHERS = 32;
 
 function stampOf({ options, at }: Segment): Stamp {
   return { value: options.timestamps?.[0] ?? 0, at };
-}
-
-function ms(micros: Micros): number {
-  return Math.round(micros / 1000);
 }

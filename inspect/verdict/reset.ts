@@ -128,16 +128,17 @@ function mayBeOlder(
 function tell({ from, before, reset, signs, alive }: State, { connection, at }: Sight): Finding {
   const evidence = before ? [evidenceOf(connection, from, before, `the ${from}'s last own segment`)] : [];
   if (reset) evidence.push(evidenceOf(connection, from, reset, 'the RST'));
+  const proved = alive === true || signs.length >= 2;
   return {
     at,
     verdict: 'reset-injected',
-    worth: alive === true || signs.length >= 2 ? 'proved' : 'suspected',
+    worth: proved ? 'proved' : 'suspected',
     premises: PREMISES,
     where: 'before',
     since: reset?.at ?? at,
     about: { from },
     proof: alive === true ? 'sequence' : 'header',
-    summary: `The RST in the ${from}'s name is not the ${from}'s: ${signs.map(({ note }) => note).join('; ')}.`,
+    summary: `The RST in the ${from}'s name ${proved ? 'is not' : 'may not be'} the ${from}'s: ${signs.map(({ note }) => note).join('; ')}.`,
     evidence: [...evidence, ...signs].slice(0, EVIDENCE),
   };
 }

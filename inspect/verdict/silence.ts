@@ -6,6 +6,7 @@ import { FLAG, type Segment } from '../tcp/segment';
 import { evidenceOf, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
 import { CLIENT_SILENT, EVIDENCE, PROBE_ANSWER } from './thresholds';
+import { many } from './words';
 
 export function createSilenceJudge(): Judge {
   const state: State = {
@@ -115,7 +116,7 @@ function judgeGone(state: State, { kind, at, connection }: Sight): Finding | und
     where: 'before',
     proof: unanswered ? 'probe' : 'sequence',
     summary:
-      `The client answers nothing: ${repeats} retransmissions and ${probes.length} probes of its TCP in ` +
+      `The client answers nothing: ${many(repeats, 'retransmission')} and ${many(probes.length, 'probe')} of its TCP in ` +
       `${Math.round((at - greetedAt) / 1e6)} s brought no segment. It is gone, or nothing of it comes through.`,
     evidence: [...shown],
   };

@@ -3,7 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Direction, VerdictEvent } from '../../../inspect/events';
-import { createInspector, type Inspector, type InspectorEvent } from '../../../inspect/inspector';
+import { createInspector } from '../../../inspect/inspector';
 import { withVerdict } from '../../../inspect/verdict/standing';
 import type { Segment } from '../../../inspect/tcp/segment';
 import { advance } from '../../../inspect/tcp/seq';
@@ -11,42 +11,8 @@ import { SECOND, START } from '../smtp/transcript';
 import { packetise, type Sent } from '../tcp/packetise';
 import { BEYOND_ROWS } from './beyond.table';
 import { INSIDE_ROWS } from './inside.table';
-import { DIALOGUE, type Row, ROWS, twice } from './verdicts.table';
-
-/** Time as a tracker lets it pass: whoever has a deadline is asked at it, and once a second when it is over. */
-function pass(inspector: Inspector, from: number, to: number): InspectorEvent[] {
-  const events: InspectorEvent[] = [];
-  for (let at = from; at <= to;) {
-    const due = inspector.deadline();
-    if (due === undefined) break;
-    at = due > at ? due : at + SECOND;
-    if (at <= to) events.push(...inspector.idle(at));
-  }
-  return events;
-}
-
-function verdictsOf({ sent, until, probes = [] }: Row): VerdictEvent[] {
-  const [first] = sent;
-  if (!first) return [];
-  const inspector = createInspector(first.segment);
-  const steps: { at: number; run: () => readonly InspectorEvent[] }[] = [
-    ...sent.map(({ from, segment: each }) => ({
-      at: each.at,
-      run: () => (inspector.isCopy(from, each) ? [] : inspector.segment(from, each)),
-    })),
-    ...probes.map((second) => ({
-      at: START + second * SECOND,
-      run: () => inspector.probed('client', START + second * SECOND),
-    })),
-  ].sort((a, b) => a.at - b.at);
-  const events = steps.flatMap(({ at, run }, i) => [
-    ...pass(inspector, steps[i - 1]?.at ?? at, at),
-    ...run(),
-  ]);
-  const last = Math.max(sent[sent.length - 1]?.segment.at ?? 0, START + (until ?? 0) * SECOND);
-  events.push(...pass(inspector, steps[steps.length - 1]?.at ?? last, last), ...inspector.end(last));
-  return events.filter((event): event is VerdictEvent => event.kind === 'verdict');
-}
+import { verdictsOf } from './judging';
+import { DIALOGUE, ROWS, twice } from './verdicts.table';
 
 for (const row of [...ROWS, ...INSIDE_ROWS, ...BEYOND_ROWS]) {
   test(row.name, () => {
