@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
+import type { LogLine } from '../../kit/ehlowire';
 import { labSuite, type Need } from '../../kit/lab';
 import type { Child } from '../../kit/process';
 import { LONE, makeWire, meet, ONE, startLoad, startServers, THREE, TWO, WHOLE } from '../../kit/wire';
@@ -33,23 +34,33 @@ lab.after(async () => {
 });
 
 /** As an earlier run left it, which had looked for itself. */
-function remember(server: string): void {
+function remember(servers: readonly object[]): void {
   const folder = join(wire.folder, 'journal');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const known = {
-    server: { address: server, port: 25 },
-    knowledge: { greeting: 'truncated', policy: 'repair', lines: 1, delay: 0 },
-    way: 'verified',
-  };
-  writeFileSync(join(folder, 'servers.json'), JSON.stringify({ schema: 2, servers: [known], lost: 0 }), {
+  writeFileSync(join(folder, 'servers.json'), JSON.stringify({ schema: 2, servers, lost: 0 }), {
     mode: 0o600,
   });
+}
+
+function truncated(address: string): object {
+  const knowledge = { greeting: 'truncated', policy: 'repair', lines: 1, delay: 0 };
+  return { server: { address, port: 25 }, knowledge, way: 'verified' };
+}
+
+function honest(address: string): object {
+  const knowledge = { greeting: 'wellformed', policy: 'observe', lines: 1, delay: 0 };
+  return { server: { address, port: 25 }, knowledge, way: 'seen' };
 }
 
 /** A test that failed may have left one behind. */
 async function enter(...more: readonly string[]): Promise<Child> {
   await wire.leave();
   return wire.enter('--path', 'wire', ...more);
+}
+
+async function policiesOf(...servers: readonly string[]): Promise<readonly (string | undefined)[]> {
+  const { servers: held } = await wire.status();
+  return servers.map((server) => held.find(({ address }) => address === server)?.policy);
 }
 
 /** In octets, without what is mapped from elsewhere: the ring is the kernel's, and has its size. */
@@ -105,7 +116,7 @@ const LINES = 60;
 
 lab.test('a repair in force is made for everybody, however small the table is', NEEDS, async () => {
   await wire.leave();
-  remember(TWO);
+  remember([truncated(TWO)]);
   await enter('--set', 'wire.connections=256');
   for (const at of [ONE, TWO]) {
     const load = startLoad(wire, TWO, { connections: 5, pace: 0.05 });
@@ -119,7 +130,7 @@ lab.test('a repair in force is made for everybody, however small the table is', 
 
 lab.test('more servers than have room: what is repaired stays so, and what comes is', NEEDS, async () => {
   await wire.leave();
-  remember(TWO);
+  remember([truncated(TWO)]);
   await enter();
   const { name } = wire.topology;
   const program = ['flood.py', 'greet', String(SERVERS), `${name}-cli`, 'eth0', `${name}-mta`, 'eth0'];
@@ -129,6 +140,7 @@ lab.test('more servers than have room: what is repaired stays so, and what comes
   await wire.line(
     'the last of them',
     (line) => line['server.address'] === `100.64.66.${(SERVERS - 1) & 255}`,
+    PATIENCE_MS,
   );
   for (const server of [TWO, THREE]) {
     if (server === THREE) await meet(wire, server);
@@ -142,5 +154,36 @@ lab.test('more servers than have room: what is repaired stays so, and what comes
   const unheld = wire.events().filter(({ event }) => event === 'server-not-held');
   assert.equal(unheld, []);
 });
+
+lab.test('auto, a table that is full: whoever is met gets a place, and what it needs', NEEDS, async () => {
+  await wire.leave();
+  const others = Array.from({ length: TABLE }, (_, i) => `100.65.${i >> 8}.${i & 255}`);
+  remember(others.map(honest));
+  const from = wire.events().length;
+  await wire.enter('--path', 'auto');
+  assert.is((await wire.status()).servers.length, TABLE);
+  for (const server of [ONE, THREE]) {
+    // The first one is relayed until the server is understood.
+    const { fine, failed } = await startLoad(wire, server, { connections: 1, pace: 0, sessions: 1 }).ended;
+    assert.equal({ fine, failed }, { fine: 1, failed: {} }, server);
+    const lessons = (): LogLine[] =>
+      wire
+        .events()
+        .slice(from)
+        .filter(({ event }) => event === 'learned');
+    await wire.line('the lesson', () => lessons().some((line) => line['server.address'] === server));
+    const again = await startLoad(wire, server, { connections: 2, pace: 0, sessions: 10 }).ended;
+    assert.equal({ fine: again.fine, failed: again.failed }, { fine: 10, failed: {} }, server);
+  }
+  assert.equal(await policiesOf(ONE, THREE), ['observe', 'repair']);
+  assert.is((await wire.status()).servers.length, TABLE);
+  const unheld = wire.events().filter(({ event }) => event === 'server-not-held');
+  assert.equal(unheld, []);
+});
+
+/** To read 17,000 sessions, on a machine that has much else to do. */
+const PATIENCE_MS = 60_000;
+/** Places of the kernel's table of servers. */
+const TABLE = 16_384;
 
 lab.run();
