@@ -10,7 +10,9 @@ import { layCrowd } from './crowd';
 export interface Path {
   readonly name: string;
   readonly bridge: 'none' | 'addresses';
-  /** Of `ehlowire bridge`; undefined: a plain `ehlowire relay`, at an address of its own for each server. */
+  /** Default: bridge. */
+  readonly as?: 'bridge' | 'host';
+  /** Of `ehlowire bridge` or `host`; undefined: a plain `ehlowire relay`, at an address of its own for each server. */
   readonly flags: readonly string[] | undefined;
 }
 
@@ -19,6 +21,8 @@ export const WIRE: Path = { name: 'wire', bridge: 'addresses', flags: ['--path',
 export const AUTO: Path = { name: 'auto', bridge: 'addresses', flags: ['--path', 'auto'] };
 /** ehlowire cannot connect to a server itself. */
 export const BLIND: Path = { name: 'wire without an address', bridge: 'none', flags: ['--path', 'wire'] };
+/** On the mail server itself. */
+export const HOST: Path = { name: 'host', bridge: 'none', as: 'host', flags: [] };
 
 export interface Way {
   readonly wire: Wire;
@@ -31,11 +35,11 @@ export interface Way {
 /** For these servers, with a crowd of clients; the greeting's patience in seconds. */
 export function makeWay(
   label: string,
-  { bridge, flags }: Path,
+  { bridge, as = 'bridge', flags }: Path,
   servers: readonly string[],
   patience: number,
 ): Way {
-  const wire = makeWire(label, { bridge });
+  const wire = makeWire(label, { bridge, as });
   layCrowd(wire, { bridged: bridge === 'addresses' });
   const frontOf = (server: string): string =>
     flags === undefined ? (ADDRESS.shim[servers.indexOf(server)] ?? '') : server;

@@ -8,7 +8,7 @@ import { until, type Child } from '../../kit/process';
 import { awaitWord } from '../../kit/topology';
 import { NODE, ONE, startLoad, THREE, TWO, type Load, type Tally } from '../../kit/wire';
 import { HONEST, isHonest, startBots, type Bots, type Played } from './crowd';
-import { AUTO, BLIND, makeWay, RELAY, WIRE, type Path, type Way } from './paths';
+import { AUTO, BLIND, HOST, makeWay, RELAY, WIRE, type Path, type Way } from './paths';
 
 /** With a ring that is full while the process stands still, records are lost. */
 export const SHORT: Path = {
@@ -16,7 +16,7 @@ export const SHORT: Path = {
   name: 'wire, records lost',
   flags: ['--path', 'wire', '--set', 'wire.ring=65536'],
 };
-export const PATHS: readonly Path[] = [RELAY, WIRE, SHORT, AUTO, BLIND];
+export const PATHS: readonly Path[] = [RELAY, WIRE, SHORT, AUTO, BLIND, HOST];
 
 export const ACTIONS = ['enforce', 'drop', 'ignore'] as const;
 export type Action = (typeof ACTIONS)[number];
