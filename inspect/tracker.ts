@@ -65,6 +65,8 @@ export interface TrackerCounts {
   readonly cutAt: number;
   /** Segments that came in a tunnel, by the innermost. */
   readonly tunnels: ReadonlyMap<Tunnel, number>;
+  /** Segments that begin as a greeting does and came from a port that is not followed, by that port. */
+  readonly greeters: ReadonlyMap<number, number>;
 }
 
 export interface Tracker {
@@ -93,7 +95,7 @@ export function createTracker(options: TrackerOptions): Tracker {
   const state: State = {
     ...createFollowed(options),
     options,
-    counts: { ...NO_COUNTS, tunnels: new Map() },
+    counts: { ...NO_COUNTS, tunnels: new Map(), greeters: new Map() },
     halfOpen: createHalfOpen({
       nextId: () => (state.counts.connections += 1),
       keepFrames: options.keepFrames ?? false,
@@ -144,6 +146,7 @@ interface State extends Followed {
   readonly told: { second: number; spent: number };
   readonly counts: { -readonly [K in keyof typeof NO_COUNTS]: number } & {
     readonly tunnels: Map<Tunnel, number>;
+    readonly greeters: Map<number, number>;
   };
   now: Micros;
   sweepAt: Micros;
@@ -155,6 +158,7 @@ function segment(state: State, each: Segment, leg?: Leg, frame?: Frame): Tracker
   const toServer = options.ports.includes(destinationPort);
   if (!toServer && !options.ports.includes(sourcePort)) {
     counts.others += 1;
+    if (isGreeting(each)) noteGreeter(counts.greeters, sourcePort);
     return [];
   }
   counts.segments += 1;
@@ -171,6 +175,23 @@ function segment(state: State, each: Segment, leg?: Leg, frame?: Frame): Tracker
   if (!known && isStraggler(state, key, each)) return before;
   const stale = known ? [finish(state, known, each.at)] : NO_NEWS;
   return join(join(before, stale), beginning(state, key, each, toServer, leg, frame));
+}
+
+/** RFC 5321 §4.2: `220` and a space or a hyphen. FTP greets with the same code, and has its port. */
+function isGreeting({ payload, sourcePort }: Segment): boolean {
+  return (
+    payload.length > 4 &&
+    payload[0] === 0x32 &&
+    payload[1] === 0x32 &&
+    payload[2] === 0x30 &&
+    (payload[3] === 0x20 || payload[3] === 0x2d) &&
+    sourcePort !== FTP
+  );
+}
+
+function noteGreeter(greeters: Map<number, number>, port: number): void {
+  const before = greeters.get(port);
+  if (before !== undefined || greeters.size < GREETERS) greeters.set(port, (before ?? 0) + 1);
 }
 
 /** Of a connection that is not open: its handshake is kept until somebody goes on from it. */
@@ -310,6 +331,10 @@ function endsOf(from: Peer, to: Peer): Ends {
     ...{ destination: to.address, destinationPort: to.port },
   };
 }
+
+const FTP = 21;
+/** Ports that greeted, as many as anybody reads of. */
+const GREETERS = 64;
 
 const NO_COUNTS = {
   ...{ frames: 0, segments: 0, fragments: 0, malformed: 0, others: 0, connections: 0 },

@@ -41,6 +41,8 @@ Examples:
       ladders of the connections with a verdict, phase times, verdicts by client network, what it means
   ehlowire analyze *.pcap --only 198.51.100.0/24 --evidence report/
       of one network; for every connection with a verdict a capture with comments and a page for a ticket
+  ssh firewall tcpdump -i eth1 -U -w - port 25 | ehlowire analyze -
+      standard input, until it ends or Ctrl-C
   ehlowire analyze incident.pcap --json --fail-on proved
       JSON lines, one event a line; exit 3 where somebody on the path is proved to have done something
   ehlowire analyze --wan outside.pcap --dmz inside.pcap
@@ -51,7 +53,8 @@ Examples:
       the same in line, on the interface that faces the clients: a client that is silent for 3 s is asked by
       an empty segment in the server's name, and its answer proves what was dropped
 
-pcap and pcapng are read. TCP ports other than 25, 587, 465 (TLS) and 2525: --port.
+pcap and pcapng are read, gzip too, and tunnels in them (GRE, ERSPAN, VXLAN, GENEVE, MPLS, PPPoE, IP in IP).
+Several files are read as one, by time. TCP ports other than 25, 587, 465 (TLS) and 2525: --port.
 Exit codes: 0 fine, 1 a capture is cut or damaged (what is whole was used), 2 wrong usage or no capture,
 3 found what --fail-on asks for`;
 
@@ -168,7 +171,7 @@ function analyzeCommand(settle: Settle): Command {
     .option('--wan <file>', 'with --dmz: a capture taken outside of the firewall')
     .option('--dmz <file>', 'with --wan: one taken inside at the same time; both are lined up')
     .option('--together', 'both captures ran all the time: their ends, too, are evidence')
-    .option('--port <number>', 'an SMTP port; repeatable (default: 25, 587, 465, 2525)', collect)
+    .option('--port <number>', 'SMTP ports in place of 25, 587, 465, 2525: 25,10025; repeatable', collect)
     .option('--only <client>', 'only this client address or network (CIDR); repeatable', collect)
     .option('--ladder <which>', 'segments of all, flagged or none (default: the first 5 of each verdict)')
     .option('--evidence <dir>', 'write a capture and a page for each connection with a verdict there')

@@ -86,6 +86,19 @@ function laddersFor(
   });
 }
 
+/** A pipe has no end that is known: Ctrl-C is one, and the summary comes then; a second one ends it all. */
+function createInterrupt(watched: boolean): { readonly came: boolean; end(): void } {
+  let came = false;
+  const note = (): void => void (came = true);
+  if (watched) process.once('SIGINT', note);
+  return {
+    get came() {
+      return came;
+    },
+    end: () => void process.off('SIGINT', note),
+  };
+}
+
 async function pass(
   desk: Desk,
   files: readonly string[],
@@ -94,6 +107,7 @@ async function pass(
   goOn = (): boolean => true,
 ): Promise<PassResult> {
   const progress = createProgress(total);
+  const interrupt = createInterrupt(total === undefined);
   const { request, summarizer } = desk;
   try {
     return await runPass(files, {
@@ -105,10 +119,11 @@ async function pass(
         progress.update(position, counts.segments, summarizer.summary.sessions);
         // Signals and timers have their turn.
         await new Promise(setImmediate);
-        return (await settle(desk)) && goOn();
+        return (await settle(desk)) && goOn() && !interrupt.came;
       },
     });
   } finally {
+    interrupt.end();
     progress.end();
   }
 }

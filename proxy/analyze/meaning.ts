@@ -4,6 +4,7 @@ import type { VerdictName } from '../../inspect/events';
 import type { TrackerCounts } from '../../inspect/tracker';
 import { causeOf, type CauseFacts } from '../../inspect/verdict/causes';
 import { conclusionOf } from '../../inspect/verdict/conclusion';
+import { plural } from '../sinks/wording';
 import { allClear, doubtsOf } from './all-clear';
 import type { Summary, VerdictSummary } from './summary';
 
@@ -17,13 +18,22 @@ export interface MeaningFacts {
 export function meaningOf(summary: Summary, facts: MeaningFacts): readonly string[] {
   const { sessions, verdicts } = summary;
   if (sessions + facts.counts.untold === 0) {
-    return [`No SMTP connection on port ${facts.ports.join(', ')} is in it: another capture, or --port?`];
+    return [noneOf(facts)];
   }
   const gravest = gravestOf(verdicts);
   if (!gravest) return allClear(summary, facts);
   // What is only a peer's doing leaves the path to be asked about.
   const doubts = causeOf(mostly(...gravest)).rank === 3 ? doubtsOf(summary, facts) : [];
   return [...doubts.map((text) => `- ${text}`), sentenceOf(...gravest, sessions)];
+}
+
+/** Where no connection was followed: which ports look as if they should have been. */
+function noneOf({ ports, counts }: MeaningFacts): string {
+  const none = `No SMTP connection on port ${ports.join(', ')} is in it`;
+  const likely = [...counts.greeters].sort(([, a], [, b]) => b - a).slice(0, GREETERS);
+  if (likely.length === 0) return `${none}: another capture, or --port?`;
+  const seen = likely.map(([port, count]) => `port ${port} (${plural(count, 'time')})`).join(', ');
+  return `${none}, but servers greeted with 220 from ${seen}: --port ${likely.map(([port]) => port).join(',')}`;
 }
 
 /** What a verdict on so many of `of` sessions means. */
@@ -46,3 +56,6 @@ function mostly(verdict: VerdictName, { causes }: VerdictSummary): CauseFacts {
   const [most] = [...causes.values()].sort((a, b) => b.sessions - a.sessions);
   return { verdict, where: most?.where ?? 'before', proof: most?.proof ?? 'sequence' };
 }
+
+/** Ports that are named. */
+const GREETERS = 5;

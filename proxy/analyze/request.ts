@@ -5,6 +5,7 @@ import type { Certainty } from '../../inspect/events';
 import type { CommonFlags } from '../commands/flags';
 import { createFault, type Fault } from '../fault';
 import { SMTP_PORTS } from '../ports';
+import { STANDARD_INPUT } from '../sources/supply';
 
 export interface AnalyzeFlags extends CommonFlags {
   readonly live?: string;
@@ -71,11 +72,10 @@ export function readRequest(files: readonly string[], flags: AnalyzeFlags): Requ
   if (failOn !== undefined && failOn !== 'proved' && failOn !== 'suspected') {
     complain(`--fail-on ${failOn}`, 'must be proved or suspected');
   }
-  const ports = flags.port?.map((text) => {
-    const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-    if (port < 1 || port > 65_535) complain(`--port ${text}`, 'must be a number from 1 to 65535');
-    return port;
-  });
+  if ([...files, wan, dmz].filter((file) => file === STANDARD_INPUT).length > 1) {
+    complain('- more than once', 'standard input can be read only once');
+  }
+  const ports = flags.port && portsOf(flags.port, complain);
   const networks = flags.only?.map((text) => parseNetwork(text) ?? text) ?? [];
   for (const network of networks) {
     if (typeof network === 'string')
@@ -95,6 +95,17 @@ export function readRequest(files: readonly string[], flags: AnalyzeFlags): Requ
     maillog: flags.maillog,
     failOn: failOn as Certainty | undefined,
   };
+}
+
+/** Each may be several, with commas between them. */
+function portsOf(texts: readonly string[], complain: (on: string, mend: string) => void): number[] {
+  return texts
+    .flatMap((text) => text.split(','))
+    .map((text) => {
+      const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+      if (port < 1 || port > 65_535) complain(`--port ${text}`, 'must be a number from 1 to 65535');
+      return port;
+    });
 }
 
 const LADDERS: readonly string[] = ['all', 'flagged', 'none'];

@@ -18,7 +18,10 @@ export interface Supply {
 
 /** `-` is standard input. Faults: `file-unreadable`, `capture-unknown`, `capture-empty`. */
 export async function openSupply(name: string): Promise<Supply | Fault> {
-  if (name === STANDARD_INPUT) return openStream(name, process.stdin);
+  if (name === STANDARD_INPUT) {
+    if (process.stdin.isTTY) return createFault('capture-unknown', nameOf(name), { mend: TERMINAL });
+    return openStream(name, process.stdin);
+  }
   let fd: number | undefined;
   try {
     fd = openSync(name, 'r');
@@ -184,6 +187,8 @@ const MENDS: Readonly<Record<string, string>> = {
   EISDIR: 'it is a directory: name the files in it',
   EACCES: 'no permission: run it as a user who may read it',
 };
+
+const TERMINAL = 'it is a terminal: pipe a capture into it, as in tcpdump -w - | ehlowire analyze -';
 
 export const STANDARD_INPUT = '-';
 /** Octets that tell a format from others, and those that are looked at. */

@@ -105,7 +105,14 @@ const ENDS: readonly {
     name: 'another port',
     args: [GOOD, '--port', '2526'],
     code: 0,
-    last: /^No SMTP connection on port 2526 /,
+    last: /^No SMTP connection on port 2526 is in it, but servers greeted with 220 from port 25 \(2 times\): --port 25$/,
+  },
+  { name: 'several ports', args: [GOOD, '--port', '2526,25'], code: 0, last: /^In 2 sessions/ },
+  {
+    name: 'standard input twice',
+    args: ['-', '-'],
+    code: 2,
+    err: /^ehlowire: wrong usage: - more than once: standard input can be read only once\n$/,
   },
   {
     name: '--only the healthy one',
