@@ -91,6 +91,11 @@ const CATALOGUE = {
   'bad-config': { exit: 2, what: 'bad configuration', mend: 'see CONFIG.md' },
   'bad-address': { exit: 2, what: 'bad address', mend: 'write HOST:PORT, [IPV6]:PORT or :PORT' },
   'file-unreadable': { exit: 2, what: 'cannot read file', mend: 'check that it exists and may be read' },
+  'maillog-unknown': {
+    exit: 1,
+    what: 'no line of the mail log was understood',
+    mend: 'logs of Postfix, Exim and sendmail are read: as files, from syslog, the journal and containers',
+  },
   'capture-empty': { exit: 1, what: 'empty capture', mend: 'it has not one octet: capture again' },
   'capture-unknown': { exit: 2, what: 'not a capture', mend: 'name a pcap or pcapng file' },
   'capture-cut': {

@@ -175,7 +175,10 @@ function analyzeCommand(settle: Settle): Command {
     .option('--only <client>', 'only this client address or network (CIDR); repeatable', collect)
     .option('--ladder <which>', 'segments of all, flagged or none (default: the first 5 of each verdict)')
     .option('--evidence <dir>', 'write a capture and a page for each connection with a verdict there')
-    .option('--maillog <file>', "a Postfix log of the server: where its story and the packets' differ")
+    .option(
+      '--maillog <file>',
+      "the server's log (Postfix, Exim, sendmail): where its story and the packets' differ",
+    )
     .option('--fail-on <certainty>', 'exit 3 where the path did something: proved, or suspected too')
     .option('--log <file>', 'write the events there as JSON lines')
     .option('--json', 'JSON lines instead of text')

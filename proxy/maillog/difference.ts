@@ -102,11 +102,12 @@ function isSilence(saying: Saying): boolean {
 function wordsOf(saying: Saying): string {
   switch (saying.kind) {
     case 'connect':
+    case 'mail':
       return '';
     case 'timeout':
-      return `timeout after ${saying.after}`;
+      return saying.after === '' ? 'timeout' : `timeout after ${saying.after}`;
     case 'lost':
-      return `lost connection after ${saying.after}`;
+      return saying.after === '' ? 'lost connection' : `lost connection after ${saying.after}`;
     case 'disconnect':
       return Object.entries(saying.tally)
         .map(([verb, [accepted, tried]]) => `${verb}=${accepted === tried ? tried : `${accepted}/${tried}`}`)

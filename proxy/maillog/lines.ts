@@ -1,7 +1,9 @@
-// The forms in which logs come: syslog's traditional time, RFC 3339, and the journal's exports.
+// The forms in which logs come: what wraps a line, what stamps it, who wrote it. Each is a row of a table.
 
 import type { Micros } from '../../inspect/events';
 import type { Line } from './entry';
+import { createRecords, type Record } from './records';
+import { readStamp } from './stamps';
 
 export interface LineReader {
   /** One line without its end; `undefined` where it is none of a program's, or a part of a longer record. */
@@ -12,88 +14,82 @@ export interface LineReader {
 
 /** `near`: a time that the log is about; traditional stamps have no year, and the nearest one is taken. */
 export function createLineReader(near: Micros): LineReader {
-  let fields = new Map<string, string>();
-  const flush = (): Line | undefined => {
-    const line = fromJournal((name) => fields.get(name));
-    fields = new Map();
-    return line;
-  };
+  const records = createRecords();
+  const read = (record: Record | undefined): Line | undefined => record && fromRecord(record, near);
   return {
     take(text) {
-      if (text === '') return flush();
-      if (text.startsWith('{')) return fromJson(text);
-      const field = FIELD.exec(text);
-      if (field) {
-        // The blank line between records may be missing (a cut export): a new cursor begins one as well.
-        const before = field[1] === '__CURSOR' ? flush() : undefined;
-        if (fields.size < FIELDS) fields.set(field[1] ?? '', (field[2] ?? '').slice(0, LONGEST));
-        return before;
-      }
-      return fromRfc3339(text) ?? fromSyslog(text, near);
+      const got = records.take(text);
+      return got === 'text' ? fromText(text, near, undefined) : read(got);
     },
-    end: flush,
+    end: () => read(records.end()),
   };
 }
 
-/** `2026-11-24T09:12:47.123456+01:00 mx postfix/smtpd[4]: …`, also journalctl's `short-iso` with `+0100`. */
-function fromRfc3339(text: string): Line | undefined {
-  const match = RFC3339.exec(text);
-  if (!match) return undefined;
-  const [, date = '', fraction = '', zone = '', process = '', message = ''] = match;
-  const [sign, hours, minutes] = [zone[0], Number(zone.slice(1, 3)), Number(zone.slice(-2))];
-  const ahead = zone === 'Z' ? 0 : (sign === '-' ? -1 : 1) * (hours * 60 + minutes);
-  const seconds = Date.parse(`${date}Z`) / 1000 - ahead * 60;
-  if (Number.isNaN(seconds)) return undefined;
-  const at = Math.round(seconds * 1e6 + Number(`0${fraction || '.0'}`) * 1e6);
-  return { at, zoned: true, process, message };
+function fromRecord({ at, process, message }: Record, near: Micros): Line | undefined {
+  if (process !== undefined) return at === undefined ? undefined : { at, zoned: true, process, message };
+  return fromText(message, near, at);
 }
 
-/** `Nov 24 09:12:47 mx postfix/smtpd[4]: …` (RFC 3164 §4.1.2): local time, no year. */
-function fromSyslog(text: string, near: Micros): Line | undefined {
-  const match = SYSLOG.exec(text);
-  if (!match) return undefined;
-  const [, month = '', day, hour, minute, second, fraction = '', process = '', message = ''] = match;
-  const m = MONTHS.indexOf(month);
-  if (m < 0) return undefined;
-  const year = new Date(near / 1000).getUTCFullYear();
-  const candidates = [year - 1, year, year + 1].map((each) =>
-    Date.UTC(each, m, Number(day), Number(hour), Number(minute), Number(second)),
-  );
-  const nearest = candidates.reduce((a, b) =>
-    Math.abs(b * 1000 - near) < Math.abs(a * 1000 - near) ? b : a,
-  );
-  const at = Math.round(nearest * 1000 + Number(`0${fraction || '.0'}`) * 1e6);
-  return { at, zoned: false, process, message };
-}
-
-/** `journalctl -o json`. */
-function fromJson(text: string): Line | undefined {
-  try {
-    const record = JSON.parse(text) as Record<string, unknown>;
-    return fromJournal((name) => (typeof record[name] === 'string' ? record[name] : undefined));
-  } catch {
-    return undefined;
+/** `outer`: when whoever collected the line got it, which is as good a time as its own, and has a zone. */
+function fromText(text: string, near: Micros, outer: Micros | undefined): Line | undefined {
+  const { rest, at } = unwrap(text.slice(0, LONGEST), outer, near);
+  const five = RFC5424.exec(rest);
+  if (five) {
+    const [, stamp = '', program = '', pid = '', message = ''] = five;
+    const own = readStamp(`${stamp} `, near);
+    const time = at === undefined ? own : { at, zoned: true };
+    return time && { ...time, process: pid === '-' ? program : `${program}[${pid}]`, message };
   }
+  const plain = rest.replace(PRIORITY, '');
+  const stamp = readStamp(plain, near);
+  const body = stamp ? plain.slice(stamp.length) : plain;
+  if (!stamp && at === undefined) return undefined;
+  const time = at === undefined && stamp ? stamp : { at: at ?? 0, zoned: true };
+  return { at: time.at, zoned: time.zoned, ...splitProgram(body) };
 }
 
-/** systemd.journal-fields(7). */
-function fromJournal(field: (name: string) => string | undefined): Line | undefined {
-  const [message, name] = [field('MESSAGE'), field('SYSLOG_IDENTIFIER')];
-  const at = Number(field('_SOURCE_REALTIME_TIMESTAMP') ?? field('__REALTIME_TIMESTAMP'));
-  if (message === undefined || name === undefined || !(at > 0)) return undefined;
-  const pid = field('SYSLOG_PID') ?? field('_PID') ?? '0';
-  return { at, zoned: true, process: `${name}[${pid}]`, message };
+/** Takes off what collectors put before a line: containers' names, colours, times. */
+function unwrap(
+  text: string,
+  outer: Micros | undefined,
+  near: Micros,
+): { readonly rest: string; readonly at: Micros | undefined } {
+  const rest = text.replace(COLOURS, '').replace(COMPOSE, '').replace(POD, '');
+  // CRI: `2026-11-24T09:12:47.123456789Z stdout F …`; `docker logs -t` has the time alone.
+  const cri = CRI.exec(rest);
+  const [, stamp = '', inner = ''] = cri ?? [];
+  const own = cri && readStamp(`${stamp} `, near);
+  // A line that begins with a stamp of its own or a program after it is a program's line already.
+  if (!own?.zoned || !(STREAM.test(inner) || readStamp(inner, near))) return { rest, at: outer };
+  return { rest: inner.replace(STREAM, ''), at: outer ?? own.at };
 }
 
-const PROGRAM = String.raw`\S{1,255} (?:<\w+> ?)?(\S{1,128}\[\d+\]): (.*)$`;
-const RFC3339 = new RegExp(
-  String.raw`^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-]\d\d:?\d\d) ${PROGRAM}`,
+/** `mx postfix/smtpd[4]: …`, without the host, without the process's number, or with neither. */
+function splitProgram(text: string): Pick<Line, 'process' | 'message'> {
+  const body = text.replace(LEVEL, '');
+  const match = PROGRAM.exec(body);
+  if (!match) return { process: '', message: body };
+  const [, process = '', message = ''] = match;
+  // Exim has its own time in what it sends to syslog.
+  const again = /^exim/.test(process)
+    ? /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})? /.exec(message)
+    : null;
+  return { process, message: again ? message.slice(again[0].length) : message };
+}
+
+// RFC 5424 §6: version 1, time, host, program, process, kind, structured data, and the message behind them.
+const RFC5424 = new RegExp(
+  String.raw`^(?:<\d{1,3}>)?1 (\S{1,40}) \S{1,255} (\S{1,48}) (\S{1,128}) \S{1,32} ` +
+    String.raw`(?:-|(?:\[(?:[^\]\\]|\\.){0,1024}\])+) ?(?:\xef\xbb\xbf)?(.*)$`,
 );
-const SYSLOG = new RegExp(
-  String.raw`^([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d\d):(\d\d):(\d\d)(\.\d{1,9})? ${PROGRAM}`,
-);
-const FIELD = /^([A-Z_][A-Z0-9_]{0,63})=(.*)$/;
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-/** Fields of one journal record, and characters of each. */
-const FIELDS = 64;
+const PRIORITY = /^<\d{1,3}>\s?/;
+/** FreeBSD's syslogd -v: `<mail.info>` or `<2.6>` behind the time. */
+const LEVEL = /^<[a-z\d]{1,12}\.[a-z\d]{1,12}> /;
+// journalctl's with-unit has the unit's name in place of the program's.
+const PROGRAM = /^(?:[^\s[\]:]{1,255} )?(?:<[\w.]+> ?)?([A-Za-z][^\s[\]:]{0,127}(?:\[\d+\])?): (.*)$/;
+const COLOURS = /\x1b\[[\d;]{0,16}m/g;
+const COMPOSE = /^[\w.-]{1,128} +\| ?/;
+const POD = /^\[pod\/[\w./-]{1,256}\] /;
+const CRI = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)) (.*)$/;
+const STREAM = /^(?:stdout|stderr) [FP] /;
 const LONGEST = 4_096;

@@ -1,48 +1,63 @@
-// `--maillog FILE`: a Postfix log beside the packets, read, lined up and told.
+// `--maillog FILE`: a mail server's log beside the packets, read, lined up and told.
 
-import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Micros } from '../../inspect/events';
 import { formatTime } from '../clock';
-import { createFault, type Fault } from '../fault';
+import { createFault, isFault, type Fault } from '../fault';
 import { formatDuration, plural, printable } from '../sinks/wording';
 import { parseMessage } from './entry';
 import type { Level } from '../sinks/record';
 import { createLineReader } from './lines';
 import { timeOf, type Alignment, type MaillogMatch } from './match';
 import { createLogSessions, type LogSession } from './session';
+import { shapeOf } from './shape';
+import { nameOf, openText, readFault } from '../sources/supply';
 
 export interface Maillog {
   readonly sessions: readonly LogSession[];
   readonly lines: number;
-  /** Lines of smtpd and postscreen about connections. */
+  /** Lines of a mail server about connections. */
   readonly understood: number;
   readonly omitted: number;
 }
 
-/** Reads a log that is about `from` to `to`. Fault: `file-unreadable`. */
+/** Reads a log that is about `from` to `to`. Faults: `file-unreadable`, `maillog-unknown`. */
 export async function readMaillog(file: string, from: Micros, to: Micros): Promise<Maillog | Fault> {
   const reader = createLineReader((from + to) / 2);
   const sessions = createLogSessions(from, to);
   let lines = 0;
+  let formed = 0;
   let understood = 0;
+  let first = '';
   const take = (line: ReturnType<typeof reader.end>): void => {
+    if (line) formed += 1;
     const entry = line && parseMessage(line);
     if (!entry) return;
     understood += 1;
     sessions.take(entry);
   };
+  const input = await openText(file);
+  if (isFault(input)) return input;
   try {
-    const input = createReadStream(file, { encoding: 'latin1' });
+    input.setEncoding('latin1');
     for await (const text of createInterface({ input, crlfDelay: Infinity })) {
       lines += 1;
+      if (first === '') first = text.trim();
       take(reader.take(text));
     }
   } catch (cause) {
-    return createFault('file-unreadable', file, { cause });
+    return readFault(file, cause);
   }
   take(reader.end());
+  if (understood === 0)
+    return createFault('maillog-unknown', `${nameOf(file)}: ${whyNone(lines, formed, first)}`);
   return { sessions: sessions.end(), lines, understood, omitted: sessions.omitted };
+}
+
+function whyNone(lines: number, formed: number, first: string): string {
+  if (lines === 0) return 'it is empty';
+  const of = formed === 0 ? 'none has a form that is known' : 'none is about a connection';
+  return `of ${plural(lines, 'line')} ${of}; the first looks like: ${shapeOf(first)}`;
 }
 
 /** Fields that are undefined become no field. */

@@ -3,7 +3,7 @@
 import type { Micros } from '../../inspect/events';
 import { compareStories, logWords, packetWords } from './difference';
 import { estimateOffset, groupStories, type Offset } from './offset';
-import type { LogSession } from './session';
+import { aheadOf, type LogSession } from './session';
 import type { PacketStory } from './story';
 
 export type MaillogMatch =
@@ -81,9 +81,9 @@ function pairUp(sessions: readonly LogSession[], stories: readonly PacketStory[]
   return { of, claims };
 }
 
-function mayBe({ port, started }: LogSession, story: PacketStory, shift: Micros): boolean {
-  if (port !== undefined && port !== story.client.port) return false;
-  return Math.abs(started - shift - story.started) <= TOLERANCE;
+function mayBe(session: LogSession, story: PacketStory, shift: Micros): boolean {
+  if (session.port !== undefined && session.port !== story.client.port) return false;
+  return Math.abs(aheadOf(session, story) - shift) <= TOLERANCE;
 }
 
 function endsWith({ ended }: LogSession, story: PacketStory, shift: Micros): boolean {

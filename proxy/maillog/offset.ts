@@ -1,7 +1,7 @@
 // How far the log's clock is from the capture's: what most of their common connections agree on.
 
 import type { Micros } from '../../inspect/events';
-import type { LogSession } from './session';
+import { aheadOf, type LogSession } from './session';
 import type { PacketStory } from './story';
 
 export interface Offset {
@@ -56,13 +56,14 @@ function differencesOf(sessions: readonly LogSession[], stories: readonly Packet
   const byClient = groupStories(stories);
   const used = new Map<string, number>();
   const differences: Micros[] = [];
-  for (const { client, port, started, zoned } of sessions) {
+  for (const session of sessions) {
+    const { client, port, zoned } = session;
     const count = used.get(client) ?? 0;
     if (count >= PER_CLIENT || differences.length >= PAIRS) continue;
     used.set(client, count + 1);
     for (const story of (byClient.get(client) ?? []).slice(0, PER_CLIENT)) {
       if (port !== undefined && story.client.port !== port) continue;
-      const difference = started - story.started;
+      const difference = aheadOf(session, story);
       if (Math.abs(difference) <= (zoned ? LARGEST_ZONED : LARGEST)) differences.push(difference);
     }
   }

@@ -6,12 +6,23 @@ import type { Entry, Saying } from './entry';
 export interface LogSession {
   readonly client: string;
   readonly port?: number;
+  /** When it began; where the log says only how it ended, when that was. */
   readonly started: Micros;
   readonly ended?: Micros;
+  /** The log has no word of its beginning: `started` is its end. */
+  readonly endOnly?: true;
   readonly zoned: boolean;
   /** postscreen handed it to smtpd: both told of it. */
   readonly daemons: readonly Entry['daemon'][];
   readonly says: readonly Saying[];
+}
+
+/** By how much the log is ahead of the capture's clock if the two are the same connection. */
+export function aheadOf(
+  { started, endOnly }: LogSession,
+  story: { readonly started: Micros; readonly ended: Micros },
+): Micros {
+  return started - (endOnly ? story.ended : story.started);
 }
 
 export interface LogSessions {
@@ -52,26 +63,54 @@ interface State {
 }
 
 function take(state: State, entry: Entry): void {
-  const { daemon, process, client, port, says, at } = entry;
-  // postscreen serves all clients at once; an smtpd one after the other.
-  const key = daemon === 'postscreen' ? `${client} ${port}` : process;
+  const { daemon, says, at } = entry;
+  const key = keyOf(entry);
   const known = state.open.get(key);
+  const own = entry.client === undefined || known?.client === entry.client;
   const session =
-    says.kind === 'connect' ? begin(state, key, entry) : known?.client === client ? known : undefined;
-  // Its beginning was before the log's: nothing to line up.
+    says.kind === 'connect' ? begin(state, key, entry) : known && own ? known : unbegun(state, key, entry);
   if (!session) return;
   if (session.says.length < SAYINGS) session.says.push(says);
   if (!session.daemons.includes(daemon)) session.daemons.push(daemon);
-  if (says.kind === 'disconnect') {
+  if (isEnd(entry)) {
     session.ended = at;
     state.open.delete(key);
   } else if (says.kind === 'pass') {
     state.open.delete(key);
-    state.passed.set(client, [...(state.passed.get(client) ?? []), session]);
+    state.passed.set(session.client, [...(state.passed.get(session.client) ?? []), session]);
   }
 }
 
+/** postscreen serves all clients at once, the others one after the other; without a process the client has to do. */
+function keyOf({ daemon, process, client, port }: Entry): string {
+  if (daemon !== 'postscreen' && process.endsWith(']')) return process;
+  return `${client} ${port}`;
+}
+
+/** Exim's timeouts and losses are its last line of a connection; Postfix and sendmail say `disconnect` after them. */
+function isEnd({ daemon, says }: Entry): boolean {
+  return (
+    says.kind === 'disconnect' || (daemon === 'exim' && (says.kind === 'timeout' || says.kind === 'lost'))
+  );
+}
+
+/**
+ * Its beginning was before the log's, or the log has none: then its end lines it up, and how long it lasted says when it
+ * began. postscreen and smtpd always say it.
+ */
+function unbegun(state: State, key: string, entry: Entry): Growing | undefined {
+  const { daemon, at, lasted, says, client } = entry;
+  if (client === undefined || (daemon !== 'exim' && daemon !== 'sendmail')) return undefined;
+  if (lasted !== undefined) return begin(state, key, { ...entry, at: at - lasted });
+  if (says.kind === 'mail' || says.kind === 'pipelining') return undefined;
+  const session = begin(state, key, entry);
+  if (session) session.endOnly = true;
+  return session;
+}
+
 function begin(state: State, key: string, entry: Entry): Growing | undefined {
+  const { client, port, at, zoned } = entry;
+  if (client === undefined) return undefined;
   const handed = entry.daemon === 'smtpd' ? handedOver(state, entry) : undefined;
   if (handed) {
     state.open.set(key, handed);
@@ -82,7 +121,6 @@ function begin(state: State, key: string, entry: Entry): Growing | undefined {
     state.omitted += 1;
     return undefined;
   }
-  const { client, port, at, zoned } = entry;
   const session: Growing = {
     ...{ client, ...(port !== undefined && { port }), started: at, zoned },
     ...{ daemons: [], says: [] },
@@ -93,7 +131,7 @@ function begin(state: State, key: string, entry: Entry): Growing | undefined {
 }
 
 /** The session that postscreen has just passed on. Of several nobody can say which: then smtpd's stands alone. */
-function handedOver(state: State, { client, port, at }: Entry): Growing | undefined {
+function handedOver(state: State, { client = '', port, at }: Entry): Growing | undefined {
   const waiting = state.passed.get(client);
   if (!waiting) return undefined;
   const recent = waiting.filter(({ started }) => at - started < HANDED_WITHIN);

@@ -35,6 +35,28 @@ export async function openSupply(name: string): Promise<Supply | Fault> {
   }
 }
 
+/** A text, compressed or not. Fault: `file-unreadable`. */
+export async function openText(name: string): Promise<Readable | Fault> {
+  if (name === STANDARD_INPUT) return process.stdin;
+  let fd: number;
+  try {
+    fd = openSync(name, 'r');
+    if (fstatSync(fd).isDirectory()) throw Object.assign(new Error('directory'), { code: 'EISDIR' });
+  } catch (error) {
+    return readFault(name, error);
+  }
+  if (!fstatSync(fd).isFile()) return createReadStream(name, { fd });
+  const head = new Uint8Array(HEAD);
+  const packed = packedBy(head.subarray(0, readSync(fd, head, 0, HEAD, 0)));
+  const file = createReadStream(name, { fd, start: 0 });
+  if (!packed) return file;
+  const open = UNPACKERS[packed.name];
+  if (open) return unpacked(file, open());
+  file.destroy();
+  const mend = `it is compressed (${packed.name}): ${packed.unpack} ${quoted(name)} > mail.log`;
+  return createFault('file-unreadable', name, { mend });
+}
+
 /** Whether it can be read more than once; also what is not there. */
 export function isPlainFile(name: string): boolean {
   if (name === STANDARD_INPUT) return false;
