@@ -11,6 +11,7 @@ import {
   type PackedHandshake,
 } from './tcp/handshake';
 import { addressOctets, ipv4Text, ipv6Text } from './tcp/address';
+import { advance, type Seq } from './tcp/seq';
 import { FLAG, headerOf, type Ends, type Leg, type Segment } from './tcp/segment';
 
 /** A frame as it was captured. */
@@ -98,8 +99,7 @@ function take(state: State, segment: Segment, leg: Leg | undefined, frame: Frame
   if (!begins) return { kind: flags & FLAG.rst ? 'reset' : 'complete', known: drop(state, key, packed) };
   const known = unpackHandshake(packed, endsOf(key, headOf(packed).clientIsLower));
   // A fresh SYN where a handshake was: the port is used again (RFC 9293 section 3.6.1).
-  const syn = known.passed.find((each) => each.from === 'client')?.segment;
-  if (isFirst(segment) && (from === 'server' || syn?.seq !== segment.seq)) {
+  if (isFirst(segment) && (from === 'server' || synOf(known) !== segment.seq)) {
     const instead = drop(state, key, packed);
     return { ...begin(state, key, sourceIsLower, { segment, leg, frame }), instead };
   }
@@ -110,6 +110,13 @@ function take(state: State, segment: Segment, leg: Leg | undefined, frame: Frame
   });
   if (frame) keepFrame(state, key, frame);
   return KEPT;
+}
+
+/** The number of the client's SYN, where its answer was captured before it too. */
+function synOf({ passed }: Handshake): Seq | undefined {
+  const own = passed.find((each) => each.from === 'client')?.segment.seq;
+  const answered = passed.find((each) => each.from === 'server')?.segment.ack;
+  return own ?? (answered === undefined ? undefined : advance(answered, -1));
 }
 
 interface Arrived {

@@ -2,6 +2,7 @@
 
 import { createCoverage, isWhole, type Coverage, type CoverageState } from './coverage/coverage';
 import { admit, isAdmitted } from './coverage/gate';
+import type { Finding } from './coverage/finding';
 import type { Close, Direction, Micros, SessionEvent, SmtpEvent, VerdictEvent } from './events';
 import type { Veil } from './smtp/argument';
 import { createSession, type Session } from './smtp/session';
@@ -86,6 +87,8 @@ export function createInspector(first: Segment, options: InspectorOptions = {}):
     session: undefined,
     verdicts: new Set(),
     probedAt: { client: undefined, server: undefined },
+    found: [],
+    fedAt: first.at,
     close: undefined,
     ended: false,
     view: connection.view,
@@ -115,6 +118,10 @@ interface State extends Inspector {
   readonly verdicts: Set<string>;
   /** When each side was last probed and has not answered yet. */
   readonly probedAt: Record<Direction, Micros | undefined>;
+  /** Findings of a moment at which something is awaited that may have been missed: it is not known yet what was observed. */
+  readonly found: Finding[];
+  /** The time of what the session was fed with last. */
+  fedAt: Micros;
   close: Close | undefined;
   closedAt: Micros | undefined;
   settled: boolean;
@@ -131,8 +138,8 @@ function take(state: State, from: Direction, segment: Segment): readonly Inspect
   const keepalive = news[0]?.kind === 'keepalive';
   if (keepalive) state.probedAt[OTHER[from]] = at;
   observe(state, from, header);
-  const given = coverage.blind ? [...flow, ...state.connection.end()] : flow;
-  const smtp = feedAll(state, given, at);
+  const given = coverage.blind ? [...flow, ...state.connection.end(at)] : flow;
+  const smtp = feedAll(state, given);
   const verdicts = judge(state, {
     kind: 'segment',
     at,
@@ -187,7 +194,7 @@ function takeStretch(state: State, from: Direction, stretch: Stretch): readonly 
       ? [{ at, seq: advance(seq, left), flags: FLAG.ack, payload: end, length: end.length }]
       : []),
   ]);
-  return feedAll(state, flow, at);
+  return feedAll(state, flow);
 }
 
 function probed(state: State, side: Direction, at: Micros): readonly InspectorEvent[] {
@@ -200,7 +207,7 @@ function probeSight({ view }: State, from: Direction, at: Micros): Sight {
 }
 
 function idle(state: State, at: Micros): readonly InspectorEvent[] {
-  const late = feedAll(state, state.connection.idle(at), at);
+  const late = feedAll(state, state.connection.idle(at));
   const smtp = join(late, admitted(state, state.session?.idle(at) ?? NOTHING));
   return join(smtp, judge(state, timeSight(state, 'idle', at, smtp)));
 }
@@ -209,9 +216,13 @@ function timeSight({ view }: State, kind: 'idle' | 'end', at: Micros, smtp: read
   return { kind, at, connection: view, from: undefined, segment: undefined, probed: false, news: [], smtp };
 }
 
-function feedAll(state: State, flow: readonly Flow[], at: Micros): readonly SmtpEvent[] {
+/** Each at its own time; not before what it comes behind, though it may have been captured so. */
+function feedAll(state: State, flow: readonly Flow[]): readonly SmtpEvent[] {
   let events: readonly SmtpEvent[] = NOTHING;
-  for (const item of flow) events = join(events, admitted(state, feed(state, item, at)));
+  for (const item of flow) {
+    state.fedAt = Math.max(state.fedAt, item.at);
+    events = join(events, admitted(state, feed(state, item, state.fedAt)));
+  }
   return events;
 }
 
@@ -255,29 +266,40 @@ function sessionOf(state: State, at: Micros): Session {
 }
 
 function judge(state: State, sight: Sight): readonly VerdictEvent[] {
+  const { found, connection } = state;
   if (state.coverage.blind) return NOTHING;
-  let spoken: readonly VerdictEvent[] = NOTHING;
   for (const each of state.judges) {
-    for (const finding of each.see(sight)) {
-      const verdict = admit(finding, state.coverage);
-      if (!verdict) continue;
-      state.verdicts.add(verdict.verdict);
-      if (verdict.withdraws) state.verdicts.delete(verdict.withdraws);
-      spoken = [...spoken, verdict];
-    }
+    const said = each.see(sight);
+    if (said.length > 0) found.push(...said);
   }
-  return spoken;
+  // At the end what is awaited is given up first.
+  return found.length === 0 || connection.due() !== undefined || sight.kind === 'end'
+    ? NOTHING
+    : admitAll(state);
+}
+
+function admitAll({ found, coverage, verdicts }: State): readonly VerdictEvent[] {
+  const admitted: VerdictEvent[] = [];
+  for (const finding of found.splice(0)) {
+    const verdict = coverage.blind ? undefined : admit(finding, coverage);
+    if (!verdict) continue;
+    verdicts.add(verdict.verdict);
+    if (verdict.withdraws) verdicts.delete(verdict.withdraws);
+    admitted.push(verdict);
+  }
+  return admitted;
 }
 
 function end(state: State, at: Micros): readonly InspectorEvent[] {
   state.ended = true;
   const { view } = state;
   // The judges look before the holes are given up, and again at what stood behind them.
-  let verdicts = judge(state, timeSight(state, 'end', at, NOTHING));
+  judge(state, timeSight(state, 'end', at, NOTHING));
   // Where nobody saw it end, its last segment is the last that is known of it.
   const ended = state.closedAt ?? Math.max(view.started, ...SIDES.map((side) => view[side].last?.at ?? 0));
-  const smtp = feedAll(state, state.connection.end(), ended);
-  if (smtp.length > 0) verdicts = join(verdicts, judge(state, timeSight(state, 'end', at, smtp)));
+  const smtp = feedAll(state, state.connection.end(ended));
+  if (smtp.length > 0) judge(state, timeSight(state, 'end', at, smtp));
+  const verdicts = admitAll(state);
   const story = sessionOf(state, ended).close(state.close ?? { how: 'open' }, ended);
   const told = admitted(state, story).map((event) => withSegmentFacts(state, event));
   return [...smtp, ...verdicts, ...told];

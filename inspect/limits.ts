@@ -136,6 +136,9 @@ export const LINGER: Micros = 1_000_000;
 /** Then for so long what has no SYN is one of its stragglers, held on the path for some seconds. */
 export const STRAGGLERS: Micros = 10_000_000;
 
+/** Connections to other ports that are remembered, some 100 octets each: of older ones a later segment may count as ours. */
+export const STRANGERS = 16_384;
+
 /** A connection without a segment for this long is forgotten: RFC 5321 §4.5.3.2.6 waits 10 minutes at most. */
 export const FORGET_AFTER: Micros = 900_000_000;
 

@@ -1,6 +1,7 @@
 // All connections of one vantage point: frames in, each connection's events out, nothing kept beyond its time.
 
 import type { Direction, Micros } from './events';
+import { createElsewhere, type Elsewhere } from './elsewhere';
 import {
   ask,
   createFollowed,
@@ -101,6 +102,7 @@ export function createTracker(options: TrackerOptions): Tracker {
       keepFrames: options.keepFrames ?? false,
       most: options.halfOpen ?? HALF_OPEN,
     }),
+    elsewhere: createElsewhere(options.ports),
     told: { second: 0, spent: 0 },
     now: 0,
     sweepAt: 0,
@@ -142,6 +144,7 @@ export function createTracker(options: TrackerOptions): Tracker {
 interface State extends Followed {
   readonly options: TrackerOptions;
   readonly halfOpen: HalfOpen;
+  readonly elsewhere: Elsewhere;
   /** Half-open connections that were told in this second. */
   readonly told: { second: number; spent: number };
   readonly counts: { -readonly [K in keyof typeof NO_COUNTS]: number } & {
@@ -156,7 +159,9 @@ function segment(state: State, each: Segment, leg?: Leg, frame?: Frame): Tracker
   const { options, counts } = state;
   const { source, sourcePort, destination, destinationPort } = each;
   const toServer = options.ports.includes(destinationPort);
-  if (!toServer && !options.ports.includes(sourcePort)) {
+  const ours = toServer || options.ports.includes(sourcePort);
+  const key = ours ? keyOf(source, sourcePort, destination, destinationPort) : '';
+  if (!ours || state.elsewhere.has(key, each)) {
     counts.others += 1;
     if (isGreeting(each)) noteGreeter(counts.greeters, sourcePort);
     return [];
@@ -169,7 +174,6 @@ function segment(state: State, each: Segment, leg?: Leg, frame?: Frame): Tracker
   const tunnel = each.tunnels?.at(-1);
   if (tunnel) counts.tunnels.set(tunnel, (counts.tunnels.get(tunnel) ?? 0) + 1);
   const before = idle(state, each.at);
-  const key = keyOf(source, sourcePort, destination, destinationPort);
   const known = state.open.get(key);
   if (known && !isNewConnection(known, each)) return join(before, [feed(state, known, each, leg)]);
   if (!known && isStraggler(state, key, each)) return before;

@@ -38,12 +38,12 @@ export function createCoverage(): CoverageState {
   return { client: side(), server: side(), blind: false };
 }
 
-/** All of its octets from the first one on, as far as the side has sent any. */
-export function isWholeSide({ begin, cut, missed, lost }: SideCoverage): boolean {
-  return begin !== 'unseen' && cut === 0 && missed === 0 && lost === 0;
+/** All of its octets from the first one on, as far as they came to this point. */
+export function isSeenSide({ begin, cut, missed }: SideCoverage): boolean {
+  return begin !== 'unseen' && cut === 0 && missed === 0;
 }
 
 /** Nothing shows that a segment of the connection was not observed. Copies and disorder take nothing away. */
 export function isWhole({ client, server, blind }: Coverage): boolean {
-  return !blind && isWholeSide(client) && isWholeSide(server);
+  return !blind && [client, server].every((side) => isSeenSide(side) && side.lost === 0);
 }

@@ -1,7 +1,7 @@
 // The gate: coverage decides what a finding may become. There is no other way from a judge to a verdict.
 
 import type { Anomaly, AnomalyEvent, VerdictEvent } from '../events';
-import { isWholeSide, type Coverage } from './coverage';
+import { isSeenSide, isWhole, type Coverage } from './coverage';
 import type { Finding, Premise } from './finding';
 
 /** The verdict that coverage allows; absent where it may not be said. */
@@ -16,20 +16,15 @@ const HOLDS: Readonly<Record<Premise, (coverage: Coverage) => boolean>> = {
   'both-sides': ({ client, server }) => client.segments > 0 && server.segments > 0,
   handshake: ({ client, server }) => client.begin !== 'unseen' && server.begin !== 'unseen',
   options: ({ client, server }) => client.begin === 'seen' && server.begin === 'seen',
-  'client-octets': ({ client }) => isWholeSide(client),
-  'server-octets': ({ server }) => isWholeSide(server),
+  'client-octets': ({ client }) => isSeenSide(client),
+  'server-octets': ({ server }) => isSeenSide(server),
   'nothing-missed': ({ client, server, blind }) => !blind && client.missed === 0 && server.missed === 0,
   'in-order': ({ client, server }) => client.disordered === 0 && server.disordered === 0,
 };
 
 /** Whether an oddity of the dialogue may be said. What was not observed can look like any of them. */
 export function isAdmitted({ anomaly }: Pick<AnomalyEvent, 'anomaly'>, coverage: Coverage): boolean {
-  return OF_COVERAGE.has(anomaly) || (!coverage.blind && isWholeDialogue(coverage));
-}
-
-/** One direction alone may be whole: then its own lines are known. */
-function isWholeDialogue({ client, server }: Coverage): boolean {
-  return isWholeSide(client) && isWholeSide(server);
+  return OF_COVERAGE.has(anomaly) || isWhole(coverage);
 }
 
 /** They say themselves that something was not observed, or that no more is read. */

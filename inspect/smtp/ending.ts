@@ -7,7 +7,8 @@ import { endPending, endTls, openStretch, type State } from './state';
 /** Ends what is open, tells `close` and the session's own line. */
 export function endSession(state: State, close: Close, at: Micros): void {
   const { client, server } = state.sides;
-  tellEarly(state);
+  // Where nobody saw the end, the reply that allows it may still be to come.
+  if (close.how !== 'open') tellEarly(state);
   tellRest(state, 'client');
   tellRest(state, 'server');
   while (state.pending.length > 0) endPending(state, at, undefined);

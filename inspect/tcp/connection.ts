@@ -3,19 +3,23 @@
 import type { CloseHow, Direction, Micros } from '../events';
 import { type Clock, createClock, type Stamp } from './clock';
 import { isCopyOf, keepRecent } from './copies';
-import { createOrdering, type Ordering } from './ordering';
+import { createOrdering, type Ordering, type Waiting } from './ordering';
 import { FLAG, headerOf, type Segment } from './segment';
 import { distance, type Seq } from './seq';
 import { createStream, type Carried, type Stream, type StreamNews } from './stream';
 import type { ConnectionView, SideView } from './view';
 
-/** What the streams gave, in order: what a session is fed with. */
-export type Flow =
+/** What the streams gave, in order of cause: what a session is fed with. */
+export type Flow = (
   | { readonly kind: 'octets'; readonly from: Direction; readonly bytes: Uint8Array }
   | { readonly kind: 'gap'; readonly from: Direction; readonly length: number; readonly why: Unseen }
   /** Message or TLS, left out on purpose. */
   | { readonly kind: 'elided'; readonly from: Direction; readonly length: number }
-  | { readonly kind: 'close'; readonly by: Direction; readonly how: CloseHow };
+  | { readonly kind: 'close'; readonly by: Direction; readonly how: CloseHow }
+) & {
+  /** When it was captured. */
+  readonly at: Micros;
+};
 
 /**
  * Why octets are not there: the capture cut them off; they were `missed`, as the other side acknowledged them; or they were
@@ -37,7 +41,7 @@ export interface Connection {
   /** Octets in order whose segments are not there: what is left of them. */
   stretch(from: Direction, pieces: readonly Carried[]): readonly Flow[];
   /** The end of the capture, or of our patience: holes will not be filled any more. */
-  end(): readonly Flow[];
+  end(at: Micros): readonly Flow[];
 }
 
 export interface Taken {
@@ -61,9 +65,9 @@ export function createConnection(started: Micros): Connection {
     take: (from, segment) => take(state, from, segment),
     isCopy: (from, segment) => isCopy(sides[from], segment),
     stretch: (from, pieces) => stretch(state, from, pieces),
-    idle: (at) => overdue(state, at),
+    idle: (at) => idle(state, at),
     due: () => state.ordering?.due(),
-    end: () => end(state),
+    end: (at) => end(state, at),
   };
 }
 
@@ -82,15 +86,15 @@ function take(state: State, from: Direction, segment: Segment): Taken {
   const header = headerOf(segment);
   note(view, side, from, header);
   const news = side.stream.take(segment);
-  const own: Flow[] = [];
-  let repeated = false;
-  for (const item of news) {
-    repeated ||= item.kind === 'repeat';
-    addFlow(own, from, item);
-  }
-  if (repeated) side.retransmits += 1;
-  const needs = segment.flags & FLAG.ack ? acknowledge(other, segment) : 0;
-  const flow = inOrder(state, from, own, needs, segment.at);
+  if (news.some(({ kind }) => kind === 'repeat')) side.retransmits += 1;
+  const acks = (segment.flags & FLAG.ack) !== 0;
+  if (acks) acknowledge(other, segment);
+  const flow: Flow[] = [];
+  for (const item of news) passOn(state, flow, from, item, segment.at);
+  // An acknowledgement alone waits too: what it acknowledges is given up when its time is over.
+  if (acks && other.segments > 0 && !carries(news) && !isReady(state, { from, ack: segment.ack }))
+    hold(state, { from, item: undefined, octets: 0, ack: segment.ack, at: segment.at });
+  release(state, flow, segment.at);
   const end = state.closed ? undefined : endOf(from, side, other, segment);
   if (end) {
     flow.push(end);
@@ -99,61 +103,75 @@ function take(state: State, from: Direction, segment: Segment): Taken {
   return { header, news, flow };
 }
 
+function carries(news: readonly StreamNews[]): boolean {
+  return news.some(({ kind }) => kind === 'octets' || kind === 'cut');
+}
+
 function stretch(state: State, from: Direction, pieces: readonly Carried[]): readonly Flow[] {
-  const own: Flow[] = [];
-  for (const piece of pieces) {
-    for (const news of state.sides[from].stream.take(piece)) addFlow(own, from, news);
-  }
-  return inOrder(state, from, own, 0, pieces[0]?.at ?? 0);
-}
-
-/** Of what a side said, what its place is now; `needs`: behind this offset of the other side. */
-function inOrder(state: State, from: Direction, own: Flow[], needs: number, at: Micros): Flow[] {
-  const { sides } = state;
-  const missing = needs > sides[OTHER[from]].stream.next;
-  if (!missing && !state.ordering) return own;
-  const ordering = (state.ordering ??= createOrdering());
-  // An acknowledgement alone waits too: what it acknowledges is given up when its time is over.
-  const held = own.length === 0 && missing ? [undefined] : own;
-  if (missing || ordering.waits[from]) {
-    for (const item of held) ordering.hold(from, item && kept(item), octetsOf(item), needs, at);
-    return overdue(state, at);
-  }
-  return [...own, ...overdue(state, at)];
-}
-
-/** Passes on what needs wait no longer, and gives up what has been waited for long enough. */
-function overdue(state: State, at: Micros): Flow[] {
-  const { ordering, sides } = state;
   const flow: Flow[] = [];
-  if (!ordering || ordering.empty) return flow;
-  const next = { client: 0, server: 0 };
-  for (let given = false; ; given = true) {
-    for (const each of ['client', 'server'] as const) {
-      next[each] = Math.max(next[each], sides[each].stream.next);
-    }
-    for (const { from, item } of ordering.release(next)) {
-      if (!given) sides[from].disordered += 1;
-      if (item) flow.push(item);
-    }
-    const waited = ordering.overdue(at);
-    if (!waited) return flow;
-    const { missing, upTo } = waited;
-    const { stream } = sides[missing];
-    stream.confirm(upTo, at);
-    while (stream.next < upTo && giveUpOne(flow, stream, missing, 'missed'));
-    // More than the side can have sent, its FIN says: there is nothing to wait for.
-    next[missing] = upTo;
+  for (const piece of pieces) {
+    for (const news of state.sides[from].stream.take(piece)) passOn(state, flow, from, news, piece.at);
+  }
+  return flow;
+}
+
+/** Passes on what is new in a stream, or keeps it until its sender can have said it. */
+function passOn(state: State, flow: Flow[], from: Direction, news: StreamNews, at: Micros): void {
+  if (news.kind !== 'octets' && news.kind !== 'cut') return;
+  const { ack } = news;
+  if (!state.ordering?.waits(from) && isReady(state, { from, ack })) flow.push(flowOf(from, news, at));
+  else if (news.kind === 'cut') hold(state, { from, item: flowOf(from, news, at), octets: 0, ack, at });
+  else {
+    // A payload is a view into the capture's buffer, which is used again.
+    const item = flowOf(from, { ...news, bytes: news.bytes.slice() }, at);
+    hold(state, { from, item, octets: news.bytes.length, ack, at });
   }
 }
 
-/** A payload is a view into the capture's buffer, which is used again. */
-function kept(item: Flow): Flow {
-  return item.kind === 'octets' ? { ...item, bytes: item.bytes.slice() } : item;
+function flowOf(from: Direction, news: StreamNews & { kind: 'octets' | 'cut' }, at: Micros): Flow {
+  if (news.kind === 'octets') return { kind: 'octets', from, bytes: news.bytes, at };
+  const { length, elided } = news;
+  return elided ? { kind: 'elided', from, length, at } : { kind: 'gap', from, length, why: 'cut', at };
 }
 
-function octetsOf(item: Flow | undefined): number {
-  return item?.kind === 'octets' ? item.bytes.length : 0;
+function hold(state: State, waiting: Waiting<Flow | undefined>): void {
+  state.ordering ??= createOrdering();
+  state.ordering.hold(waiting);
+}
+
+/** All that its sender had heard is here, or nobody can tell. */
+function isReady({ sides }: State, { from, ack }: Pick<Waiting<unknown>, 'from' | 'ack'>): boolean {
+  const other = sides[OTHER[from]];
+  if (ack === undefined) return true;
+  if (other.segments === 0) return false;
+  return heardBy(other, ack) <= other.stream.next;
+}
+
+/** Passes on what waits no longer, and gives up what has been waited for long enough. */
+function release(state: State, flow: Flow[], at: Micros): void {
+  const { ordering, sides } = state;
+  if (!ordering || ordering.isEmpty()) return;
+  const ready = (waiting: Waiting<Flow | undefined>): boolean => isReady(state, waiting);
+  for (let late = false; ;) {
+    for (let next = ordering.shift(ready); next; next = ordering.shift(ready)) {
+      if (!late) sides[next.from].disordered += 1;
+      if (next.item) flow.push(next.item);
+    }
+    const next = ordering.shiftOverdue(at);
+    if (!next) return;
+    late = true;
+    const missing = OTHER[next.from];
+    if (next.ack !== undefined && sides[missing].segments > 0) giveUpTo(state, flow, missing, next.ack, at);
+    if (next.item) flow.push(next.item);
+  }
+}
+
+/** The other side has octets that we have not: they passed, and it was we who missed them. */
+function giveUpTo(state: State, flow: Flow[], missing: Direction, ack: Seq, at: Micros): void {
+  const { stream } = state.sides[missing];
+  const upTo = heardBy(state.sides[missing], ack);
+  stream.confirm(upTo, at);
+  while (stream.next < upTo && giveUpOne(state, flow, missing, 'missed', at));
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -206,47 +224,47 @@ function note(view: Mutable<ConnectionView>, side: Side, from: Direction, segmen
   }
 }
 
-function addFlow(flow: Flow[], from: Direction, news: StreamNews): void {
-  if (news.kind === 'octets') flow.push({ kind: 'octets', from, bytes: news.bytes });
-  else if (news.kind === 'cut' && news.elided) flow.push({ kind: 'elided', from, length: news.length });
-  else if (news.kind === 'cut') flow.push({ kind: 'gap', from, length: news.length, why: 'cut' });
-}
-
-/**
- * How far the other side's octets had come to the sender of this. Where we have not seen all of them, they passed, or are
- * about to: what is not here soon we have missed.
- */
-function acknowledge(other: Side, { ack, flags }: Segment): number {
-  const { stream } = other;
-  if (other.segments === 0) {
-    if (!(flags & FLAG.rst)) other.heardOf ??= ack;
-    return 0;
-  }
-  if (flags & FLAG.syn) stream.begin(ack);
+/** How far this side's octets had come to who acknowledges; 0 where it cannot be said. */
+function heardBy({ stream, finAt }: Side, ack: Seq): number {
   const acked = stream.offsetOf(ack);
   if (acked === undefined || acked - stream.next > MAX_WINDOW) return 0;
   // FIN takes a sequence number and is no octet.
-  const finAcked = other.finAt !== undefined && acked > stream.sent;
-  other.finAcked ||= finAcked;
-  const offset = finAcked ? acked - 1 : acked;
-  other.acked = Math.max(other.acked, offset);
-  return offset;
+  return finAt !== undefined && acked > stream.sent ? acked - 1 : acked;
+}
+
+function acknowledge(other: Side, { ack, flags }: Segment): void {
+  const { stream } = other;
+  if (other.segments === 0) {
+    if (!(flags & FLAG.rst)) other.heardOf ??= ack;
+    return;
+  }
+  if (flags & FLAG.syn) stream.begin(ack);
+  const heard = heardBy(other, ack);
+  other.finAcked ||= other.finAt !== undefined && (stream.offsetOf(ack) ?? 0) > heard;
+  other.acked = Math.max(other.acked, heard);
 }
 
 /** False where nothing was missing. */
-function giveUpOne(flow: Flow[], stream: Stream, from: Direction, why: Unseen): boolean {
-  const given = stream.giveUp();
+function giveUpOne(state: State, flow: Flow[], from: Direction, why: Unseen, at: Micros): boolean {
+  const given = state.sides[from].stream.giveUp();
   if (!given) return false;
-  flow.push({ kind: 'gap', from, length: given.length, why });
-  for (const news of given.news) addFlow(flow, from, news);
+  flow.push({ kind: 'gap', from, length: given.length, why, at });
+  for (const news of given.news) passOn(state, flow, from, news, at);
   return true;
 }
 
-function end(state: State): readonly Flow[] {
-  const flow = overdue(state, Infinity);
+function end(state: State, at: Micros): readonly Flow[] {
+  const flow: Flow[] = [];
+  release(state, flow, Infinity);
   for (const from of ['client', 'server'] as const) {
-    while (giveUpOne(flow, state.sides[from].stream, from, 'lost'));
+    while (giveUpOne(state, flow, from, 'lost', at)) release(state, flow, Infinity);
   }
+  return flow;
+}
+
+function idle(state: State, at: Micros): readonly Flow[] {
+  const flow: Flow[] = [];
+  release(state, flow, at);
   return flow;
 }
 
@@ -266,10 +284,10 @@ function isStale(last: Stamp | undefined, segment: Segment, stream: Stream): boo
 }
 
 /** The first RST ends a connection; so does the second side's FIN, and the first one's is who began it. */
-function endOf(from: Direction, side: Side, other: Side, { flags }: Segment): Flow | undefined {
-  if (flags & FLAG.rst) return { kind: 'close', by: from, how: 'rst' };
+function endOf(from: Direction, side: Side, other: Side, { flags, at }: Segment): Flow | undefined {
+  if (flags & FLAG.rst) return { kind: 'close', by: from, how: 'rst', at };
   if (side.finAt === undefined || other.finAt === undefined) return undefined;
-  return { kind: 'close', by: side.finAt < other.finAt ? from : OTHER[from], how: 'fin' };
+  return { kind: 'close', by: side.finAt < other.finAt ? from : OTHER[from], how: 'fin', at };
 }
 
 /** RFC 7323 §2.3: no acknowledgement is farther ahead than the largest window. */

@@ -6,74 +6,63 @@
 
 import type { Direction, Micros } from '../events';
 import { AHEAD_OCTETS, AHEAD_PIECES, DISORDER } from '../limits';
+import type { Seq } from './seq';
 
-export interface Ordering<T> {
-  /** Nothing waits: the usual case, and then there is nothing to do. */
-  readonly empty: boolean;
-  /** When what waits longest has waited long enough; absent where nothing waits. */
-  due(): Micros | undefined;
-  /** `needs`: the offset up to which the other side's octets belong before it. */
-  hold(from: Direction, item: T, octets: number, needs: number, at: Micros): void;
-  /** What may pass now, in its order; `next`: how far each side's octets are known. */
-  release(
-    next: Readonly<Record<Direction, number>>,
-  ): readonly { readonly from: Direction; readonly item: T }[];
-  /** The side whose octets are waited for, and up to where, if their time is over by `at` or too much waits. */
-  overdue(at: Micros): { readonly missing: Direction; readonly upTo: number } | undefined;
-  readonly waits: Readonly<Record<Direction, boolean>>;
-}
-
-interface Waiting<T> {
+export interface Waiting<T> {
+  readonly from: Direction;
   readonly item: T;
   readonly octets: number;
-  readonly needs: number;
+  /** What its sender had heard. */
+  readonly ack: Seq | undefined;
   readonly at: Micros;
+}
+
+/** Items of both sides that wait, each side's in their order. */
+export interface Ordering<T> {
+  isEmpty(): boolean;
+  waits(from: Direction): boolean;
+  hold(waiting: Waiting<T>): void;
+  /** Takes out the first whose time has come. */
+  shift(isReady: (waiting: Waiting<T>) => boolean): Waiting<T> | undefined;
+  /** Takes out the one that waits longest, if its time is over by `at` or too much waits. */
+  shiftOverdue(at: Micros): Waiting<T> | undefined;
+  /** When the next is overdue; absent where nothing waits. */
+  due(): Micros | undefined;
 }
 
 export function createOrdering<T>(): Ordering<T> {
   const queues: Record<Direction, Waiting<T>[]> = { client: [], server: [] };
   let octets = 0;
-  const waits = { client: false, server: false };
-  const shift = (from: Direction): Waiting<T> | undefined => {
+  const take = (from: Direction): Waiting<T> | undefined => {
     const first = queues[from].shift();
     octets -= first?.octets ?? 0;
-    waits[from] = queues[from].length > 0;
     return first;
   };
+  const oldest = (): Waiting<T> | undefined => {
+    const [client, server] = [queues.client[0], queues.server[0]];
+    return client && server ? (client.at <= server.at ? client : server) : (client ?? server);
+  };
   return {
-    waits,
-    get empty() {
-      return !waits.client && !waits.server;
+    isEmpty: () => queues.client.length + queues.server.length === 0,
+    waits: (from) => queues[from].length > 0,
+    hold(waiting) {
+      queues[waiting.from].push(waiting);
+      octets += waiting.octets;
+    },
+    shift(isReady) {
+      const from = SIDES.find((each) => queues[each][0] && isReady(queues[each][0]));
+      return from && take(from);
+    },
+    shiftOverdue(at) {
+      const first = oldest();
+      const full = octets > AHEAD_OCTETS || queues.client.length + queues.server.length > AHEAD_PIECES;
+      return first && (at - first.at >= DISORDER || full) ? take(first.from) : undefined;
     },
     due() {
-      const at = Math.min(queues.client[0]?.at ?? Infinity, queues.server[0]?.at ?? Infinity);
-      return at === Infinity ? undefined : at + DISORDER;
-    },
-    hold(from, item, size, needs, at) {
-      queues[from].push({ item, octets: size, needs, at });
-      waits[from] = true;
-      octets += size;
-    },
-    release(next) {
-      const released: { from: Direction; item: T }[] = [];
-      for (const from of SIDES) {
-        while (queues[from][0] && queues[from][0].needs <= next[OTHER[from]]) {
-          const first = shift(from);
-          if (first) released.push({ from, item: first.item });
-        }
-      }
-      return released;
-    },
-    overdue(at) {
-      const from =
-        (queues.client[0]?.at ?? Infinity) <= (queues.server[0]?.at ?? Infinity) ? 'client' : 'server';
-      const [first] = queues[from];
-      const full = octets > AHEAD_OCTETS || queues.client.length + queues.server.length > AHEAD_PIECES;
-      if (!first || (at - first.at < DISORDER && !full)) return undefined;
-      return { missing: OTHER[from], upTo: first.needs };
+      const first = oldest();
+      return first && first.at + DISORDER;
     },
   };
 }
 
 const SIDES = ['client', 'server'] as const;
-const OTHER = { client: 'server', server: 'client' } as const;

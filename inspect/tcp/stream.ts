@@ -8,9 +8,14 @@ import { FLAG, type Segment } from './segment';
 /** What a segment did to its stream. Offsets count the side's octets from the first behind the SYN. */
 export type StreamNews =
   /** In order, for the first time. */
-  | { readonly kind: 'octets'; readonly bytes: Uint8Array }
+  | { readonly kind: 'octets'; readonly bytes: Uint8Array; readonly ack: Seq | undefined }
   /** In order, and cut by the capture: so many octets were on the wire and are not in the file. */
-  | { readonly kind: 'cut'; readonly length: number; readonly elided: boolean }
+  | {
+      readonly kind: 'cut';
+      readonly length: number;
+      readonly elided: boolean;
+      readonly ack: Seq | undefined;
+    }
   /** Sent before. `same` is unknown where the first copy is no longer kept. */
   | { readonly kind: 'repeat'; readonly span: Span; readonly same: boolean | undefined }
   /** Beyond the next octet: what lies between is missing or late. */
@@ -21,7 +26,9 @@ export type StreamNews =
   | { readonly kind: 'keepalive' };
 
 /** What a stream reads of a segment. */
-export type Carried = Pick<Segment, 'at' | 'seq' | 'flags' | 'payload' | 'length' | 'elided' | 'lead'>;
+export type Carried = Pick<Segment, 'at' | 'seq' | 'flags' | 'payload' | 'length' | 'elided' | 'lead'> & {
+  readonly ack?: Seq;
+};
 
 export interface Stream {
   /** Offset of the next octet in order. */
@@ -81,6 +88,8 @@ interface Piece {
   readonly elided: boolean;
   /** `Segment.lead` */
   readonly lead: number;
+  /** What its segment acknowledged. */
+  readonly ack: Seq | undefined;
 }
 
 interface State extends Stream {
@@ -116,7 +125,9 @@ function take(state: State, segment: Carried): readonly StreamNews[] {
   state.origin ??= seq;
   const start = offsetOf(state, seq) ?? 0;
   if (length <= 1 && start === state.next - 1 && !(flags & FLAG.fin)) return KEEPALIVE;
-  const news = length > 0 ? place(state, { start, bytes: payload, length, elided, lead }, at) : NO_NEWS;
+  const ack = flags & FLAG.ack ? segment.ack : undefined;
+  const piece = { start, bytes: payload, length, elided, lead, ack };
+  const news = length > 0 ? place(state, piece, at) : NO_NEWS;
   if (flags & FLAG.fin) state.fin ??= start + length;
   announce(state, start + length, at, false);
   return news;
@@ -128,7 +139,7 @@ function sameOctets(
 ): boolean | undefined {
   const start = offsetOf(state, seq);
   if (start === undefined || length === 0) return undefined;
-  const piece = { start, bytes: payload, length, elided, lead };
+  const piece = { start, bytes: payload, length, elided, lead, ack: undefined };
   return sameAsBefore(state, piece, Math.min(start + length, state.next));
 }
 
@@ -170,21 +181,21 @@ function place(state: State, piece: Piece, at: Micros): StreamNews[] {
   return [...news, ...deliverAhead(state)];
 }
 
-function deliver(state: State, { bytes, length, elided, lead }: Piece): StreamNews[] {
+function deliver(state: State, { bytes, length, elided, lead, ack }: Piece): StreamNews[] {
   const news: StreamNews[] = [];
   if (lead > 0) {
     state.next += lead;
     state.recentFrom = state.next;
-    news.push({ kind: 'cut', length: lead, elided: true });
+    news.push({ kind: 'cut', length: lead, elided: true, ack });
   }
   keepRecent(state, bytes);
   state.next += length - lead;
-  if (bytes.length > 0 || length === 0) news.push({ kind: 'octets', bytes });
+  if (bytes.length > 0 || length === 0) news.push({ kind: 'octets', bytes, ack });
   const rest = length - lead - bytes.length;
   if (rest === 0) return news;
   state.recentBefore = { start: state.recentFrom, end: state.next - rest };
   state.recentFrom = state.next;
-  news.push({ kind: 'cut', length: rest, elided });
+  news.push({ kind: 'cut', length: rest, elided, ack });
   return news;
 }
 
@@ -250,8 +261,8 @@ function sameAsBefore(state: State, { start, bytes, lead }: Piece, seen: number)
 
 function cutFront(piece: Piece, octets: number): Piece {
   if (octets === 0) return piece;
-  const { start, bytes, length, elided, lead } = piece;
-  const rest = { start: start + octets, length: length - octets, elided };
+  const { start, bytes, length, elided, lead, ack } = piece;
+  const rest = { start: start + octets, length: length - octets, elided, ack };
   if (octets <= lead) return { ...rest, bytes, lead: lead - octets };
   return { ...rest, bytes: bytes.subarray(octets - lead), lead: 0 };
 }

@@ -2,27 +2,29 @@
 
 import type { Finding, Premise, Premises } from '../coverage/finding';
 import type { Direction, Evidence, Micros, Proof } from '../events';
+import { DISORDER } from '../limits';
 import { FLAG, type Segment } from '../tcp/segment';
 import { distance } from '../tcp/seq';
 import type { StreamNews } from '../tcp/stream';
 import { evidenceOf, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
-import { DELAYED_ACK, EVIDENCE, HOLE_PATIENCE, mendingTime, reorderingTime } from './thresholds';
+import { DELAYED_ACK, EVIDENCE, HOLE_PATIENCE, mendingTime, REORDERING, reorderingTime } from './thresholds';
 import { type DroppedName, droppedName, milliseconds, octets } from './words';
 
 /** Watches the octets that one side sends. */
 export function createDroppedJudge(from: Direction): Judge {
-  const state: State = { from, hole: undefined, last: undefined, spoken: false };
+  const state: State = { from, hole: undefined, late: undefined, last: undefined, spoken: false };
   return {
     see(sight) {
       watchReceiver(state, sight);
       const filled = sight.from === from ? sight.news.find(isFilled) : undefined;
-      const verdicts = filled ? close(state, sight, filled) : look(state, sight);
+      if (filled) close(state, sight, filled);
+      const verdicts = filled ? [] : look(state, sight);
       for (const event of sight.smtp) {
         if ((event.kind === 'command' || event.kind === 'reply') && event.from === from) state.spoken = true;
       }
       if (sight.from === from && sight.segment) state.last = sight.segment;
-      return verdicts;
+      return [...verdicts, ...cameThrough(state, sight)];
     },
     deadline: () => (state.hole && !state.hole.told ? state.hole.since + state.hole.patience : undefined),
   };
@@ -31,6 +33,8 @@ export function createDroppedJudge(from: Direction): Judge {
 interface State {
   readonly from: Direction;
   hole: Hole | undefined;
+  /** The octets came later; to be said once they came to the receiver too: `end` is acknowledged. */
+  late: { readonly finding: Finding; readonly end: number } | undefined;
   /** The side's last segment. */
   last: Segment | undefined;
   /** A whole command, or a whole reply, of this side has come. */
@@ -51,16 +55,28 @@ interface Hole {
   readonly first: boolean;
   /** The receiver, alive, has still not acknowledged them: they did not come to it either, by whatever way. */
   lacked: boolean;
+  /** Segments that came behind the hole and ask for an ACK: with octets, or FIN. */
+  asking: number;
+  /** The receiver's segments since, and among them its bare ACKs. */
+  heard: number;
+  duplicates: number;
   told: boolean;
 }
 
-/** An ACK may be delayed by 500 ms (RFC 9293 §3.8.6.3); a SACK block behind the hole says at once that it is one. */
+/**
+ * An ACK may be delayed by 500 ms (RFC 9293 §3.8.6.3). A SACK block behind the hole says at once that it is one; so do
+ * duplicate ACKs, one for each segment that came behind it (RFC 5681 §2).
+ */
 function watchReceiver({ from, hole }: State, { connection, from: sender, segment, at }: Sight): void {
   if (!hole || !segment || sender !== OTHER[from] || !(segment.flags & FLAG.ack)) return;
   const { stream, acked } = connection[from];
-  const sacked = segment.options.sack.some(([left]) => (stream.offsetOf(left) ?? 0) > hole.start);
+  const { flags, length, options } = segment;
+  if (acked > hole.start) return;
+  hole.heard += 1;
+  if (length === 0 && !(flags & (FLAG.syn | FLAG.fin | FLAG.rst))) hole.duplicates += 1;
+  const sacked = options.sack.some(([left]) => (stream.offsetOf(left) ?? 0) > hole.start);
   const late = at - hole.since >= DELAYED_ACK + (connection.rtt ?? 0);
-  hole.lacked ||= acked <= hole.start && (late || sacked);
+  hole.lacked ||= late || sacked || Math.min(hole.duplicates, hole.asking) >= DUPLICATES;
 }
 
 /** Where the receiver has not got them either, something on the path has; else what we ourselves missed would look the same. */
@@ -85,16 +101,18 @@ function look(state: State, sight: Sight): Finding[] {
   const { hole } = state;
   if (!hole || hole.told || !isRipe(hole, sight)) return [];
   hole.told = true;
-  // The capture ended before what was overtaken could come.
-  const early = sight.at - hole.since < reorderingTime(sight.connection.rtt) && !hole.lacked;
-  const finding = tell(
-    state,
-    hole,
-    sight.at,
-    stream.holeEnd() - hole.start,
-    early ? ENDED.open : ENDED.never,
-  );
-  return [early ? { ...finding, worth: 'suspected' } : finding];
+  if (!isTold(hole, sight)) return [];
+  const missing = stream.holeEnd() - hole.start - hiddenFin(state, sight);
+  return [tell(state, hole, sight.at, missing, ENDED.never)];
+}
+
+/** Whether nothing but a loss is left: what was overtaken had time to come, and who was asked for an ACK to send one. */
+function isTold(hole: Hole, { at, connection }: Sight): boolean {
+  if (hole.lacked) return true;
+  const age = at - hole.since;
+  if (hole.asking > 0) return hole.heard > 0 && age >= DELAYED_ACK + (connection.rtt ?? 0);
+  // The capture ended.
+  return age >= Math.max(DISORDER, connection.rtt ?? REORDERING);
 }
 
 function collect(state: State, sight: Sight, segment: Segment): void {
@@ -113,22 +131,45 @@ function collect(state: State, sight: Sight, segment: Segment): void {
     stamp: segment.options.timestamps?.[0],
     first: !state.spoken,
     lacked: false,
+    asking: 0,
+    heard: 0,
+    duplicates: 0,
     told: false,
   };
+  if (segment.length > 0 || segment.flags & FLAG.fin) state.hole.asking += 1;
   if (state.hole.evidence.length < EVIDENCE) {
     state.hole.evidence.push(evidenceOf(connection, state.from, segment, noteOf(segment, sight)));
   }
 }
 
+/**
+ * A FIN takes a sequence number and is no octet. Where it got lost with the octets before it, nothing shows it but that its
+ * sender lets the other side's FIN stand without an own one: that it has sent before.
+ */
+function hiddenFin({ from }: State, { connection }: Sight): number {
+  const { finAt, stream } = connection[from];
+  const hidden = finAt === undefined && connection[OTHER[from]].finAcked && stream.holeEnd() === stream.sent;
+  return hidden && stream.sent - stream.next > 1 ? 1 : 0;
+}
+
 /** The octets came after all: they were overtaken, or they were lost and sent again. */
-function close(state: State, sight: Sight, { span, waited }: Filled): Finding[] {
+function close(state: State, sight: Sight, { span, waited }: Filled): void {
   const { hole } = state;
   state.hole = undefined;
-  if (!hole || !sight.segment || wasUnderWay(hole, sight.segment)) return [];
-  if (!hole.told && waited < mendingTime(sight.connection.rtt)) return [];
+  if (!hole || !sight.segment || wasUnderWay(hole, sight.segment)) return;
+  if (!hole.told && waited < mendingTime(sight.connection.rtt)) return;
   const note = `the missing octets, ${milliseconds(waited)} ms after they were first missed`;
   hole.evidence.push(evidenceOf(sight.connection, state.from, sight.segment, note));
-  return [tell(state, hole, sight.at, span.end - span.start, ENDED.late(waited), waited)];
+  const finding = tell(state, hole, sight.at, span.end - span.start, ENDED.late(waited), waited);
+  state.late = { finding, end: span.end };
+}
+
+/** What does not come to the receiver either is lost beyond this point, and its first copies may have been here unseen. */
+function cameThrough(state: State, { connection }: Sight): readonly Finding[] {
+  const { late, from } = state;
+  if (!late || connection[from].acked < late.end) return NOTHING;
+  state.late = undefined;
+  return [late.finding];
 }
 
 /** Sent before the segment that missed it, by its sender's own clock (RFC 7323 §3.2): overtaken or held, not lost. */
@@ -173,11 +214,13 @@ function isFilled(news: StreamNews): news is Filled {
   return news.kind === 'filled';
 }
 
+/** One may have been sent for another reason, a larger window say. */
+const DUPLICATES = 2;
+const NOTHING: readonly Finding[] = [];
 const OTHER = { client: 'server', server: 'client' } as const;
 const OCTETS = { client: 'client-octets', server: 'server-octets' } as const;
 const ENDED = {
   never: 'lost before this point',
-  open: 'not here when the capture ended',
   late: (late: Micros): string =>
     `lost before this point, and came only ${milliseconds(late)} ms later, sent again`,
 } as const;

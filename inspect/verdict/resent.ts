@@ -73,6 +73,8 @@ interface State {
 interface Suspect {
   readonly step: Step;
   readonly verb: string;
+  /** Its first octet. */
+  readonly start: number;
   /** The client's first octets. */
   readonly first: boolean;
   /** What the counter had shown by then. */
@@ -101,7 +103,7 @@ function follow(state: State, sight: Sight, from: Direction, segment: Segment): 
   // Of a command in several segments the first is what was waited for.
   if (!command || command.span.start !== start) return;
   const answers = state.repliedAt ?? connection.started;
-  suspects.push({ step, verb: command.verb, first: start === 0, exact, answers, told: false });
+  suspects.push({ step, start, verb: command.verb, first: start === 0, exact, answers, told: false });
 }
 
 /** Nothing is missing between the side's last segment and this one, and yet it begins farther on (a message in the kernel). */
@@ -127,6 +129,8 @@ function decide({ packets, suspects }: State, { kind, at, connection }: Sight): 
     const ripe = isOver(kind, connection)
       ? age >= REORDERING || kind === 'end'
       : lost > 1 && age >= HOLE_PATIENCE;
+    // What does not come to its receiver either is lost beyond this point, its first copies too for all that is known.
+    if (connection.client.acked <= suspect.start) continue;
     if (suspect.told || !ripe || !isCounter(packets, suspect)) continue;
     const waited = waitedOf(suspect, connection);
     if (lost < 1 || waited === undefined || waited < RESENT * 2 ** (lost - 1)) continue;

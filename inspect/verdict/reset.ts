@@ -71,8 +71,10 @@ function examine(state: State, { connection }: Sight, segment: Segment): void {
     const note = `RST with TTL ${segment.ttl}; the ${from}'s own segments have ${before.ttl}`;
     state.signs.push(evidenceOf(connection, from, segment, note));
   }
-  const { stream } = connection[from];
+  const { stream, acked } = connection[from];
   const offset = stream.offsetOf(segment.seq) ?? 0;
+  // Where octets are awaited, or were missed, nobody knows where it was.
+  if (stream.missingSince !== undefined || acked > stream.next) return;
   state.isAnswer = (segment.flags & FLAG.ack) === 0 && offset < connection[from].acked;
   // A stack resets at its next number, or at the one that the other side acknowledged: the highest, or, where
   // nothing is left of the connection, that of the very segment that it answers (RFC 9293 §3.10.7.1).

@@ -2,6 +2,7 @@
 
 import type { Finding, Premises } from '../coverage/finding';
 import type { Direction, Evidence } from '../events';
+import { DISORDER } from '../limits';
 import { FLAG, type Segment } from '../tcp/segment';
 import { distance, later } from '../tcp/seq';
 import { type ConnectionView, evidenceOf } from '../tcp/view';
@@ -101,9 +102,14 @@ function stampSigns({ client, server }: ConnectionView, { flags, options }: Segm
   return [['timestamps', note]];
 }
 
-/** No stack ticks faster than 1 kHz but those that stamp microseconds; neither runs backwards. */
+/**
+ * No stack ticks faster than 1 kHz but those that stamp microseconds; neither runs backwards, though a segment may be
+ * captured before one that was sent before it.
+ */
 function isClock(ticks: number, elapsed: number): boolean {
-  return ticks >= -1 && (ticks / 1_000 <= elapsed + CLOCK_LEAP || ticks / 1_000_000 <= elapsed + CLOCK_LEAP);
+  return (
+    ticks >= -DISORDER && (ticks / 1_000 <= elapsed + CLOCK_LEAP || ticks / 1_000_000 <= elapsed + CLOCK_LEAP)
+  );
 }
 
 function tell(

@@ -21,12 +21,6 @@ export const SENTENCES: readonly Sentence[] = [
       "The client's TCP had sent 9 octets more than arrived here: its first command (EHLO) was lost before this point.",
   },
   {
-    cause: 'ehlo-dropped before sequence suspected never',
-    row: 'EHLO eaten, and the capture ends with the evidence: it may only have been overtaken',
-    sentence:
-      "The client's TCP had sent 9 octets more than arrived here: its first command (EHLO) was not here when the capture ended.",
-  },
-  {
     cause: 'ehlo-dropped before sequence proved late',
     row: 'EHLO dropped once, then sent again',
     sentence:

@@ -97,6 +97,7 @@ const CLIENT = 1_001;
 const SERVER = 2_001;
 const GREETED = packetise([GREETING], { fin: false });
 const PROBE_ANSWER = extra('client', 5, { seq: CLIENT + 9, ack: SERVER + 14 });
+const DUPLICATE_ACK = extra('server', 5.01, { seq: SERVER + 14, ack: CLIENT });
 const HEALTHY = packetise(DIALOGUE);
 /** EHLO comes 5 s late; meanwhile two of the client's segments show that it was sent. Dropped, it seems, and was held. */
 export const SEEMED_DROPPED = delay(HEALTHY, carries('EHLO'), 5 * SECOND)
@@ -130,14 +131,17 @@ export const ROWS: readonly Row[] = [
     missing: 9,
   },
   {
-    name: 'EHLO eaten, and the capture ends with the evidence: it may only have been overtaken',
+    name: 'EHLO not here, and the capture ends at once: it may only have been overtaken',
     sent: [...GREETED, PROBE_ANSWER],
-    want: ['ehlo-dropped suspected sequence'],
-    missing: 9,
+    want: [],
   },
   {
     name: 'EHLO eaten, and a later HELO comes through',
-    sent: [...GREETED, extra('client', 5, { seq: CLIENT + 9, ack: SERVER + 14, payload: 'HELO vm\r\n' })],
+    sent: [
+      ...GREETED,
+      extra('client', 5, { seq: CLIENT + 9, ack: SERVER + 14, payload: 'HELO vm\r\n' }),
+      DUPLICATE_ACK,
+    ],
     until: 8,
     want: ['ehlo-dropped proved sequence'],
     missing: 9,
@@ -147,6 +151,45 @@ export const ROWS: readonly Row[] = [
     sent: [
       ...GREETED,
       extra('client', 30, { seq: CLIENT + 9, ack: SERVER + 14, flags: FLAG.fin | FLAG.ack }),
+      { ...DUPLICATE_ACK, segment: { ...DUPLICATE_ACK.segment, at: START + 30.01 * SECOND } },
+    ],
+    until: 33,
+    want: ['ehlo-dropped proved sequence'],
+    missing: 9,
+  },
+  {
+    name: 'EHLO not here, and the server answers nothing: its ACK may have been missed as EHLO was',
+    sent: [
+      ...GREETED,
+      extra('client', 30, { seq: CLIENT + 9, ack: SERVER + 14, flags: FLAG.fin | FLAG.ack }),
+    ],
+    until: 33,
+    want: [],
+  },
+  {
+    name: 'EHLO not here, and the server has it: missed by us',
+    sent: [
+      ...GREETED,
+      extra('client', 30, { seq: CLIENT + 9, ack: SERVER + 14, flags: FLAG.fin | FLAG.ack }),
+      extra('server', 30.01, { seq: SERVER + 14, ack: CLIENT + 10 }),
+    ],
+    until: 33,
+    want: [],
+  },
+  {
+    name: 'EHLO not here, and the client has more of the server than was here: both missed by us',
+    sent: [
+      ...GREETED,
+      extra('client', 30, { seq: CLIENT + 9, ack: SERVER + 100, flags: FLAG.fin | FLAG.ack }),
+    ],
+    until: 33,
+    want: [],
+  },
+  {
+    name: 'EHLO eaten, and the client resets: nobody answers that',
+    sent: [
+      ...GREETED,
+      extra('client', 30, { seq: CLIENT + 9, ack: SERVER + 14, flags: FLAG.rst | FLAG.ack }),
     ],
     until: 33,
     want: ['ehlo-dropped proved sequence'],
