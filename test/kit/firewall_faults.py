@@ -51,6 +51,16 @@ def drop_ehlo(times='0'):
     return fault
 
 
+def drop_command(verb, times='0'):
+    """Swallows segments of the client that begin with this word, their retransmissions too."""
+    due = countdown(times)
+
+    def fault(frame, to_server):
+        return [] if to_server and frame.payload.startswith(verb.encode()) and due() else on(frame, to_server)
+
+    return fault
+
+
 def drop_acks(times='0'):
     """Swallows the client's bare ACKs, without the one that ends the handshake."""
     due, greeted = countdown(times), set()
@@ -252,6 +262,7 @@ def dnat(public, inside):
 
 FAULTS = {
     'drop-ehlo': drop_ehlo,
+    'drop-command': drop_command,
     'drop-acks': drop_acks,
     'drop-greeting': drop_greeting,
     'hold-ehlo': hold_ehlo,

@@ -1,6 +1,6 @@
 // What ehlowire says of a row, read from its event log, and how that compares with what the row expects.
 
-import type { Certainty, VerdictName } from '../../../inspect/events';
+import type { Certainty, VerdictName, Where } from '../../../inspect/events';
 import type { LogLine } from '../../kit/ehlowire';
 
 export interface Expected {
@@ -9,6 +9,7 @@ export interface Expected {
   readonly missing?: number;
   /** Milliseconds, from and to. */
   readonly held?: readonly [number, number];
+  readonly where?: Where;
   /** Said at the latest so many milliseconds after the greeting. */
   readonly within?: number;
 }
@@ -17,6 +18,7 @@ export interface Found {
   readonly verdict: VerdictName;
   readonly certainty: Certainty;
   readonly proof: string;
+  readonly where: Where;
   readonly missing?: number;
   readonly heldMs?: number;
   /** Milliseconds from the greeting's end, or, where it had none, from the connection's beginning. */
@@ -57,6 +59,7 @@ function foundOf(line: LogLine, afterMs: number): Found {
     verdict: line['verdict'] as VerdictName,
     certainty: line['certainty'] as Certainty,
     proof: String(line['proof']),
+    where: line['where'] as Where,
     ...(line['missing_bytes'] !== undefined && { missing: Number(line['missing_bytes']) }),
     ...(line['held_ms'] !== undefined && { heldMs: Math.round(Number(line['held_ms'])) }),
     afterMs,
@@ -83,8 +86,9 @@ export function compare(expected: readonly Expected[], found: readonly Found[]):
   return { right: expected.length - missed.length, wrong: open.map(foundText), missed };
 }
 
-function fits({ verdict, certainty, missing, held, within }: Expected, found: Found): boolean {
+function fits({ verdict, certainty, missing, held, where, within }: Expected, found: Found): boolean {
   if (found.verdict !== verdict || found.certainty !== certainty) return false;
+  if (where !== undefined && found.where !== where) return false;
   if (missing !== undefined && found.missing !== missing) return false;
   if (within !== undefined && found.afterMs > within) return false;
   return (
@@ -92,8 +96,9 @@ function fits({ verdict, certainty, missing, held, within }: Expected, found: Fo
   );
 }
 
-export function expectedText({ verdict, certainty, missing, held, within }: Expected): string {
+export function expectedText({ verdict, certainty, missing, held, where, within }: Expected): string {
   const facts = [
+    ...(where === undefined ? [] : [where]),
     ...(missing === undefined ? [] : [`${missing} B`]),
     ...(held === undefined ? [] : [`${held[0]}-${held[1]} ms`]),
     ...(within === undefined ? [] : [`within ${within / 1000} s`]),
@@ -101,8 +106,9 @@ export function expectedText({ verdict, certainty, missing, held, within }: Expe
   return [verdict, certainty, ...facts].join(' ');
 }
 
-export function foundText({ verdict, certainty, proof, missing, heldMs }: Found): string {
+export function foundText({ verdict, certainty, proof, where, missing, heldMs }: Found): string {
   const facts = [
+    ...(where === 'before' ? [] : [where]),
     ...(missing === undefined ? [] : [`${missing} B`]),
     ...(heldMs === undefined ? [] : [`${heldMs} ms`]),
   ];

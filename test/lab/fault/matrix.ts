@@ -82,10 +82,9 @@ async function judgeAll(
   played: ReadonlyMap<Playing, Played | string>,
   logs: readonly Logs[],
 ): Promise<readonly Result[]> {
-  const recordings = [...played.values()].flatMap((each) =>
-    typeof each === 'object' && each.inside !== undefined ? [each.inside] : [],
-  );
-  const offline = recordings.length > 0 ? await analyze(recordings) : [];
+  const recorded = (point: 'inside' | 'outside'): readonly string[] =>
+    [...played.values()].flatMap((each) => (typeof each === 'object' ? (each[point] ?? []) : []));
+  const offline = { inside: await analyze(recorded('inside')), outside: await analyze(recorded('outside')) };
   const results: Result[] = [];
   const open = tasks.map((task, nth) => ({ task, nth }));
   const work = async (): Promise<void> => {
@@ -103,7 +102,7 @@ async function judgeAll(
   }
 
   async function logOf({ vantage }: Task, one: Played | string | undefined): Promise<readonly LogLine[]> {
-    if (vantage === 'inside') return offline;
+    if (vantage === 'inside' || vantage === 'outside') return offline[vantage];
     if (vantage === 'live') return logs.flatMap(({ live }) => live);
     if (vantage !== 'two points')
       return logs.flatMap((each) => each[vantage.startsWith('bridge') ? 'bridge' : 'host']);

@@ -32,7 +32,7 @@ export async function play(
   const read = (vantage: Vantage): boolean => serves.includes(vantage);
   const points = {
     ...((read('inside') || read('two points')) && { inside: join(folder, `${nth}.inside.pcap`) }),
-    ...(read('two points') && { outside: join(folder, `${nth}.outside.pcap`) }),
+    ...((read('two points') || read('outside')) && { outside: join(folder, `${nth}.outside.pcap`) }),
   };
   await offload(topology, offloads);
   const firewall = await startFirewall(topology, row.firewall);

@@ -32,6 +32,8 @@ export interface Row {
   readonly translated?: true;
   /** Offline, from a recording at the shim: one point, inside of the firewall, nobody probes. */
   readonly inside: readonly Expected[];
+  /** Offline, from a recording at the client's side of the firewall, alone. */
+  readonly outside?: readonly Expected[];
   /** Live through the relay on the shim, whose kernel probes; absent: not run. */
   readonly live?: readonly Expected[];
   /** On the wire path, which is told every segment and asks silent clients by itself; absent: as live, or else as inside. */

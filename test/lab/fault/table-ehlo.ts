@@ -1,7 +1,18 @@
 // What a firewall does to EHLO and its reply.
 
 import type { Row } from './row';
-import { DNAT, HELLO, HELLO_AND_ABORT, HELLO_AND_WAIT, proved, row, suspected, swaks, wire } from './words';
+import {
+  BEYOND,
+  DNAT,
+  HELLO,
+  HELLO_AND_ABORT,
+  HELLO_AND_WAIT,
+  proved,
+  row,
+  suspected,
+  swaks,
+  wire,
+} from './words';
 
 export const EHLO_FAULTS: readonly Row[] = [
   row(
@@ -13,6 +24,7 @@ export const EHLO_FAULTS: readonly Row[] = [
       asked: true,
       offloads: true,
       live: [proved('ehlo-dropped', { missing: HELLO, within: 5_000 })],
+      outside: [suspected('ehlo-dropped', { missing: HELLO, ...BEYOND })],
       twoPoint: [proved('ehlo-dropped', { missing: HELLO })],
       because: 'its FIN is held back behind the lost EHLO: nothing that came in shows it, only a probe would',
     },
@@ -22,7 +34,10 @@ export const EHLO_FAULTS: readonly Row[] = [
     'EHLO dropped always, probed by the server',
     [wire('drop-ehlo'), 'probing', HELLO_AND_WAIT],
     [proved('ehlo-dropped', { missing: HELLO })],
-    { twoPoint: [proved('ehlo-dropped', { missing: HELLO })] },
+    {
+      outside: [proved('ehlo-dropped', { missing: HELLO, ...BEYOND })],
+      twoPoint: [proved('ehlo-dropped', { missing: HELLO })],
+    },
   ),
   row(
     'fault',
@@ -43,7 +58,23 @@ export const EHLO_FAULTS: readonly Row[] = [
     'the incident: EHLO and one ACK dropped, behind DNAT',
     [wire(DNAT, 'drop-acks:times=1', 'drop-ehlo'), 'postfix', HELLO_AND_WAIT],
     [proved('ehlo-dropped', { missing: HELLO })],
-    { translated: true, twoPoint: [proved('ehlo-dropped', { missing: HELLO })] },
+    {
+      translated: true,
+      outside: [suspected('ehlo-dropped', { missing: HELLO, ...BEYOND })],
+      twoPoint: [proved('ehlo-dropped', { missing: HELLO })],
+    },
+  ),
+  row(
+    'fault',
+    'the incident as it was: EHLO and the bare ACKs dropped, the server repeats its greeting',
+    [wire(DNAT, 'drop-acks', 'drop-ehlo'), 'postfix', HELLO_AND_ABORT],
+    [proved('ehlo-dropped', { missing: HELLO })],
+    {
+      translated: true,
+      asked: true,
+      outside: [proved('ehlo-dropped', { missing: HELLO, ...BEYOND })],
+      twoPoint: [proved('ehlo-dropped', { missing: HELLO })],
+    },
   ),
   row(
     'fault',
@@ -52,6 +83,7 @@ export const EHLO_FAULTS: readonly Row[] = [
     [suspected('ehlo-dropped', { missing: HELLO, held: [190, 900] })],
     {
       live: [suspected('ehlo-dropped', { missing: HELLO, held: [190, 900] })],
+      outside: [],
       twoPoint: [proved('ehlo-dropped', { missing: HELLO })],
       because:
         'its retransmission is just what is expected next; only the client’s packet counter left one out',
@@ -76,6 +108,7 @@ export const EHLO_FAULTS: readonly Row[] = [
     {
       asked: true,
       live: [proved('ehlo-dropped', { missing: HELLO })],
+      outside: [suspected('ehlo-dropped', { missing: HELLO, held: [6_000, 14_000], ...BEYOND })],
       twoPoint: [proved('ehlo-dropped', { missing: HELLO })],
       because:
         'the seventh copy comes after 6 s; without a probe meanwhile only the packet counter shows the six',

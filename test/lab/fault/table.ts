@@ -2,10 +2,17 @@
 
 import type { Row } from './row';
 import { EHLO_FAULTS } from './table-ehlo';
-import { DNAT, proved, row, script, smtplib, suspected, swaks, wire } from './words';
+import { BEYOND, DNAT, proved, row, script, smtplib, suspected, swaks, wire } from './words';
 
 /** Its acknowledgement of the greeting stands alone. */
 const QUIET_AND_QUIT = script('greeting', 'wait:1', 'say:QUIT', 'reply', 'close');
+
+const RCPT_AND_ABORT = script(
+  ...['greeting', 'say:EHLO client.example', 'reply', 'say:MAIL FROM:<a@client.example>', 'reply'],
+  ...['say:RCPT TO:<b@mx.example>', 'wait:4', 'abort'],
+);
+/** `RCPT TO:<b@mx.example>` and CRLF. */
+const RECIPIENT = 24;
 
 const PATH_FAULTS: readonly Row[] = [
   row('fault', 'ACKs dropped', [wire('drop-acks'), 'postfix', swaks()], [], {
@@ -15,13 +22,28 @@ const PATH_FAULTS: readonly Row[] = [
     'fault',
     'greeting dropped always',
     [wire('drop-greeting'), 'postfix', script('wait:6', 'close')],
-    [proved('greeting-lost')],
-    { asked: true, live: [proved('greeting-lost')], twoPoint: [proved('greeting-lost')] },
+    [proved('greeting-lost', BEYOND)],
+    {
+      asked: true,
+      live: [proved('greeting-lost')],
+      outside: [proved('greeting-lost', { where: 'before' })],
+      twoPoint: [proved('greeting-lost')],
+    },
   ),
   row('fault', 'greeting dropped twice', [wire('drop-greeting:times=2'), 'postfix', swaks()], [], {
     twoPoint: [proved('greeting-lost')],
     because: 'lost beyond this point, and mended by TCP within the second',
   }),
+  row(
+    'fault',
+    'RCPT dropped always, probed by the server',
+    [wire('drop-command:verb=RCPT'), 'probing', RCPT_AND_ABORT],
+    [proved('segment-dropped', { missing: RECIPIENT })],
+    {
+      outside: [proved('segment-dropped', { missing: RECIPIENT, ...BEYOND })],
+      twoPoint: [proved('segment-dropped', { missing: RECIPIENT })],
+    },
+  ),
   row('fault', 'TCP terminated by a proxy', [{ kind: 'proxy' }, 'postfix', swaks()], [], {
     twoPoint: [proved('path-terminated')],
     because:
@@ -81,7 +103,11 @@ const PATH_FAULTS: readonly Row[] = [
     'full-size segments vanish',
     [wire('black-hole'), 'postfix', smtplib(10_000, 6)],
     [proved('segment-dropped')],
-    { offloads: true, twoPoint: [proved('segment-dropped')] },
+    {
+      offloads: true,
+      outside: [suspected('segment-dropped', BEYOND)],
+      twoPoint: [proved('segment-dropped')],
+    },
   ),
   row('fault', 'one segment of DATA dropped once', [wire('drop-bulk'), 'postfix', smtplib(60_000)], [], {
     twoPoint: [proved('segment-dropped')],
@@ -97,7 +123,11 @@ const PATH_FAULTS: readonly Row[] = [
 ];
 
 const CONTROLS: readonly Row[] = [
-  row('control', 'normal delivery', [wire(), 'postfix', swaks()], [], { live: [], twoPoint: [] }),
+  row('control', 'normal delivery', [wire(), 'postfix', swaks()], [], {
+    outside: [],
+    live: [],
+    twoPoint: [],
+  }),
   row('control', 'normal delivery, IPv6', [wire(), 'postfix6', smtplib(60_000)], [], {
     offloads: true,
     twoPoint: [],
@@ -125,6 +155,7 @@ const CONTROLS: readonly Row[] = [
     {
       asked: true,
       live: [proved('client-silent', { missing: 0 })],
+      outside: [proved('client-silent', { missing: 0 })],
       twoPoint: [proved('client-silent', { missing: 0 })],
     },
   ),
@@ -150,6 +181,7 @@ const CONTROLS: readonly Row[] = [
     { asked: true },
   ),
   row('control', 'slow server: greeting after 6 s', [wire(), 'slow', swaks()], [], {
+    outside: [],
     live: [],
     twoPoint: [],
   }),
@@ -177,9 +209,10 @@ const CONTROLS: readonly Row[] = [
       script('greeting', 'wait:2', 'say:EHLO client.example', 'reply', 'say:QUIT', 'reply'),
     ],
     [],
-    { because: 'the packet counter left numbers out, and no more than there are ACKs to send' },
+    { outside: [], because: 'the packet counter left numbers out, and no more than there are ACKs to send' },
   ),
   row('control', 'loss of 2 %, reordering', [wire('rough-road'), 'postfix', smtplib(200_000)], [], {
+    outside: [],
     because: 'between two points the loss is seen and rightly told: that is no column for a control',
   }),
   row('control', 'reordering of 10 %', [wire('rough-road:loss=0,late=10'), 'postfix', smtplib(200_000)], [], {

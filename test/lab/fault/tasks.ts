@@ -7,6 +7,8 @@ import type { Row } from './row';
 export type Vantage =
   /** It reads a recording of the shim afterwards. */
   | 'inside'
+  /** It reads a recording of the firewall's other side. */
+  | 'outside'
   /** It is the relay on the shim. */
   | 'live'
   /** It reads recordings of both sides of the firewall. */
@@ -47,6 +49,7 @@ export function tasksOf(rows: readonly Row[]): readonly Task[] {
     const wire = row.wire ?? row.live ?? row.inside;
     const columns: readonly (readonly [Vantage, readonly Expected[] | undefined])[] = [
       ['inside', row.inside],
+      ['outside', row.outside],
       ['live', row.live],
       ['two points', row.twoPoint],
       ['bridge', wire],
@@ -82,14 +85,14 @@ const LIVE: Plan = { on: ['relay'], serves: ['live'] };
 
 /** Nobody asks: the same segments for the recordings and for both programs in the kernel. */
 const UNASKED: readonly Plan[] = [
-  { on: ['bridge asks', 'host asks'], serves: ['inside', 'two points', 'bridge', 'host'] },
+  { on: ['bridge asks', 'host asks'], serves: ['inside', 'outside', 'two points', 'bridge', 'host'] },
   LIVE,
   { on: ['bridge asks', 'host asks'], serves: ['bridge, offloads', 'host, offloads'], offloads: true },
 ];
 
 /** Each asks for itself, and nobody beside the recordings. */
 const ASKED: readonly Plan[] = [
-  { on: ['relay'], serves: ['inside', 'two points'] },
+  { on: ['relay'], serves: ['inside', 'outside', 'two points'] },
   LIVE,
   { on: ['bridge asks'], serves: ['bridge'] },
   { on: ['host asks'], serves: ['host'] },

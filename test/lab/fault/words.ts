@@ -27,6 +27,9 @@ export const HELLO_AND_ABORT = script('greeting', 'say:EHLO client.example', 'wa
 
 export const DNAT = 'dnat:public=198.18.0.250,inside=198.19.0.4';
 
+/** As seen from the other side of the firewall: what came from there, and did not get through. */
+export const BEYOND = { where: 'beyond' } as const;
+
 type Rest = Omit<Row, 'name' | 'kind' | 'firewall' | 'server' | 'client' | 'inside'>;
 
 export function row(
