@@ -5,6 +5,7 @@ import type { Frame } from './half-open';
 import { createInspector, type Inspector, type InspectorEvent } from './inspector';
 import { CONNECTIONS, LINGER, STRAGGLERS } from './limits';
 import { createOneSided, type Heard, type OneSided } from './one-sided';
+import { advance, type Seq } from './tcp/seq';
 import { createRecency, type Link, type Recency } from './recency';
 import type { Veil } from './smtp/argument';
 import { FLAG, type Ends, type Leg, type Segment } from './tcp/segment';
@@ -64,14 +65,21 @@ export interface Followed {
     readonly oneSided?: number;
   };
   readonly open: Map<string, Entry>;
-  /** When those ended that were closed a short while ago, the oldest first. */
-  readonly closed: Map<string, Micros>;
+  /** Those that were closed a short while ago, the oldest first. */
+  readonly closed: Map<string, Closed>;
   readonly recency: Recency<Entry>;
   readonly oneSided: OneSided<Entry>;
   /** Those that want to be asked again when time passes. */
   readonly waiting: Set<Entry>;
   /** Of connections that begin by then something may be missing. */
   lostUntil: Micros;
+}
+
+/** What is remembered of a connection that closed, to know its stragglers by. */
+export interface Closed {
+  readonly at: Micros;
+  /** The number of the client's SYN, where it was seen. */
+  readonly isn: Seq | undefined;
 }
 
 export function createFollowed(options: Followed['options']): Followed {
@@ -175,7 +183,7 @@ export function ask(state: Followed, entry: Entry, at: Micros): TrackerNews[] {
 
 /** Its end is known: what comes of it now is no new connection. */
 export function settle(state: Followed, entry: Entry, at: Micros): TrackerNews {
-  remember(state, entry.key, at);
+  remember(state, entry, at);
   return finish(state, entry, at);
 }
 
@@ -187,20 +195,24 @@ export function finish(state: Followed, entry: Entry, at: Micros): TrackerNews {
   return { connection: entry.tracked, events: entry.tracked.inspector.end(at), ended: true };
 }
 
-/** A path that holds segments lets go of some when all is over: they are no new connection, as only a SYN begins one. */
-export function isStraggler({ closed }: Followed, key: string, { flags, at }: Segment): boolean {
+/**
+ * A path that holds segments lets go of some when all is over, and a copy may be captured then: they are no new connection,
+ * as only a new SYN begins one.
+ */
+export function isStraggler({ closed }: Followed, key: string, { flags, seq, ack, at }: Segment): boolean {
   const ended = closed.get(key);
   if (ended === undefined) return false;
-  const late = (flags & FLAG.syn) === 0 && at - ended < STRAGGLERS;
+  const isn = flags & FLAG.ack ? advance(ack, -1) : seq;
+  const late = ((flags & FLAG.syn) === 0 || isn === ended.isn) && at - ended.at < STRAGGLERS;
   if (!late) closed.delete(key);
   return late;
 }
 
-function remember({ closed, options }: Followed, key: string, at: Micros): void {
+function remember({ closed, options }: Followed, { key, tracked }: Entry, at: Micros): void {
   closed.delete(key);
-  closed.set(key, at);
+  closed.set(key, { at, isn: tracked.inspector.view.client.syn?.seq });
   for (const [oldest, ended] of closed) {
-    if (at - ended < STRAGGLERS && closed.size <= (options.capacity ?? CONNECTIONS)) break;
+    if (at - ended.at < STRAGGLERS && closed.size <= (options.capacity ?? CONNECTIONS)) break;
     closed.delete(oldest);
   }
 }

@@ -81,5 +81,11 @@ export const TRACE_PAYLOAD = 1_024;
 /** How long a segment may take between two points before it counts as not come: several RTOs, as for holes. */
 export const PASSING: Micros = 2_000_000;
 
+/** How fast two clocks may run apart: 200 ppm, twice what a bad quartz does. */
+export const DRIFT = 200e-6;
+
+/** Times are cut to microseconds at best, and a machine may stamp in bursts. */
+export const STAMPING: Micros = 1_000;
+
 /** Handshakes of two points that may be one connection's begin this close together, by the corrected clock. */
 export const HANDSHAKES_APART: Micros = 3_000_000;

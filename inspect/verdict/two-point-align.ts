@@ -3,7 +3,8 @@
 import type { Direction, Micros } from '../events';
 import { FLAG } from '../tcp/segment';
 import { advance, distance, type Seq } from '../tcp/seq';
-import { PASSING } from './thresholds';
+import { PASSING, STAMPING } from './thresholds';
+import type { Clocks, Offset } from './two-point-clock';
 import type { Passage, Trace } from './two-point-trace';
 
 export type Point = 'wan' | 'dmz';
@@ -13,6 +14,8 @@ export interface Item {
   readonly point: Point;
   readonly passage: Passage;
   readonly at: Micros;
+  /** How wrong that may be. */
+  readonly slack: Micros;
   readonly start: number;
   readonly end: number;
 }
@@ -44,25 +47,24 @@ export interface Aligned {
   readonly shift: Readonly<Record<Direction, number | undefined>>;
 }
 
-/** `offset`: the dmz clock minus the wan clock; `slack`: how wrong that may be. */
-export function alignPair(wan: Trace, dmz: Trace, offset: Micros, slack: Micros): Aligned {
+export function alignPair(wan: Trace, dmz: Trace, clocks: Clocks): Aligned {
   const bases = { client: basesOf(wan, dmz, 'client'), server: basesOf(wan, dmz, 'server') };
   const fates = (['client', 'server'] as const).flatMap((from) => {
     const base = bases[from];
     if (!base) return [];
     const items = {
-      wan: itemsOf('wan', wan, from, base.wan, 0),
-      dmz: itemsOf('dmz', dmz, from, base.dmz, offset),
+      wan: itemsOf('wan', wan, from, base.wan, () => NO_OFFSET),
+      dmz: itemsOf('dmz', dmz, from, base.dmz, clocks.atDmz),
     };
     const [sent, came] = from === 'client' ? [items.wan, items.dmz] : [items.dmz, items.wan];
     // Who receives acknowledges; at the point next to it that is seen even if the path drops it later.
     const receiver = from === 'client' ? dmz : wan;
-    const [origin, shift] = from === 'client' ? [base.dmz, offset] : [base.wan, 0];
+    const origin = from === 'client' ? base.dmz : base.wan;
     const acks = receiver.acks[OTHER[from]].map(({ at, ack }) => ({
-      at: at - shift,
+      at: at - (from === 'client' ? clocks.atDmz(at).micros : 0),
       end: distance(origin, ack),
     }));
-    return fatesOf(sent, came, acks, slack);
+    return fatesOf(sent, came, acks);
   });
   return {
     fates: fates.sort((a, b) => timeOf(a) - timeOf(b)),
@@ -109,12 +111,19 @@ function shiftByOctets(wan: Trace, dmz: Trace, from: Direction): number | undefi
   return [...votes].sort((a, b) => b[1] - a[1])[0]?.[0];
 }
 
-function itemsOf(point: Point, trace: Trace, from: Direction, base: Seq, offset: Micros): Item[] {
+function itemsOf(
+  point: Point,
+  trace: Trace,
+  from: Direction,
+  base: Seq,
+  offsetAt: (at: Micros) => Offset,
+): Item[] {
   return trace.passages
     .filter((passage) => passage.from === from)
     .map((passage) => {
       const start = distance(base, passage.seq);
-      return { point, passage, at: passage.at - offset, start, end: start + passage.length };
+      const { micros, slack } = offsetAt(passage.at);
+      return { point, passage, at: passage.at - micros, slack, start, end: start + passage.length };
     });
 }
 
@@ -123,13 +132,8 @@ interface Acked {
   readonly end: number;
 }
 
-function fatesOf(
-  sent: readonly Item[],
-  came: readonly Item[],
-  acks: readonly Acked[],
-  slack: Micros,
-): Fate[] {
-  const twins = pairCopies(sent, came, slack);
+function fatesOf(sent: readonly Item[], came: readonly Item[], acks: readonly Acked[]): Fate[] {
+  const twins = pairCopies(sent, came);
   const taken = new Set(twins.values());
   const spare = came.filter((item) => !taken.has(item));
   const used = new Set<Item>();
@@ -141,8 +145,8 @@ function fatesOf(
     const twin = twins.get(item);
     if (twin) fates.push(passedOrChanged(item, twin, sent));
     else {
-      const other = spare.find((each) => !used.has(each) && sameStart(item, each, slack));
-      const pieces = other && differs(item, other) ? [] : piecesOf(item, spare, slack);
+      const other = spare.find((each) => !used.has(each) && sameStart(item, each));
+      const pieces = other && differs(item, other) ? [] : piecesOf(item, spare);
       if (pieces.length > 0) {
         for (const piece of pieces) used.add(piece);
         fates.push({ kind: 'recut', sent: item });
@@ -154,14 +158,14 @@ function fatesOf(
     }
   }
   for (const item of spare) {
-    if (used.has(item) || item.start > upTo || isExplained(item, sent, slack)) continue;
+    if (used.has(item) || item.start > upTo || isExplained(item, sent)) continue;
     fates.push({ kind: 'appeared', came: item });
   }
   return fates;
 }
 
 /** Copies of one segment have the same numbers: the stamp says which is which, else the order of time does. */
-function pairCopies(sent: readonly Item[], came: readonly Item[], slack: Micros): Map<Item, Item> {
+function pairCopies(sent: readonly Item[], came: readonly Item[]): Map<Item, Item> {
   const twins = new Map<Item, Item>();
   const taken = new Set<Item>();
   const match = (item: Item, other: Item): void => {
@@ -173,7 +177,7 @@ function pairCopies(sent: readonly Item[], came: readonly Item[], slack: Micros)
     if (tsval === undefined) continue;
     const twin = came.find(
       (each) =>
-        !taken.has(each) && isCopy(item, each) && each.passage.tsval === tsval && each.at >= item.at - slack,
+        !taken.has(each) && isCopy(item, each) && each.passage.tsval === tsval && isBehind(item, each),
     );
     if (twin) match(item, twin);
   }
@@ -181,13 +185,17 @@ function pairCopies(sent: readonly Item[], came: readonly Item[], slack: Micros)
   for (const item of [...sent].reverse()) {
     if (twins.has(item)) continue;
     const later = came.filter(
-      (each) =>
-        !taken.has(each) && isCopy(item, each) && each.at >= item.at - slack && !isOtherCopy(item, each),
+      (each) => !taken.has(each) && isCopy(item, each) && isBehind(item, each) && !isOtherCopy(item, each),
     );
     const twin = later[later.length - 1];
     if (twin) match(item, twin);
   }
   return twins;
+}
+
+/** It can have come from there, as far as the two clocks are known. */
+function isBehind(sent: Item, came: Item): boolean {
+  return came.at >= sent.at - Math.max(sent.slack, came.slack);
 }
 
 function isCopy(a: Item, b: Item): boolean {
@@ -221,21 +229,22 @@ function differs({ passage: a, start }: Item, { passage: b, start: other }: Item
   return false;
 }
 
-function sameStart(item: Item, other: Item, slack: Micros): boolean {
+function sameStart(item: Item, other: Item): boolean {
   return (
     item.start === other.start &&
     item.passage.length > 0 &&
     other.passage.length > 0 &&
-    other.at >= item.at - slack &&
+    isBehind(item, other) &&
     other.at <= item.at + PASSING
   );
 }
 
 /** What came soon after, as no copy of another, and holds all of its octets; empty where there is no such. */
-function piecesOf({ at, start, end, passage }: Item, came: readonly Item[], slack: Micros): Item[] {
+function piecesOf(item: Item, came: readonly Item[]): Item[] {
+  const { at, start, end, passage } = item;
   if (passage.length === 0) return [];
   const near = came
-    .filter((each) => each.passage.length > 0 && each.at >= at - slack && each.at <= at + PASSING)
+    .filter((each) => each.passage.length > 0 && isBehind(item, each) && each.at <= at + PASSING)
     .sort((a, b) => a.start - b.start);
   let next = start;
   const pieces = near.filter((each) => {
@@ -257,8 +266,9 @@ function isAcked({ end, passage }: Item, came: readonly Item[], acks: readonly A
 }
 
 /** Its octets, or its flag, were seen at the sender's point before. */
-function isExplained({ start, end, at, passage }: Item, sent: readonly Item[], slack: Micros): boolean {
-  const before = sent.filter((each) => each.at <= at + slack).sort((a, b) => a.start - b.start);
+function isExplained(item: Item, sent: readonly Item[]): boolean {
+  const { start, end, passage } = item;
+  const before = sent.filter((each) => isBehind(each, item)).sort((a, b) => a.start - b.start);
   if (passage.flags & FLAG.rst) return false;
   if (passage.length === 0) return before.some(({ passage: { flags } }) => flags & passage.flags & CONTROL);
   let next = start;
@@ -272,3 +282,4 @@ const OTHER = { client: 'server', server: 'client' } as const;
 const TELLING = 4;
 /** Ticks: half an hour of milliseconds. Two clocks that began at random are farther apart, all but certainly. */
 const ONE_CLOCK = 2_000_000;
+const NO_OFFSET: Offset = { micros: 0, slack: STAMPING };

@@ -9,10 +9,11 @@ import {
   edgeWords,
   evidenceOf,
   isCovered,
-  relative,
+  OF_ABSENCE,
+  passageEvidence,
   seconds,
   times,
-  verdictOf,
+  verdictsOf,
 } from './two-point-telling';
 import type { Trace } from './two-point-trace';
 
@@ -48,8 +49,8 @@ function tellDropped(state: Case, from: Direction, start: number): VerdictEvent[
   const [first] = lost;
   const [receiver, trace] = from === 'client' ? (['dmz', pair.dmz] as const) : (['wan', pair.wan] as const);
   // Behind what was kept of a long connection, or behind a reset, nothing can be missed.
-  const shift = receiver === 'dmz' ? points.offset : 0;
-  const kept = lost.filter(({ at }) => at + shift <= endOf(trace));
+  const shift = (at: Micros): Micros => (receiver === 'dmz' ? points.clocks.atWan(at).micros : 0);
+  const kept = lost.filter(({ at }) => at + shift(at) <= endOf(trace));
   if (!first || kept.length === 0) return [];
   // Where a later copy came, the earlier one would have been there before it.
   const margin = came ? REORDERING : PASSING;
@@ -66,14 +67,15 @@ function tellDropped(state: Case, from: Direction, start: number): VerdictEvent[
     held === undefined && !came
       ? `${sent}${copies.length > 1 ? ` in ${seconds(last.at - first.at)} s` : ''} and came ${there} not once: it was dropped between the two points.`
       : `${sent}, and ${times(lost.length)} it did not come ${there}: ${lost.length === 1 ? 'that copy was' : 'those copies were'} dropped between the two points${held === undefined ? '' : `; it came ${seconds(held)} s after it was first sent`}.`;
-  return [
-    verdictOf(name, first.at, covered ? 'proved' : 'suspected', {
-      summary: covered ? summary : `${summary} ${edgeWords(receiver)}`,
-      missingBytes: octets,
-      ...(held !== undefined && { held }),
-      evidence: dropEvidence(state, copies, receiver, first.at),
-    }),
-  ];
+  const facts = {
+    worth: covered ? ('proved' as const) : ('suspected' as const),
+    premises: OF_ABSENCE,
+    summary: covered ? summary : `${summary} ${edgeWords(receiver)}`,
+    missingBytes: octets,
+    ...(held !== undefined && { held }),
+    evidence: dropEvidence(state, copies, receiver, first.at),
+  };
+  return verdictsOf(name, first.at, facts, [trace.coverage]);
 }
 
 /** Until when a point has this connection, by its own clock. */
@@ -100,16 +102,10 @@ function dropEvidence(
   const last = copies[copies.length - 1];
   if (last?.kind === 'passed') rows.push(evidenceOf(last.came, `copy ${copies.length}, come through`));
   // What else passed there meanwhile shows that the capture ran.
-  const shift = receiver === 'dmz' ? points.offset : 0;
-  const alive = pair[receiver].passages.find(({ at }) => at - shift > firstAt + PASSING);
+  const shift = (at: Micros): Micros => (receiver === 'dmz' ? points.clocks.atDmz(at).micros : 0);
+  const alive = pair[receiver].passages.find(({ at }) => at - shift(at) > firstAt + PASSING);
   if (alive) {
-    const item = { point: receiver, passage: alive, at: alive.at - shift, start: 0, end: 0 };
-    rows.push(
-      evidenceOf(
-        { ...item, start: relative(pair, receiver, alive) },
-        'the capture there ran: this passed later',
-      ),
-    );
+    rows.push(passageEvidence(pair, receiver, alive, 'the capture there ran: this passed later'));
   }
   return rows;
 }

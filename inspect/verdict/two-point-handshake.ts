@@ -1,8 +1,9 @@
 // The handshake at two points: one TCP's handwriting, or somebody else's in its name.
 
-import type { Direction, Micros } from '../events';
+import type { Direction } from '../events';
 import { FLAG } from '../tcp/segment';
 import { TTL_JUMP } from './thresholds';
+import type { Clocks } from './two-point-clock';
 import type { Passage, Trace } from './two-point-trace';
 import { synOf } from './two-point-match';
 
@@ -16,8 +17,7 @@ export interface HandshakeSign {
   readonly inside: Passage;
 }
 
-/** `offset`: the dmz clock minus the wan clock. */
-export function handshakeSigns(wan: Trace, dmz: Trace, offset: Micros, slack: Micros): HandshakeSign[] {
+export function handshakeSigns(wan: Trace, dmz: Trace, clocks: Clocks): HandshakeSign[] {
   const signs = (['client', 'server'] as const).flatMap((from) => {
     const [outside, inside] = twinsOf(wan, dmz, from);
     if (!outside || !inside) return [];
@@ -27,7 +27,7 @@ export function handshakeSigns(wan: Trace, dmz: Trace, offset: Micros, slack: Mi
       note: `${from === 'client' ? 'SYN' : 'SYN ACK'}: ${note}`,
     }));
   });
-  const order = answeredBeforeAsked(wan, dmz, offset, slack);
+  const order = answeredBeforeAsked(wan, dmz, clocks);
   return order ? [...signs, order] : signs;
 }
 
@@ -48,10 +48,11 @@ function notesOf(sent: Passage, came: Passage): [strong: boolean, note: string][
   if (sent.tsval !== undefined && came.tsval !== undefined && sent.tsval !== came.tsval) {
     notes.push([true, `timestamp ${sent.tsval} where it was sent, ${came.tsval} where it came`]);
   }
-  if (sent.windowScale !== came.windowScale) {
+  const cut = sent.cut || came.cut;
+  if (!cut && sent.windowScale !== came.windowScale) {
     notes.push([true, `window scale ${shown(sent.windowScale)}, then ${shown(came.windowScale)}`]);
   }
-  if (sent.kinds.join() !== came.kinds.join()) {
+  if (!cut && sent.kinds.join() !== came.kinds.join()) {
     notes.push([false, `options ${sent.kinds.join(' ') || 'none'}, then ${came.kinds.join(' ') || 'none'}`]);
   }
   if (sent.window !== came.window) notes.push([false, `window ${sent.window}, then ${came.window}`]);
@@ -61,15 +62,11 @@ function notesOf(sent: Passage, came: Passage): [strong: boolean, note: string][
 }
 
 /** No server answers a SYN that has not come yet: something before it did. */
-function answeredBeforeAsked(
-  wan: Trace,
-  dmz: Trace,
-  offset: Micros,
-  slack: Micros,
-): HandshakeSign | undefined {
+function answeredBeforeAsked(wan: Trace, dmz: Trace, clocks: Clocks): HandshakeSign | undefined {
   const [outside, inside] = [synOf(wan, 'server'), synOf(dmz, 'client')];
   if (!outside || !inside) return undefined;
-  const early = inside.at - offset - outside.at;
+  const { micros, slack } = clocks.atDmz(inside.at);
+  const early = inside.at - micros - outside.at;
   if (early <= slack) return undefined;
   const note = `SYN ACK outside ${(early / 1000).toFixed(1)} ms before the SYN came inside`;
   return { from: 'server', strong: true, note, outside, inside };

@@ -2,7 +2,9 @@
 
 import type { Direction, Micros } from '../events';
 import { FLAG } from '../tcp/segment';
-import { HANDSHAKES_APART } from './thresholds';
+import { distance } from '../tcp/seq';
+import { HANDSHAKES_APART, STAMPING } from './thresholds';
+import { createClocks, type Clocks, type ClockSample } from './two-point-clock';
 import type { Passage, Trace } from './two-point-trace';
 
 /** What they were recognised by. */
@@ -14,18 +16,23 @@ export interface Pair {
   readonly by: MatchedBy;
 }
 
-/** The dmz point's clock minus the wan point's. */
+/** The dmz point's clock minus the wan point's, when the first segment passed both. */
 export interface ClockOffset {
   readonly micros: Micros;
-  /** How far apart its bounds are: from handshakes in both directions, or of the differences in one. */
+  /** How far apart its bounds are: of segments in both directions. */
   readonly spread: Micros;
-  /** Handshakes that it rests on. */
+  /** Connections that it rests on. */
   readonly from: number;
+  /** How often one of the clocks was set meanwhile. */
+  readonly steps: number;
+  /** What the dmz clock gains on the other, in parts per million, where that can be told. */
+  readonly drift?: number;
 }
 
 export interface Matching {
   readonly pairs: readonly Pair[];
   readonly offset: ClockOffset | undefined;
+  readonly clocks: Clocks | undefined;
   readonly wanOnly: readonly Trace[];
   readonly dmzOnly: readonly Trace[];
 }
@@ -38,45 +45,42 @@ export function matchTraces(wan: readonly Trace[], dmz: readonly Trace[]): Match
   join(state, 'address', ({ client }) => `${client.address} ${client.port}`);
   // A proxy in between leaves nothing of the handshake: who called and what was said first, where each is alone.
   if (state.pairs.length === 0) join(state, 'words', callerAndWords);
-  const offset = estimateClockOffset(state.pairs);
-  if (offset) {
-    joinByTime(state, 'address', offset, ({ client }) => `${client.address} ${client.port}`);
-    joinByTime(state, 'time', offset, ({ client }) => client.address);
-    joinByTime(state, 'words', offset, wordsOf);
+  const compared = compareClocks(state.pairs);
+  if (compared) {
+    const { clocks } = compared;
+    joinByTime(state, 'address', clocks, ({ client }) => `${client.address} ${client.port}`);
+    joinByTime(state, 'time', clocks, ({ client }) => client.address);
+    joinByTime(state, 'words', clocks, wordsOf);
   }
   return {
     pairs: state.pairs.sort((a, b) => a.wan.started - b.wan.started),
-    offset,
+    offset: compared?.offset,
+    clocks: compared?.clocks,
     wanOnly: [...state.wan],
     dmzOnly: [...state.dmz],
   };
 }
 
-/**
- * A segment takes at least no time: toward the server its difference is the offset and more, toward the client the
- * offset and less. The smallest of the one kind and the largest of the other leave the least between them.
- */
-export function estimateClockOffset(pairs: readonly Pair[]): ClockOffset | undefined {
-  const inward = pairs.map((pair) => differenceOf(pair, 'client')).filter((each) => each !== undefined);
-  const outward = pairs.map((pair) => differenceOf(pair, 'server')).filter((each) => each !== undefined);
-  if (inward.length === 0 && outward.length === 0) return roughly(pairs);
-  const upper = least(inward);
-  const lower = -least(outward.map((each) => -each));
-  if (inward.length > 0 && outward.length > 0 && lower <= upper) {
-    const from = Math.min(inward.length, outward.length);
-    return { micros: Math.round((upper + lower) / 2), spread: upper - lower, from };
-  }
-  const list = inward.length > 0 ? inward : outward;
-  const micros = inward.length > 0 ? upper : lower;
-  return { micros, spread: Math.abs(median(list) - micros), from: list.length };
+/** What the pairs tell of the two clocks; absent without a pair. */
+export function compareClocks(pairs: readonly Pair[]): { clocks: Clocks; offset: ClockOffset } | undefined {
+  const samples = pairs.slice(0, SAMPLED).flatMap(clockSamples);
+  const clocks = createClocks(samples) ?? roughly(pairs);
+  if (!clocks) return undefined;
+  const at = samples[0]?.at ?? pairs[0]?.wan.started ?? 0;
+  const { micros, slack } = clocks.atWan(at);
+  const from = pairs.filter((pair) => clockSamples(pair).some((each) => each.from === 'client')).length;
+  const { steps, drift } = clocks;
+  const spread = Math.max(0, slack - STAMPING);
+  return { clocks, offset: { micros, spread, from, steps, ...(drift !== undefined && { drift }) } };
 }
 
-/** No SYN is the same at both points: a SYN proxy, for example. Then only that nothing comes in before it came out. */
-function roughly(pairs: readonly Pair[]): ClockOffset | undefined {
+/** No segment is the same at both points: a proxy, for example. Then only that nothing comes in before it came out. */
+function roughly(pairs: readonly Pair[]): Clocks | undefined {
   const differences = pairs.map(({ wan, dmz }) => dmz.started - wan.started);
   if (differences.length === 0) return undefined;
   const micros = least(differences);
-  return { micros, spread: Math.max(ROUGH, median(differences) - micros), from: differences.length };
+  const offset = { micros, slack: Math.max(ROUGH, median(differences) - micros) };
+  return { atWan: () => offset, atDmz: () => offset, steps: 0, drift: undefined };
 }
 
 export function median(list: readonly number[]): number {
@@ -103,10 +107,12 @@ function join(state: State, by: MatchedBy, key: Key): void {
 }
 
 /** Joins what has the same key and began at the same time, where each is the only one for the other. */
-function joinByTime(state: State, by: MatchedBy, { micros, spread }: ClockOffset, key: Key): void {
+function joinByTime(state: State, by: MatchedBy, clocks: Clocks, key: Key): void {
   const inside = grouped(state.dmz, key);
-  const near = (wan: Trace, dmz: Trace): boolean =>
-    Math.abs(dmz.started - micros - wan.started) <= HANDSHAKES_APART + spread;
+  const near = (wan: Trace, dmz: Trace): boolean => {
+    const { micros, slack } = clocks.atWan(wan.started);
+    return Math.abs(dmz.started - micros - wan.started) <= HANDSHAKES_APART + slack;
+  };
   const claims = new Map<Trace, Trace[]>();
   for (const [name, wans] of grouped(state.wan, key)) {
     for (const wan of wans) {
@@ -166,20 +172,31 @@ export function synOf({ passages }: Trace, from: Direction): Passage | undefined
   return passages.find((each) => each.from === from && each.flags & FLAG.syn);
 }
 
-/** Of the same copy of the SYN or SYN-ACK: of several only the stamps tell which. */
-function differenceOf({ wan, dmz }: Pair, from: Direction): Micros | undefined {
-  const [outside, inside] = [wan, dmz].map(({ passages }) =>
-    passages.filter((each) => each.from === from && each.flags & FLAG.syn),
-  );
-  const [one, other] = [outside?.[0], inside?.[0]];
-  if (!outside || !inside || !one || !other) return undefined;
-  if (one.tsval === undefined || other.tsval === undefined) {
-    return outside.length === 1 && inside.length === 1 ? other.at - one.at : undefined;
+/** Segments that are the same packet at both points, beyond doubt: alone with their numbers, and with the same stamp or numbers. */
+function clockSamples({ wan, dmz }: Pair): ClockSample[] {
+  return DIRECTIONS.flatMap((from) => {
+    const sameNumbers = wan.base[from] !== undefined && wan.base[from] === dmz.base[from];
+    const inside = named(dmz, from, sameNumbers);
+    return [...named(wan, from, sameNumbers)].flatMap(([name, sent]) => {
+      const came = inside.get(name);
+      return sent && came ? [{ at: sent.at, difference: came.at - sent.at, from }] : [];
+    });
+  }).slice(0, SAMPLES);
+}
+
+/** By what no other packet of its side has; `undefined`: there are several. */
+function named(trace: Trace, from: Direction, sameNumbers: boolean): Map<string, Passage | undefined> {
+  const names = new Map<string, Passage | undefined>();
+  const base = trace.base[from];
+  for (const passage of trace.passages) {
+    const { tsval, seq, length, flags } = passage;
+    if (passage.from !== from || flags & FLAG.rst || passage.cut) continue;
+    // Without a stamp and with other numbers it may be another's, a proxy's for one.
+    if (base === undefined || (tsval === undefined && !sameNumbers)) continue;
+    const name = `${distance(base, seq)} ${length} ${flags & CONTROL} ${tsval}`;
+    names.set(name, names.has(name) ? undefined : passage);
   }
-  const twin = outside.find(({ tsval }) => tsval === other.tsval);
-  return twin && outside.filter(({ tsval }) => tsval === other.tsval).length === 1
-    ? other.at - twin.at
-    : undefined;
+  return names;
 }
 
 function least(list: readonly number[]): number {
@@ -188,3 +205,8 @@ function least(list: readonly number[]): number {
 
 /** What such an offset may at least be wrong by: a handshake's round trip. */
 const ROUGH: Micros = 100_000;
+const DIRECTIONS = ['client', 'server'] as const;
+const CONTROL = FLAG.syn | FLAG.fin;
+/** Segments of a connection, and connections, by which the clocks are compared. */
+const SAMPLES = 32;
+const SAMPLED = 5_000;

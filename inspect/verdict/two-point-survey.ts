@@ -4,8 +4,9 @@ import type { Direction, Micros } from '../events';
 import { judgePair, type PairJudgement } from './two-point';
 import { alignPair } from './two-point-align';
 import { handshakeSigns } from './two-point-handshake';
+import type { Clocks } from './two-point-clock';
 import { matchTraces, median, type Matching, type Pair } from './two-point-match';
-import type { Coverage, Points } from './two-point-telling';
+import type { Points, Ran } from './two-point-telling';
 import type { Trace } from './two-point-trace';
 
 export interface Survey extends Matching {
@@ -15,35 +16,36 @@ export interface Survey extends Matching {
 
 export interface PointCapture {
   readonly traces: readonly Trace[];
-  readonly coverage: Coverage;
+  readonly ran: Ran;
 }
 
 /** `together`: both captures ran all the time, on somebody's word; without it their ends prove nothing. */
 export function surveyTwoPoints(wan: PointCapture, dmz: PointCapture, together = false): Survey {
   const matching = matchTraces(wan.traces, dmz.traces);
-  const { pairs, offset } = matching;
-  const micros = offset?.micros ?? 0;
-  // Times are cut to microseconds at best, and a machine may stamp in bursts.
-  const slack = (offset?.spread ?? 0) + STAMPING;
+  const { pairs, clocks = EQUAL } = matching;
   const points: Points = {
-    ...{ wan: wan.coverage, dmz: dmz.coverage, offset: micros, slack, together },
-    usual: usualDelays(pairs, micros, slack),
+    ...{ wan: wan.ran, dmz: dmz.ran, clocks, together },
+    usual: usualDelays(pairs, clocks),
   };
   return { ...matching, points, judgements: pairs.map((pair) => judgePair(pair, points)) };
 }
 
 /** The median of what came through in one piece; a pair that is terminated has no delays of its segments. */
-function usualDelays(pairs: readonly Pair[], offset: Micros, slack: Micros): Record<Direction, Micros> {
+function usualDelays(pairs: readonly Pair[], clocks: Clocks): Record<Direction, Micros> {
   const delays: Record<Direction, Micros[]> = { client: [], server: [] };
   for (const { wan, dmz } of pairs.slice(0, SAMPLE)) {
-    if (handshakeSigns(wan, dmz, offset, slack).length > 0) continue;
-    for (const fate of alignPair(wan, dmz, offset, slack).fates) {
+    if (handshakeSigns(wan, dmz, clocks).length > 0) continue;
+    for (const fate of alignPair(wan, dmz, clocks).fates) {
       if (fate.kind === 'passed' && fate.sure) delays[fate.sent.passage.from].push(fate.delay);
     }
   }
   return { client: Math.max(0, median(delays.client)), server: Math.max(0, median(delays.server)) };
 }
 
-const STAMPING: Micros = 1_000;
+/** Where no connection is at both points there is nothing to compare. */
+const EQUAL: Clocks = {
+  ...{ atWan: () => ({ micros: 0, slack: 0 }), atDmz: () => ({ micros: 0, slack: 0 }) },
+  ...{ steps: 0, drift: undefined },
+};
 /** Pairs that the usual delay is taken from. */
 const SAMPLE = 1_000;

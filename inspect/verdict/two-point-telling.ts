@@ -1,24 +1,26 @@
 // What every verdict on two points is made of: evidence with its point's name, and when a capture can prove an absence.
 
-import type { Certainty, Direction, Evidence, Micros, VerdictEvent, VerdictName } from '../events';
+import type { Coverage } from '../coverage/coverage';
+import type { Finding, Premises } from '../coverage/finding';
+import { admit } from '../coverage/gate';
+import type { Direction, Evidence, Micros, VerdictEvent, VerdictName } from '../events';
 import { flagNames } from '../tcp/view';
 import { PASSING } from './thresholds';
+import type { Clocks } from './two-point-clock';
 import type { Fate, Item, Point } from './two-point-align';
 import type { Pair } from './two-point-match';
 import type { Passage } from './two-point-trace';
 
 /** When a capture saw its first and last frame of whatever kind, by its own clock: what is known of when it ran. */
-export interface Coverage {
+export interface Ran {
   readonly from: Micros;
   readonly to: Micros;
 }
 
 export interface Points {
-  readonly wan: Coverage;
-  readonly dmz: Coverage;
-  /** The dmz clock minus the wan clock, and how wrong it may be. */
-  readonly offset: Micros;
-  readonly slack: Micros;
+  readonly wan: Ran;
+  readonly dmz: Ran;
+  readonly clocks: Clocks;
   /** What a segment usually takes from point to point, by its sender. */
   readonly usual: Readonly<Record<Direction, Micros>>;
   /** Somebody vouches that both captures ran all the time. */
@@ -35,23 +37,32 @@ export interface Case {
 export function isCovered(point: Point, at: Micros, points: Points, margin = PASSING): boolean {
   if (points.together) return true;
   const { from, to } = points[point];
-  const shift = point === 'dmz' ? points.offset : 0;
-  return at + shift >= from && at + shift + margin <= to;
+  const { micros, slack } = point === 'dmz' ? points.clocks.atWan(at) : { micros: 0, slack: 0 };
+  return at + micros - slack >= from && at + micros + slack + margin <= to;
 }
 
-type Facts = Pick<VerdictEvent, 'summary' | 'evidence' | 'missingBytes' | 'held'>;
+type Facts = Pick<Finding, 'summary' | 'evidence' | 'missingBytes' | 'held' | 'worth' | 'premises'>;
 
-export function verdictOf(
+/** The verdict that coverage allows: that of each point of which `premises` speaks. Empty where it may not be said. */
+export function verdictsOf(
   verdict: VerdictName,
   at: Micros,
-  certainty: Certainty,
   facts: Facts,
-): VerdictEvent {
-  return { kind: 'verdict', at, verdict, certainty, proof: 'two-point', where: 'here', ...facts };
+  coverages: readonly Coverage[],
+): VerdictEvent[] {
+  const finding: Finding = { at, verdict, proof: 'two-point', where: 'here', ...facts };
+  const verdicts = coverages.map((each) => admit(finding, each));
+  const [first] = verdicts;
+  if (!first || verdicts.some((each) => each === undefined)) return [];
+  const proved = verdicts.every((each) => each?.certainty === 'proved');
+  return [{ ...first, certainty: proved ? 'proved' : 'suspected' }];
 }
 
 /** `at` stays that of the point's own clock: so it is found in that point's file. */
-export function evidenceOf({ point, passage, start }: Item, note: string): Evidence {
+export function evidenceOf(
+  { point, passage, start }: Pick<Item, 'point' | 'passage' | 'start'>,
+  note: string,
+): Evidence {
   const { at, from, length, flags, ttl, tsval } = passage;
   return {
     ...{ at, from, seq: start, length, flags: flagNames(flags), ttl },
@@ -61,7 +72,7 @@ export function evidenceOf({ point, passage, start }: Item, note: string): Evide
 }
 
 export function passageEvidence(pair: Pair, point: Point, passage: Passage, note: string): Evidence {
-  return evidenceOf({ point, passage, at: passage.at, start: relative(pair, point, passage), end: 0 }, note);
+  return evidenceOf({ point, passage, start: relative(pair, point, passage) }, note);
 }
 
 export function relative(pair: Pair, point: Point, { from, seq }: Passage): number {
@@ -85,3 +96,6 @@ export function seconds(micros: Micros): string {
 export function ms(micros: Micros): number {
   return Math.round(micros / 1000);
 }
+
+/** What is absent at a point was not there, if nothing else of the connection was missed there. */
+export const OF_ABSENCE: Premises = { toSay: ['nothing-missed'] };

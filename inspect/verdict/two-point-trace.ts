@@ -1,8 +1,8 @@
 // A connection as one capture point saw it: its dialogue segments, bounded, for a comparison with another point.
 
 import type { Direction, Micros, VerdictEvent, VerdictName } from '../events';
-import type { InspectorEvent } from '../inspector';
-import type { ConnectionView } from '../tcp/view';
+import type { Coverage } from '../coverage/coverage';
+import type { Inspector, InspectorEvent } from '../inspector';
 import { FLAG, type Segment } from '../tcp/segment';
 import { advance, distance, type Seq } from '../tcp/seq';
 import { TRACE_PAYLOAD, TRACE_PASSAGES } from './thresholds';
@@ -25,6 +25,8 @@ export interface Passage {
   readonly mss: number | undefined;
   readonly windowScale: number | undefined;
   readonly tsval: number | undefined;
+  /** The capture cut its options: those that are not here may have been there. */
+  readonly cut: boolean;
 }
 
 /** What one side acknowledged for the first time, and when. */
@@ -49,6 +51,8 @@ export interface Trace {
   readonly hellos: number;
   /** Keywords of the last EHLO reply in the clear (RFC 5321 §4.1.1.1), upper case; absent without one. */
   readonly keywords: readonly string[] | undefined;
+  /** What this point did not observe of it. */
+  readonly coverage: Coverage;
   /** What this point by itself says of the end that it stands next to; only where the beginning was seen. */
   readonly verdicts: readonly VerdictEvent[];
 }
@@ -56,7 +60,7 @@ export interface Trace {
 export interface Tracer {
   segment(from: Direction, segment: Segment): void;
   event(event: InspectorEvent): void;
-  trace(view: ConnectionView): Trace;
+  trace(inspector: Pick<Inspector, 'view' | 'coverage'>): Trace;
 }
 
 /** `own`: the verdicts that are this point's to tell. */
@@ -86,7 +90,7 @@ export function createTracer(
       if (event.kind !== 'reply' || event.answers !== 'hello' || event.code !== 250) return;
       keywords = event.texts.slice(1).map((text) => text.split(' ', 1)[0]?.toUpperCase() ?? '');
     },
-    trace({ client, server }) {
+    trace({ view: { client, server }, coverage }) {
       const base = {
         ...(client.syn && { client: advance(client.syn.seq, 1) }),
         ...(server.syn && { server: advance(server.syn.seq, 1) }),
@@ -100,6 +104,7 @@ export function createTracer(
         until,
         hellos,
         keywords,
+        coverage,
         verdicts: client.syn && server.syn ? verdicts : [],
       };
     },
@@ -129,6 +134,7 @@ function passageOf(from: Direction, segment: Segment): Passage {
     mss: options.mss,
     windowScale: options.windowScale,
     tsval: options.timestamps?.[0],
+    cut: options.cut === true,
   };
 }
 

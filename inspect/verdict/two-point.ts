@@ -1,5 +1,6 @@
 // Two points of one path: what one saw and the other did not is what lies between them. The verdicts on one connection.
 
+import type { Premises } from '../coverage/finding';
 import type { Certainty, Evidence, VerdictEvent } from '../events';
 import { FLAG } from '../tcp/segment';
 import { EVIDENCE, HELD, REORDERING } from './thresholds';
@@ -14,7 +15,8 @@ import {
   ms,
   passageEvidence,
   type Points,
-  verdictOf,
+  OF_ABSENCE,
+  verdictsOf,
 } from './two-point-telling';
 
 export interface PairJudgement {
@@ -28,8 +30,8 @@ export interface PairJudgement {
 
 export function judgePair(pair: Pair, points: Points): PairJudgement {
   const { wan, dmz } = pair;
-  const aligned = alignPair(wan, dmz, points.offset, points.slack);
-  const signs = handshakeSigns(wan, dmz, points.offset, points.slack);
+  const aligned = alignPair(wan, dmz, points.clocks);
+  const signs = handshakeSigns(wan, dmz, points.clocks);
   const terminated = signs.length >= 2 && signs.some(({ strong }) => strong);
   const state: Case = { pair, points, fates: terminated ? [] : aligned.fates };
   const stripped = judgeStripped(state);
@@ -64,7 +66,7 @@ function isPartOf(
   return held === undefined && resets.some((reset) => Math.abs(reset.at - at) <= REORDERING);
 }
 
-function judgeHeld({ fates, points }: Case): VerdictEvent[] {
+function judgeHeld({ fates, points, pair }: Case): VerdictEvent[] {
   const hello = fates.find(
     (fate): fate is Extract<Fate, { kind: 'passed' }> =>
       fate.kind === 'passed' &&
@@ -75,21 +77,23 @@ function judgeHeld({ fates, points }: Case): VerdictEvent[] {
   if (!hello) return [];
   const held = hello.delay - points.usual.client;
   if (held < HELD) return [];
-  return [
-    verdictOf('ehlo-held', hello.came.at, hello.sure ? 'proved' : 'suspected', {
-      summary:
-        `The first command (EHLO) was held between the two points for ${ms(held)} ms: it took ${ms(hello.delay)} ms ` +
-        `from outside to inside, where segments usually take ${ms(points.usual.client)} ms.`,
-      held,
-      evidence: [
-        evidenceOf(hello.sent, 'where it was sent'),
-        evidenceOf(hello.came, 'the same segment, come through'),
-      ],
-    }),
-  ];
+  const sure = hello.sure && held - Math.max(hello.came.slack, hello.sent.slack) >= HELD;
+  const facts = {
+    worth: sure ? ('proved' as const) : ('suspected' as const),
+    premises: OF_PASSING,
+    summary:
+      `The first command (EHLO) was held between the two points for ${ms(held)} ms: it took ${ms(hello.delay)} ms ` +
+      `from outside to inside, where segments usually take ${ms(points.usual.client)} ms.`,
+    held,
+    evidence: [
+      evidenceOf(hello.sent, 'where it was sent'),
+      evidenceOf(hello.came, 'the same segment, come through'),
+    ],
+  };
+  return verdictsOf('ehlo-held', hello.came.at, facts, [pair.wan.coverage, pair.dmz.coverage]);
 }
 
-function judgeAltered({ fates }: Case, stripped: boolean): VerdictEvent[] {
+function judgeAltered({ fates, pair }: Case, stripped: boolean): VerdictEvent[] {
   const all = fates.filter((fate): fate is Extract<Fate, { kind: 'changed' }> => fate.kind === 'changed');
   // An EHLO reply without STARTTLS has a verdict of its own.
   const changed = stripped ? all.filter(({ sent }) => sent.passage.from === 'client') : all;
@@ -100,19 +104,20 @@ function judgeAltered({ fates }: Case, stripped: boolean): VerdictEvent[] {
     sent.passage.length === came.passage.length
       ? `${sent.passage.length} octets`
       : `${sent.passage.length} octets where they were sent, ${came.passage.length} where they came`;
-  return [
-    verdictOf('ehlo-altered', came.at, 'proved', {
-      summary:
-        `Octets of the ${sent.passage.from} were changed between the two points: from octet ${sent.start + firstDifference(sent, came)} ` +
-        `of its stream on they differ (${length}).`,
-      evidence: changed
-        .slice(0, EVIDENCE / 2)
-        .flatMap((fate) => [
-          evidenceOf(fate.sent, 'as it was sent'),
-          evidenceOf(fate.came, 'as it came: other octets'),
-        ]),
-    }),
-  ];
+  const facts = {
+    worth: 'proved' as const,
+    premises: OF_PASSING,
+    summary:
+      `Octets of the ${sent.passage.from} were changed between the two points: from octet ${sent.start + firstDifference(sent, came)} ` +
+      `of its stream on they differ (${length}).`,
+    evidence: changed
+      .slice(0, EVIDENCE / 2)
+      .flatMap((fate) => [
+        evidenceOf(fate.sent, 'as it was sent'),
+        evidenceOf(fate.came, 'as it came: other octets'),
+      ]),
+  };
+  return verdictsOf('ehlo-altered', came.at, facts, [pair.wan.coverage, pair.dmz.coverage]);
 }
 
 function judgeStripped({ pair, points }: Case): VerdictEvent[] {
@@ -125,17 +130,19 @@ function judgeStripped({ pair, points }: Case): VerdictEvent[] {
     shown.push(passageEvidence(pair, 'dmz', sent, 'an answer of the server to EHLO: STARTTLS is in it'));
   if (reply)
     shown.push(passageEvidence(pair, 'wan', reply, 'the answer that went out: STARTTLS is not in it'));
-  return [
-    verdictOf('starttls-stripped', reply?.at ?? wan.started + points.usual.server, 'proved', {
-      summary:
-        'The server offers STARTTLS in its answer to EHLO, and outside the offer is gone: it was removed between the two points.',
-      evidence: shown,
-    }),
-  ];
+  const facts = {
+    worth: 'proved' as const,
+    premises: OF_PASSING,
+    summary:
+      'The server offers STARTTLS in its answer to EHLO, and outside the offer is gone: it was removed between the two points.',
+    evidence: shown,
+  };
+  const at = reply?.at ?? wan.started + points.usual.server;
+  return verdictsOf('starttls-stripped', at, facts, [wan.coverage, dmz.coverage]);
 }
 
 /** A reset in somebody's name that did not pass where that somebody is. To both ends it is one deed. */
-function judgeReset({ fates, points }: Case): VerdictEvent[] {
+function judgeReset({ fates, points, pair }: Case): VerdictEvent[] {
   const forged = DIRECTIONS.flatMap((from) => {
     const reset = fates.find(
       (fate): fate is Extract<Fate, { kind: 'appeared' }> =>
@@ -155,12 +162,13 @@ function judgeReset({ fates, points }: Case): VerdictEvent[] {
       `a RST in the ${from}'s name was seen ${point === 'wan' ? 'outside' : 'inside'} only`,
   );
   const summary = `${where.join(', and ')}: not the named sender's, it was made between the two points.`;
-  return [
-    verdictOf('reset-injected', first.at, 'proved', {
-      summary: `${summary[0]?.toUpperCase()}${summary.slice(1)}`,
-      evidence: forged.map((each) => evidenceOf(each, `not at the ${each.passage.from}'s own side`)),
-    }),
-  ];
+  const facts = {
+    worth: 'proved' as const,
+    premises: OF_ABSENCE,
+    summary: `${summary[0]?.toUpperCase()}${summary.slice(1)}`,
+    evidence: forged.map((each) => evidenceOf(each, `not at the ${each.passage.from}'s own side`)),
+  };
+  return verdictsOf('reset-injected', first.at, facts, [pair.wan.coverage, pair.dmz.coverage]);
 }
 
 function judgeTerminated({ pair }: Case, signs: readonly HandshakeSign[]): VerdictEvent[] {
@@ -168,17 +176,19 @@ function judgeTerminated({ pair }: Case, signs: readonly HandshakeSign[]): Verdi
   // Options and windows alone are also what a firewall that tidies up rewrites.
   if (strong.length === 0) return [];
   const certainty: Certainty = signs.length >= 2 ? 'proved' : 'suspected';
-  return [
-    verdictOf('path-terminated', signs[0]?.outside.at ?? pair.wan.started, certainty, {
-      summary: `Somebody between the two points speaks TCP for the others: ${signs.map(({ note }) => note).join('; ')}.`,
-      evidence: signs
-        .slice(0, EVIDENCE / 2)
-        .flatMap(({ outside, inside, note }) => [
-          passageEvidence(pair, 'wan', outside, note),
-          passageEvidence(pair, 'dmz', inside, note),
-        ]),
-    }),
-  ];
+  const facts = {
+    worth: certainty,
+    premises: OF_HANDSHAKE,
+    summary: `Somebody between the two points speaks TCP for the others: ${signs.map(({ note }) => note).join('; ')}.`,
+    evidence: signs
+      .slice(0, EVIDENCE / 2)
+      .flatMap(({ outside, inside, note }) => [
+        passageEvidence(pair, 'wan', outside, note),
+        passageEvidence(pair, 'dmz', inside, note),
+      ]),
+  };
+  const at = signs[0]?.outside.at ?? pair.wan.started;
+  return verdictsOf('path-terminated', at, facts, [pair.wan.coverage, pair.dmz.coverage]);
 }
 
 /** Behind a proxy the numbers say nothing, but the dialogue does. */
@@ -188,13 +198,14 @@ function judgeSwallowed({ pair, points }: Case): VerdictEvent[] {
   const spoken = dmz.passages.some(({ from, length }) => from === 'client' && length > 0);
   if (wan.hellos === 0 || !hello || spoken) return [];
   const covered = isCovered('dmz', hello.at, points);
-  return [
-    verdictOf('ehlo-dropped', hello.at, covered ? 'proved' : 'suspected', {
-      summary: `EHLO (${hello.length} octets) was said outside, and what speaks for the client inside said nothing.`,
-      missingBytes: hello.length,
-      evidence: [passageEvidence(pair, 'wan', hello, 'not at the other point')],
-    }),
-  ];
+  const facts = {
+    worth: covered ? ('proved' as const) : ('suspected' as const),
+    premises: OF_SILENCE,
+    summary: `EHLO (${hello.length} octets) was said outside, and what speaks for the client inside said nothing.`,
+    missingBytes: hello.length,
+    evidence: [passageEvidence(pair, 'wan', hello, 'not at the other point')],
+  };
+  return verdictsOf('ehlo-dropped', hello.at, facts, [dmz.coverage]);
 }
 
 function firstDifference({ passage: a }: Item, { passage: b }: Item): number {
@@ -202,5 +213,9 @@ function firstDifference({ passage: a }: Item, { passage: b }: Item): number {
   return Math.max(0, index);
 }
 
+/** What is at both points needs no other segment. */
+const OF_PASSING: Premises = { toSay: [] };
+const OF_HANDSHAKE: Premises = { toSay: ['handshake'] };
+const OF_SILENCE: Premises = { toSay: ['handshake', 'client-octets', 'nothing-missed'] };
 const DIRECTIONS = ['client', 'server'] as const;
 const STARTTLS = 'STARTTLS';

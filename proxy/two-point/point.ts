@@ -45,7 +45,7 @@ export async function readPoint(
     return {
       file,
       traces: collector.traces,
-      coverage: { from: result.firstAt, to: result.lastAt },
+      ran: { from: result.firstAt, to: result.lastAt },
       omitted: collector.omitted,
       lost: result.lost,
       segments: result.counts.segments,
@@ -82,7 +82,7 @@ export function createCollector(point: Point, most = MOST): Collector {
         for (const event of each.events) tracer.event(event);
         if (!each.ended) continue;
         open.delete(each.connection.id);
-        if (traces.length < most) traces.push(tracer.trace(each.connection.inspector.view));
+        if (traces.length < most) traces.push(tracer.trace(each.connection.inspector));
         else omitted += 1;
       }
     },

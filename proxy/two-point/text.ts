@@ -49,23 +49,28 @@ function conclusion({ judgements, pairs, wanOnly, dmzOnly }: Survey): string {
   return `In ${plural(pairs.length, 'session')} at both points nothing was dropped, held or altered between them${rest}.`;
 }
 
-function pointText(name: string, { file, traces, segments, omitted, lost, coverage }: PointFile): string {
+function pointText(name: string, { file, traces, segments, omitted, lost, ran }: PointFile): string {
   const rest = [
     omitted > 0 ? `${omitted} left out: too many` : '',
     lost > 0 ? `${plural(lost, 'frame')} missed by the capturing program` : '',
   ].filter((text) => text !== '');
-  const span = `${formatTime(coverage.from)} to ${formatTime(coverage.to)}`;
+  const span = `${formatTime(ran.from)} to ${formatTime(ran.to)}`;
   return `  ${name.padEnd(7)}  ${file}: ${plural(traces.length, 'connection')}, ${plural(segments, 'segment')}, ${span}${rest.map((text) => `; ${text}`).join('')}`;
 }
 
 function clockText({ offset }: Survey): string {
   if (!offset) return 'no handshake is at both points: taken as equal';
-  const { micros, spread, from } = offset;
+  const { micros, spread, from, drift, steps } = offset;
   const how =
     micros === 0
       ? 'equal'
       : `inside is ${formatDuration(Math.abs(micros))} ${micros > 0 ? 'ahead' : 'behind'}`;
-  return `${how} (from ${plural(from, 'handshake')}, spread ${formatDuration(spread)})`;
+  const runs =
+    drift === undefined
+      ? ''
+      : `, and ${drift > 0 ? 'gains' : 'loses'} ${Math.abs(drift).toFixed(1)} ms in 1,000 s (drift)`;
+  const set = steps === 0 ? '' : `; one of the clocks was set ${plural(steps, 'time')} meanwhile`;
+  return `${how} when the first connection began${runs} (from ${plural(from, 'connection')}, spread ${formatDuration(spread)})${set}`;
 }
 
 function waysText({ pairs }: Survey): string {

@@ -105,6 +105,8 @@ function tellJson(survey: Survey, json: Printer | undefined): void {
     clock_offset_ms: offset && offset.micros / 1000,
     clock_spread_ms: offset && offset.spread / 1000,
     clock_from: offset?.from,
+    clock_drift_ppm: offset?.drift,
+    clock_steps: offset?.steps,
     usual_inward_ms: points.usual.client / 1000,
     usual_outward_ms: points.usual.server / 1000,
     together: points.together,

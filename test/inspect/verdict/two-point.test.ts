@@ -52,7 +52,7 @@ function captureOf(point: 'wan' | 'dmz', sent: readonly Sent[], shift: Micros): 
   for (const segment of timed) collector.take(tracker.segment(segment));
   const to = timed[timed.length - 1]?.at ?? 0;
   collector.take(tracker.end(to));
-  return { traces: collector.traces, coverage: { from: timed[0]?.at ?? 0, to } };
+  return { traces: collector.traces, ran: { from: timed[0]?.at ?? 0, to } };
 }
 
 /** By its own clock, a little later inward and a little earlier outward. */
@@ -111,8 +111,11 @@ test('nothing happened: nothing is told, in spite of NAT, other numbers and anot
     ['timestamps'],
   );
   assert.equal([result.wanOnly.length, result.dmzOnly.length], [0, 0]);
-  assert.equal(result.offset, { micros: CLOCK, spread: 2 * DELAY, from: 1 });
-  assert.equal(result.points.usual, { client: DELAY, server: DELAY });
+  assert.equal(result.offset, { micros: CLOCK - 1, spread: 2 * DELAY + 2, from: 1, steps: 0 });
+  for (const usual of Object.values(result.points.usual)) {
+    // The clocks may have run apart a little since the last segment by which they were compared.
+    assert.ok(Math.abs(usual - DELAY) <= 200, `${usual}`);
+  }
   assert.equal(result.judgements[0]?.aligned.shift, { client: RANDOM | 0, server: 0 });
 });
 
