@@ -62,7 +62,7 @@ function clockText({ offset }: Survey): string {
   if (!offset) return 'no handshake is at both points: taken as equal';
   const { micros, spread, from, drift, steps } = offset;
   const how =
-    micros === 0
+    Math.abs(micros) <= spread
       ? 'equal'
       : `inside is ${formatDuration(Math.abs(micros))} ${micros > 0 ? 'ahead' : 'behind'}`;
   const runs =
