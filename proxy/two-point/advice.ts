@@ -49,9 +49,8 @@ function nothingInCommon(wan: PointFile, dmz: PointFile): string {
     if (traces.length === 0)
       return `${begin} in ${file} is no SMTP connection that was asked for. Another interface, another port (--port), other clients (--only), or the wrong file?`;
   }
-  if (wan.coverage.to < dmz.coverage.from || dmz.coverage.to < wan.coverage.from) {
-    const span = ({ coverage: { from, to } }: PointFile): string =>
-      `${formatTime(from)} to ${formatTime(to)}`;
+  if (wan.ran.to < dmz.ran.from || dmz.ran.to < wan.ran.from) {
+    const span = ({ ran: { from, to } }: PointFile): string => `${formatTime(from)} to ${formatTime(to)}`;
     return `${begin} they are of different times, ${span(wan)} and ${span(dmz)}. If a clock is wrong, that does not matter where connections are the same; capture at both points at the same time.`;
   }
   const counts = `${plural(wan.traces.length, 'connection')} outside, ${plural(dmz.traces.length, 'connection')} inside`;

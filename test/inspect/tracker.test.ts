@@ -92,7 +92,16 @@ test('what was held on the path until all was over begins no connection, and a S
   assert.equal(told(sent.flatMap((segment) => tracker.segment(segment))), ['1001 fin']);
   assert.equal(tracker.segment({ ...hello, at: START + 8 * SECOND }), []);
   assert.is(tracker.counts.connections, 1);
-  assert.equal(told(from(1001, 9).flatMap((segment) => tracker.segment(segment))), ['1001 fin']);
+  // A copy of its SYN, captured late.
+  assert.equal(tracker.segment({ ...(sent[0] as Segment), at: START + 8.5 * SECOND }), []);
+  assert.is(tracker.counts.connections, 1);
+  const isn = { client: 70_000, server: 2_000 };
+  const again = packetise(DIALOGUE, { isn }).map(({ segment }) => ({
+    ...segment,
+    ...(segment.destinationPort === 25 ? { sourcePort: 1_001 } : { destinationPort: 1_001 }),
+    at: segment.at + 9 * SECOND,
+  }));
+  assert.equal(told(again.flatMap((segment) => tracker.segment(segment))), ['1001 fin']);
   assert.is(tracker.counts.connections, 2);
 });
 

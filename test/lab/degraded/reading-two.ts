@@ -35,5 +35,5 @@ function captureOf(point: 'wan' | 'dmz', frames: readonly Frame[], ports: readon
   for (const { link, octets, at, length } of frames) collector.take(tracker.frame(link, octets, at, length));
   const to = frames.reduce((latest, { at }) => Math.max(latest, at), 0);
   collector.take(tracker.end(to));
-  return { traces: collector.traces, coverage: { from: frames[0]?.at ?? 0, to } };
+  return { traces: collector.traces, ran: { from: frames[0]?.at ?? 0, to } };
 }

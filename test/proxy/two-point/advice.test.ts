@@ -46,7 +46,7 @@ function point(
   const to = from + connections * 10_000 * MS;
   collector.take(tracker.end(to));
   return {
-    ...{ file, traces: collector.traces, coverage: { from, to }, omitted: 0, lost: 0 },
+    ...{ file, traces: collector.traces, ran: { from, to }, omitted: 0, lost: 0 },
     ...{ segments: tracker.counts.segments, faults: [], empty: false },
   };
 }

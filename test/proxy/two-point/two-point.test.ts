@@ -59,7 +59,10 @@ test('the incident in one command: how often outside, that none came inside, who
     out,
     /ehlo-dropped proved, by two-point: The first command \(EHLO\) \(9 octets\) was sent 3 times outside in 1\.0 s and came inside not once/,
   );
-  assert.match(out, /clocks {3}inside is 42\.000 s ahead when the first connection began \(from 1 connection/);
+  assert.match(
+    out,
+    /clocks {3}inside is 42\.000 s ahead when the first connection began \(from 1 connection/,
+  );
   assert.match(out, /outside 198\.51\.100\.7 port 40000 -> 203\.0\.113\.5 port 25/);
   assert.match(out, /inside {2}198\.51\.100\.7 port 40000 -> 10\.0\.0\.5 port 25/);
   assert.is([...out.matchAll(/PSH ACK 0 \+9 +--X +dropped between the points/g)].length, 3);
