@@ -135,13 +135,13 @@ export function feed(state: Followed, entry: Entry, each: Segment, leg: Leg | un
   const events = entry.tracked.inspector.segment(from, each);
   const last = entry.tracked.inspector.settled ? settle(state, entry, each.at) : undefined;
   if (!last) wait(state, entry, each.at);
-  return {
+  const news: TrackerNews = {
     connection: entry.tracked,
     segment: { from, segment: each },
-    ...(leg && { leg }),
     events: last ? [...events, ...last.events] : events,
     ended: last !== undefined,
   };
+  return leg ? { ...news, leg } : news;
 }
 
 /**

@@ -187,17 +187,29 @@ function keyOf(a: string, aPort: number, b: string, bPort: number): { key: Key; 
 }
 
 function endKey(address: string, port: number): string {
-  return String.fromCharCode(...(addressOctets(address) ?? []), port >> 8, port & 255);
+  let octets = keys.get(address);
+  if (octets === undefined) {
+    octets = String.fromCharCode(...(addressOctets(address) ?? []));
+    if (keys.size >= KEYS) keys.clear();
+    keys.set(address, octets);
+  }
+  return octets + String.fromCharCode(port >> 8, port & 255);
 }
 
+/** Addresses come again with every handshake: their octets are read once, and forgotten all at once at the cap. */
+const keys = new Map<string, string>();
+const KEYS = 4_096;
+
 function endsOf(key: Key, clientIsLower: boolean): Ends {
-  const octets = Uint8Array.from(key, (each) => each.charCodeAt(0));
-  const half = octets.length / 2;
+  const half = key.length / 2;
+  const octets = new Uint8Array(key.length);
+  for (let i = 0; i < key.length; i += 1) octets[i] = key.charCodeAt(i);
   const [client, server] = clientIsLower ? [0, half] : [half, 0];
-  const [sourcePort, destinationPort] = [client, server].map((at) => portAt(octets, at + half - 2));
   return {
-    ...{ source: textAt(octets, client, half - 2), sourcePort: sourcePort ?? 0 },
-    ...{ destination: textAt(octets, server, half - 2), destinationPort: destinationPort ?? 0 },
+    source: textAt(octets, client, half - 2),
+    sourcePort: portAt(octets, client + half - 2),
+    destination: textAt(octets, server, half - 2),
+    destinationPort: portAt(octets, server + half - 2),
   };
 }
 

@@ -169,21 +169,18 @@ function unpackWhole(from: Cursor, ends: Ends, at: Micros): Segment {
   const timestamps = has & HAS_STAMPS ? ([take32(from), take32(from)] as const) : undefined;
   const kinds = takeList(from, take8);
   const vlans = takeList(from, take16);
-  const options: TcpOptions = {
-    ...(mss !== undefined && { mss }),
-    ...(windowScale !== undefined && { windowScale }),
-    ...(timestamps && { timestamps }),
-    sackPermitted: (has & SACK_PERMITTED) !== 0,
-    // RFC 2018 section 3: no SYN has blocks.
-    sack: [],
-    kinds,
-    ...(has & OPTIONS_CUT && { cut: true as const }),
-  };
+  // RFC 2018 section 3: no SYN has blocks.
+  const options: Writable<TcpOptions> = { sackPermitted: (has & SACK_PERMITTED) !== 0, sack: [], kinds };
+  if (mss !== undefined) options.mss = mss;
+  if (windowScale !== undefined) options.windowScale = windowScale;
+  if (timestamps) options.timestamps = timestamps;
+  if (has & OPTIONS_CUT) options.cut = true;
   const checksum = CHECKSUMS[(has >> CHECKSUM_SHIFT) & 3] ?? 'unchecked';
   const { source, sourcePort, destination, destinationPort } = ends;
+  // prettier-ignore
   return {
-    ...{ at, source, sourcePort, destination, destinationPort },
-    ...{ seq, ack, flags, window, options, payload: NO_OCTETS, length, ttl, ipId, vlans, checksum },
+    at, source, sourcePort, destination, destinationPort,
+    seq, ack, flags, window, options, payload: NO_OCTETS, length, ttl, ipId, vlans, checksum,
   };
 }
 
@@ -191,6 +188,8 @@ function unpackWhole(from: Cursor, ends: Ends, at: Micros): Segment {
 export function isFirst({ flags }: Segment): boolean {
   return (flags & (FLAG.syn | FLAG.ack)) === FLAG.syn;
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 interface Cursor {
   at: number;

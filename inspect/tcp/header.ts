@@ -49,7 +49,7 @@ export function parseTcp(ip: IpPayload): Packet {
       ttl,
       ipId,
       vlans,
-      ...(tunnels && { tunnels }),
+      tunnels,
       checksum: end - start < length ? 'unchecked' : isGood(ip) ? 'good' : 'bad',
     },
   };
@@ -71,9 +71,13 @@ function cutShort({ frame, start, end, source, destination }: IpPayload): Packet
 
 /** Reads options up to the first that makes no sense; nothing behind that one can be trusted. */
 function parseOptions(frame: Uint8Array, start: number, end: number): TcpOptions {
-  // What nearly every segment has: NOP NOP timestamps (RFC 7323 appendix A).
-  if (end - start === 12 && be32(frame, start) === ALIGNED_TIMESTAMPS) {
-    return stamped(be32(frame, start + 4), be32(frame, start + 8));
+  // What nearly every segment has: timestamps, and two NOPs before them (RFC 7323 appendix A) or behind.
+  if (end - start === 12) {
+    if (be32(frame, start) === ALIGNED_TIMESTAMPS)
+      return stamped(be32(frame, start + 4), be32(frame, start + 8));
+    if (be16(frame, start) === STAMPS_FIRST && be16(frame, start + 10) === TWO_NOPS) {
+      return stamped(be32(frame, start + 2), be32(frame, start + 6));
+    }
   }
   const kinds: number[] = [];
   const found: { mss?: number; windowScale?: number; timestamps?: readonly [number, number] } = {};
@@ -135,6 +139,8 @@ const SACK_PERMITTED = 4;
 const SACK = 5;
 const TIMESTAMPS = 8;
 const ALIGNED_TIMESTAMPS = 0x0101_080a;
+const STAMPS_FIRST = 0x080a;
+const TWO_NOPS = 0x0101;
 const STAMPED: readonly number[] = [TIMESTAMPS];
 const NO_SACK: TcpOptions['sack'] = [];
 const NO_OPTIONS: TcpOptions = { sackPermitted: false, sack: NO_SACK, kinds: [] };

@@ -50,7 +50,7 @@ export interface Segment {
   /** 802.1Q and 802.1ad tags, outermost first: VLAN identifiers. */
   readonly vlans: readonly number[];
   /** What the packet was carried in, the outermost first; absent where it came as it is. */
-  readonly tunnels?: readonly Tunnel[];
+  readonly tunnels?: readonly Tunnel[] | undefined;
   /** `bad` may be the sender's own machine: checksums are filled in by its card (offload). */
   readonly checksum: 'good' | 'bad' | 'unchecked';
 }

@@ -6,7 +6,7 @@
 // suspected, and only of the client's octets. A client that is silent is `client-gone`: many leave without a word.
 
 import type { Finding, Premise, Premises } from '../coverage/finding';
-import type { Certainty, Direction, Evidence, Micros } from '../events';
+import type { Certainty, Direction, Micros } from '../events';
 import { FLAG, type Segment } from '../tcp/segment';
 import { type ConnectionView, evidenceOf, type Sight, windowOf } from '../tcp/view';
 import type { Judge } from './judge';
@@ -60,7 +60,8 @@ interface Head {
   /** The receiver has no room for them (RFC 9293 §3.8.6.1), or has not finished the handshake: it has said why. */
   excused: boolean;
   readonly first: boolean;
-  readonly evidence: Evidence[];
+  /** The first of its copies; evidence is made of them when there is something to say. */
+  readonly passed: { readonly segment: Segment; readonly copy: number }[];
   told: Certainty | undefined;
 }
 
@@ -73,15 +74,20 @@ function follow(state: State, { connection, news, at }: Sight, segment: Segment)
   const again = news.some((each) => each.kind === 'repeat' && each.span.end > acked);
   const known = state.head?.start === acked ? state.head : undefined;
   if (known && !again) return;
+  // One for each segment that carries octets: nothing is copied, and no evidence is made of what comes once.
   const head: Head = known ?? {
-    ...{ start: acked, end, copies: again ? 1 : 0, firstAt: at, secondAt: undefined, lastAt: at, sent: 0 },
+    start: acked,
+    end,
+    copies: again ? 1 : 0,
+    firstAt: at,
+    secondAt: undefined,
+    lastAt: at,
+    sent: 0,
+    excused: state.room < segment.length,
     // Mid-stream nobody knows what was the first.
-    ...{
-      excused: state.room < segment.length,
-      first: syn !== undefined && acked < state.firstEnd,
-      evidence: [],
-      told: undefined,
-    },
+    first: syn !== undefined && acked < state.firstEnd,
+    passed: [],
+    told: undefined,
   };
   state.head = head;
   head.end = Math.max(head.end, end);
@@ -91,9 +97,7 @@ function follow(state: State, { connection, news, at }: Sight, segment: Segment)
     head.secondAt = at;
     head.sent = stream.sent;
   }
-  if (head.evidence.length < EVIDENCE - 1) {
-    head.evidence.push(evidenceOf(connection, from, segment, `copy ${head.copies}: it passed here`));
-  }
+  if (head.passed.length < EVIDENCE - 1) head.passed.push({ segment, copy: head.copies });
 }
 
 /** What keeps the receiver from taking the octets. */
@@ -167,7 +171,10 @@ function tell(
   answer?: readonly [segment: Segment, note: string],
 ): Omit<Finding, 'summary'> {
   const { from } = state;
-  const { start, end, first, evidence } = head;
+  const { start, end, first, passed } = head;
+  const evidence = passed.map(({ segment, copy }) =>
+    evidenceOf(connection, from, segment, `copy ${copy}: it passed here`),
+  );
   const answered = answer ? [evidenceOf(connection, OTHER[from], ...answer)] : [];
   return {
     at,
