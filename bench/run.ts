@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { playAnalyze } from './analyze';
 import { COMPILED, ehlowire, haproxy, plain, type Candidate } from './candidates';
 import { playHostile } from './hostile';
 import { describe, goalsOf } from './results';
@@ -24,6 +25,10 @@ async function main(): Promise<void> {
     only === undefined || only === 'hostile' ? await playHostile(Number(values.rounds), onRound) : [];
   // By itself it needs none of the candidates, and makes no results of all.
   if (only === 'hostile') return console.log(hostile.join('\n'));
+  if (only === 'analyze') {
+    compileSources();
+    return console.log(playAnalyze(Number(values.rounds), onRound).join('\n'));
+  }
   const odd = whatIsOdd();
   if (odd !== undefined) throw new Error(odd);
   compile();
@@ -71,12 +76,16 @@ const SUSTAINED = 60_000;
 
 /** Beside `dist/`, which others may be running from. */
 function compile(): void {
-  const root = join(__dirname, '..');
-  const build = (command: string, ...args: string[]): void => {
-    execFileSync(command, args, { cwd: root, stdio: 'inherit' });
-  };
-  build('npx', 'tsc', '-p', 'tsconfig.build.json', '--outDir', COMPILED);
+  compileSources();
   build('proxy/wire/build.sh', join(COMPILED, 'proxy/wire/ehlowire.bpf.o'));
+}
+
+function compileSources(): void {
+  build('npx', 'tsc', '-p', 'tsconfig.build.json', '--outDir', COMPILED);
+}
+
+function build(command: string, ...args: string[]): void {
+  execFileSync(command, args, { cwd: join(__dirname, '..'), stdio: 'inherit' });
 }
 
 void main();
