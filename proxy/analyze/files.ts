@@ -4,7 +4,8 @@ import { statSync } from 'node:fs';
 import type { VerdictName } from '../../inspect/events';
 import type { TrackerNews } from '../../inspect/tracker';
 import type { Outcome } from '../commands/outcome';
-import { plural } from '../sinks/wording';
+import { formatDuration, plural } from '../sinks/wording';
+import type { Disorder } from '../sources/order';
 import { isPlainFile } from '../sources/supply';
 import { createLadders, type Ladders } from './ladder';
 import { openMaillogDesk } from './maillog';
@@ -35,6 +36,7 @@ export async function analyzeFiles(desk: Desk): Promise<Outcome> {
   if (result.used === 0) return faults;
   if (result.lost > 0) json?.printer.write(json.lines.lost(result.lost, result.lastAt));
   const remarks = [
+    ...disorderRemark(result.disorder),
     ...(twice ? await secondPass(desk, files, total, flagged, result) : evidenceRemark(desk, evidence)),
     ...(once ? omittedRemark(once.omitted) : []),
     ...((await maillog?.conclude()) ?? []),
@@ -161,6 +163,13 @@ function sizeOf(file: string): number | undefined {
   if (!isPlainFile(file)) return undefined;
   // What is not there has no size, and its fault is reported when it is opened.
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function disorderRemark({ frames, worst, steps, worstStep }: Disorder): string[] {
+  const late = `${plural(frames, 'frame')} written late, by up to ${formatDuration(worst)}, and put in order.`;
+  const back = `The time goes back ${plural(steps, 'time')}, by up to ${formatDuration(worstStep)}: a clock was set, or files overlap in one. Those frames are read as they come.`;
+  const lines = [...(frames > 0 ? [late] : []), ...(steps > 0 ? [back] : [])];
+  return lines.length > 0 ? [...lines, ''] : [];
 }
 
 function omittedRemark(omitted: number): string[] {
