@@ -1,6 +1,6 @@
 // One connection from its segments to its story: streams, session and judges in one place.
 
-import { createCoverage, isWhole, type Coverage, type CoverageState } from './coverage/coverage';
+import { createCoverage, isPlainSide, isWhole, type Coverage, type CoverageState } from './coverage/coverage';
 import { admit, isAdmitted } from './coverage/gate';
 import type { Finding } from './coverage/finding';
 import type { Close, Direction, Micros, SessionEvent, SmtpEvent, VerdictEvent } from './events';
@@ -319,7 +319,7 @@ function withSegmentFacts(state: State, event: SmtpEvent): SmtpEvent | SegmentSe
 
 /** All was observed, each once and in its order. */
 function isPlain(coverage: Coverage): boolean {
-  return isWhole(coverage) && SIDES.every((side) => coverage[side].copies + coverage[side].disordered === 0);
+  return !coverage.blind && SIDES.every((side) => isPlainSide(coverage[side]));
 }
 
 function earliest({ judges, connection }: State, after: Micros): Micros | undefined {

@@ -43,6 +43,11 @@ export function isSeenSide({ begin, cut, missed }: SideCoverage): boolean {
   return begin !== 'unseen' && cut === 0 && missed === 0;
 }
 
+/** All of a side, each segment once and in its order. */
+export function isPlainSide(side: SideCoverage): boolean {
+  return isSeenSide(side) && side.begin === 'seen' && side.lost + side.copies + side.disordered === 0;
+}
+
 /** Nothing shows that a segment of the connection was not observed. Copies and disorder take nothing away. */
 export function isWhole({ client, server, blind }: Coverage): boolean {
   return !blind && [client, server].every((side) => isSeenSide(side) && side.lost === 0);

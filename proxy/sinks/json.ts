@@ -1,5 +1,6 @@
 // Events as lines of the event log, schema 1 (DESIGN §5): one flat JSON object each, its fields in a fixed order.
 
+import { isPlainSide, type Coverage, type SideCoverage } from '../../inspect/coverage/coverage';
 import type { Evidence, Micros, PhaseEvent, SessionEvent, VerdictEvent } from '../../inspect/events';
 import type { SegmentSessionEvent } from '../../inspect/inspector';
 import { formatTime } from '../clock';
@@ -137,10 +138,32 @@ function sessionFields(event: SessionEvent | SegmentSessionEvent): string {
     number('retransmits.server', segments?.retransmits.server) +
     duration('rtt_ms', segments?.rtt) +
     value('verdicts', segments?.verdicts) +
+    value('coverage', segments?.coverage && coverageFields(segments.coverage)) +
     text('close.by', event.close.by) +
     text('close.how', event.close.how) +
     text('close.reason', event.close.reason)
   );
+}
+
+/** What was not observed; what is not there was. */
+function coverageFields({ client, server, blind }: Coverage): object {
+  return {
+    ...(blind && { blind }),
+    ...(isPlainSide(client) ? {} : { client: sideFields(client) }),
+    ...(isPlainSide(server) ? {} : { server: sideFields(server) }),
+  };
+}
+
+function sideFields({ begin, segments, cut, missed, lost, copies, disordered }: SideCoverage): object {
+  return {
+    ...(begin !== 'seen' && { begin }),
+    ...(segments === 0 && { segments }),
+    ...(cut > 0 && { cut_bytes: cut }),
+    ...(missed > 0 && { missed_bytes: missed }),
+    ...(lost > 0 && { lost_bytes: lost }),
+    ...(copies > 0 && { copies }),
+    ...(disordered > 0 && { disordered }),
+  };
 }
 
 /** Named as OpenTelemetry names the two ends of an exchange, and as the protocol does. */
