@@ -234,8 +234,6 @@ const WRONG: ReadonlySet<string> = new Set([
   'o-tx.pcap, o-rx.pcap',
   'dup-good.pcap',
   's-synscan.pcap',
-  's-inc-outside.pcap',
-  's-inc-outside-repeats.pcap',
   'i-inside-5.pcap',
   'p-inside.pcap',
   's-refused.pcap',
