@@ -59,6 +59,7 @@ interface Head {
   sent: number;
   /** The receiver has no room for them (RFC 9293 §3.8.6.1), or has not finished the handshake: it has said why. */
   excused: boolean;
+  /** The side had said nothing whole before. Mid-stream nobody knows that: then nothing is said. */
   readonly first: boolean;
   /** The first of its copies; evidence is made of them when there is something to say. */
   readonly passed: { readonly segment: Segment; readonly copy: number }[];
@@ -67,7 +68,7 @@ interface Head {
 
 function follow(state: State, { connection, news, at }: Sight, segment: Segment): void {
   const { from } = state;
-  const { stream, acked, syn } = connection[from];
+  const { stream, acked } = connection[from];
   const start = stream.offsetOf(segment.seq) ?? 0;
   const end = start + segment.length;
   if (segment.length === 0 || start > acked || end <= acked || news[0]?.kind === 'keepalive') return;
@@ -84,8 +85,7 @@ function follow(state: State, { connection, news, at }: Sight, segment: Segment)
     lastAt: at,
     sent: 0,
     excused: state.room < segment.length,
-    // Mid-stream nobody knows what was the first.
-    first: syn !== undefined && acked < state.firstEnd,
+    first: acked < state.firstEnd,
     passed: [],
     told: undefined,
   };
@@ -116,14 +116,14 @@ function acknowledged(state: State, sight: Sight): Finding[] {
   if (!head || sight.connection[from].acked <= head.start) return [];
   state.head = undefined;
   if (!head.told || !sight.segment || sight.from !== OTHER[from]) return [];
-  const held = sight.at - head.firstAt;
-  const note = `acknowledges them, ${seconds(held)} s after the first copy`;
+  // How late it came is no figure of the verdict: the first copy may have passed before the capture began.
+  const late = sight.at - head.firstAt;
+  const note = `acknowledges them, ${seconds(late)} s after the first copy`;
   return [
     {
       ...tell(state, head, sight, head.told, [sight.segment, note]),
       came: 'late',
-      held,
-      summary: LATE(facts(state, head), held),
+      summary: LATE(facts(state, head), late, head.told),
     },
   ];
 }
@@ -219,9 +219,9 @@ const ALIVE = ({ passed, receiver }: Facts): string =>
   `${passed}, and the ${receiver}, alive, still acknowledges only what came before: it was lost beyond this point.`;
 const SILENT = ({ passed, receiver }: Facts): string =>
   `${passed}, and nothing came back: it was lost beyond this point, or the ${receiver} is gone, or its answers are lost.`;
-const LATE = ({ passed, receiver }: Facts, held: Micros): string =>
-  `${passed}, and the ${receiver} acknowledged it only ${seconds(held)} s after the first time: the copies before were ` +
-  'lost beyond this point.';
+const LATE = ({ passed, receiver }: Facts, late: Micros, certainty: Certainty): string =>
+  `${passed}, and the ${receiver} acknowledged it only ${seconds(late)} s after the first time: the copies before were ` +
+  `lost beyond this point${certainty === 'proved' ? '' : `, or the ${receiver} was busy`}.`;
 
 /** Several retransmissions: HOLE_PATIENCE from the second copy on, and a living TCP answers each at once. */
 const SILENCE: Micros = HOLE_PATIENCE;

@@ -73,7 +73,17 @@ export const BEYOND_ROWS: readonly Row[] = [
     until: 12,
     want: ['ehlo-dropped proved sequence beyond'],
     standing: ['ehlo-dropped proved'],
-    held: [3 * SECOND, 3.2 * SECOND],
+  },
+  {
+    name: 'EHLO comes through with the fifth copy, and the server said nothing meanwhile',
+    sent: inTime([
+      ...GREETED,
+      ...hello(2, 2.2, 2.6, 3.4, 5),
+      extra('server', 5.1, { seq: SERVER + 14, ack: CLIENT + 9, payload: '250 mx\r\n' }),
+    ]),
+    until: 12,
+    want: ['ehlo-dropped suspected sequence beyond'],
+    standing: ['ehlo-dropped suspected'],
   },
   {
     name: 'EHLO lost once and acknowledged soon: no more than any road loses',
@@ -187,7 +197,18 @@ export const BEYOND_ROWS: readonly Row[] = [
     name: 'mid-stream: a command, and nobody knows which',
     sent: inTime([...GREETED.slice(3), ...hello(2, 2.2, 2.6), greeting(4)]),
     until: 20,
+    want: [],
+  },
+  {
+    name: 'mid-stream: a command behind one that was seen',
+    sent: [
+      ...TO_HELLO.slice(3),
+      ...mail(4, 4.2, 4.6, 5.4),
+      extra('server', 5.8, { seq: SERVER + 22, ack: CLIENT + 9, flags: FLAG.fin | FLAG.ack }),
+    ],
+    until: 20,
     want: ['segment-dropped proved sequence beyond'],
+    missing: 17,
   },
   {
     name: 'the copies of EHLO are segments of a healthy session, 300 ms late',

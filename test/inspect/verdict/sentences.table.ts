@@ -172,4 +172,10 @@ export const SENTENCES: readonly Sentence[] = [
     sentence:
       'A segment of the client (17 octets) passed here 4 times in 1.4 s, and the server, alive, still acknowledges only what came before: it was lost beyond this point.',
   },
+  {
+    cause: 'ehlo-dropped beyond sequence suspected late',
+    row: 'EHLO comes through with the fifth copy, and the server said nothing meanwhile',
+    sentence:
+      "The client's first command (EHLO, 9 octets) passed here 5 times in 3 s, and the server acknowledged it only 3.1 s after the first time: the copies before were lost beyond this point, or the server was busy.",
+  },
 ];

@@ -5,6 +5,7 @@ import type { Segment } from '../../../inspect/tcp/segment';
 import { ROWS as DIALOGUES } from '../../inspect/smtp/session.table';
 import { START } from '../../inspect/smtp/transcript';
 import { packetise, type Sent } from '../../inspect/tcp/packetise';
+import { BEYOND_ROWS } from '../../inspect/verdict/beyond.table';
 import { INSIDE_ROWS } from '../../inspect/verdict/inside.table';
 import { ROWS as VERDICTS } from '../../inspect/verdict/verdicts.table';
 import { buildFrame } from '../../proxy/sources/frames';
@@ -25,7 +26,10 @@ export function dialogues(): readonly Transcript[] {
 
 /** What was done to connections, for the judges; nobody probes here. */
 export function judged(): readonly Transcript[] {
-  return [...VERDICTS, ...INSIDE_ROWS].map(({ name, sent }) => ({ name, frames: framed(sent) }));
+  return [...VERDICTS, ...INSIDE_ROWS, ...BEYOND_ROWS].map(({ name, sent }) => ({
+    name,
+    frames: framed(sent),
+  }));
 }
 
 /** A turn a second becomes a turn every ten milliseconds. */

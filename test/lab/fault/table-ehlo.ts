@@ -108,7 +108,7 @@ export const EHLO_FAULTS: readonly Row[] = [
     {
       asked: true,
       live: [proved('ehlo-dropped', { missing: HELLO })],
-      outside: [suspected('ehlo-dropped', { missing: HELLO, held: [6_000, 14_000], ...BEYOND })],
+      outside: [suspected('ehlo-dropped', { missing: HELLO, ...BEYOND })],
       twoPoint: [proved('ehlo-dropped', { missing: HELLO })],
       because:
         'the seventh copy comes after 6 s; without a probe meanwhile only the packet counter shows the six',
