@@ -12,6 +12,7 @@ import type {
 } from '../../inspect/events';
 import type { SegmentSessionEvent } from '../../inspect/inspector';
 import type { Tracked, TrackerNews } from '../../inspect/tracker';
+import { happenedAt, withVerdict } from '../../inspect/verdict/standing';
 import { createHistogram, type Histogram } from './histogram';
 import { networkOf } from './network';
 import { addObserved, createObserved, type Observed } from './observed';
@@ -21,6 +22,7 @@ export interface VerdictSummary {
   /** Sessions with it; those where it is proved. */
   sessions: number;
   proved: number;
+  /** When the first and the last of them happened; told they may have been later. */
   firstAt: Micros;
   lastAt: Micros;
   /** Sessions with it by what it rests on and where it happened, and by client network. */
@@ -97,26 +99,21 @@ interface State extends Mutable<Omit<Summary, 'phases' | 'verdicts' | 'networks'
   readonly verdicts: Map<VerdictName, VerdictSummary>;
   readonly networks: Map<string, number>;
   /** What stands of connections that are not over, by `Tracked.id`: until then it may be taken back. */
-  readonly open: Map<number, Map<VerdictName, Standing>>;
-}
-
-/** One verdict on one connection. */
-export interface Standing {
-  readonly proved: boolean;
-  readonly where: Where;
-  readonly proof: Proof;
-  readonly firstAt: Micros;
-  readonly lastAt: Micros;
+  readonly open: Map<number, readonly VerdictEvent[]>;
 }
 
 function see(state: State, { connection, segment, events, ended }: TrackerNews): void {
   if (segment) span(state, segment.segment.at);
   for (const event of events) {
     if (event.kind === 'phase' && isAnswered(event, connection)) addPhase(state, event);
-    else if (event.kind === 'verdict') noteVerdict(state, connection.id, event);
+    else if (event.kind === 'verdict') note(state, connection.id, event);
     else if (event.kind === 'session') addSession(state, connection, event as SegmentSessionEvent);
   }
-  if (ended) addVerdicts(state, connection);
+  if (ended) addStanding(state, connection);
+}
+
+function note({ open }: State, id: number, event: VerdictEvent): void {
+  open.set(id, withVerdict(open.get(id) ?? [], event));
 }
 
 /** A phase that nobody answered, or that did not end, says nothing of how long it takes. */
@@ -149,51 +146,44 @@ function addSession(state: State, connection: Tracked, event: SegmentSessionEven
   count(state.networks, networkOf(connection.client.address));
 }
 
-/** A verdict may come again, with more or with more certainty; the session counts once. */
-function noteVerdict(
-  state: State,
-  id: number,
-  { verdict, certainty, at, where, proof, withdraws }: VerdictEvent,
-): void {
-  const said = state.open.get(id) ?? new Map<VerdictName, Standing>();
-  state.open.set(id, said);
-  if (withdraws) said.delete(withdraws);
-  const before = said.get(verdict) ?? { proved: false, where, proof, firstAt: at, lastAt: at };
-  said.set(verdict, {
-    proved: before.proved || certainty === 'proved',
-    where,
-    proof,
-    firstAt: Math.min(before.firstAt, at),
-    lastAt: Math.max(before.lastAt, at),
-  });
-}
-
-function addVerdicts(state: State, { id, client }: Tracked): void {
+function addStanding(state: State, { id, client }: Tracked): void {
   const said = state.open.get(id);
   if (!said) return;
   state.open.delete(id);
-  if (said.size > 0) state.flagged += 1;
-  for (const [verdict, standing] of said) addVerdict(state.verdicts, verdict, standing, client.address);
+  if (said.length > 0) state.flagged += 1;
+  addVerdicts(state.verdicts, said, client.address);
 }
 
-/** One session more with it. */
-export function addVerdict(
+/** One session more with what stands of it; of several findings of one name the surest decides what it is. */
+export function addVerdicts(
   verdicts: Map<VerdictName, VerdictSummary>,
-  verdict: VerdictName,
-  { proved, where, proof, firstAt, lastAt }: Standing,
+  said: readonly VerdictEvent[],
+  client: string,
+): void {
+  for (const verdict of new Set(said.map((each) => each.verdict))) {
+    const all = said.filter((each) => each.verdict === verdict);
+    const surest = all.find(({ certainty }) => certainty === 'proved') ?? all[0];
+    if (surest) addVerdict(verdicts, surest, all.map(happenedAt), client);
+  }
+}
+
+function addVerdict(
+  verdicts: Map<VerdictName, VerdictSummary>,
+  { verdict, certainty, where, proof }: VerdictEvent,
+  times: readonly Micros[],
   client: string,
 ): void {
   const of = verdicts.get(verdict) ?? {
-    ...{ sessions: 0, proved: 0, firstAt, lastAt },
+    ...{ sessions: 0, proved: 0, firstAt: Infinity, lastAt: -Infinity },
     causes: new Map<string, { where: Where; proof: Proof; sessions: number }>(),
     networks: new Map<string, number>(),
     clients: new Set<string>(),
   };
   verdicts.set(verdict, of);
   of.sessions += 1;
-  if (proved) of.proved += 1;
-  of.firstAt = Math.min(of.firstAt, firstAt);
-  of.lastAt = Math.max(of.lastAt, lastAt);
+  if (certainty === 'proved') of.proved += 1;
+  of.firstAt = Math.min(of.firstAt, ...times);
+  of.lastAt = Math.max(of.lastAt, ...times);
   const cause = of.causes.get(`${where} ${proof}`) ?? { where, proof, sessions: 0 };
   of.causes.set(`${where} ${proof}`, { ...cause, sessions: cause.sessions + 1 });
   count(of.networks, networkOf(client));

@@ -3,7 +3,7 @@
 import type { VerdictName } from '../../inspect/events';
 import type { Survey } from '../../inspect/verdict/two-point-survey';
 import { gravestOf, sentenceOf } from '../analyze/meaning';
-import { addVerdict, type VerdictSummary } from '../analyze/summary';
+import { addVerdicts, type VerdictSummary } from '../analyze/summary';
 import { formatTime } from '../clock';
 import { formatDuration, plural } from '../sinks/wording';
 import { adviceText } from './advice';
@@ -33,15 +33,7 @@ export function surveyText(survey: Survey, wan: PointFile, dmz: PointFile): stri
 /** The closing sentence: what it means for both points together. */
 function conclusion({ judgements, pairs, wanOnly, dmzOnly }: Survey): string {
   const all = new Map<VerdictName, VerdictSummary>();
-  for (const { verdicts, pair } of judgements) {
-    for (const name of new Set(verdicts.map(({ verdict }) => verdict))) {
-      const [first, ...rest] = verdicts.filter(({ verdict }) => verdict === name);
-      if (!first) continue;
-      const proved = [first, ...rest].some(({ certainty }) => certainty === 'proved');
-      const { at, where, proof } = first;
-      addVerdict(all, name, { proved, where, proof, firstAt: at, lastAt: at }, pair.wan.client.address);
-    }
-  }
+  for (const { verdicts, pair } of judgements) addVerdicts(all, verdicts, pair.wan.client.address);
   const gravest = gravestOf(all);
   if (gravest) return sentenceOf(...gravest, pairs.length);
   const alone = wanOnly.length + dmzOnly.length;
