@@ -129,6 +129,10 @@ function common(command: Command): Command {
   return settings(
     command
       .option('--repair <when>', 'end an unfinished greeting: learn, now or never (default: learn)')
+      .option(
+        '--evidence <dir>',
+        'keep a capture and a page for each connection with a verdict there, bounded',
+      )
       .option('--log <file>', 'write the event log there instead of to standard output')
       .option('--json', 'JSON lines also on a terminal'),
   );

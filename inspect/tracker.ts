@@ -76,7 +76,8 @@ export interface Tracker {
    * left out on purpose. Its octets may be reused by the caller afterwards. What a handshake says is told once it is complete.
    */
   frame(linkType: number, octets: Uint8Array, at: Micros, length?: number, elided?: boolean): TrackerNews[];
-  segment(segment: Segment, leg?: Leg): TrackerNews[];
+  /** `frame`: as it was captured, where handshakes are to keep theirs. */
+  segment(segment: Segment, leg?: Leg, frame?: Frame): TrackerNews[];
   /** Octets of a connection whose segments are not there; of one that is not followed they say nothing. */
   stretch(client: Peer, server: Peer, from: Direction, stretch: Stretch, leg?: Leg): TrackerNews[];
   /** Segments between these two, whichever is the client, were missed by us. */
@@ -127,7 +128,7 @@ export function createTracker(options: TrackerOptions): Tracker {
       if (packet.kind !== 'other' && packet.of) lost(...peersOf(packet.of));
       return idle(state, at);
     },
-    segment: (each, leg) => segment(state, each, leg),
+    segment: (each, leg, frame) => segment(state, each, leg, frame),
     stretch: (client, server, from, each, leg) => stretch(state, find(client, server), from, each, leg),
     lost,
     lostUntil(at) {

@@ -76,6 +76,10 @@ export interface Config {
     readonly interface: string;
     /** 0: no probes. */
     readonly probeAfterMs: number;
+    /** Absent: none is written. */
+    readonly folder: string | undefined;
+    readonly connections: number;
+    readonly octets: number;
   };
   readonly relay: {
     readonly listeners: readonly ListenerConfig[];
@@ -207,11 +211,7 @@ function toConfig(get: (key: string) => unknown): Config {
       patienceMs: number('greeting.patience'),
       hostname: (get('greeting.hostname') as string | null) ?? hostname(),
     },
-    evidence: {
-      watch: get('evidence.watch') as 'auto' | 'off',
-      interface: get('evidence.interface') as string,
-      probeAfterMs: get('evidence.probe') === 'off' ? 0 : number('evidence.probeAfter'),
-    },
+    evidence: toEvidence(get),
     relay: {
       listeners: (get('relay.listeners') as RawListener[]).map((raw) => toListener(raw, repair)),
       trustedProxies: (get('relay.trustedProxies') as string[]).flatMap((text) => {
@@ -251,6 +251,18 @@ function toConfig(get: (key: string) => unknown): Config {
       table: number('deploy.table'),
       priority: number('deploy.priority'),
     },
+  };
+}
+
+function toEvidence(get: (key: string) => unknown): Config['evidence'] {
+  const folder = get('evidence.folder') as string | null;
+  return {
+    watch: get('evidence.watch') as 'auto' | 'off',
+    interface: get('evidence.interface') as string,
+    probeAfterMs: get('evidence.probe') === 'off' ? 0 : (get('evidence.probeAfter') as number),
+    folder: folder === null || folder === 'off' ? undefined : folder,
+    connections: get('evidence.connections') as number,
+    octets: (get('evidence.mebibytes') as number) * 2 ** 20,
   };
 }
 

@@ -6,6 +6,7 @@ import { createFault, type Fault } from '../../proxy/fault';
 
 export interface EntryFlags extends CommonFlags {
   readonly repair?: string;
+  readonly evidence?: string;
 }
 
 export interface BridgeFlags extends EntryFlags {
@@ -21,8 +22,11 @@ export interface HostFlags extends EntryFlags {
 export type Path = (typeof PATHS)[number];
 
 export function readConfig(flags: EntryFlags): Config | readonly Fault[] {
-  const { repair } = flags;
-  const own = repair === undefined ? [] : [{ flag: '--repair', key: 'greeting.repair', value: repair }];
+  const { repair, evidence } = flags;
+  const own = [
+    ...(repair === undefined ? [] : [{ flag: '--repair', key: 'greeting.repair', value: repair }]),
+    ...(evidence === undefined ? [] : [{ flag: '--evidence', key: 'evidence.folder', value: evidence }]),
+  ];
   return loadConfig(toOverrides(flags, own));
 }
 

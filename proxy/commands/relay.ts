@@ -19,6 +19,7 @@ export interface RelayFlags extends CommonFlags {
   readonly transparent?: boolean;
   readonly repair?: string;
   readonly proxyProtocol?: readonly string[];
+  readonly evidence?: string;
 }
 
 /** Relays until a signal ends it. */
@@ -154,7 +155,8 @@ function transparentFaults({ listen = [], upstream = [], proxyProtocol = [] }: R
   return faults;
 }
 
-function ownFlags({ listen = [], upstream = [], transparent, repair, proxyProtocol }: RelayFlags) {
+function ownFlags(flags: RelayFlags) {
+  const { listen = [], upstream = [], transparent, repair, proxyProtocol, evidence } = flags;
   const protocol = proxyProtocol === undefined ? {} : { proxyProtocol: proxyProtocol.join(',') };
   const listeners = listen.map((text, index) => ({
     listen: text,
@@ -164,5 +166,6 @@ function ownFlags({ listen = [], upstream = [], transparent, repair, proxyProtoc
   return [
     ...(listeners.length === 0 ? [] : [{ flag: '--listen', key: 'relay.listeners', value: listeners }]),
     ...(repair === undefined ? [] : [{ flag: '--repair', key: 'greeting.repair', value: repair }]),
+    ...(evidence === undefined ? [] : [{ flag: '--evidence', key: 'evidence.folder', value: evidence }]),
   ];
 }

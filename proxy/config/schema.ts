@@ -117,6 +117,28 @@ export const SETTINGS: readonly Setting[] = [
       'dropped. The wire path asks 3 s, 10 s and 30 s after the greeting.',
   },
   {
+    key: 'evidence.folder',
+    format: 'file',
+    default: null,
+    shown: 'none; as a service `/var/lib/ehlowire/evidence` (relay: `/var/lib/ehlowire-relay/evidence`)',
+    doc:
+      'Where `relay`, `bridge` and `host` write a capture and a page for each connection with a verdict, as `analyze ' +
+      '--evidence` does: headers and dialogue, no message, no credentials; `off`: none. Flag `--evidence`. Of each verdict 20 at once and ' +
+      'then one each 10 s; the oldest of the most frequent verdict goes first. The relay needs `evidence.watch`.',
+  },
+  {
+    key: 'evidence.connections',
+    format: 'count',
+    default: 500,
+    doc: 'Connections that the folder holds at the most, each with its two files.',
+  },
+  {
+    key: 'evidence.mebibytes',
+    format: 'count',
+    default: 64,
+    doc: 'What all files in the folder take together at the most, in MiB.',
+  },
+  {
     key: 'relay.listeners',
     format: 'listeners',
     default: [],

@@ -12,6 +12,7 @@ import { createFault, errno, isFault, type Fault } from '../fault';
 import { makeFolder } from '../folder';
 import { readVersion } from '../version';
 import { cutFrames } from './cut';
+import { createKeeper, type KeepBounds, type Keeper } from './keep';
 import { pageOf } from './page';
 import { pcapngOf, type PcapngFacts } from './pcapng';
 import { createRecording, type Recording } from './recording';
@@ -28,6 +29,8 @@ export interface EvidenceOptions {
   readonly only?: ReadonlySet<number>;
   /** How long the capture ran, where a first pass has found it; default: from the first segment to the last so far. */
   readonly ran?: NonNullable<PcapngFacts['ran']>;
+  /** A folder that is filled for as long as the process runs: the oldest go. */
+  readonly keep?: KeepBounds;
 }
 
 export interface EvidenceCounts {
@@ -40,6 +43,8 @@ export interface EvidenceCounts {
 export interface EvidenceWriter {
   /** What the tracker made of a frame, or of time: call it behind each call of the tracker, with the frame if there was one. */
   take(news: readonly TrackerNews[], frame?: Frame): void;
+  /** So many frames were missed by the capture. */
+  lost(count: number): void;
   /** The first thing that went wrong with the folder; the analysis goes on without evidence. */
   readonly fault: Fault | undefined;
   readonly counts: EvidenceCounts;
@@ -47,9 +52,12 @@ export interface EvidenceWriter {
 
 /** Makes the folder. Fault: `evidence-unwritable`. */
 export function openEvidence(options: EvidenceOptions): EvidenceWriter | Fault {
-  const { folder, most = MOST, memory = MEMORY, only, ran } = options;
+  const { folder, keep, only, ran } = options;
+  const { most = keep ? Infinity : MOST, memory = keep ? MEMORY_KEPT : MEMORY } = options;
+  let keeper: Keeper | undefined;
   try {
     makeFolder(folder, 0o750);
+    keeper = keep && createKeeper(folder, keep);
   } catch (cause) {
     return unwritable(folder, cause);
   }
@@ -57,6 +65,7 @@ export function openEvidence(options: EvidenceOptions): EvidenceWriter | Fault {
     folder,
     most,
     memory,
+    keeper,
     open: new Map(),
     held: 0,
     given: ran,
@@ -72,6 +81,7 @@ export function openEvidence(options: EvidenceOptions): EvidenceWriter | Fault {
           follow(state, each, each.remembered ? each.remembered.frame : each.segment && frame);
       }
     },
+    lost: (count) => void (state.ran.dropped += count),
     get fault() {
       return state.fault;
     },
@@ -91,6 +101,7 @@ interface State {
   readonly folder: string;
   readonly most: number;
   readonly memory: number;
+  readonly keeper: Keeper | undefined;
   readonly open: Map<number, Case>;
   /** Octets in all recordings. */
   held: number;
@@ -163,19 +174,26 @@ function begin(state: State, { id, inspector }: Tracked): Case {
 }
 
 function finish(state: State, connection: Tracked, own: Case): void {
-  const { counts, most, folder } = state;
-  if (state.fault || counts.written >= most || own.recording.frames.length === 0) {
+  const { counts, most, folder, keeper, ran } = state;
+  const verdict = own.verdicts[0]?.verdict ?? 'connection';
+  const refused = keeper !== undefined && !keeper.admit(verdict, ran.to);
+  // A service goes on trying: the disk that is full now has room again some day.
+  const broken = state.fault !== undefined && keeper === undefined;
+  if (broken || refused || counts.written >= most || own.recording.frames.length === 0) {
     counts.leftOut += 1;
     return;
   }
-  const name = nameOf(connection, own.verdicts);
+  const name = nameOf(connection, verdict);
   const { capture, page } = filesOf(state, connection, own, name);
-  const fault =
-    write(join(folder, `${name}.pcapng`), capture) ?? write(join(folder, `${name}.md`), Buffer.from(page));
+  const text = Buffer.from(page);
+  const fault = write(join(folder, `${name}.pcapng`), capture) ?? write(join(folder, `${name}.md`), text);
   if (isFault(fault)) {
     state.fault = fault;
     counts.leftOut += 1;
-  } else counts.written += 1;
+    return;
+  }
+  counts.written += 1;
+  keeper?.wrote(name, verdict, capture.length + text.length);
 }
 
 function filesOf(
@@ -210,10 +228,10 @@ function filesOf(
 }
 
 /** `20260504T030201.000123Z-198.51.100.7-40000-ehlo-dropped`: sorted by time, safe in every shell. */
-function nameOf({ client, inspector }: Tracked, verdicts: readonly VerdictEvent[]): string {
+function nameOf({ client, inspector }: Tracked, verdict: string): string {
   const time = compact(inspector.view.started);
   const address = client.address.replace(/[^0-9a-fA-F.]/g, '-');
-  return `${time}-${address}-${client.port}-${verdicts[0]?.verdict ?? 'connection'}`;
+  return `${time}-${address}-${client.port}-${verdict}`;
 }
 
 function compact(at: Micros): string {
@@ -244,3 +262,5 @@ function unwritable(path: string, cause: unknown): Fault {
 
 const MOST = 1_000;
 const MEMORY = 256 * 1024 * 1024;
+/** Beside a relay, or what reads the ring. */
+const MEMORY_KEPT = 32 * 1024 * 1024;

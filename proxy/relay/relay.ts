@@ -16,6 +16,8 @@ import { answersAt } from './local';
 import type { Route } from './route';
 import { createTransparentUpstream } from './transparent';
 import { resolveUpstream } from './upstream';
+import { openKeptEvidence } from '../evidence/service';
+import { veilOf } from '../veil';
 import { ANY, createWatch, type Watch, type WatchOptions } from './watch';
 
 export interface Relay {
@@ -56,7 +58,8 @@ export async function startRelay(config: Config, sink: Sink, options: RelayOptio
     counters: { accepted: 0, blocked: 0, unreachable: 0 },
     sockets: createSockets(),
   };
-  const watch = createWatch(sink);
+  const watched = config.evidence.watch !== 'off';
+  const watch = createWatch(sink, watched ? openKeptEvidence(config, sink) : undefined);
   const nextSession = createNames();
   const servers = options.servers ?? createOwnServers(config, sink, nextSession, options.known);
   const routes = await resolveRoutes(config, sink, gate, watch, { servers, nextSession });
@@ -65,7 +68,7 @@ export async function startRelay(config: Config, sink: Sink, options: RelayOptio
     watch.close();
     throw error;
   });
-  watch.begin(watchedPorts(config, listeners));
+  watch.begin({ ...watchedPorts(config, listeners), veil: veilOf(config.log.addresses) });
   listeners.forEach(({ address }, index) => {
     const upstream = routes[index]?.listener.upstream;
     const listen = formatEndpoint(address);

@@ -1,7 +1,9 @@
 // The relay's second pair of eyes: the segments of its own connections, judged as on the wire.
 
-import type { Direction, Micros, VerdictName } from '../../inspect/events';
+import type { Direction, Micros, VerdictEvent, VerdictName } from '../../inspect/events';
+import type { Frame } from '../../inspect/half-open';
 import type { InspectorEvent } from '../../inspect/inspector';
+import type { Veil } from '../../inspect/smtp/argument';
 import { ONE_SIDED_LIVE } from '../../inspect/limits';
 import {
   createTracker,
@@ -10,6 +12,7 @@ import {
   type Tracker,
   type TrackerNews,
 } from '../../inspect/tracker';
+import type { EvidenceWriter } from '../evidence/evidence';
 import { formatFault, isFault } from '../fault';
 import type { Connection, Sink } from '../sinks/record';
 import { openLive, portFilters, type LiveListener, type LiveSource } from '../sources/live';
@@ -61,9 +64,11 @@ export interface WatchOptions {
   /** Ports of the listeners and of the upstreams. */
   readonly ports: readonly number[];
   readonly implicitTlsPorts: readonly number[];
+  /** How envelope addresses are written down; absent: as they are. */
+  readonly veil?: Veil | undefined;
 }
 
-export function createWatch(sink: Sink): Watch {
+export function createWatch(sink: Sink, evidence?: EvidenceWriter): Watch {
   let source: LiveSource | undefined;
   let state: State | undefined;
   /** Frames of one leg are not told from those of another by where they were seen. */
@@ -85,7 +90,11 @@ export function createWatch(sink: Sink): Watch {
       const refused = source.narrow(portFilters(options.ports));
       if (refused !== undefined) sink.note('warn', 'evidence-broad', { message: refused });
       state = {
-        tracker: createTracker({ ...options, halfOpenTold: 0, oneSided: ONE_SIDED_LIVE }),
+        tracker: createTracker({
+          ...{ ...options, halfOpenTold: 0, oneSided: ONE_SIDED_LIVE },
+          keepFrames: evidence !== undefined,
+        }),
+        evidence,
         sink,
         legs: new Map(),
         told: new Set(),
@@ -102,12 +111,19 @@ export function createWatch(sink: Sink): Watch {
 
 function listenerOf(state: State): LiveListener {
   const { tracker, sink } = state;
-  const take = (news: readonly TrackerNews[]): void => news.forEach((each) => tell(state, each));
+  const take = (news: readonly TrackerNews[], frame?: Frame): void => {
+    const told = news.map((each) => tell(state, each));
+    state.evidence?.take(told, frame);
+  };
   return {
-    frame: (linkType, octets, at) => take(tracker.frame(linkType, octets, at)),
+    frame(linkType, octets, at, length) {
+      const news = tracker.frame(linkType, octets, at, length);
+      if (news.length > 0) take(news, { linkType, octets, length });
+    },
     idle: (at) => take(tracker.idle(at)),
     lost(count, at) {
       tracker.lostUntil(at);
+      state.evidence?.lost(count);
       sink.write(undefined, { kind: 'loss', at, source: 'capture', count });
     },
     failed: (fault) => sink.note('error', 'evidence-off', { message: formatFault(fault), unseen: UNSEEN }),
@@ -116,6 +132,7 @@ function listenerOf(state: State): LiveListener {
 
 interface State {
   readonly tracker: Tracker;
+  readonly evidence: EvidenceWriter | undefined;
   readonly sink: Sink;
   /** By leg: whose it is. An entry goes when the tracker has told the leg's end. */
   readonly legs: Map<string, Followed>;
@@ -153,21 +170,24 @@ function retransmits(tracked: Tracked | undefined, side: Direction): number {
   return tracked?.inspector.view[side].retransmits ?? 0;
 }
 
-function tell(
-  { legs, sink, told }: State,
-  { connection: { client, server }, events, ended }: TrackerNews,
-): void {
+/** What was told of it: the verdicts among its events are those that the log has. */
+function tell(state: State, news: TrackerNews): TrackerNews {
+  const { client, server } = news.connection;
   const key = keyOf({ caller: client, called: server });
-  const followed = legs.get(key);
-  if (ended) legs.delete(key);
-  if (!followed) return;
-  for (const event of events) {
-    if (!isVerdict(event) || !CONCERNS[followed.side].has(event.verdict)) continue;
-    if (OF_GREETING.has(event.verdict) && isKnown(told, followed, event.verdict)) continue;
-    followed.verdicts.add(event.verdict);
-    if (event.withdraws) followed.verdicts.delete(event.withdraws);
-    sink.write(followed.connection, event);
-  }
+  const followed = state.legs.get(key);
+  if (news.ended) state.legs.delete(key);
+  if (!news.events.some(isVerdict)) return news;
+  const events = news.events.filter((event) => !isVerdict(event) || tellVerdict(state, followed, event));
+  return { ...news, events };
+}
+
+function tellVerdict({ sink, told }: State, followed: Followed | undefined, event: VerdictEvent): boolean {
+  if (!followed || !CONCERNS[followed.side].has(event.verdict)) return false;
+  if (OF_GREETING.has(event.verdict) && isKnown(told, followed, event.verdict)) return false;
+  followed.verdicts.add(event.verdict);
+  if (event.withdraws) followed.verdicts.delete(event.withdraws);
+  sink.write(followed.connection, event);
+  return true;
 }
 
 /** A server that is repaired on every connection is no news on every connection; the wire does not see it at all. */
@@ -186,7 +206,7 @@ function isKnown(
   return false;
 }
 
-function isVerdict(event: InspectorEvent): event is Extract<InspectorEvent, { kind: 'verdict' }> {
+function isVerdict(event: InspectorEvent): event is VerdictEvent {
   return event.kind === 'verdict';
 }
 

@@ -9,7 +9,7 @@ export function followRecord(tracker: Tracker, record: WireRecord): TrackerNews[
   if (record.lost || (record.midstream && isOpen(tracker, record))) tracker.lost(...betweenOf(record));
   return record.kind === 'stretch'
     ? tracker.stretch(record.client, record.server, record.from, record.stretch, record.leg)
-    : tracker.segment(record.segment, record.leg);
+    : tracker.segment(record.segment, record.leg, record.frame);
 }
 
 type Told = Exclude<WireRecord, { kind: 'odd' }>;

@@ -9,6 +9,7 @@ import { codeAt } from '../../inspect/smtp/greeting-lines';
 import type { Veil } from '../../inspect/smtp/argument';
 import { quoteKnownWords, quoteServer } from '../../inspect/smtp/quote';
 import { createTracker, type Tracked, type Tracker, type TrackerNews } from '../../inspect/tracker';
+import type { EvidenceWriter } from '../evidence/evidence';
 import { probedNews, type Probes } from '../probes';
 import type { Connection, Recorded, Sink } from '../sinks/record';
 import { followRecord } from './follow';
@@ -38,6 +39,7 @@ export interface ReaderOptions {
   readonly servers: Servers;
   readonly learner: Learner;
   readonly probes: Probes | undefined;
+  readonly evidence?: EvidenceWriter | undefined;
   /** The time at which the kernel's monotonic clock stood at 0. */
   readonly origin: () => Micros;
   /** A name that no other connection of any run has. */
@@ -55,6 +57,7 @@ export function createReader(options: ReaderOptions): Reader {
       capacity: connections,
       halfOpenTold: HALF_OPEN_TOLD_LIVE,
       oneSided: ONE_SIDED_LIVE,
+      keepFrames: options.evidence !== undefined,
     }),
     names: new Map(),
     repaired: new Map(),
@@ -135,9 +138,15 @@ function tell(
   monotonic: Micros,
   record?: WireRecord,
 ): void {
-  const { sink, learner, probes, servers } = state.options;
+  const { options } = state;
+  const { sink, learner, probes, servers } = options;
   if (news.length === 0) return;
   probes?.see(news, record?.kind === 'segment' ? record.link : undefined);
+  options.evidence?.take(
+    // A connection that ehlowire itself made to look at a server is nobody's evidence.
+    news.filter(({ connection }) => !options.servers.owns(connection.client)),
+    record?.kind === 'segment' ? record.frame : undefined,
+  );
   for (const each of news) {
     const { connection, events, ended } = each;
     // A connection that ehlowire itself made to look at a server is nobody's session.

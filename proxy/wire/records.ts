@@ -1,6 +1,7 @@
 // What the program wrote into the ring, read: one record, to segments and stretches.
 
 import type { Direction, Micros } from '../../inspect/events';
+import type { Frame } from '../../inspect/half-open';
 import type { Stretch } from '../../inspect/inspector';
 import { parsePacket } from '../../inspect/tcp/packet';
 import type { Leg, Segment } from '../../inspect/tcp/segment';
@@ -14,6 +15,8 @@ export type WireRecord =
       readonly segment: Segment;
       /** What stands before the IP header, as the frame had it on the wire; a view where no tag was put back. */
       readonly link: Uint8Array;
+      /** The frame as far as it is in the record: without such a tag, and without the payload where the first of it is not there. */
+      readonly frame: Frame;
     })
   | (Facts & {
       readonly kind: 'stretch';
@@ -93,8 +96,15 @@ function readSegment(
     ...((flags & RECORD_FLAG.RECORD_CONTENT) !== 0 && { elided: true }),
     ...(lead > 0 && { lead }),
   };
-  const link = linkOf(octets.subarray(RECORD.data, RECORD.data + captured), fields);
-  return { kind: 'segment', segment: told, link, ...facts };
+  const whole = octets.subarray(RECORD.data, RECORD.data + captured);
+  const headers = segment.dataAt ?? captured;
+  const frame: Frame = {
+    linkType: ETHERNET,
+    // What follows the headers in the record is not what followed them on the wire.
+    octets: skipped > 0 ? whole.slice(0, headers) : whole,
+    length: headers + fields.getUint32(RECORD.payload, true),
+  };
+  return { kind: 'segment', segment: told, link: linkOf(whole, fields), frame, ...facts };
 }
 
 /** With the tag that the card took off in its place (IEEE 802.1Q §9). */

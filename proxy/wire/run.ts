@@ -3,6 +3,7 @@
 import type { Micros } from '../../inspect/events';
 import { now } from '../clock';
 import type { Config } from '../config';
+import { openKeptEvidence } from '../evidence/service';
 import { isFault, type Fault } from '../fault';
 import { SUBMISSIONS } from '../ports';
 import { createComplaints } from '../relay/complaints';
@@ -85,6 +86,7 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
     servers,
     learner: createLearner({ patience: config.greeting.patienceMs * 1_000, knownOf: servers.knownOf }),
     probes,
+    evidence: openKeptEvidence(config, sink),
     origin: createOrigin(),
     nextSession,
   });

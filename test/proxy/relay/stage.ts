@@ -50,7 +50,14 @@ export function configOf(upstreamPort: number, wishes: Wishes = {}): Config {
       hostname: 'shim.example',
       ...greeting,
     },
-    evidence: { watch: 'off', interface: 'any', probeAfterMs: 0 },
+    evidence: {
+      watch: 'off',
+      interface: 'any',
+      probeAfterMs: 0,
+      folder: undefined,
+      connections: 1,
+      octets: 1,
+    },
     relay: {
       listeners: listeners.map((listener) => ({
         listen: { host: '127.0.0.1', port: 0 },
