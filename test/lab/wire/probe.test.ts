@@ -2,9 +2,11 @@
 // They go the way of the server's own frames only: no neighbour learns an address at a wrong place.
 
 import * as assert from 'uvu/assert';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { labSuite, type Need } from '../../kit/lab';
+import { until } from '../../kit/process';
 import { awaitWord, type Place } from '../../kit/topology';
 import { makeWire, ONE, ONE6, startLoad, startServers, WHOLE } from '../../kit/wire';
 import type { Servers, Wire } from '../../kit/wire';
@@ -16,6 +18,7 @@ const NEEDS: readonly Need[] = ['python3', 'tcpdump', 'nftables', 'clang', 'bpf'
 const WITHIN_MS = 5_000;
 const EHLO = 'EHLO client.example\r\n';
 const ACK = 0x10;
+const LAUNCHER = join(__dirname, '../../../ehlowire');
 
 const lab = labSuite('wire, probes');
 let wire: Wire;
@@ -25,13 +28,32 @@ lab.before(async () => {
   wire = makeWire('p');
   await layTags(wire);
   servers = await startServers(wire, ...[ONE, ONE6, TAGGED].map((host) => `[${host}]=${WHOLE}`));
-  await wire.enter('--path', 'wire');
+  await wire.enter('--path', 'wire', '--evidence', evidence());
 });
 
 lab.after(async () => {
   await servers.stop();
   await wire.remove();
 });
+
+function evidence(): string {
+  return join(wire.folder, 'evidence');
+}
+
+/** What `analyze` says of the evidence of this client's connection. */
+async function analysed(port: unknown): Promise<readonly unknown[]> {
+  const file = await until('its evidence', () =>
+    existsSync(evidence())
+      ? readdirSync(evidence()).find((name) => name.endsWith(`-${String(port)}-ehlo-dropped.pcapng`))
+      : undefined,
+  );
+  const { output } = await wire.run(LAUNCHER, 'analyze', '--json', join(evidence(), file));
+  return output
+    .split('\n')
+    .filter((line) => line.includes('"event":"verdict"'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+    .map(({ verdict, certainty, missing_bytes: missing }) => [verdict, certainty, missing]);
+}
 
 /** The firewall of the incident: it drops every segment that begins with EHLO, and says nothing. */
 async function eat(on: boolean): Promise<void> {
@@ -95,6 +117,9 @@ for (const [name, server] of [
     assert.equal(await load.ended, { fine: 1, messages: 2, failed: {} });
     assert.equal(servers.ends(server), ['quit']);
     assert.is(servers.mails(server).length, 2);
+    // What the ring kept of it proves it again.
+    const again = await analysed(verdict['client.port']);
+    assert.equal(again[0], ['ehlo-dropped', 'proved', EHLO.length]);
   });
 }
 
