@@ -1,5 +1,6 @@
 // A dialogue with all that must be hidden, and what was lost of it.
 
+import { FLAG, NO_OCTETS } from '../../../inspect/tcp/segment';
 import { packetise, type Sent } from '../../inspect/tcp/packetise';
 import type { Turn } from '../../inspect/smtp/transcript';
 
@@ -48,11 +49,34 @@ export const LATE = lostBefore(
   ({ from, segment }) => from === 'client' && segment.length === 6 && segment.payload[0] === 0x51,
 );
 
-/** Lost before this point and on the way to the server: that one says no more, and the client goes on in vain. */
+/**
+ * Lost before this point and on the way to the server: that one says no more, and the client goes on in vain. What comes
+ * out of order the server answers with its old number again (RFC 5681 section 4.2).
+ */
 function lostBefore(sent: readonly Sent[], is: (each: Sent) => boolean): Sent[] {
   const at = sent.findIndex(is);
+  const lost = sent[at]?.segment;
+  const server = sent
+    .slice(0, at)
+    .filter(({ from }) => from === 'server')
+    .at(-1)?.segment;
   const heard = sent.slice(0, at).reduce((ack, each) => (each.from === 'client' ? each.segment.ack : ack), 0);
-  return sent
-    .filter((each, i) => i < at || (i > at && each.from === 'client'))
-    .map((each, i) => (i < at ? each : { ...each, segment: { ...each.segment, ack: heard } }));
+  if (!lost || !server) throw new Error('nothing to lose');
+  const behind = sent.slice(at + 1).filter(({ from }) => from === 'client');
+  return [
+    ...sent.slice(0, at),
+    ...behind.flatMap((each, i): Sent[] => {
+      const segment = { ...each.segment, ack: heard };
+      const own = {
+        ...server,
+        seq: heard,
+        ack: lost.seq,
+        flags: FLAG.ack,
+        at: segment.at + 1_000,
+        ipId: i + 1,
+      };
+      const again: Sent = { from: 'server', segment: { ...own, payload: NO_OCTETS, length: 0 } };
+      return [{ ...each, segment }, again];
+    }),
+  ];
 }

@@ -46,7 +46,7 @@ export function record(
     take(news);
     evidence.take(news, { linkType: ETHERNET, octets, length: frame.length });
   }
-  const ended = options.ran?.to ?? (sent[sent.length - 1]?.segment.at ?? 0) + 1;
+  const ended = options.ran?.to ?? (sent[sent.length - 1]?.segment.at ?? 0) + 1_000_000;
   for (const news of [tracker.idle(ended), tracker.end(ended)]) {
     take(news);
     evidence.take(news);
