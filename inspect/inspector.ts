@@ -256,7 +256,7 @@ function sessionOf(state: State, at: Micros): Session {
   state.session = createSession({
     started: view.started,
     // Mid-stream nobody saw the handshake, so nobody knows when it ended.
-    ...(fromStart && { connected: view.rtt === undefined ? at : view.started + view.rtt }),
+    ...(fromStart && { connected: view.connectedAt ?? at }),
     implicitTls: options.implicitTls ?? false,
     veil: options.veil,
     serverUnheard: view.server.segments === 0,

@@ -55,7 +55,7 @@ export function createConnection(started: Micros): Connection {
   const state: State = {
     sides,
     ordering: undefined,
-    view: { ...sides, started, rtt: undefined },
+    view: { ...sides, started, connectedAt: undefined, rtt: undefined },
     // Both sides sent FIN, or one sent RST.
     closed: false,
   };
@@ -212,15 +212,21 @@ function note(view: Mutable<ConnectionView>, side: Side, from: Direction, segmen
     side.heardOf = undefined;
   }
   side.last = segment;
-  if (flags & FLAG.syn) side.syn ??= segment;
+  if (flags & FLAG.syn) {
+    if (side.syn?.seq === segment.seq) side.retransmits += 1;
+    side.syn ??= segment;
+  }
   if (flags & FLAG.fin) side.finAt ??= at;
   if (flags & FLAG.rst) side.rstAt ??= at;
   const value = options.timestamps?.[0];
   // A reset carries no stamp of its own clock in many stacks.
   if (value !== undefined && !(flags & FLAG.rst)) side.clock.tick(value, at);
   const handshake = from === 'client' && !(flags & FLAG.syn) && flags & FLAG.ack;
-  if (view.rtt === undefined && handshake && view.client.syn && view.server.syn) {
-    view.rtt = at - view.client.syn.at;
+  if (view.connectedAt === undefined && handshake && view.client.syn && view.server.syn) {
+    view.connectedAt = at;
+    // Which of several copies was answered, nobody knows (Karn's rule, RFC 6298 section 3).
+    const once = view.client.retransmits + view.server.retransmits === 0;
+    if (once) view.rtt = at - view.client.syn.at;
   }
 }
 

@@ -30,7 +30,9 @@ export interface ConnectionView {
   readonly client: SideView;
   readonly server: SideView;
   readonly started: Micros;
-  /** SYN to SYN-ACK to ACK: the round trip that this point saw; absent without a handshake. */
+  /** When the client acknowledged the server's SYN; absent where the capture has not the whole handshake. */
+  readonly connectedAt: Micros | undefined;
+  /** SYN to SYN-ACK to ACK: the round trip that this point saw; absent without a handshake, or where it was sent again. */
   readonly rtt: Micros | undefined;
 }
 

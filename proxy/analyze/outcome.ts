@@ -66,13 +66,13 @@ function byMessages({ event }: Session): Fate | undefined {
 }
 
 function byHandshake({ connection: { inspector } }: Session): Fate | undefined {
-  const { client, server, rtt } = inspector.view;
+  const { client, server, connectedAt } = inspector.view;
   const said = client.stream.sent > 0 || server.stream.sent > 0;
   const onlySyn = client.last !== undefined && (client.last.flags & FLAG.syn) !== 0;
   if (client.syn && server.segments === 0 && onlySyn) return { outcome: 'unanswered' };
   if (client.syn && !server.syn && server.rstAt !== undefined && !said) return { outcome: 'rejected' };
   if (!client.syn || !server.syn) return { outcome: 'partial' };
-  return rtt === undefined && !said ? { outcome: 'half-open' } : undefined;
+  return connectedAt === undefined && !said ? { outcome: 'half-open' } : undefined;
 }
 
 function byGreeting({ event, connection: { inspector }, now }: Session): Fate | undefined {

@@ -118,7 +118,7 @@ function note({ open }: State, id: number, event: VerdictEvent): void {
 
 /** A phase that nobody answered, or that did not end, says nothing of how long it takes. */
 function isAnswered({ phase, reply, close, tls }: PhaseEvent, { inspector }: Tracked): boolean {
-  if (phase === 'connect') return inspector.view.rtt !== undefined;
+  if (phase === 'connect') return inspector.view.connectedAt !== undefined;
   if (phase === 'close') return close !== undefined && (close.how === 'fin' || close.how === 'rst');
   return phase === 'tls' ? tls !== undefined : reply !== undefined;
 }

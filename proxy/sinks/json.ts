@@ -6,6 +6,7 @@ import type { SegmentSessionEvent } from '../../inspect/inspector';
 import { formatTime } from '../clock';
 import { createSerializer, harmless } from '../log';
 import type { Connection, Fields, Level, Recorded, Renderer } from './record';
+import { messagesOf } from './wording';
 
 /** The version of the vocabulary; told at the head of every log file. */
 export const SCHEMA = 1;
@@ -131,7 +132,7 @@ function sessionFields(event: SessionEvent | SegmentSessionEvent): string {
     proxyFields(event.proxy) +
     text('hello', event.hello) +
     value('tls', event.tls) +
-    number('messages', event.messages) +
+    number('messages', messagesOf(event)) +
     number('bytes.client', event.bytes.client) +
     number('bytes.server', event.bytes.server) +
     number('retransmits.client', segments?.retransmits.client) +

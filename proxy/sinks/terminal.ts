@@ -5,7 +5,7 @@ import type { Micros, PhaseEvent, SessionEvent, VerdictEvent } from '../../inspe
 import type { SegmentSessionEvent } from '../../inspect/inspector';
 import { describeProxy } from '../../inspect/proxy-header';
 import { formatTime } from '../clock';
-import { clip, formatBytes, formatClose, formatDuration, plural, printable } from './wording';
+import { clip, formatBytes, formatClose, formatDuration, messagesOf, plural, printable } from './wording';
 import type { Connection, Fields, Level, Recorded, Renderer } from './record';
 
 type Paint = (text: string) => string;
@@ -124,11 +124,12 @@ function describePhase(event: PhaseEvent, colors: Colors): Described {
 }
 
 function describeSession(event: SessionEvent | SegmentSessionEvent, colors: Colors): Described {
+  const messages = messagesOf(event);
   const parts = [
     event.proxy === undefined ? '' : colors.dim(describeProxy(event.proxy)),
     event.hello === undefined ? '' : clip(event.hello),
     event.tls?.version ?? '',
-    plural(event.messages, 'message'),
+    ...(messages === undefined ? [] : [plural(messages, 'message')]),
     `${formatBytes(event.bytes.client)} from client, ${formatBytes(event.bytes.server)} from server`,
     ...('retransmits' in event ? describeSegments(event, colors) : []),
     formatClose(event.close),

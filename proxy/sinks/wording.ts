@@ -1,6 +1,6 @@
 // How durations, sizes and other people's words read to a person.
 
-import type { Close, Micros } from '../../inspect/events';
+import type { Close, Micros, SessionEvent } from '../../inspect/events';
 
 /** `0.123 ms`, `812.4 ms`, `20.004 s`, `5m 03s`. */
 export function formatDuration(micros: Micros): string {
@@ -22,6 +22,11 @@ export function formatBytes(octets: number): string {
 export function formatClose({ by, how, reason }: Close): string {
   if (by === undefined) return 'still open when last seen';
   return `ended by ${by}, ${how}${reason === undefined ? '' : ` (${reason})`}`;
+}
+
+/** What TLS hides is not known, and none is not what it is. */
+export function messagesOf({ messages, tls }: Pick<SessionEvent, 'messages' | 'tls'>): number | undefined {
+  return tls !== undefined && messages === 0 ? undefined : messages;
 }
 
 export function plural(count: number, noun: string): string {

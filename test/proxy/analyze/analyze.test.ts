@@ -56,6 +56,7 @@ function eaten(at: number, client: string): Wire {
   wire.send('client', at + 3_000 * MS);
   // Out of order for the server: its old number again (RFC 5681 section 4.2).
   wire.send('server', at + 3_001 * MS);
+  wire.send('client', at + 5_000 * MS);
   wire.send('server', at + 6_000 * MS, '', { flags: 20 });
   return wire;
 }
