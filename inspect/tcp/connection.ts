@@ -119,7 +119,7 @@ function stretch(state: State, from: Direction, pieces: readonly Carried[]): rea
 function passOn(state: State, flow: Flow[], from: Direction, news: StreamNews, at: Micros): void {
   if (news.kind !== 'octets' && news.kind !== 'cut') return;
   const { ack } = news;
-  if (!state.ordering?.waits(from) && isReady(state, { from, ack })) flow.push(flowOf(from, news, at));
+  if (!state.ordering?.waits(from) && isReady(state, { from, ack })) give(state, flow, flowOf(from, news, at));
   else if (news.kind === 'cut') hold(state, { from, item: flowOf(from, news, at), octets: 0, ack, at });
   else {
     // A payload is a view into the capture's buffer, which is used again.
@@ -139,12 +139,17 @@ function hold(state: State, waiting: Waiting<Flow | undefined>): void {
   state.ordering.hold(waiting);
 }
 
-/** All that its sender had heard is here, or nobody can tell. */
+function give({ sides }: State, flow: Flow[], item: Flow): void {
+  if (item.kind !== 'close') sides[item.from].given += item.kind === 'octets' ? item.bytes.length : item.length;
+  flow.push(item);
+}
+
+/** All that its sender had heard was passed on, or nobody can tell. */
 function isReady({ sides }: State, { from, ack }: Pick<Waiting<unknown>, 'from' | 'ack'>): boolean {
   const other = sides[OTHER[from]];
   if (ack === undefined) return true;
   if (other.segments === 0) return false;
-  return heardBy(other, ack) <= other.stream.next;
+  return heardBy(other, ack) <= other.given;
 }
 
 /** Passes on what waits no longer, and gives up what has been waited for long enough. */
@@ -155,14 +160,14 @@ function release(state: State, flow: Flow[], at: Micros): void {
   for (let late = false; ;) {
     for (let next = ordering.shift(ready); next; next = ordering.shift(ready)) {
       if (!late) sides[next.from].disordered += 1;
-      if (next.item) flow.push(next.item);
+      if (next.item) give(state, flow, next.item);
     }
     const next = ordering.shiftOverdue(at);
     if (!next) return;
     late = true;
     const missing = OTHER[next.from];
     if (next.ack !== undefined && sides[missing].segments > 0) giveUpTo(state, flow, missing, next.ack, at);
-    if (next.item) flow.push(next.item);
+    if (next.item) give(state, flow, next.item);
   }
 }
 
@@ -179,6 +184,8 @@ type Side = Mutable<SideView> & {
   readonly clock: Clock;
   /** Its last segments: what copies are known by. */
   readonly recent: Segment[];
+  /** Octets that were passed on, gaps among them: what is in the stream may still wait for what its sender had heard. */
+  given: number;
   /** What the other side acknowledged before anything of this side was seen. */
   heardOf: Seq | undefined;
 };
@@ -187,6 +194,7 @@ function createSide(): Side {
   return {
     stream: createStream(),
     recent: [],
+    given: 0,
     heardOf: undefined,
     disordered: 0,
     syn: undefined,
@@ -254,7 +262,7 @@ function acknowledge(other: Side, { ack, flags }: Segment): void {
 function giveUpOne(state: State, flow: Flow[], from: Direction, why: Unseen, at: Micros): boolean {
   const given = state.sides[from].stream.giveUp();
   if (!given) return false;
-  flow.push({ kind: 'gap', from, length: given.length, why, at });
+  give(state, flow, { kind: 'gap', from, length: given.length, why, at });
   for (const news of given.news) passOn(state, flow, from, news, at);
   return true;
 }

@@ -1,5 +1,6 @@
 // The degradation matrix: every play, degraded in every way, compared with what its whole recording says.
 
+import type { Micros } from '../../../inspect/events';
 import { hash } from './chance';
 import { compare, type Comparison } from './right';
 import { allPlays, type Family, type Play } from './plays';
@@ -107,13 +108,16 @@ function columns(play: Play): Column[] {
     let made: { readonly value: T } | undefined;
     return () => (made ??= { value: make() }).value;
   };
-  const whole = lazily(() => read({ name: 'whole', frames: () => frames }, ports));
+  // The last copy comes no later: the end of a capture must not tell the one from the other.
+  const until = frames.reduce((latest, { at }) => Math.max(latest, at), 0) + RAN_ON;
+  const whole = lazily(() => read({ name: 'whole', frames: () => frames }, ports, until));
   const single = WAYS.map(({ name, variants }): Column => {
-    const rule = { transient: name.startsWith('ended'), tolerance: TOLERANCE };
+    const ended = name.startsWith('ended');
+    const rule = { transient: ended, tolerance: TOLERANCE };
     return {
       way: name,
       variants: () => variants(frames),
-      compare: (variant) => compare(whole(), read(variant as Variant, ports), rule),
+      compare: (variant) => compare(whole(), read(variant as Variant, ports, ended ? 0 : until), rule),
     };
   });
   if (!outside) return single;
@@ -162,3 +166,4 @@ function count(tally: Tally, { wrong, said, kept, weakened, silent }: Comparison
 
 /** Microseconds by which held times may differ: what disorder and drift move. */
 const TOLERANCE = 20_000;
+const RAN_ON: Micros = 500_000;

@@ -40,7 +40,8 @@ export function keyOf({
   return `${connection} ${verdict} ${where}`;
 }
 
-export function read(variant: Variant, ports: readonly number[]): Outcome {
+/** `until`: the capture ran on to then at the least, and nothing more passed. */
+export function read(variant: Variant, ports: readonly number[], until: Micros): Outcome {
   const frames = variant.frames();
   const lostAt = variant.lostAt?.() ?? [];
   const tracker = createTracker({ ports, implicitTlsPorts: IMPLICIT_TLS });
@@ -51,7 +52,7 @@ export function read(variant: Variant, ports: readonly number[]): Outcome {
     notes.take(tracker.frame(link, octets, at, length), at);
   }
   for (; losses < lostAt.length; losses += 1) tracker.lostUntil(lostAt[losses] ?? 0);
-  const last = frames.reduce((latest, { at }) => Math.max(latest, at), 0);
+  const last = frames.reduce((latest, { at }) => Math.max(latest, at), until);
   notes.take(tracker.idle(last), last);
   notes.take(tracker.end(last), last);
   return notes.outcome;
