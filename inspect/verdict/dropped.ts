@@ -107,9 +107,10 @@ function look(state: State, sight: Sight): Finding[] {
 }
 
 /** Whether nothing but a loss is left: what was overtaken had time to come, and who was asked for an ACK to send one. */
-function isTold(hole: Hole, { at, connection }: Sight): boolean {
-  if (hole.lacked) return true;
+function isTold(hole: Hole, { at, connection, kind }: Sight): boolean {
   const age = at - hole.since;
+  // Where the capture ends, what is sent again at once may be on its way.
+  if (hole.lacked) return kind !== 'end' || age >= mendingTime(connection.rtt);
   if (hole.asking > 0) return hole.heard > 0 && age >= DELAYED_ACK + (connection.rtt ?? 0);
   // The capture ended.
   return age >= Math.max(DISORDER, connection.rtt ?? REORDERING);
