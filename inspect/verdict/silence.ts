@@ -98,15 +98,14 @@ function judgeSilent(state: State, { connection, at }: Sight): Finding | undefin
 }
 
 /** Neither the greeting nor a probe brought a sign of life. That the path swallows the answers cannot be ruled out. */
-function judgeGone(state: State, { kind, at, connection }: Sight): Finding | undefined {
+function judgeGone(state: State, { at, connection }: Sight): Finding | undefined {
   const { greetedAt, probes, answer, repeats, shown } = state;
   // A client that closed its side has told so, and its TCP may forget it soon.
   if (greetedAt === undefined || connection.client.finAt !== undefined) return undefined;
   const [probe] = probes.filter((each) => (answer?.at ?? 0) < each);
   const unanswered = probe !== undefined && at - probe >= PROBE_ANSWER;
   const unheard = answer === undefined && repeats > 0;
-  const long = at - greetedAt >= CLIENT_SILENT;
-  if (!(unanswered || unheard) || !(long || kind === 'end')) return undefined;
+  if (!(unanswered || unheard) || at - greetedAt < CLIENT_SILENT) return undefined;
   return {
     at,
     since: greetedAt,
