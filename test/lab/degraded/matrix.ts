@@ -113,7 +113,11 @@ function columns(play: Play): Column[] {
   const whole = lazily(() => read({ name: 'whole', frames: () => frames }, ports, until));
   const single = WAYS.map(({ name, variants }): Column => {
     const ended = name.startsWith('ended');
-    const rule = { transient: ended, tolerance: TOLERANCE };
+    const rule = {
+      transient: ended,
+      tolerance: TOLERANCE,
+      complete: /^(whole|copied|one side|stamped)/.test(name),
+    };
     return {
       way: name,
       variants: () => variants(frames),
@@ -134,6 +138,7 @@ function columns(play: Play): Column[] {
         compare(base(), readPoints((variant as PointsVariant).points(), ports, together), {
           transient: false,
           tolerance: TOLERANCE,
+          complete: false,
         }),
     }));
   });

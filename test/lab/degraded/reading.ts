@@ -99,8 +99,9 @@ function note(
   for (const [key, { connection, verdict }] of verdicts) {
     if (connection === said.connection && verdict === withdraws) verdicts.delete(key);
   }
-  // As in the summary, the last word counts; what was proved stays proved.
-  verdicts.set(keyOf(said), said);
+  // The last word counts, and what was proved stays proved: both sides of a connection may have a verdict of one name.
+  if (verdicts.get(keyOf(said))?.certainty !== 'proved' || said.certainty === 'proved')
+    verdicts.set(keyOf(said), said);
 }
 
 export function saidOf(connection: string, event: VerdictEvent): Said {
