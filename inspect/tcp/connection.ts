@@ -119,7 +119,8 @@ function stretch(state: State, from: Direction, pieces: readonly Carried[]): rea
 function passOn(state: State, flow: Flow[], from: Direction, news: StreamNews, at: Micros): void {
   if (news.kind !== 'octets' && news.kind !== 'cut') return;
   const { ack } = news;
-  if (!state.ordering?.waits(from) && isReady(state, { from, ack })) give(state, flow, flowOf(from, news, at));
+  if (!state.ordering?.waits(from) && isReady(state, { from, ack }))
+    give(state, flow, flowOf(from, news, at));
   else if (news.kind === 'cut') hold(state, { from, item: flowOf(from, news, at), octets: 0, ack, at });
   else {
     // A payload is a view into the capture's buffer, which is used again.
@@ -140,7 +141,8 @@ function hold(state: State, waiting: Waiting<Flow | undefined>): void {
 }
 
 function give({ sides }: State, flow: Flow[], item: Flow): void {
-  if (item.kind !== 'close') sides[item.from].given += item.kind === 'octets' ? item.bytes.length : item.length;
+  if (item.kind !== 'close')
+    sides[item.from].given += item.kind === 'octets' ? item.bytes.length : item.length;
   flow.push(item);
 }
 
