@@ -23,6 +23,8 @@ export function createDroppedJudge(from: Direction): Judge {
       for (const event of sight.smtp) {
         if ((event.kind === 'command' || event.kind === 'reply') && event.from === from) state.spoken = true;
       }
+      // Behind a gap a command is not told as one; a line is one all the same.
+      if (from === 'client' && sight.from === from) state.spoken ||= sight.news.some(endsLine);
       if (sight.from === from && sight.segment) state.last = sight.segment;
       return [...verdicts, ...cameThrough(state, sight)];
     },
@@ -109,8 +111,8 @@ function look(state: State, sight: Sight): Finding[] {
 /** Whether nothing but a loss is left: what was overtaken had time to come, and who was asked for an ACK to send one. */
 function isTold(hole: Hole, { at, connection, kind }: Sight): boolean {
   const age = at - hole.since;
-  // Where the capture ends, what is sent again at once may be on its way.
-  if (hole.lacked) return kind !== 'end' || age >= mendingTime(connection.rtt);
+  // Where the capture ends in bulk, what is sent again at once may be on its way.
+  if (hole.lacked) return hole.first || kind !== 'end' || age >= mendingTime(connection.rtt);
   if (hole.asking > 0) return hole.heard > 0 && age >= DELAYED_ACK + (connection.rtt ?? 0);
   // The capture ended.
   return age >= Math.max(DISORDER, connection.rtt ?? REORDERING);
@@ -211,12 +213,17 @@ function noteOf({ flags, length }: Segment, { probed }: Sight): string {
   return `${probed ? 'answer to a probe' : 'bare ACK'}: SEQ is what its sender sends next (SND.NXT), beyond what arrived`;
 }
 
+function endsLine(news: StreamNews): boolean {
+  return news.kind === 'octets' && news.bytes.includes(LF);
+}
+
 function isFilled(news: StreamNews): news is Filled {
   return news.kind === 'filled';
 }
 
 /** One may have been sent for another reason, a larger window say. */
 const DUPLICATES = 2;
+const LF = 0x0a;
 const NOTHING: readonly Finding[] = [];
 const OTHER = { client: 'server', server: 'client' } as const;
 const OCTETS = { client: 'client-octets', server: 'server-octets' } as const;
