@@ -11,7 +11,7 @@ export function endSession(state: State, close: Close, at: Micros): void {
   if (close.how !== 'open') tellEarly(state);
   tellRest(state, 'client');
   tellRest(state, 'server');
-  while (state.pending.length > 0) endPending(state, at, undefined);
+  while (state.pending.length > 0) endPending(state, at, undefined, close.how === 'open');
   endTls(state, at);
   // The time between the last octet and the end is the close's own.
   state.out.push(state.timeline.end('close', Math.max(client.lastAt, server.lastAt), at, { close }));

@@ -267,8 +267,8 @@ export function expectReply(state: State, pending: Pending): void {
   state.pending.push(pending);
 }
 
-/** Ends the first pending phase, with its reply or, where none will come, without. */
-export function endPending(state: State, at: Micros, reply: ReplyCode | undefined): void {
+/** Ends the first pending phase, with its reply or, where none will come, without; `open`: the rest may still come. */
+export function endPending(state: State, at: Micros, reply: ReplyCode | undefined, open = false): void {
   const pending = state.pending.shift();
   if (!pending || pending.rule === UNSEEN) return;
   const { verb, said, content, arrived } = pending;
@@ -279,7 +279,7 @@ export function endPending(state: State, at: Micros, reply: ReplyCode | undefine
   if (said && said.argument !== '') facts.argument = said.argument;
   if (reply) facts.reply = reply;
   if (content) facts.bytes = content.bytes;
-  const greeting = phase === 'greeting' ? judgementOf(state, at) : undefined;
+  const greeting = phase === 'greeting' ? judgementOf(state, at, open) : undefined;
   if (greeting) facts.greeting = greeting;
   state.out.push(state.timeline.end(phase, arrived, at, facts, content?.ended));
 }
@@ -324,7 +324,7 @@ export function openStretch(state: State, from: Direction): Begun | undefined {
   return mode.kind === 'body' || mode.kind === 'chunk' ? mode.begun : line;
 }
 
-function judgementOf(state: State, at: Micros): PhaseFacts['greeting'] {
+function judgementOf(state: State, at: Micros, open: boolean): PhaseFacts['greeting'] {
   const { greeting } = state;
   state.greeting = undefined;
   // Nothing at all is no greeting to judge: the phase without a reply says it.
@@ -332,6 +332,6 @@ function judgementOf(state: State, at: Micros): PhaseFacts['greeting'] {
   const { class: name, defects } = judgeGreeting(greeting);
   // A refusal may be worded as well as any greeting.
   const odd = defects.filter((defect) => defect !== 'refusal');
-  if (odd.length > 0) report(state, 'greeting-malformed', 'server', at, joinQuotable(odd, ', '));
+  if (odd.length > 0 && !open) report(state, 'greeting-malformed', 'server', at, joinQuotable(odd, ', '));
   return { class: name, defects };
 }
