@@ -48,9 +48,16 @@ export function fateOf(event: SegmentSessionEvent, connection: Tracked, now: Mic
   const session: Session = { event, connection, now };
   for (const rule of RULES) {
     const fate = rule(session);
-    if (fate) return fate;
+    if (fate) return hasHoles(event) && ABSENCES.has(fate.outcome) ? PARTIAL : fate;
   }
-  return { outcome: 'broken' };
+  return hasHoles(event) ? PARTIAL : { outcome: 'broken' };
+}
+
+/** What is not there may be what the capture has not. */
+function hasHoles({ coverage }: SegmentSessionEvent): boolean {
+  if (!coverage) return false;
+  const { client, server, blind } = coverage;
+  return blind || client.cut + client.missed + server.cut + server.missed > 0;
 }
 
 interface Session {
@@ -111,6 +118,9 @@ function byEnd({ event, connection: { inspector }, now }: Session): Fate | undef
 }
 
 const RULES: readonly Rule[] = [byMessages, byTls, byHandshake, byGreeting, byReplies, byEnd];
+const PARTIAL: Fate = { outcome: 'partial' };
+/** They say that something did not come. */
+const ABSENCES: ReadonlySet<Outcome> = new Set(['silent', 'ungreeted', 'stalled', 'left', 'broken']);
 /** A reply from here on is a refusal (RFC 5321 section 4.2.1). */
 const REFUSED = 400;
 /** To STARTTLS (RFC 3207 section 4). */
