@@ -168,7 +168,8 @@ function release(state: State, flow: Flow[], at: Micros): void {
     if (!next) return;
     late = true;
     const missing = OTHER[next.from];
-    if (next.ack !== undefined && sides[missing].segments > 0) giveUpTo(state, flow, missing, next.ack, at);
+    if (next.ack !== undefined && sides[missing].segments > 0)
+      giveUpTo(state, flow, missing, next.ack, next.at);
     if (next.item) give(state, flow, next.item);
   }
 }

@@ -102,8 +102,9 @@ function look(state: State, sight: Sight): Finding[] {
   if (sight.from === state.from && sight.segment) collect(state, sight, sight.segment);
   const { hole } = state;
   if (!hole || hole.told || !isRipe(hole, sight)) return [];
-  hole.told = true;
+  // The receiver may still say what it has.
   if (!isTold(hole, sight)) return [];
+  hole.told = true;
   const missing = stream.holeEnd() - hole.start - hiddenFin(state, sight);
   return [tell(state, hole, sight.at, missing, ENDED.never)];
 }

@@ -1,5 +1,6 @@
 // Nothing secret is written: marked secrets wherever an octet can be sent, and everything that is written searched for them.
 
+import { lostBefore } from './evidence/dialogue.table';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
@@ -75,8 +76,8 @@ function withGap(turns: readonly Turn[], missed: number): SmtpEvent[] {
 
 /** Log, ladder and evidence of a capture that lacks its last segment of the client: a verdict is due. */
 function analysed(sent: readonly Sent[], veil?: Veil): string {
-  const last = sent.findLastIndex(({ from, segment }) => from === 'client' && segment.length > 0);
-  const seen = sent.filter((each, i) => i < last || (i > last && each.from === 'client'));
+  const last = sent.findLast(({ from, segment }) => from === 'client' && segment.length > 0);
+  const seen = lostBefore(sent, (each) => each === last);
   const tracker = createTracker({ ports: [25], implicitTlsPorts: [], veil });
   const outputs = RENDERERS.map((renderer) => createLines(renderer, 'debug'));
   const ladders = createLadders({

@@ -58,6 +58,7 @@ function eaten(at: number, client: string): Wire {
   wire.send('server', at + 3_001 * MS);
   wire.send('client', at + 5_000 * MS);
   wire.send('server', at + 6_000 * MS, '', { flags: 20 });
+  wire.send('client', at + 6_010 * MS);
   return wire;
 }
 

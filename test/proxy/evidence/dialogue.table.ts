@@ -53,7 +53,7 @@ export const LATE = lostBefore(
  * Lost before this point and on the way to the server: that one says no more, and the client goes on in vain. What comes
  * out of order the server answers with its old number again (RFC 5681 section 4.2).
  */
-function lostBefore(sent: readonly Sent[], is: (each: Sent) => boolean): Sent[] {
+export function lostBefore(sent: readonly Sent[], is: (each: Sent) => boolean): Sent[] {
   const at = sent.findIndex(is);
   const lost = sent[at]?.segment;
   const server = sent
