@@ -43,11 +43,13 @@ export function seenText(facts: SeenFacts): readonly string[] {
   return [first, ...holes(facts), ...(lost === 0 ? [] : [missed])];
 }
 
-function holes({ observed, counts }: SeenFacts): readonly string[] {
+function holes({ observed, counts, sessions }: SeenFacts): readonly string[] {
   const { only, begun, missed, blind, copies, disordered } = observed;
   const { cut, cutAt, segments } = counts;
   const row = (count: number, text: string): readonly string[] => (count === 0 ? [] : [text]);
-  const twice = copies.count * 2 === segments;
+  // The copy of a session's last frame comes when it is over: it is not counted.
+  const uncounted = segments - copies.count * 2;
+  const twice = uncounted >= 0 && uncounted <= 2 * sessions;
   return [
     ...row(cut, `${plural(cut, 'frame')} cut at ${cutAt} octets`),
     ...row(only.client, `${plural(only.client, 'session')} in one direction only, the client's`),
