@@ -9,6 +9,7 @@ const KNOWN: readonly (readonly [kind: RegExp, way: RegExp])[] = [
   // A frame that the capture lost, and does not say so, is a number that the client's packet counter left out.
   [/^(ehlo|segment)-dropped suspected before by header/, / missing$/],
   [/^client-gone suspected before/, / missing$/],
+  [/^(ehlo|segment)-dropped suspected beyond/, / missing$/],
   [
     /^(ehlo-dropped|greeting-lost|segment-dropped) (proved|suspected) before by (sequence|probe)/,
     / missing$/,

@@ -26,8 +26,8 @@ export function describe(result: Result, seconds: number): string {
   ].join('\n');
 }
 
-/** DEGRADED.md. */
-export function markdown(result: Result): string {
+/** DEGRADED.md. `sample`: one variant of so many was tried. */
+export function markdown(result: Result, sample = 1): string {
   const [head = [], ...rows] = table(result);
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [
@@ -36,6 +36,7 @@ export function markdown(result: Result): string {
     'Made by `npm run lab:degraded -- --write test/lab/DEGRADED.md`; not to be edited. Every play (transcripts of the tests, the',
     'fault lab’s recordings, and captures of others where they are present) is degraded in every way, and what is said of it is',
     'compared with what is said of the whole. Less seen is less said, never something else said: *wrong* must be 0.',
+    ...(sample > 1 ? [`This is a sample: one variant of ${sample}.`] : []),
     'Of the verdicts of the whole plays, *kept* are as certain as there, *weakened* only suspected, of *silent* ones nothing is said.',
     '',
     line(head),

@@ -34,7 +34,7 @@ async function main(): Promise<void> {
     { workers: save === undefined ? Number(values.workers) : 0, onWrong },
   );
   console.log(describe(result, (performance.now() - began) / 1000));
-  if (values.write !== undefined) writeFileSync(values.write, markdown(result));
+  if (values.write !== undefined) writeFileSync(values.write, markdown(result, Number(sample ?? 1)));
   process.exitCode = result.kinds.length > 0 ? 1 : 0;
 }
 
