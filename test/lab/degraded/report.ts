@@ -29,7 +29,9 @@ export function describe(result: Result, seconds: number): string {
 /** DEGRADED.md. `sample`: one variant of so many was tried. */
 export function markdown(result: Result, sample = 1): string {
   const [head = [], ...rows] = table(result);
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const widths = head.map((_, i) => Math.max(...[head, ...rows].map((cells) => cells[i]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join(' | ')} |`;
   return [
     '# The degradation matrix',
     '',
@@ -40,7 +42,7 @@ export function markdown(result: Result, sample = 1): string {
     'Of the verdicts of the whole plays, *kept* are as certain as there, *weakened* only suspected, of *silent* ones nothing is said.',
     '',
     line(head),
-    line(head.map((_, i) => (i === 0 ? '---' : '--:'))),
+    line(widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`))),
     ...rows.map(line),
     '',
     `Precision ${precision(sum(result.tallies))}, recall ${recall(sum(result.tallies))}.`,
