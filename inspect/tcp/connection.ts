@@ -75,7 +75,7 @@ interface State {
   readonly sides: Readonly<Record<Direction, Side>>;
   readonly view: Mutable<ConnectionView>;
   /** Only where something had to wait: few connections have one. */
-  ordering: Ordering<Flow | undefined> | undefined;
+  ordering: Ordering<Flow> | undefined;
   closed: boolean;
 }
 
@@ -92,7 +92,7 @@ function take(state: State, from: Direction, segment: Segment): Taken {
   const flow: Flow[] = [];
   for (const item of news) passOn(state, flow, from, item, segment.at);
   // An acknowledgement alone waits too: what it acknowledges is given up when its time is over.
-  if (acks && other.segments > 0 && !carries(news) && !isReady(state, { from, ack: segment.ack }))
+  if (acks && other.segments > 0 && !carries(news) && heardBy(other, segment.ack) > other.stream.next)
     hold(state, { from, item: undefined, octets: 0, ack: segment.ack, at: segment.at });
   release(state, flow, segment.at);
   const end = state.closed ? undefined : endOf(from, side, other, segment);
@@ -119,13 +119,13 @@ function stretch(state: State, from: Direction, pieces: readonly Carried[]): rea
 function passOn(state: State, flow: Flow[], from: Direction, news: StreamNews, at: Micros): void {
   if (news.kind !== 'octets' && news.kind !== 'cut') return;
   const { ack } = news;
-  if (!state.ordering?.waits(from) && isReady(state, { from, ack }))
-    give(state, flow, flowOf(from, news, at));
-  else if (news.kind === 'cut') hold(state, { from, item: flowOf(from, news, at), octets: 0, ack, at });
+  const item = flowOf(from, news, at);
+  if (!state.ordering?.waits(from) && isReady(state, { from, item, ack })) give(state, flow, item);
+  else if (news.kind === 'cut') hold(state, { from, item, octets: 0, ack, at });
   else {
     // A payload is a view into the capture's buffer, which is used again.
-    const item = flowOf(from, { ...news, bytes: news.bytes.slice() }, at);
-    hold(state, { from, item, octets: news.bytes.length, ack, at });
+    const own = flowOf(from, { ...news, bytes: news.bytes.slice() }, at);
+    hold(state, { from, item: own, octets: news.bytes.length, ack, at });
   }
 }
 
@@ -135,7 +135,7 @@ function flowOf(from: Direction, news: StreamNews & { kind: 'octets' | 'cut' }, 
   return elided ? { kind: 'elided', from, length, at } : { kind: 'gap', from, length, why: 'cut', at };
 }
 
-function hold(state: State, waiting: Waiting<Flow | undefined>): void {
+function hold(state: State, waiting: Waiting<Flow>): void {
   state.ordering ??= createOrdering();
   state.ordering.hold(waiting);
 }
@@ -146,19 +146,22 @@ function give({ sides }: State, flow: Flow[], item: Flow): void {
   flow.push(item);
 }
 
-/** All that its sender had heard was passed on, or nobody can tell. */
-function isReady({ sides }: State, { from, ack }: Pick<Waiting<unknown>, 'from' | 'ack'>): boolean {
+/** All that its sender had heard was passed on, or nobody can tell. An acknowledgement alone is content with what is here. */
+function isReady(
+  { sides }: State,
+  { from, item, ack }: Pick<Waiting<unknown>, 'from' | 'item' | 'ack'>,
+): boolean {
   const other = sides[OTHER[from]];
   if (ack === undefined) return true;
   if (other.segments === 0) return false;
-  return heardBy(other, ack) <= other.given;
+  return heardBy(other, ack) <= (item === undefined ? other.stream.next : other.given);
 }
 
 /** Passes on what waits no longer, and gives up what has been waited for long enough. */
 function release(state: State, flow: Flow[], at: Micros): void {
   const { ordering, sides } = state;
   if (!ordering || ordering.isEmpty()) return;
-  const ready = (waiting: Waiting<Flow | undefined>): boolean => isReady(state, waiting);
+  const ready = (waiting: Waiting<Flow>): boolean => isReady(state, waiting);
   for (let late = false; ;) {
     for (let next = ordering.shift(ready); next; next = ordering.shift(ready)) {
       if (!late) sides[next.from].disordered += 1;

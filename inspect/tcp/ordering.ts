@@ -10,7 +10,8 @@ import type { Seq } from './seq';
 
 export interface Waiting<T> {
   readonly from: Direction;
-  readonly item: T;
+  /** Absent of an acknowledgement alone: it waits to be answered for, and nothing waits behind it. */
+  readonly item: T | undefined;
   readonly octets: number;
   /** What its sender had heard. */
   readonly ack: Seq | undefined;
@@ -31,38 +32,44 @@ export interface Ordering<T> {
 }
 
 export function createOrdering<T>(): Ordering<T> {
-  const queues: Record<Direction, Waiting<T>[]> = { client: [], server: [] };
+  const queues: Record<Lane, Waiting<T>[]> = { client: [], server: [], alone: [] };
   let octets = 0;
-  const take = (from: Direction): Waiting<T> | undefined => {
-    const first = queues[from].shift();
+  const take = (lane: Lane): Waiting<T> | undefined => {
+    const first = queues[lane].shift();
     octets -= first?.octets ?? 0;
     return first;
   };
-  const oldest = (): Waiting<T> | undefined => {
-    const [client, server] = [queues.client[0], queues.server[0]];
-    return client && server ? (client.at <= server.at ? client : server) : (client ?? server);
-  };
+  const size = (): number => LANES.reduce((sum, lane) => sum + queues[lane].length, 0);
+  const oldest = (): Lane | undefined =>
+    LANES.reduce<Lane | undefined>((best, lane) => {
+      const [first] = queues[lane];
+      const least = best && queues[best][0];
+      return first && (!least || first.at < least.at) ? lane : best;
+    }, undefined);
   return {
-    isEmpty: () => queues.client.length + queues.server.length === 0,
+    isEmpty: () => size() === 0,
     waits: (from) => queues[from].length > 0,
     hold(waiting) {
-      queues[waiting.from].push(waiting);
+      queues[waiting.item === undefined ? 'alone' : waiting.from].push(waiting);
       octets += waiting.octets;
     },
     shift(isReady) {
-      const from = SIDES.find((each) => queues[each][0] && isReady(queues[each][0]));
-      return from && take(from);
+      const lane = LANES.find((each) => queues[each][0] && isReady(queues[each][0]));
+      return lane && take(lane);
     },
     shiftOverdue(at) {
-      const first = oldest();
-      const full = octets > AHEAD_OCTETS || queues.client.length + queues.server.length > AHEAD_PIECES;
-      return first && (at - first.at >= DISORDER || full) ? take(first.from) : undefined;
+      const lane = oldest();
+      const since = lane && queues[lane][0]?.at;
+      const full = octets > AHEAD_OCTETS || size() > AHEAD_PIECES;
+      return lane && since !== undefined && (at - since >= DISORDER || full) ? take(lane) : undefined;
     },
     due() {
-      const first = oldest();
+      const lane = oldest();
+      const first = lane && queues[lane][0];
       return first && first.at + DISORDER;
     },
   };
 }
 
-const SIDES = ['client', 'server'] as const;
+type Lane = Direction | 'alone';
+const LANES = ['client', 'server', 'alone'] as const;

@@ -128,7 +128,11 @@ function take(state: State, segment: Carried): readonly StreamNews[] {
   const ack = flags & FLAG.ack ? segment.ack : undefined;
   const piece = { start, bytes: payload, length, elided, lead, ack };
   const news = length > 0 ? place(state, piece, at) : NO_NEWS;
-  if (flags & FLAG.fin) state.fin ??= start + length;
+  if (flags & FLAG.fin) {
+    state.fin ??= start + length;
+    // Captured late: what was numbered behind it counted it as an octet.
+    if (state.sent === state.fin + 1) state.sent = state.fin;
+  }
   announce(state, start + length, at, false);
   return news;
 }
