@@ -161,6 +161,8 @@ function close(state: State, sight: Sight, { span, waited }: Filled): void {
   const { hole } = state;
   state.hole = undefined;
   if (!hole || !sight.segment || wasUnderWay(hole, sight.segment)) return;
+  // Its stamp, which would say that it was only held, the capture cut off.
+  if (sight.segment.options.cut) return;
   if (!hole.told && waited < mendingTime(sight.connection.rtt)) return;
   const note = `the missing octets, ${milliseconds(waited)} ms after they were first missed`;
   hole.evidence.push(evidenceOf(sight.connection, state.from, sight.segment, note));

@@ -1,8 +1,9 @@
 // The greeting: never ended, malformed, or slow. What the server did, and not the path.
 
 import type { Finding, Premises } from '../coverage/finding';
-import type { Evidence, GreetingDefect, Micros, PhaseEvent, Proof, VerdictName } from '../events';
+import type { Direction, Evidence, GreetingDefect, Micros, PhaseEvent, Proof, VerdictName } from '../events';
 import { FLAG, type Segment } from '../tcp/segment';
+import { advance, distance } from '../tcp/seq';
 import { evidenceOf, leavesRoom, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
 import { GREETING_SLOW } from './thresholds';
@@ -13,6 +14,7 @@ export function createGreetingJudge(): Judge {
     octetsAt: undefined,
     heardAt: undefined,
     room: true,
+    fins: { client: undefined, server: undefined },
     last: undefined,
     after: undefined,
     over: false,
@@ -34,7 +36,7 @@ export function createGreetingJudge(): Judge {
         return judgeEnded(state, sight, ended);
       }
       // At the end the session's own line comes later: an unfinished greeting is judged here.
-      const left = sight.kind === 'end' && serverLeft(sight);
+      const left = sight.kind === 'end' && serverLeft(state);
       if (state.heardAt === undefined || (sight.at - state.heardAt < GREETING_SLOW && !left)) return [];
       state.over = true;
       return [truncated(state, sight)];
@@ -53,6 +55,8 @@ interface State {
   heardAt: Micros | undefined;
   /** The client's last segment left room for the server's next octets. */
   room: boolean;
+  /** The FIN of either side. */
+  readonly fins: Record<Direction, Segment | undefined>;
   /** The segment that carried them. */
   last: Segment | undefined;
   /** A later segment of the server's without octets: its number is what the server will send next. */
@@ -66,6 +70,7 @@ function follow(state: State, sight: Sight): void {
   const { from, segment, connection } = sight;
   if (!segment) return;
   if (from === 'client') state.room = leavesRoom(connection, segment);
+  if (from && segment.flags & FLAG.fin) state.fins[from] ??= segment;
   followServer(state, sight);
   const { client, server } = connection;
   const heard = server.stream.next > 0 && server.acked >= server.stream.next;
@@ -152,8 +157,10 @@ function speak(state: State, sight: Sight, verdict: VerdictName, proof: Proof, s
   };
 }
 
-function serverLeft({ connection: { client, server } }: Sight): boolean {
-  return server.finAt !== undefined && (client.finAt === undefined || server.finAt < client.finAt);
+/** It closed while its client had not: the client's FIN acknowledges the server's, whatever order they were captured in. */
+function serverLeft({ fins: { client, server } }: State): boolean {
+  if (!server) return false;
+  return !client || distance(advance(server.seq, server.length + 1), client.ack) >= 0;
 }
 
 function silenceOf({ octetsAt }: State, at: Micros): Micros {

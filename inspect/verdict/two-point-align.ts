@@ -173,11 +173,8 @@ function pairCopies(sent: readonly Item[], came: readonly Item[]): Map<Item, Ite
     taken.add(other);
   };
   for (const item of sent) {
-    const { tsval } = item.passage;
-    if (tsval === undefined) continue;
     const twin = came.find(
-      (each) =>
-        !taken.has(each) && isCopy(item, each) && each.passage.tsval === tsval && isBehind(item, each),
+      (each) => !taken.has(each) && isCopy(item, each) && isSamePacket(item, each) && isBehind(item, each),
     );
     if (twin) match(item, twin);
   }
@@ -206,6 +203,12 @@ function isCopy(a: Item, b: Item): boolean {
   return sameKind && a.start === b.start && a.passage.length === b.passage.length;
 }
 
+/** By its stamp; where it has none, by its IP identification, which some firewalls renew: then it says nothing. */
+function isSamePacket({ passage: a }: Item, { passage: b }: Item): boolean {
+  if (a.tsval !== undefined || b.tsval !== undefined) return a.tsval === b.tsval;
+  return (a.ipId ?? 0) !== 0 && a.ipId === b.ipId;
+}
+
 /** Both are stamped, by one clock, and differently: two copies. */
 function isOtherCopy(a: Item, b: Item): boolean {
   const [one, other] = [a.passage.tsval, b.passage.tsval];
@@ -217,8 +220,7 @@ function isOtherCopy(a: Item, b: Item): boolean {
 function passedOrChanged(sent: Item, came: Item, all: readonly Item[]): Fate {
   if (differs(sent, came)) return { kind: 'changed', sent, came };
   const alone = all.filter((each) => isCopy(each, sent)).length === 1;
-  const stamped = sent.passage.tsval !== undefined && sent.passage.tsval === came.passage.tsval;
-  return { kind: 'passed', sent, came, delay: came.at - sent.at, sure: alone || stamped };
+  return { kind: 'passed', sent, came, delay: came.at - sent.at, sure: alone || isSamePacket(sent, came) };
 }
 
 /** Octets that both have, where both are kept. */

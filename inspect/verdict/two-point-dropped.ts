@@ -58,7 +58,8 @@ function tellDropped(state: Case, from: Direction, start: number): VerdictEvent[
   // Near the end of the other capture one copy says nothing; that it was sent again says that it got lost somewhere.
   if (!covered && copies.length < 2) return [];
   const name = nameOfLoss(state, from, start);
-  const held = came && came.kind === 'passed' ? came.came.at - first.at : undefined;
+  const timed = came?.kind === 'passed' && points.clocks.steps === 0;
+  const held = timed ? came.came.at - first.at : undefined;
   const last = copies[copies.length - 1]?.sent ?? first;
   const octets = first.passage.length;
   const [here, there] = from === 'client' ? ['outside', 'inside'] : ['inside', 'outside'];

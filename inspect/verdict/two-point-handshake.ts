@@ -65,6 +65,11 @@ function notesOf(sent: Passage, came: Passage): [strong: boolean, note: string][
 function answeredBeforeAsked(wan: Trace, dmz: Trace, clocks: Clocks): HandshakeSign | undefined {
   const [outside, inside] = [synOf(wan, 'server'), synOf(dmz, 'client')];
   if (!outside || !inside) return undefined;
+  // The server's own answer comes out behind the question that went in, whatever the clocks say.
+  const answer = synOf(dmz, 'server');
+  const same =
+    answer && (answer.seq === outside.seq || (answer.tsval !== undefined && answer.tsval === outside.tsval));
+  if (same) return undefined;
   const { micros, slack } = clocks.atDmz(inside.at);
   const early = inside.at - micros - outside.at;
   if (early <= slack) return undefined;

@@ -144,7 +144,9 @@ function disturb(reading: Reading): Learned[] {
 function take(reading: Reading, actions: ReturnType<Greeter['server']>): Learned[] {
   const { connection } = reading;
   const lessons = actions.flatMap((action) => (action.kind === 'lesson' ? [action.lesson] : []));
-  return lessons.length > 0 && !connection.inspector.whole
+  const { whole, coverage } = connection.inspector;
+  const inOrder = coverage.client.disordered + coverage.server.disordered === 0;
+  return lessons.length > 0 && !(whole && inOrder)
     ? disturb(reading)
     : lessons.map((lesson) => ({ connection, lesson }));
 }

@@ -15,6 +15,8 @@ const KNOWN: readonly (readonly [kind: RegExp, way: RegExp])[] = [
     / missing$/,
   ],
   [/^greeting-slow proved/, / missing$/],
+  [/^reset-injected suspected before/, / missing$/],
+  [/^ehlo-dropped proved before by sequence/, /^ring records lost, reported$/],
   [/^anomaly greeting-malformed/, / missing$/],
   [/^learned/, / missing$/],
 ];
