@@ -1,12 +1,12 @@
 // One connection from its segments: both streams in order, gaps, repetitions, round trip, and how it ended.
 
 import type { CloseHow, Direction, Micros } from '../events';
-import { type Clock, createClock, type Stamp } from './clock';
+import { type Clock, createClock } from './clock';
 import { isCopyOf, keepRecent } from './copies';
 import { createOrdering, type Ordering, type Waiting } from './ordering';
 import { FLAG, headerOf, type Segment } from './segment';
 import { distance, type Seq } from './seq';
-import { createStream, type Carried, type Stream, type StreamNews } from './stream';
+import { createStream, type Carried, type StreamNews } from './stream';
 import type { ConnectionView, SideView } from './view';
 
 /** What the streams gave, in order of cause: what a session is fed with. */
@@ -33,7 +33,7 @@ export interface Connection {
   fromStart(): boolean;
   /** `header` is the segment as it may be kept: without its octets. */
   take(from: Direction, segment: Segment): Taken;
-  /** The same frame as one before, or one that its side sent before what came by meanwhile. */
+  /** The same frame as one before. */
   isCopy(from: Direction, segment: Segment): boolean;
   /** What waited for octets that do not come: to be asked at `due`. */
   idle(at: Micros): readonly Flow[];
@@ -288,19 +288,9 @@ function idle(state: State, at: Micros): readonly Flow[] {
   return flow;
 }
 
-/** A segment that is sent again is sent after all that its side has sent; what is stamped before that is a late copy. */
-function isCopy(side: Side, segment: Segment): boolean {
-  const { recent, stream, clock } = side;
-  const copied = recent.some((each) => isCopyOf(each, segment)) || isStale(clock.last, segment, stream);
-  // The same numbers and other octets: somebody has changed them.
-  return copied && stream.same(segment) !== false;
-}
-
-function isStale(last: Stamp | undefined, segment: Segment, stream: Stream): boolean {
-  const value = segment.options.timestamps?.[0];
-  if (last === undefined || value === undefined || segment.length === 0) return false;
-  const end = (stream.offsetOf(segment.seq) ?? 0) + segment.length;
-  return distance(value, last.value) > 0 && end <= stream.next;
+/** The same frame, captured before from another place. With other octets it is none: somebody has changed them. */
+function isCopy({ recent, stream }: Side, segment: Segment): boolean {
+  return recent.some((each) => isCopyOf(each, segment)) && stream.same(segment) !== false;
 }
 
 /** The first RST ends a connection; so does the second side's FIN, and the first one's is who began it. */

@@ -31,7 +31,7 @@ export function keepRecent(recent: Segment[], segment: Segment, count: number): 
 }
 
 /** Segments of a side by which its copies are known: what a dialogue sends within the time below. */
-const RECENT = 16;
+const RECENT = 24;
 /** The longest way between two places that one capture sees: a queue in between. The least RTO of Linux is 200 ms, with jiffies less. */
 const COPY_WITHIN: Micros = 500_000;
 /** A packet without a name of its own: the least RTO, so that what is sent again is not taken for a copy. */

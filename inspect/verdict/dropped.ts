@@ -13,7 +13,14 @@ import { type DroppedName, droppedName, milliseconds, octets } from './words';
 
 /** Watches the octets that one side sends. */
 export function createDroppedJudge(from: Direction): Judge {
-  const state: State = { from, hole: undefined, late: undefined, last: undefined, spoken: false };
+  const state: State = {
+    from,
+    hole: undefined,
+    late: undefined,
+    acknowledges: false,
+    last: undefined,
+    spoken: false,
+  };
   return {
     see(sight) {
       watchReceiver(state, sight);
@@ -37,6 +44,8 @@ interface State {
   hole: Hole | undefined;
   /** The octets came later; to be said once they came to the receiver too: `end` is acknowledged. */
   late: { readonly finding: Finding; readonly end: number } | undefined;
+  /** Bare ACKs of the receiver are among what is observed: the wire's records leave out most. */
+  acknowledges: boolean;
   /** The side's last segment. */
   last: Segment | undefined;
   /** A whole command, or a whole reply, of this side has come. */
@@ -69,8 +78,11 @@ interface Hole {
  * An ACK may be delayed by 500 ms (RFC 9293 §3.8.6.3). A SACK block behind the hole says at once that it is one; so do
  * duplicate ACKs, one for each segment that came behind it (RFC 5681 §2).
  */
-function watchReceiver({ from, hole }: State, { connection, from: sender, segment, at }: Sight): void {
-  if (!hole || !segment || sender !== OTHER[from] || !(segment.flags & FLAG.ack)) return;
+function watchReceiver(state: State, { connection, from: sender, segment, at }: Sight): void {
+  const { from, hole } = state;
+  if (!segment || sender !== OTHER[from] || !(segment.flags & FLAG.ack)) return;
+  state.acknowledges ||= segment.length === 0 && !(segment.flags & (FLAG.syn | FLAG.fin | FLAG.rst));
+  if (!hole) return;
   const { stream, acked } = connection[from];
   const { flags, length, options } = segment;
   if (acked > hole.start) return;
@@ -103,18 +115,22 @@ function look(state: State, sight: Sight): Finding[] {
   const { hole } = state;
   if (!hole || hole.told || !isRipe(hole, sight)) return [];
   // The receiver may still say what it has.
-  if (!isTold(hole, sight)) return [];
+  if (!isTold(state, hole, sight)) return [];
   hole.told = true;
   const missing = stream.holeEnd() - hole.start - hiddenFin(state, sight);
   return [tell(state, hole, sight.at, missing, ENDED.never)];
 }
 
 /** Whether nothing but a loss is left: what was overtaken had time to come, and who was asked for an ACK to send one. */
-function isTold(hole: Hole, { at, connection, kind }: Sight): boolean {
+function isTold({ from, acknowledges }: State, hole: Hole, { at, connection, kind }: Sight): boolean {
   const age = at - hole.since;
-  // Where the capture ends in bulk, what is sent again at once may be on its way.
-  if (hole.lacked) return hole.first || kind !== 'end' || age >= mendingTime(connection.rtt);
-  if (hole.asking > 0) return hole.heard > 0 && age >= DELAYED_ACK + (connection.rtt ?? 0);
+  const { stream } = connection[from];
+  // Where the capture ends in bulk, one segment that is sent again at once may be on its way; a flight of them is not.
+  const alone = !hole.first && stream.holeEnd() - hole.start <= TWO_SEGMENTS;
+  if (hole.lacked) return kind !== 'end' || !alone || age >= mendingTime(connection.rtt);
+  // The wire's records leave the ACKs of bulk out.
+  if (kind !== 'end' && age >= HOLE_PATIENCE) return true;
+  if (hole.asking > 0 && acknowledges) return hole.heard > 0 && age >= DELAYED_ACK + (connection.rtt ?? 0);
   // The capture ended.
   return age >= Math.max(DISORDER, connection.rtt ?? REORDERING);
 }
@@ -224,6 +240,8 @@ function isFilled(news: StreamNews): news is Filled {
   return news.kind === 'filled';
 }
 
+/** Octets of two segments on an Ethernet. */
+const TWO_SEGMENTS = 2 * 1_460;
 /** One may have been sent for another reason, a larger window say. */
 const DUPLICATES = 2;
 const LF = 0x0a;

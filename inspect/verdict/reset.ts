@@ -2,7 +2,6 @@
 
 import type { Finding, Premises } from '../coverage/finding';
 import type { Direction, Evidence } from '../events';
-import { DISORDER } from '../limits';
 import { FLAG, type Segment } from '../tcp/segment';
 import { distance } from '../tcp/seq';
 import { type ConnectionView, evidenceOf, type Sight } from '../tcp/view';
@@ -93,8 +92,6 @@ function examine(state: State, { connection }: Sight, segment: Segment): void {
 
 function goesOn(state: State, { connection }: Sight, segment: Segment): void {
   if (segment.flags & (FLAG.rst | FLAG.syn) || state.alive) return;
-  // It may have been captured behind the reset, and have passed before it.
-  if (segment.at - (state.reset?.at ?? segment.at) < DISORDER) return;
   if (mayBeOlder(state, connection, segment)) return;
   state.alive = true;
   const note = `the ${state.from} itself goes on after "its" RST`;

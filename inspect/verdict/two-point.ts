@@ -3,7 +3,7 @@
 import type { Premises } from '../coverage/finding';
 import type { Certainty, Evidence, VerdictEvent } from '../events';
 import { FLAG } from '../tcp/segment';
-import { EVIDENCE, HELD, REORDERING, TTL_JUMP } from './thresholds';
+import { EVIDENCE, HELD, REORDERING } from './thresholds';
 import { type Aligned, alignPair, type Fate, type Item } from './two-point-align';
 import { judgeDropped } from './two-point-dropped';
 import { handshakeSigns, type HandshakeSign } from './two-point-handshake';
@@ -158,9 +158,7 @@ function judgeReset({ fates, points, pair }: Case): VerdictEvent[] {
   if (!first) return [];
   // It would have passed its sender before it came here.
   const covered = forged.some(({ at, point }) => isCovered(point === 'wan' ? 'dmz' : 'wan', at, points, 0));
-  // One frame may be missing in the other capture; a reset's absence is not acknowledged by anybody.
-  const sure = forged.length > 1 || isStrangers(first, pair, points);
-  if (!covered || !sure) return [];
+  if (!covered) return [];
   const where = forged.map(
     ({ passage: { from }, point }) =>
       `a RST in the ${from}'s name was seen ${point === 'wan' ? 'outside' : 'inside'} only`,
@@ -173,20 +171,6 @@ function judgeReset({ fates, points, pair }: Case): VerdictEvent[] {
     evidence: forged.map((each) => evidenceOf(each, `not at the ${each.passage.from}'s own side`)),
   };
   return verdictsOf('reset-injected', first.at, facts, [pair.wan.coverage, pair.dmz.coverage]);
-}
-
-/** It came from another number of hops than its sender's own, or its sender goes on and knows of no reset. */
-function isStrangers({ passage, point, at }: Item, pair: Pair, points: Points): boolean {
-  const { from, ttl } = passage;
-  const own = pair[point].passages.filter((each) => each.from === from && !(each.flags & FLAG.rst));
-  if (own.some((each) => Math.abs(each.ttl - ttl) >= TTL_JUMP)) return true;
-  const origin = pair[point === 'wan' ? 'dmz' : 'wan'];
-  const shift = point === 'wan' ? points.clocks.atWan(at) : { micros: 0, slack: 0 };
-  const later = at + shift.micros + shift.slack + points.usual[from] + REORDERING;
-  const alive = origin.passages.some(
-    (each) => each.from === from && !(each.flags & FLAG.rst) && each.at > later,
-  );
-  return alive || origin.acks[from].some((each) => each.at > later);
 }
 
 function judgeTerminated({ pair }: Case, signs: readonly HandshakeSign[]): VerdictEvent[] {

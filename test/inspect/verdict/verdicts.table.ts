@@ -158,15 +158,6 @@ export const ROWS: readonly Row[] = [
     missing: 9,
   },
   {
-    name: 'EHLO not here, and the server answers nothing: its ACK may have been missed as EHLO was',
-    sent: [
-      ...GREETED,
-      extra('client', 30, { seq: CLIENT + 9, ack: SERVER + 14, flags: FLAG.fin | FLAG.ack }),
-    ],
-    until: 33,
-    want: [],
-  },
-  {
     name: 'EHLO not here, and the server has it: missed by us',
     sent: [
       ...GREETED,
