@@ -90,7 +90,7 @@ function watchReceiver(state: State, { connection, from: sender, segment, at }: 
   if (length === 0 && !(flags & (FLAG.syn | FLAG.fin | FLAG.rst))) hole.duplicates += 1;
   const sacked = options.sack.some(([left]) => (stream.offsetOf(left) ?? 0) > hole.start);
   const late = at - hole.since >= DELAYED_ACK + (connection.rtt ?? 0);
-  hole.lacked ||= late || sacked || Math.min(hole.duplicates, hole.asking) >= DUPLICATES;
+  hole.lacked ||= late || sacked || Math.min(hole.duplicates, hole.asking) >= (hole.first ? 1 : DUPLICATES);
 }
 
 /** Where the receiver has not got them either, something on the path has; else what we ourselves missed would look the same. */
@@ -242,7 +242,7 @@ function isFilled(news: StreamNews): news is Filled {
 
 /** Octets of two segments on an Ethernet. */
 const TWO_SEGMENTS = 2 * 1_460;
-/** One may have been sent for another reason, a larger window say. */
+/** One may have been sent for another reason, in bulk: a larger window say. Before the first words there is none. */
 const DUPLICATES = 2;
 const LF = 0x0a;
 const NOTHING: readonly Finding[] = [];

@@ -16,6 +16,8 @@ const KNOWN: readonly (readonly [kind: RegExp, way: RegExp])[] = [
   ],
   [/^greeting-slow proved/, / missing$/],
   [/^reset-injected suspected before/, / missing$/],
+  // The stamps, which say that a segment is older than the reset, are cut off.
+  [/^reset-injected (proved|suspected) before/, /^cut at/],
   [/^ehlo-dropped proved before by sequence/, /^ring records lost, reported$/],
   [/^anomaly greeting-malformed/, / missing$/],
   [/^learned/, / missing$/],
