@@ -25,7 +25,7 @@ export interface Premises {
   readonly toProve?: readonly Premise[];
 }
 
-/** A verdict as the judge has it; `certainty` is what it is worth if all was observed. */
+/** A verdict as the judge has it; `worth` is its certainty if all was observed. */
 export interface Finding extends Omit<VerdictEvent, 'kind' | 'certainty'> {
   readonly worth: Certainty;
   readonly premises: Premises;

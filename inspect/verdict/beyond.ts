@@ -5,13 +5,13 @@
 // whatever else this point has missed. Where the receiver is silent, it may be gone, or its answers may be lost: that is
 // suspected, and only of the client's octets. A client that is silent is `client-gone`: many leave without a word.
 
-import type { Finding, Premise, Premises } from '../coverage/finding';
+import type { Finding, Premises } from '../coverage/finding';
 import type { Certainty, Direction, Micros } from '../events';
 import { FLAG, type Segment } from '../tcp/segment';
 import { type ConnectionView, evidenceOf, type Sight, windowOf } from '../tcp/view';
 import type { Judge } from './judge';
 import { DELAYED_ACK, EVIDENCE, HOLE_PATIENCE, reorderingTime } from './thresholds';
-import { type DroppedName, droppedName, octets, seconds, times } from './words';
+import { type DroppedName, droppedName, octets, seconds, times, toName } from './words';
 
 /** Watches the octets that one side sends, and what the other side acknowledges. */
 export function createBeyondJudge(from: Direction): Judge {
@@ -193,7 +193,7 @@ function tell(
 
 /** An old acknowledgement is one, whatever else was missed; a silence may be a direction that is not captured. */
 function premisesOf(from: Direction, { first, start }: Head, worth: Certainty): Premises {
-  const named: readonly Premise[] = !first ? [] : start === 0 ? ['handshake'] : ['handshake', OCTETS[from]];
+  const named = toName(from, first, start);
   return { toSay: worth === 'proved' ? named : [...named, 'both-sides', 'nothing-missed'] };
 }
 
@@ -226,4 +226,3 @@ const LATE = ({ passed, receiver }: Facts, late: Micros, certainty: Certainty): 
 /** Several retransmissions: HOLE_PATIENCE from the second copy on, and a living TCP answers each at once. */
 const SILENCE: Micros = HOLE_PATIENCE;
 const OTHER = { client: 'server', server: 'client' } as const;
-const OCTETS = { client: 'client-octets', server: 'server-octets' } as const;

@@ -1,6 +1,6 @@
 // Dropped: the sender's sequence number lies beyond what ever arrived (RFC 9293 §3.4: every octet is numbered).
 
-import type { Finding, Premise, Premises } from '../coverage/finding';
+import type { Finding, Premises } from '../coverage/finding';
 import type { Direction, Evidence, Micros, Proof } from '../events';
 import { DISORDER } from '../limits';
 import { FLAG, type Segment } from '../tcp/segment';
@@ -9,7 +9,7 @@ import type { StreamNews } from '../tcp/stream';
 import { evidenceOf, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
 import { DELAYED_ACK, EVIDENCE, HOLE_PATIENCE, mendingTime, REORDERING, reorderingTime } from './thresholds';
-import { type DroppedName, droppedName, milliseconds, octets } from './words';
+import { type DroppedName, droppedName, milliseconds, octets, toName } from './words';
 
 /** Watches the octets that one side sends. */
 export function createDroppedJudge(from: Direction): Judge {
@@ -95,7 +95,7 @@ function watchReceiver(state: State, { connection, from: sender, segment, at }: 
 
 /** Where the receiver has not got them either, something on the path has; else what we ourselves missed would look the same. */
 function premisesOf({ from }: State, { first, lacked, start }: Hole): Premises {
-  const named: readonly Premise[] = !first ? [] : start === 0 ? ['handshake'] : ['handshake', OCTETS[from]];
+  const named = toName(from, first, start);
   return lacked
     ? { toSay: named, toProve: ['nothing-missed'] }
     : { toSay: [...named, 'both-sides', 'nothing-missed'] };
@@ -247,7 +247,6 @@ const DUPLICATES = 2;
 const LF = 0x0a;
 const NOTHING: readonly Finding[] = [];
 const OTHER = { client: 'server', server: 'client' } as const;
-const OCTETS = { client: 'client-octets', server: 'server-octets' } as const;
 const ENDED = {
   never: 'lost before this point',
   late: (late: Micros): string =>

@@ -12,9 +12,9 @@ import {
   OF_ABSENCE,
   passageEvidence,
   seconds,
-  times,
   verdictsOf,
 } from './two-point-telling';
+import { times } from './words';
 import type { Trace } from './two-point-trace';
 
 type Dropped = Extract<Fate, { kind: 'dropped' }>;

@@ -85,16 +85,8 @@ export function edgeWords(point: Point): string {
   return `The capture ${where} has nothing later by which one could tell that it was still running.`;
 }
 
-export function times(count: number): string {
-  return count === 1 ? 'once' : `${count} times`;
-}
-
 export function seconds(micros: Micros): string {
   return (micros / 1e6).toFixed(1);
-}
-
-export function ms(micros: Micros): number {
-  return Math.round(micros / 1000);
 }
 
 /** What is absent at a point was not there, if nothing else of the connection was missed there. */

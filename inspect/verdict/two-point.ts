@@ -12,12 +12,12 @@ import {
   type Case,
   evidenceOf,
   isCovered,
-  ms,
   passageEvidence,
   type Points,
   OF_ABSENCE,
   verdictsOf,
 } from './two-point-telling';
+import { milliseconds } from './words';
 
 export interface PairJudgement {
   readonly pair: Pair;
@@ -84,8 +84,8 @@ function judgeHeld({ fates, points, pair }: Case): VerdictEvent[] {
     worth: sure ? ('proved' as const) : ('suspected' as const),
     premises: OF_PASSING,
     summary:
-      `The first command (EHLO) was held between the two points for ${ms(held)} ms: it took ${ms(hello.delay)} ms ` +
-      `from outside to inside, where segments usually take ${ms(points.usual.client)} ms.`,
+      `The first command (EHLO) was held between the two points for ${milliseconds(held)} ms: it took ${milliseconds(hello.delay)} ms ` +
+      `from outside to inside, where segments usually take ${milliseconds(points.usual.client)} ms.`,
     held,
     evidence: [
       evidenceOf(hello.sent, 'where it was sent'),

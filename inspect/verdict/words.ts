@@ -1,5 +1,6 @@
 // Words that the sentences of several judges are made of.
 
+import type { Premise } from '../coverage/finding';
 import type { Direction, Micros, VerdictName } from '../events';
 
 /** `1 octet`, `21 octets`. */
@@ -32,4 +33,12 @@ export function droppedName(from: Direction, first: boolean): DroppedName {
   return from === 'client' ? 'ehlo-dropped' : 'greeting-lost';
 }
 
+/** What must have been observed to say that octets are the side's first; `start`: the offset of the first of them. */
+export function toName(from: Direction, first: boolean, start: number): readonly Premise[] {
+  if (!first) return [];
+  return start === 0 ? ['handshake'] : ['handshake', OCTETS[from]];
+}
+
 export type DroppedName = Extract<VerdictName, 'ehlo-dropped' | 'greeting-lost' | 'segment-dropped'>;
+
+const OCTETS = { client: 'client-octets', server: 'server-octets' } as const;
