@@ -56,7 +56,7 @@ export interface TlsFacts {
 
 /** Who ended the connection: a peer, or ehlowire itself. */
 export type CloseBy = Direction | 'shim';
-/** `open`: nobody saw it end; the capture ended first, or nothing came any more. */
+/** `open`: the end was not observed: the capture ended first, or no segment came for a long time. */
 export type CloseHow = 'fin' | 'rst' | 'timeout' | 'open';
 
 export interface Close {
@@ -437,7 +437,7 @@ export interface VerdictEvent {
   readonly certainty: Certainty;
   readonly proof: Proof;
   readonly where: Where;
-  /** When it happened, where it was told later than that (`at`). */
+  /** When it happened, if that was before it was reported (`at`). */
   readonly since?: Micros;
   /** The same verdict on the same subject is the same finding: the later word replaces the earlier one. */
   readonly about?: Subject;

@@ -12,7 +12,7 @@ export interface SideCoverage {
   readonly cut: number;
   /** Octets that the other side acknowledged and that were never here: the loss is ours. */
   readonly missed: number;
-  /** Octets that were never here, and of which nobody can tell where they were lost. */
+  /** Octets that never arrived here, and that the other side did not acknowledge: where they were lost is not known. */
   readonly lost: number;
   /** Frames that were captured more than once. */
   readonly copies: number;
@@ -23,7 +23,7 @@ export interface SideCoverage {
 export interface Coverage {
   readonly client: SideCoverage;
   readonly server: SideCoverage;
-  /** Segments were or may have been missed, and nobody knows how many: a ring overflowed, a datagram came in pieces. */
+  /** An unknown number of segments was not observed: the ring overflowed, or a datagram was fragmented. */
   readonly blind: boolean;
 }
 

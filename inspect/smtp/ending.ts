@@ -7,7 +7,7 @@ import { endPending, endTls, openStretch, type State } from './state';
 /** Ends what is open, tells `close` and the session's own line. */
 export function endSession(state: State, close: Close, at: Micros): void {
   const { client, server } = state.sides;
-  // Where nobody saw the end, the reply that allows it may still be to come.
+  // The end was not observed: the reply to EHLO, which may allow it (PIPECONNECT), can still follow.
   if (close.how !== 'open') tellEarly(state);
   tellRest(state, 'client');
   tellRest(state, 'server');

@@ -22,8 +22,8 @@ export type Flow = (
 };
 
 /**
- * Why octets are not there: the capture cut them off; they were `missed`, as the other side acknowledged them; or they were
- * lost, and nobody knows where.
+ * Why octets were not observed. `cut`: the capture cut them off. `missed`: the other side acknowledged them, so they passed.
+ * `lost`: they were not acknowledged, and where they were lost is not known.
  */
 export type Unseen = 'cut' | 'missed' | 'lost';
 
