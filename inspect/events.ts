@@ -426,8 +426,13 @@ export interface Evidence {
   readonly flags: string;
   readonly ttl: number;
   readonly tsval?: number;
+  /** Of two points compared: where it was captured, and by whose clock `at` is. */
+  readonly point?: Point;
   readonly note: string;
 }
+
+/** Two points of one path: outside of what stands between them, where the clients are, and inside. */
+export type Point = 'wan' | 'dmz';
 
 /** Evidence crossed the bar. */
 export interface VerdictEvent {

@@ -1,13 +1,11 @@
 // One connection's segments at two points, lined up: which copy outside is which copy inside, and which has no twin.
 
-import type { Direction, Micros } from '../events';
+import type { Direction, Micros, Point } from '../events';
 import { FLAG } from '../tcp/segment';
 import { advance, distance, type Seq } from '../tcp/seq';
 import { PASSING, STAMPING } from './thresholds';
 import type { Clocks, Offset } from './two-point-clock';
-import type { Passage, Trace } from './two-point-trace';
-
-export type Point = 'wan' | 'dmz';
+import { wholePayload, type Passage, type Trace } from './two-point-trace';
 
 /** A segment at one point, on the common clock (the wan point's), numbered from its sender's first octet. */
 export interface Item {
@@ -98,14 +96,17 @@ function basesOf(wan: Trace, dmz: Trace, from: Direction): Bases | undefined {
 
 function shiftByOctets(wan: Trace, dmz: Trace, from: Direction): number | undefined {
   const inside = new Map<string, Seq>();
-  for (const { payload, from: sender, seq } of dmz.passages) {
-    if (payload && payload.length >= TELLING && sender === from) inside.set(payload.join(), seq);
+  for (const passage of dmz.passages) {
+    const payload = wholePayload(passage);
+    if (payload && payload.length >= TELLING && passage.from === from)
+      inside.set(payload.join(), passage.seq);
   }
   const votes = new Map<number, number>();
-  for (const { payload, from: sender, seq } of wan.passages) {
-    const twin = payload && sender === from ? inside.get(payload.join()) : undefined;
+  for (const passage of wan.passages) {
+    const payload = wholePayload(passage);
+    const twin = payload && passage.from === from ? inside.get(payload.join()) : undefined;
     if (twin === undefined) continue;
-    const shift = distance(seq, twin);
+    const shift = distance(passage.seq, twin);
     votes.set(shift, (votes.get(shift) ?? 0) + 1);
   }
   return [...votes].sort((a, b) => b[1] - a[1])[0]?.[0];
@@ -223,12 +224,14 @@ function passedOrChanged(sent: Item, came: Item, all: readonly Item[]): Fate {
   return { kind: 'passed', sent, came, delay: came.at - sent.at, sure: alone || isSamePacket(sent, came) };
 }
 
-/** Octets that both have, where both are kept. */
 function differs({ passage: a, start }: Item, { passage: b, start: other }: Item): boolean {
-  if (!a.payload || !b.payload || start !== other) return false;
-  const common = Math.min(a.length, b.length);
-  for (let i = 0; i < common; i += 1) if (a.payload[i] !== b.payload[i]) return true;
-  return false;
+  return start === other && firstDifference(a, b) !== undefined;
+}
+
+/** The first of the octets that are kept of both and are not the same. */
+export function firstDifference({ payload: a }: Passage, { payload: b }: Passage): number | undefined {
+  const index = (b && a?.findIndex((octet, i) => i < b.length && octet !== b[i])) ?? -1;
+  return index < 0 ? undefined : index;
 }
 
 function sameStart(item: Item, other: Item): boolean {
@@ -284,4 +287,4 @@ const OTHER = { client: 'server', server: 'client' } as const;
 const TELLING = 4;
 /** Ticks: half an hour of milliseconds. Two clocks that began at random are farther apart, all but certainly. */
 const ONE_CLOCK = 2_000_000;
-const NO_OFFSET: Offset = { micros: 0, slack: STAMPING };
+const NO_OFFSET: Offset = { micros: 0, slack: STAMPING, bounded: true };

@@ -20,6 +20,8 @@ export interface ClockSample {
 export interface Offset {
   readonly micros: Micros;
   readonly slack: Micros;
+  /** By segments in both directions: the truth cannot be farther off. Else it is what a path may usually take. */
+  readonly bounded: boolean;
 }
 
 export interface Clocks {
@@ -134,9 +136,10 @@ function boundsAt({ samples, before, behind }: Epoch, at: Micros): Offset {
 
 /** Of one direction alone: as if the segment had taken no time, which is all that can be said. */
 function offsetOf({ lower, upper }: Bounds): Offset {
-  if (lower === -Infinity) return { micros: upper, slack: ONE_WAY };
-  if (upper === Infinity) return { micros: lower, slack: ONE_WAY };
-  return { micros: Math.round((lower + upper) / 2), slack: Math.max(0, upper - lower) + STAMPING };
+  if (lower === -Infinity) return { micros: upper, slack: ONE_WAY, bounded: false };
+  if (upper === Infinity) return { micros: lower, slack: ONE_WAY, bounded: false };
+  const slack = Math.max(0, upper - lower) + STAMPING;
+  return { micros: Math.round((lower + upper) / 2), slack, bounded: true };
 }
 
 /** The last sample at or before a time; -1 where there is none. */
@@ -168,7 +171,8 @@ function join(offsets: readonly Offset[]): Offset {
   if (only && offsets.length === 1) return only;
   const lower = Math.min(...offsets.map(({ micros, slack }) => micros - slack));
   const upper = Math.max(...offsets.map(({ micros, slack }) => micros + slack));
-  return { micros: Math.round((lower + upper) / 2), slack: Math.ceil((upper - lower) / 2) };
+  const bounded = offsets.every((each) => each.bounded);
+  return { micros: Math.round((lower + upper) / 2), slack: Math.ceil((upper - lower) / 2), bounded };
 }
 
 function driftOf(epoch: Epoch): number | undefined {

@@ -1,9 +1,9 @@
 // Dropped between two points: sent at one, and not at the other, whose receiver does not have it either.
 
-import type { Direction, Evidence, Micros, VerdictEvent } from '../events';
+import type { Direction, Evidence, Micros, Point, VerdictEvent } from '../events';
 import { FLAG } from '../tcp/segment';
 import { EVIDENCE, PASSING, REORDERING } from './thresholds';
-import type { Fate, Point } from './two-point-align';
+import type { Fate } from './two-point-align';
 import {
   type Case,
   edgeWords,
@@ -11,10 +11,9 @@ import {
   isCovered,
   OF_ABSENCE,
   passageEvidence,
-  seconds,
   verdictsOf,
 } from './two-point-telling';
-import { times } from './words';
+import { seconds, times } from './words';
 import type { Trace } from './two-point-trace';
 
 type Dropped = Extract<Fate, { kind: 'dropped' }>;

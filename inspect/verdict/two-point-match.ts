@@ -5,7 +5,7 @@ import { FLAG } from '../tcp/segment';
 import { distance } from '../tcp/seq';
 import { HANDSHAKES_APART, STAMPING } from './thresholds';
 import { createClocks, type Clocks, type ClockSample } from './two-point-clock';
-import type { Passage, Trace } from './two-point-trace';
+import { wholePayload, type Passage, type Trace } from './two-point-trace';
 
 /** What they were recognised by. */
 export type MatchedBy = 'numbers' | 'timestamps' | 'address' | 'time' | 'words';
@@ -79,7 +79,7 @@ function roughly(pairs: readonly Pair[]): Clocks | undefined {
   const differences = pairs.map(({ wan, dmz }) => dmz.started - wan.started);
   if (differences.length === 0) return undefined;
   const micros = least(differences);
-  const offset = { micros, slack: Math.max(ROUGH, median(differences) - micros) };
+  const offset = { micros, slack: Math.max(ROUGH, median(differences) - micros), bounded: false };
   return { atWan: () => offset, atDmz: () => offset, steps: 0, drift: undefined };
 }
 
@@ -160,7 +160,8 @@ function stampsOf(trace: Trace): string | undefined {
 
 /** The client's first words: with NAT and a proxy between, all that is left. */
 function wordsOf({ passages }: Trace): string | undefined {
-  return passages.find(({ from, payload }) => from === 'client' && payload)?.payload?.join();
+  const first = passages.find((each) => each.from === 'client' && wholePayload(each));
+  return first?.payload?.join();
 }
 
 function callerAndWords(trace: Trace): string | undefined {

@@ -4,9 +4,9 @@ import type { Direction, Micros } from '../events';
 import { judgePair, type PairJudgement } from './two-point';
 import { alignPair } from './two-point-align';
 import { handshakeSigns } from './two-point-handshake';
-import type { Clocks } from './two-point-clock';
+import type { Clocks, Offset } from './two-point-clock';
 import { matchTraces, median, type Matching, type Pair } from './two-point-match';
-import type { Points, Ran } from './two-point-telling';
+import { isHello, type Points, type Ran } from './two-point-telling';
 import type { Trace } from './two-point-trace';
 
 export interface Survey extends Matching {
@@ -30,21 +30,25 @@ export function surveyTwoPoints(wan: PointCapture, dmz: PointCapture, together =
   return { ...matching, points, judgements: pairs.map((pair) => judgePair(pair, points)) };
 }
 
-/** The median of what came through in one piece; a pair that is terminated has no delays of its segments. */
+/**
+ * The median of what came through in one piece, without first commands: what may have been held is no yardstick. A pair
+ * that is terminated has no delays of its segments.
+ */
 function usualDelays(pairs: readonly Pair[], clocks: Clocks): Record<Direction, Micros> {
   const delays: Record<Direction, Micros[]> = { client: [], server: [] };
   for (const { wan, dmz } of pairs.slice(0, SAMPLE)) {
     if (handshakeSigns(wan, dmz, clocks).length > 0) continue;
     for (const fate of alignPair(wan, dmz, clocks).fates) {
-      if (fate.kind === 'passed' && fate.sure) delays[fate.sent.passage.from].push(fate.delay);
+      if (fate.kind === 'passed' && fate.sure && !isHello(fate)) delays[fate.sent.passage.from].push(fate.delay);
     }
   }
   return { client: Math.max(0, median(delays.client)), server: Math.max(0, median(delays.server)) };
 }
 
+const NO_OFFSET: Offset = { micros: 0, slack: 0, bounded: false };
 /** Where no connection is at both points there is nothing to compare. */
 const EQUAL: Clocks = {
-  ...{ atWan: () => ({ micros: 0, slack: 0 }), atDmz: () => ({ micros: 0, slack: 0 }) },
+  ...{ atWan: () => NO_OFFSET, atDmz: () => NO_OFFSET },
   ...{ steps: 0, drift: undefined },
 };
 /** Pairs that the usual delay is taken from. */

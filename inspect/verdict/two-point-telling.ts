@@ -3,11 +3,11 @@
 import type { Coverage } from '../coverage/coverage';
 import type { Finding, Premises } from '../coverage/finding';
 import { admit } from '../coverage/gate';
-import type { Direction, Evidence, Micros, VerdictEvent, VerdictName } from '../events';
+import type { Direction, Evidence, Micros, Point, VerdictEvent, VerdictName } from '../events';
 import { flagNames } from '../tcp/view';
 import { PASSING } from './thresholds';
 import type { Clocks } from './two-point-clock';
-import type { Fate, Item, Point } from './two-point-align';
+import type { Fate, Item } from './two-point-align';
 import type { Pair } from './two-point-match';
 import type { Passage } from './two-point-trace';
 
@@ -67,7 +67,7 @@ export function evidenceOf(
   return {
     ...{ at, from, seq: start, length, flags: flagNames(flags), ttl },
     ...(tsval !== undefined && { tsval }),
-    note: `${point === 'wan' ? 'outside' : 'inside'}: ${note}`,
+    ...{ point, note },
   };
 }
 
@@ -85,8 +85,11 @@ export function edgeWords(point: Point): string {
   return `The capture ${where} has nothing later by which one could tell that it was still running.`;
 }
 
-export function seconds(micros: Micros): string {
-  return (micros / 1e6).toFixed(1);
+export type Passed = Extract<Fate, { kind: 'passed' }>;
+
+/** The client's first command, EHLO as a rule. */
+export function isHello({ sent: { passage, start } }: Passed): boolean {
+  return passage.from === 'client' && start === 0 && passage.length > 0;
 }
 
 /** What is absent at a point was not there, if nothing else of the connection was missed there. */

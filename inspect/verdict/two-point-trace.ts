@@ -1,6 +1,6 @@
 // A connection as one capture point saw it: its dialogue segments, bounded, for a comparison with another point.
 
-import type { Direction, Micros, VerdictEvent, VerdictName } from '../events';
+import type { Direction, Micros, Point, VerdictEvent, VerdictName } from '../events';
 import type { Coverage } from '../coverage/coverage';
 import type { Inspector, InspectorEvent } from '../inspector';
 import { FLAG, type Segment } from '../tcp/segment';
@@ -15,7 +15,7 @@ export interface Passage {
   readonly ack: Seq;
   readonly flags: number;
   readonly length: number;
-  /** Kept of small whole segments only: dialogue. */
+  /** Of small segments only, dialogue: the octets that were captured, from the first one on. */
   readonly payload: Uint8Array | undefined;
   readonly ttl: number;
   readonly ipId: number | undefined;
@@ -63,12 +63,12 @@ export interface Tracer {
   trace(inspector: Pick<Inspector, 'view' | 'coverage'>): Trace;
 }
 
-/** `own`: the verdicts that are this point's to tell. */
 export function createTracer(
   identity: Pick<Trace, 'id' | 'client' | 'server'>,
   started: Micros,
-  own: ReadonlySet<VerdictName>,
+  point: Point,
 ): Tracer {
+  const own = OWN_VERDICTS[point];
   const verdicts: VerdictEvent[] = [];
   const passages: Passage[] = [];
   const acks: Record<Direction, Acknowledgement[]> = { client: [], server: [] };
@@ -85,7 +85,7 @@ export function createTracer(
     event(event) {
       if (event.kind === 'command' && (event.verb === 'EHLO' || event.verb === 'HELO')) hellos += 1;
       if (event.kind === 'verdict' && own.has(event.verdict) && verdicts.length < TRACE_VERDICTS) {
-        verdicts.push(event);
+        verdicts.push({ ...event, evidence: event.evidence.map((each) => ({ ...each, point })) });
       }
       if (event.kind !== 'reply' || event.answers !== 'hello' || event.code !== 250) return;
       keywords = event.texts.slice(1).map((text) => text.split(' ', 1)[0]?.toUpperCase() ?? '');
@@ -111,8 +111,13 @@ export function createTracer(
   };
 }
 
-/** The client's doings show outside, the server's inside. */
-export const OWN_VERDICTS: Readonly<Record<'wan' | 'dmz', ReadonlySet<VerdictName>>> = {
+/** All octets of a small segment; absent where they were cut, or left out. */
+export function wholePayload({ payload, length }: Passage): Uint8Array | undefined {
+  return payload?.length === length ? payload : undefined;
+}
+
+/** The verdicts that are a point's to tell: the client's doings show outside, the server's inside. */
+const OWN_VERDICTS: Readonly<Record<Point, ReadonlySet<VerdictName>>> = {
   wan: new Set(['client-silent', 'client-gone', 'early-talker']),
   dmz: new Set(['greeting-truncated', 'greeting-malformed', 'greeting-slow']),
 };
@@ -126,10 +131,10 @@ function noteAck(list: Acknowledgement[], { flags, ack, at }: Segment): void {
 
 function passageOf(from: Direction, segment: Segment): Passage {
   const { at, seq, ack, flags, length, payload, ttl, ipId, window, options } = segment;
-  const whole = payload.length === length && length > 0 && length <= TRACE_PAYLOAD;
+  const small = payload.length > 0 && length <= TRACE_PAYLOAD;
   return {
     ...{ at, from, seq, ack, flags, length, ttl, ipId, window },
-    payload: whole ? payload.slice() : undefined,
+    payload: small ? payload.slice() : undefined,
     kinds: options.kinds,
     mss: options.mss,
     windowScale: options.windowScale,

@@ -4,7 +4,7 @@ import type { Premises } from '../coverage/finding';
 import type { Certainty, Evidence, VerdictEvent } from '../events';
 import { FLAG } from '../tcp/segment';
 import { EVIDENCE, HELD, REORDERING } from './thresholds';
-import { type Aligned, alignPair, type Fate, type Item } from './two-point-align';
+import { type Aligned, alignPair, type Fate, firstDifference } from './two-point-align';
 import { judgeDropped } from './two-point-dropped';
 import { handshakeSigns, type HandshakeSign } from './two-point-handshake';
 import type { Pair } from './two-point-match';
@@ -12,6 +12,8 @@ import {
   type Case,
   evidenceOf,
   isCovered,
+  isHello,
+  type Passed,
   passageEvidence,
   type Points,
   OF_ABSENCE,
@@ -69,13 +71,7 @@ function isPartOf(
 }
 
 function judgeHeld({ fates, points, pair }: Case): VerdictEvent[] {
-  const hello = fates.find(
-    (fate): fate is Extract<Fate, { kind: 'passed' }> =>
-      fate.kind === 'passed' &&
-      fate.sent.passage.from === 'client' &&
-      fate.sent.start === 0 &&
-      fate.sent.passage.length > 0,
-  );
+  const hello = fates.find((fate): fate is Passed => fate.kind === 'passed' && isHello(fate));
   if (!hello) return [];
   const held = hello.delay - points.usual.client;
   if (held < HELD) return [];
@@ -110,7 +106,7 @@ function judgeAltered({ fates, pair }: Case, stripped: boolean): VerdictEvent[] 
     worth: 'proved' as const,
     premises: OF_PASSING,
     summary:
-      `Octets of the ${sent.passage.from} were changed between the two points: from octet ${sent.start + firstDifference(sent, came)} ` +
+      `Octets of the ${sent.passage.from} were changed between the two points: from octet ${sent.start + (firstDifference(sent.passage, came.passage) ?? 0)} ` +
       `of its stream on they differ (${length}).`,
     evidence: changed
       .slice(0, EVIDENCE / 2)
@@ -208,11 +204,6 @@ function judgeSwallowed({ pair, points }: Case): VerdictEvent[] {
     evidence: [passageEvidence(pair, 'wan', hello, 'not at the other point')],
   };
   return verdictsOf('ehlo-dropped', hello.at, facts, [dmz.coverage]);
-}
-
-function firstDifference({ passage: a }: Item, { passage: b }: Item): number {
-  const index = a.payload?.findIndex((octet, i) => b.payload?.[i] !== octet) ?? 0;
-  return Math.max(0, index);
 }
 
 /** What is at both points needs no other segment. */

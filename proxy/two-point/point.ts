@@ -1,8 +1,7 @@
 // One capture point read into traces: all connections of a file, each bounded.
 
-import type { Micros } from '../../inspect/events';
-import { createTracer, OWN_VERDICTS, type Trace, type Tracer } from '../../inspect/verdict/two-point-trace';
-import type { Point } from '../../inspect/verdict/two-point-align';
+import type { Micros, Point } from '../../inspect/events';
+import { createTracer, type Trace, type Tracer } from '../../inspect/verdict/two-point-trace';
 import type { PointCapture } from '../../inspect/verdict/two-point-survey';
 import type { TrackerNews } from '../../inspect/tracker';
 import { createProgress } from '../analyze/progress';
@@ -70,7 +69,7 @@ export function createCollector(point: Point, most = MOST): Collector {
   const begin = ({ connection }: TrackerNews): Tracer => {
     const { id, client, server, inspector } = connection;
     const started: Micros = inspector.view.started;
-    const tracer = createTracer({ id, client, server }, started, OWN_VERDICTS[point]);
+    const tracer = createTracer({ id, client, server }, started, point);
     open.set(id, tracer);
     return tracer;
   };

@@ -128,9 +128,9 @@ test('the incident: how often EHLO was sent outside, and that none came inside',
     verdict?.summary,
     'The first command (EHLO) (9 octets) was sent 7 times outside in 21.5 s and came inside not once: it was dropped between the two points.',
   );
-  const notes = verdict?.evidence.map(({ note }) => note) ?? [];
-  assert.is(notes[0], 'outside: copy 1: not at the other point');
-  assert.is(notes[7], 'inside: the capture there ran: this passed later');
+  const notes = verdict?.evidence.map(({ point, note }) => `${point}: ${note}`) ?? [];
+  assert.is(notes[0], 'wan: copy 1: not at the other point');
+  assert.is(notes[7], 'dmz: the capture there ran: this passed later');
 });
 
 test('edges: where nothing shows that the inside capture still ran it is suspected, and on somebody’s word proved', () => {
