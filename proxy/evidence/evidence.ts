@@ -1,23 +1,19 @@
 // Evidence: for every connection with a verdict a capture that may be sent to others, and a page that explains it.
 
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Micros, VerdictEvent } from '../../inspect/events';
+import type { Micros } from '../../inspect/events';
 import type { Frame } from '../../inspect/half-open';
-import type { SegmentSessionEvent } from '../../inspect/inspector';
 import type { Tracked, TrackerNews } from '../../inspect/tracker';
-import { isSameFinding, withVerdict } from '../../inspect/verdict/standing';
-import { formatTime } from '../clock';
-import { createFault, errno, isFault, type Fault } from '../fault';
+import { isFault, type Fault } from '../fault';
 import { makeFolder } from '../folder';
 import { readVersion } from '../version';
+import { addNews, createCase, frameOf, noteVerdict, type Case } from './case';
 import { cutFrames } from './cut';
+import { nameOf, unwritable, writeWhole } from './files';
 import { createKeeper, type KeepBounds, type Keeper } from './keep';
 import { pageOf } from './page';
 import { pcapngOf, type PcapngFacts } from './pcapng';
-import { createRecording, type Recording } from './recording';
-import { createVisible, type Visible } from './visible';
-import { withoutNames } from './wording';
+import { commentOf } from './wording';
 
 export interface EvidenceOptions {
   readonly folder: string;
@@ -78,7 +74,7 @@ export function openEvidence(options: EvidenceOptions): EvidenceWriter | Fault {
       for (const each of news) {
         noteTime(state, each);
         if (only === undefined || only.has(each.connection.id))
-          follow(state, each, each.remembered ? each.remembered.frame : each.segment && frame);
+          follow(state, each, frameOf(each, frame));
       }
     },
     lost: (count) => void (state.ran.dropped += count),
@@ -87,14 +83,6 @@ export function openEvidence(options: EvidenceOptions): EvidenceWriter | Fault {
     },
     counts: state.counts,
   };
-}
-
-interface Case {
-  readonly recording: Recording;
-  readonly visible: Visible;
-  /** Those that stand. */
-  verdicts: readonly VerdictEvent[];
-  session: SegmentSessionEvent | undefined;
 }
 
 interface State {
@@ -120,62 +108,27 @@ function noteTime({ ran }: State, { segment, events }: TrackerNews): void {
 }
 
 function follow(state: State, news: TrackerNews, frame: Frame | undefined): void {
-  const { connection, segment, events, ended } = news;
+  const { connection, events, ended } = news;
   const own = state.open.get(connection.id) ?? begin(state, connection);
-  const before = own.recording.size;
-  if (frame && segment && state.held < state.memory) {
-    const { view } = connection.inspector;
-    const start = view[segment.from].stream.offsetOf(segment.segment.seq);
-    own.recording.add({ ...frame, ...segment, start });
-  }
-  for (const event of events) {
-    own.visible.see(event);
-    if (event.kind === 'session') own.session = event as SegmentSessionEvent;
-    if (event.kind === 'verdict') note(own, event);
-  }
-  state.held += own.recording.size - before;
+  state.held += addNews(own, news, frame, state.memory - state.held);
+  for (const event of events) if (event.kind === 'verdict') noteVerdict(own, event);
   if (!ended) return;
   state.open.delete(connection.id);
   state.held -= own.recording.size;
-  if (own.verdicts.length > 0) finish(state, connection, own);
+  finish(state, connection, own);
 }
 
-function note(own: Case, event: VerdictEvent): void {
-  const { verdict, withdraws } = event;
-  const before = own.verdicts;
-  own.verdicts = withVerdict(before, event);
-  if (withdraws) own.recording.unmark(`${withdraws} (`);
-  // The earlier word on the same finding has marks of its own.
-  const again = before.some((each) => isSameFinding(each, event));
-  if (again) own.recording.unmark(`${verdict} (`);
-  for (const each of own.verdicts) {
-    if (each === event || (again && each.verdict === verdict)) markAll(own.recording, each);
-  }
-}
-
-function markAll(recording: Recording, { verdict, certainty, evidence }: VerdictEvent): void {
-  for (const each of evidence) {
-    recording.mark(each, `${verdict} (${certainty}): ${withoutNames(each.note)}`);
-  }
-}
-
-function begin(state: State, { id, inspector }: Tracked): Case {
-  const own: Case = {
-    recording: createRecording(),
-    visible: createVisible({
-      midStream: inspector.view.client.syn === undefined,
-      serverFromStart: () => inspector.view.server.syn !== undefined,
-    }),
-    verdicts: [],
-    session: undefined,
-  };
-  state.open.set(id, own);
+function begin(state: State, connection: Tracked): Case {
+  const own = createCase(connection);
+  state.open.set(connection.id, own);
   return own;
 }
 
 function finish(state: State, connection: Tracked, own: Case): void {
   const { counts, most, folder, keeper, ran } = state;
-  const verdict = own.verdicts[0]?.verdict ?? 'connection';
+  const [first] = own.verdicts;
+  if (!first) return;
+  const { verdict } = first;
   const refused = keeper !== undefined && !keeper.admit(verdict, ran.to);
   // A service goes on trying: the disk that is full now has room again some day.
   const broken = state.fault !== undefined && keeper === undefined;
@@ -183,10 +136,10 @@ function finish(state: State, connection: Tracked, own: Case): void {
     counts.leftOut += 1;
     return;
   }
-  const name = nameOf(connection, verdict);
+  const name = nameOf(connection.inspector.view.started, connection.client, verdict);
   const { capture, page } = filesOf(state, connection, own, name);
   const text = Buffer.from(page);
-  const fault = write(join(folder, `${name}.pcapng`), capture) ?? write(join(folder, `${name}.md`), text);
+  const fault = writeWhole(join(folder, `${name}.pcapng`), capture) ?? writeWhole(join(folder, `${name}.md`), text);
   if (isFault(fault)) {
     state.fault = fault;
     counts.leftOut += 1;
@@ -205,12 +158,9 @@ function filesOf(
   const { recording, visible, verdicts, session } = own;
   const { frames, omitted } = recording;
   const version = readVersion();
-  const summary = verdicts.map(
-    (each) => `${each.verdict} (${each.certainty}): ${withoutNames(each.summary)}`,
-  );
   const capture = pcapngOf({
     application: `ehlowire ${version}`,
-    comment: summary.join('\n'),
+    comment: commentOf(verdicts),
     ran: given ?? ran,
     packets: cutFrames(frames, visible),
   });
@@ -227,40 +177,8 @@ function filesOf(
   return { capture, page };
 }
 
-/** `20260504T030201.000123Z-198.51.100.7-40000-ehlo-dropped`: sorted by time, safe in every shell. */
-function nameOf({ client, inspector }: Tracked, verdict: string): string {
-  const time = compact(inspector.view.started);
-  const address = client.address.replace(/[^0-9a-fA-F.]/g, '-');
-  return `${time}-${address}-${client.port}-${verdict}`;
-}
-
-function compact(at: Micros): string {
-  return formatTime(at).replace(/[-:]/g, '');
-}
-
-/** Whole or not at all, and never through somebody's symbolic link. */
-function write(path: string, octets: Uint8Array): Fault | undefined {
-  const half = `${path}.${process.pid}.part`;
-  try {
-    writeFileSync(half, octets, { flag: 'wx', mode: 0o640 });
-    renameSync(half, path);
-    return undefined;
-  } catch (cause) {
-    rmSync(half, { force: true });
-    return unwritable(path, cause);
-  }
-}
-
-function unwritable(path: string, cause: unknown): Fault {
-  const code = errno(cause);
-  const full = code === 'ENOSPC' || code === 'EDQUOT';
-  return createFault('evidence-unwritable', path, {
-    cause,
-    ...(full && { mend: 'the disk is full: make room' }),
-  });
-}
-
-const MOST = 1_000;
-const MEMORY = 256 * 1024 * 1024;
+/** Connections of one run, and octets of their frames. */
+export const MOST = 1_000;
+export const MEMORY = 256 * 1024 * 1024;
 /** Beside a relay, or what reads the ring. */
 const MEMORY_KEPT = 32 * 1024 * 1024;

@@ -3,9 +3,10 @@
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Micros } from '../../inspect/events';
+import { ENDS, readName } from './files';
 
 export interface KeepBounds {
-  /** Connections, each with its two files. */
+  /** Connections, each with its files. */
   readonly connections: number;
   readonly octets: number;
 }
@@ -13,7 +14,7 @@ export interface KeepBounds {
 export interface Keeper {
   /** Whether evidence of this verdict may be written now: of each kind some at once, and then one in a while. */
   admit(verdict: string, at: Micros): boolean;
-  /** Both files of `base` were written. What is over the bounds goes: of the verdict that has most, the oldest. */
+  /** All files of `base` were written. What is over the bounds goes: of the verdict that has most, the oldest. */
   wrote(base: string, verdict: string, octets: number): void;
 }
 
@@ -56,8 +57,9 @@ function readKept(folder: string): Map<string, Kept> {
   const kept = new Map<string, Kept>();
   // By time, as they are named after it.
   for (const name of readdirSync(folder).sort()) {
-    const [, base = '', verdict = ''] = NAME.exec(name) ?? [];
-    if (base === '') continue;
+    const named = readName(name);
+    if (!named) continue;
+    const { base, verdict } = named;
     const size = statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0;
     kept.set(base, { verdict, octets: (kept.get(base)?.octets ?? 0) + size });
   }
@@ -73,9 +75,6 @@ function oldestOfMost(kept: ReadonlyMap<string, Kept>): string {
   return '';
 }
 
-const ENDS = ['.pcapng', '.md'];
-/** Time, client, port, verdict: see `nameOf`. */
-const NAME = /^(\d{8}T\d{6}\.\d{6}Z-[0-9a-fA-F.-]+-\d+-([a-z-]+))\.(?:pcapng|md)$/;
 /** Of each verdict so many at once, and then one each ten seconds. */
 const BURST = 20;
 const EVERY: Micros = 10_000_000;

@@ -50,13 +50,22 @@ export interface Recording {
   mark(evidence: Evidence, comment: string): boolean;
   /** Takes back all comments that begin so. */
   unmark(beginning: string): void;
+  /** Forgets all frames, and takes no more. */
+  close(): void;
 }
 
-export function createRecording(): Recording {
-  const head: RecordedFrame[] = [];
+/** Frames at the beginning and at the end of a connection that are kept. */
+export interface RecordingBounds {
+  readonly head: number;
+  readonly tail: number;
+}
+
+export function createRecording(bounds: RecordingBounds = BOUNDS): Recording {
+  let head: RecordedFrame[] = [];
   let tail: RecordedFrame[] = [];
   let omitted = 0;
   let size = 0;
+  let closed = false;
   const syn: Partial<Record<Direction, number>> = {};
   return {
     get frames() {
@@ -69,6 +78,7 @@ export function createRecording(): Recording {
       return size;
     },
     add(facts) {
+      if (closed) return;
       const { from, segment } = facts;
       if (segment.flags & FLAG.syn) {
         // Another beginning: what the offsets so far meant is no longer sure.
@@ -77,13 +87,15 @@ export function createRecording(): Recording {
       }
       const frame = recorded(facts);
       size += frame.octets.length;
-      if (head.length < HEAD) return void head.push(frame);
+      if (head.length < bounds.head) return void head.push(frame);
       tail.push(frame);
-      if (tail.length < 2 * TAIL) return;
-      const old = tail.slice(0, TAIL).filter(({ comments }) => comments.length === 0);
+      // Twice as many, so that they are not looked through for each.
+      if (tail.length <= 2 * bounds.tail) return;
+      const many = tail.length - bounds.tail;
+      const old = tail.slice(0, many).filter(({ comments }) => comments.length === 0);
       omitted += old.length;
       size -= old.reduce((sum, { octets }) => sum + octets.length, 0);
-      tail = tail.filter((each, i) => i >= TAIL || each.comments.length > 0);
+      tail = tail.filter((each, i) => i >= many || each.comments.length > 0);
     },
     mark(evidence, comment) {
       const frame = findFrame(tail, evidence) ?? findFrame(head, evidence);
@@ -97,6 +109,12 @@ export function createRecording(): Recording {
         const kept = comments.filter((comment) => !comment.startsWith(beginning));
         comments.splice(0, comments.length, ...kept);
       }
+    },
+    close() {
+      closed = true;
+      head = [];
+      tail = [];
+      size = 0;
     },
   };
 }
@@ -156,7 +174,6 @@ function strip(frames: readonly RecordedFrame[], from: Direction): void {
 
 /** Octets of payload of a frame that is kept with any: a pipelined group of 10 RCPTs; bulk is larger. */
 const PAYLOAD = 1_024;
-/** Frames at the beginning and at the end of a connection that are kept; a plain session has some 40. */
-const HEAD = 200;
-const TAIL = 100;
+/** A plain session has some 40. */
+const BOUNDS: RecordingBounds = { head: 200, tail: 100 };
 const COMMENTS = 8;
