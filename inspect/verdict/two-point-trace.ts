@@ -15,7 +15,10 @@ export interface Passage {
   readonly ack: Seq;
   readonly flags: number;
   readonly length: number;
-  /** Of small segments only, dialogue: the octets that were captured, from the first one on. */
+  /**
+   * Of small segments, dialogue, all octets; where evidence left some out on purpose, those before. What a capture cut is
+   * not compared: what would have been said of the whole may be something else.
+   */
   readonly payload: Uint8Array | undefined;
   readonly ttl: number;
   readonly ipId: number | undefined;
@@ -111,7 +114,7 @@ export function createTracer(
   };
 }
 
-/** All octets of a small segment; absent where they were cut, or left out. */
+/** All octets of a small segment. */
 export function wholePayload({ payload, length }: Passage): Uint8Array | undefined {
   return payload?.length === length ? payload : undefined;
 }
@@ -131,10 +134,11 @@ function noteAck(list: Acknowledgement[], { flags, ack, at }: Segment): void {
 
 function passageOf(from: Direction, segment: Segment): Passage {
   const { at, seq, ack, flags, length, payload, ttl, ipId, window, options } = segment;
+  const told = payload.length === length || segment.elided === true;
   const small = payload.length > 0 && length <= TRACE_PAYLOAD;
   return {
     ...{ at, from, seq, ack, flags, length, ttl, ipId, window },
-    payload: small ? payload.slice() : undefined,
+    payload: told && small ? payload.slice() : undefined,
     kinds: options.kinds,
     mss: options.mss,
     windowScale: options.windowScale,
