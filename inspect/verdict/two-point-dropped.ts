@@ -72,6 +72,7 @@ function tellDropped(state: Case, from: Direction, start: number): VerdictEvent[
     premises: OF_ABSENCE,
     summary: covered ? summary : `${summary} ${edgeWords(receiver)}`,
     missingBytes: octets,
+    came: came ? ('late' as const) : ('never' as const),
     ...(held !== undefined && { held }),
     evidence: dropEvidence(state, copies, receiver, first.at),
   };

@@ -39,7 +39,8 @@ function usualDelays(pairs: readonly Pair[], clocks: Clocks): Record<Direction, 
   for (const { wan, dmz } of pairs.slice(0, SAMPLE)) {
     if (handshakeSigns(wan, dmz, clocks).length > 0) continue;
     for (const fate of alignPair(wan, dmz, clocks).fates) {
-      if (fate.kind === 'passed' && fate.sure && !isHello(fate)) delays[fate.sent.passage.from].push(fate.delay);
+      if (fate.kind === 'passed' && fate.sure && !isHello(fate))
+        delays[fate.sent.passage.from].push(fate.delay);
     }
   }
   return { client: Math.max(0, median(delays.client)), server: Math.max(0, median(delays.server)) };

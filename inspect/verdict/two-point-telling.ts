@@ -41,7 +41,7 @@ export function isCovered(point: Point, at: Micros, points: Points, margin = PAS
   return at + micros - slack >= from && at + micros + slack + margin <= to;
 }
 
-type Facts = Pick<Finding, 'summary' | 'evidence' | 'missingBytes' | 'held' | 'worth' | 'premises'>;
+type Facts = Pick<Finding, 'summary' | 'evidence' | 'missingBytes' | 'came' | 'held' | 'worth' | 'premises'>;
 
 /** The verdict that coverage allows: that of each point of which `premises` speaks. Empty where it may not be said. */
 export function verdictsOf(

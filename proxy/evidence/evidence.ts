@@ -73,8 +73,7 @@ export function openEvidence(options: EvidenceOptions): EvidenceWriter | Fault {
     take(news, frame) {
       for (const each of news) {
         noteTime(state, each);
-        if (only === undefined || only.has(each.connection.id))
-          follow(state, each, frameOf(each, frame));
+        if (only === undefined || only.has(each.connection.id)) follow(state, each, frameOf(each, frame));
       }
     },
     lost: (count) => void (state.ran.dropped += count),
@@ -139,7 +138,8 @@ function finish(state: State, connection: Tracked, own: Case): void {
   const name = nameOf(connection.inspector.view.started, connection.client, verdict);
   const { capture, page } = filesOf(state, connection, own, name);
   const text = Buffer.from(page);
-  const fault = writeWhole(join(folder, `${name}.pcapng`), capture) ?? writeWhole(join(folder, `${name}.md`), text);
+  const fault =
+    writeWhole(join(folder, `${name}.pcapng`), capture) ?? writeWhole(join(folder, `${name}.md`), text);
   if (isFault(fault)) {
     state.fault = fault;
     counts.leftOut += 1;

@@ -1,22 +1,31 @@
 // One flagged connection as one Markdown page: for a ticket to the vendor of what stands on the path.
 
-import type { Evidence, Micros, VerdictEvent } from '../../inspect/events';
+import type { Micros, VerdictEvent } from '../../inspect/events';
 import { FLAG } from '../../inspect/tcp/segment';
 import { flagNames } from '../../inspect/tcp/view';
-import { causeOf, PLACES } from '../../inspect/verdict/causes';
-import { happenedAt } from '../../inspect/verdict/standing';
 import { formatTime } from '../clock';
 import { formatDuration } from '../sinks/wording';
+import {
+  aboutLines,
+  commandOf,
+  elapsed,
+  evidenceTable,
+  filtersOf,
+  type Peers,
+  proofHead,
+  readings,
+  recheckLines,
+  ROWS,
+  titlesOf,
+} from './page-parts';
 import { findFrame, type RecordedFrame } from './recording';
 import { withoutNames } from './wording';
 
-export interface PageFacts {
+export interface PageFacts extends Peers {
   /** The pcapng beside the page: its name, its frames in order, what was left out. */
   readonly file: string;
   readonly frames: readonly RecordedFrame[];
   readonly omitted: number;
-  readonly client: { readonly address: string; readonly port: number };
-  readonly server: { readonly address: string; readonly port: number };
   readonly started: Micros;
   readonly rtt: Micros | undefined;
   readonly verdicts: readonly VerdictEvent[];
@@ -32,9 +41,9 @@ export interface PageFacts {
 }
 
 export function pageOf(facts: PageFacts): string {
-  const { client, server, verdicts, started } = facts;
+  const { client, server, verdicts, started, version } = facts;
   return [
-    `# SMTP from ${client.address} to ${server.address}: ${titles(verdicts)}`,
+    `# SMTP from ${client.address} to ${server.address}: ${titlesOf(verdicts)}`,
     '',
     ...whatHappened(facts),
     ...verdicts.flatMap((verdict, i) => proof(facts, verdict, i + 1)),
@@ -43,30 +52,21 @@ export function pageOf(facts: PageFacts): string {
     `Open \`${facts.file}\` in Wireshark; comments stand at the frames that matter.`,
     '',
     '```',
-    'frame.comment',
-    `ip.addr == ${client.address} && tcp.port == ${client.port}`.replace(
-      'ip.addr',
-      client.address.includes(':') ? 'ipv6.addr' : 'ip.addr',
-    ),
+    ...filtersOf(facts),
     '```',
     '',
-    ...[...new Set(verdicts.map((verdict) => causeOf(verdict).recheck))].flatMap((text) => [`- ${text}`]),
-    '- Numbers here count from each side’s first octet, 0. Wireshark’s relative numbers are higher by one, as they count the SYN.',
+    'Or read it again with ehlowire:',
     '',
-    ...ruledOut(verdicts),
+    '```',
+    commandOf(facts.file, [server.port]),
+    '```',
+    '',
+    ...recheckLines(verdicts),
+    ...readings(verdicts),
     ...timings(facts),
     ...segments(facts),
-    '## About this page',
-    '',
-    `Made by ehlowire ${facts.version} from the segments of one connection that began at ${formatTime(started)} (UTC).`,
-    'Message bodies, credentials and TLS were cut from the capture: frames end early there, and their length on the',
-    'wire is kept. Envelope addresses may still be in its dialogue; they are not on this page.',
-    '',
+    ...aboutLines(version, `the segments of one connection that began at ${formatTime(started)} (UTC)`),
   ].join('\n');
-}
-
-function titles(verdicts: readonly VerdictEvent[]): string {
-  return [...new Set(verdicts.map(({ verdict, certainty }) => `${verdict} (${certainty})`))].join(', ');
 }
 
 function whatHappened({ client, server, started, verdicts, rtt }: PageFacts): string[] {
@@ -80,68 +80,13 @@ function whatHappened({ client, server, started, verdicts, rtt }: PageFacts): st
   ];
 }
 
-function proof({ frames, started }: PageFacts, verdict: VerdictEvent, number: number): string[] {
-  const { verdict: name, evidence } = verdict;
-  return [
-    `## Proof ${number}: ${name}`,
-    '',
-    factsOf(verdict, started).join(' '),
-    '',
-    '| frame | after start | from | flags | seq | ack | octets | TTL | TSval | what it shows |',
-    '|---:|---:|---|---|---:|---:|---:|---:|---:|---|',
-    ...evidence.map((each) => evidenceRow(frames, each, started)),
-    '',
-  ];
-}
-
-function factsOf(verdict: VerdictEvent, started: Micros): string[] {
-  const { certainty, proof: kind, where, missingBytes, came, held, at } = verdict;
-  const since = happenedAt(verdict);
-  const told = since < at ? `, and known ${formatDuration(at - started)} after it` : '';
-  const ended = came === 'late' ? 'that came late' : 'sent and not arrived';
-  return [
-    `Certainty: **${certainty}**, by ${kind}. It happened ${PLACES[where]}, ` +
-      `${formatDuration(since - started)} after the first segment${told}.`,
-    ...(missingBytes === undefined ? [] : [`Octets ${ended}: **${missingBytes}**.`]),
-    ...(held === undefined ? [] : [`Late by: **${formatDuration(held)}**.`]),
-  ];
-}
-
-function evidenceRow(frames: readonly RecordedFrame[], evidence: Evidence, started: Micros): string {
-  const { at, from, flags, seq, ack, length, ttl, tsval, note } = evidence;
-  const frame = findFrame(frames, evidence);
-  const number = frame ? frames.indexOf(frame) + 1 : '(not kept)';
-  const cells = [
-    number,
-    elapsed(at - started),
-    from,
-    flags,
-    seq,
-    ack ?? '',
-    length,
-    ttl,
-    tsval ?? '',
-    cell(note),
-  ];
-  return `| ${cells.join(' | ')} |`;
-}
-
-function ruledOut(verdicts: readonly VerdictEvent[]): string[] {
-  const proved = verdicts.filter(({ certainty }) => certainty === 'proved');
-  const closed = [...new Set(proved.flatMap((verdict) => causeOf(verdict).ruledOut))];
-  const open = verdicts.flatMap((verdict) => {
-    if (verdict.certainty === 'proved') return [];
-    return [
-      `${verdict.verdict} is only suspected. What else may explain it:`,
-      '',
-      ...causeOf(verdict).open.map((reading) => `- ${reading}`),
-      '',
-    ];
+function proof({ frames, started }: PageFacts, verdict: VerdictEvent, number: number): readonly string[] {
+  const rows = verdict.evidence.map((evidence) => {
+    const frame = findFrame(frames, evidence);
+    const which = frame ? `${frames.indexOf(frame) + 1}` : '(not kept)';
+    return { evidence, before: [which], since: evidence.at - started };
   });
-  return [
-    ...(closed.length > 0 ? ['## What was ruled out', '', ...closed.map((line) => `- ${line}`), ''] : []),
-    ...(open.length > 0 ? ['## What is left open', '', ...open] : []),
-  ];
+  return [...proofHead(verdict, number, (at) => at - started), ...evidenceTable([['frame', '---:']], rows)];
 }
 
 function timings({ phases, retransmits }: PageFacts): string[] {
@@ -186,14 +131,3 @@ function segments({ frames, omitted, started }: PageFacts): string[] {
       : []),
   ];
 }
-
-function elapsed(micros: Micros): string {
-  return `${(micros / 1e6).toFixed(6)} s`;
-}
-
-/** A note in a table's cell. */
-function cell(text: string): string {
-  return withoutNames(text).replace(/\|/g, '\\|');
-}
-
-const ROWS = 60;
