@@ -45,8 +45,9 @@ Examples:
       standard input, until it ends or Ctrl-C
   ehlowire analyze incident.pcap --json --fail-on proved
       JSON lines, one event a line; exit 3 where somebody on the path is proved to have done something
-  ehlowire analyze --wan outside.pcap --dmz inside.pcap
-      what one side of a firewall saw and the other did not
+  ehlowire analyze --wan outside.pcap --dmz inside.pcap --evidence report/
+      what one side of a firewall saw and the other did not; for every connection with a verdict the captures
+      of both sides and one page, and analyze --wan --dmz of the two says the same again
   ehlowire analyze --live eth0
       an interface, until Ctrl-C; needs root, or cap_net_raw, and libpcap
   ehlowire analyze --live eth0 --probe
@@ -175,7 +176,10 @@ function analyzeCommand(settle: Settle): Command {
     .option('--port <number>', 'SMTP ports in place of 25, 587, 465, 2525: 25,10025; repeatable', collect)
     .option('--only <client>', 'only this client address or network (CIDR); repeatable', collect)
     .option('--ladder <which>', 'segments of all, flagged or none (default: the first 5 of each verdict)')
-    .option('--evidence <dir>', 'write a capture and a page for each connection with a verdict there')
+    .option(
+      '--evidence <dir>',
+      'write a page for each connection with a verdict there, and its capture; of two points both',
+    )
     .option(
       '--maillog <file>',
       "the server's log (Postfix, Exim, sendmail): where its story and the packets' differ",

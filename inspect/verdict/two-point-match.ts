@@ -21,6 +21,8 @@ export interface ClockOffset {
   readonly micros: Micros;
   /** How far apart its bounds are: of segments in both directions. */
   readonly spread: Micros;
+  /** Both directions bound it: it is not farther off than that. */
+  readonly bounded: boolean;
   /** Connections that it rests on. */
   readonly from: number;
   /** How often one of the clocks was set meanwhile. */
@@ -67,11 +69,11 @@ export function compareClocks(pairs: readonly Pair[]): { clocks: Clocks; offset:
   const clocks = createClocks(samples) ?? roughly(pairs);
   if (!clocks) return undefined;
   const at = samples[0]?.at ?? pairs[0]?.wan.started ?? 0;
-  const { micros, slack } = clocks.atWan(at);
+  const { micros, slack, bounded } = clocks.atWan(at);
   const from = pairs.filter((pair) => clockSamples(pair).some((each) => each.from === 'client')).length;
   const { steps, drift } = clocks;
   const spread = Math.max(0, slack - STAMPING);
-  return { clocks, offset: { micros, spread, from, steps, ...(drift !== undefined && { drift }) } };
+  return { clocks, offset: { micros, spread, bounded, from, steps, ...(drift !== undefined && { drift }) } };
 }
 
 /** No segment is the same at both points: a proxy, for example. Then only that nothing comes in before it came out. */

@@ -6,7 +6,12 @@ import type { VerdictName } from '../../inspect/events';
 import type { TrackerCounts, TrackerNews } from '../../inspect/tracker';
 import type { Outcome } from '../commands/outcome';
 import { wantsColor, type Config } from '../config';
-import { openEvidence, type EvidenceOptions, type EvidenceWriter } from '../evidence/evidence';
+import {
+  openEvidence,
+  type EvidenceCounts,
+  type EvidenceOptions,
+  type EvidenceWriter,
+} from '../evidence/evidence';
 import { formatFault, isFault, type Fault } from '../fault';
 import { createJsonRenderer } from '../sinks/json';
 import { plural } from '../sinks/wording';
@@ -98,9 +103,12 @@ export function conclude(desk: Desk, { counts, lost, remarks }: Closing): Outcom
 export function evidenceRemark(desk: Desk, writer: EvidenceWriter | undefined): string[] {
   if (!writer) return [];
   if (writer.fault) desk.faults.push(writer.fault);
-  const { written, leftOut } = writer.counts;
+  return [evidenceText(writer.counts, desk.request.evidence), ''];
+}
+
+export function evidenceText({ written, leftOut }: EvidenceCounts, folder = ''): string {
   const left = leftOut === 0 ? '' : `; ${leftOut} more were left out`;
-  return [`Evidence of ${plural(written, 'connection')} is in ${desk.request.evidence ?? ''}${left}.`, ''];
+  return `Evidence of ${plural(written, 'connection')} is in ${folder}${left}.`;
 }
 
 function isFound({ request: { failOn }, summarizer }: Desk): boolean {

@@ -57,11 +57,8 @@ export function readRequest(files: readonly string[], flags: AnalyzeFlags): Requ
   if (!onePoint && (live !== undefined || files.length > 0)) {
     complain('--wan and --dmz with other captures', 'one or the other');
   }
-  if (!onePoint && (flags.evidence ?? flags.maillog) !== undefined) {
-    complain(
-      '--evidence or --maillog with --wan and --dmz',
-      'they go with one capture: analyze that by itself',
-    );
+  if (!onePoint && flags.maillog !== undefined) {
+    complain('--maillog with --wan and --dmz', 'it goes with one capture: analyze that by itself');
   }
   if (onePoint && together) complain('--together', 'goes with --wan and --dmz');
   if (live === undefined && probe) complain('--probe', 'goes with --live IF: nobody answers from a file');

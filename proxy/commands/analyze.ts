@@ -19,8 +19,8 @@ export async function runAnalyze(files: readonly string[], flags: AnalyzeFlags):
   const desk = openDesk(request, config);
   if (isFault(desk)) return desk;
   if (request.points) {
-    const { text, json, color } = desk;
-    return analyzeTwoPoints({ ...request, ...request.points }, { text, json: json?.printer, color });
+    const { text, json, color, veil } = desk;
+    return analyzeTwoPoints({ ...request, ...request.points, veil }, { text, json: json?.printer, color });
   }
   return request.live === undefined ? analyzeFiles(desk) : analyzeLive(desk, request.live);
 }

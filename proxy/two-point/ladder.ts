@@ -41,7 +41,7 @@ function peers({ client, server }: PairJudgement['pair']['wan']): string {
 }
 
 function rowText(fate: Fate, started: Micros, points: Points, colors: Colors): string {
-  const items = 'sent' in fate ? [fate.sent, ...('came' in fate ? [fate.came] : [])] : [fate.came];
+  const items = itemsOf(fate);
   const at = Math.min(...items.map((item) => item.at));
   const [outside, inside] = (['wan', 'dmz'] as const).map((point) =>
     items.find((item) => item.point === point),
@@ -55,11 +55,17 @@ function rowText(fate: Fate, started: Micros, points: Points, colors: Colors): s
     cell(outside, fate, 'wan'),
     arrow,
     cell(inside, fate, 'dmz'),
-    wordsOf(fate, points),
+    fateText(fate, points),
   ]
     .join(' ')
     .trimEnd();
   return odd ? colors.yellow(text) : text;
+}
+
+/** The segment as it was sent, and as it came, as far as it was seen. */
+export function itemsOf(fate: Fate): readonly Item[] {
+  if (!('sent' in fate)) return [fate.came];
+  return 'came' in fate ? [fate.sent, fate.came] : [fate.sent];
 }
 
 function arrowOf(fate: Fate, from: 'client' | 'server'): string {
@@ -74,13 +80,15 @@ function cell(item: Item | undefined, fate: Fate, point: Item['point']): string 
   return text.padEnd(CELL);
 }
 
-function segmentText({ passage, start }: Item): string {
+/** `PSH ACK 0 +9`: flags, and which octets of the stream. */
+export function segmentText({ passage, start }: Pick<Item, 'passage' | 'start'>): string {
   const { flags, length } = passage;
   const place = flags & (FLAG.syn | FLAG.rst) ? '' : `${start}${length > 0 ? ` +${length}` : ''}`;
   return `${flagNames(flags)} ${place}`.trim();
 }
 
-function wordsOf(fate: Fate, points: Points): string {
+/** What became of a segment between the points; empty where it passed. */
+export function fateText(fate: Fate, points: Points): string {
   switch (fate.kind) {
     case 'dropped': {
       const other = fate.sent.point === 'wan' ? 'dmz' : 'wan';

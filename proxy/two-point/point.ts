@@ -1,13 +1,22 @@
 // One capture point read into traces: all connections of a file, each bounded.
 
-import type { Micros, Point } from '../../inspect/events';
-import { createTracer, type Trace, type Tracer } from '../../inspect/verdict/two-point-trace';
-import type { PointCapture } from '../../inspect/verdict/two-point-survey';
-import type { TrackerNews } from '../../inspect/tracker';
-import { createProgress } from '../analyze/progress';
-import { runPass } from '../analyze/passes';
-import type { Fault } from '../fault';
 import { statSync } from 'node:fs';
+import type { Micros, Point } from '../../inspect/events';
+import type { Veil } from '../../inspect/smtp/argument';
+import type { TrackerNews } from '../../inspect/tracker';
+import type { PointCapture } from '../../inspect/verdict/two-point-survey';
+import { createTracer, type Trace, type Tracer } from '../../inspect/verdict/two-point-trace';
+import { createProgress } from '../analyze/progress';
+import { runPass, type Observe, type PassResult } from '../analyze/passes';
+import type { Fault } from '../fault';
+
+/** How both captures are read. */
+export interface Reading {
+  readonly ports: readonly number[];
+  readonly veil?: Veil | undefined;
+  /** Evidence is written: it begins with the handshake. */
+  readonly keepFrames?: boolean;
+}
 
 export interface PointFile extends PointCapture {
   readonly file: string;
@@ -21,36 +30,49 @@ export interface PointFile extends PointCapture {
   readonly empty: boolean;
 }
 
-/** Reads the capture file of one side. */
+/** Reads the capture file of one side; `also` sees everything too. */
 export async function readPoint(
   file: string,
   point: Point,
-  ports: readonly number[],
-  most = MOST,
+  reading: Reading,
+  { most = MOST, also }: { readonly most?: number; readonly also?: Observe | undefined } = {},
 ): Promise<PointFile> {
   const collector = createCollector(point, most);
+  const result = await passOver(file, reading, (news, frame) => {
+    collector.take(news);
+    also?.(news, frame);
+  });
+  return {
+    file,
+    traces: collector.traces,
+    ran: { from: result.firstAt, to: result.lastAt },
+    omitted: collector.omitted,
+    lost: result.lost,
+    segments: result.counts.segments,
+    faults: result.faults,
+    empty: result.used === 0,
+  };
+}
+
+/** Reads it from its beginning, as long as `goOn` says so. */
+export async function passOver(
+  file: string,
+  reading: Reading,
+  observe: Observe,
+  goOn = (): boolean => true,
+): Promise<PassResult> {
   const size = statSync(file, { throwIfNoEntry: false });
   const progress = createProgress(size?.isFile() ? size.size : undefined);
   try {
-    const result = await runPass([file], {
-      ports,
-      observe: (news) => collector.take(news),
+    return await runPass([file], {
+      ...reading,
+      observe,
       async turn(position, counts) {
         progress.update(position, counts.segments, counts.connections);
         await new Promise(setImmediate);
-        return true;
+        return goOn();
       },
     });
-    return {
-      file,
-      traces: collector.traces,
-      ran: { from: result.firstAt, to: result.lastAt },
-      omitted: collector.omitted,
-      lost: result.lost,
-      segments: result.counts.segments,
-      faults: result.faults,
-      empty: result.used === 0,
-    };
   } finally {
     progress.end();
   }

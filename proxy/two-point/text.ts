@@ -1,17 +1,17 @@
 // The summary of two points: clocks, matches, what the firewall does to all, what it did to some.
 
-import type { VerdictName } from '../../inspect/events';
+import type { ClockOffset } from '../../inspect/verdict/two-point-match';
 import type { Survey } from '../../inspect/verdict/two-point-survey';
-import { gravestOf, sentenceOf } from '../analyze/meaning';
-import { addVerdicts, type VerdictSummary } from '../analyze/summary';
 import { formatTime } from '../clock';
 import { formatDuration, plural } from '../sinks/wording';
 import { adviceText } from './advice';
+import { closingSentence, foundIn, type Found } from './found';
 import type { PointFile } from './point';
 
 export function surveyText(survey: Survey, wan: PointFile, dmz: PointFile): string[] {
   const { pairs, wanOnly, dmzOnly, judgements } = survey;
   const flagged = judgements.filter(({ verdicts }) => verdicts.length > 0).length;
+  const found = foundIn(survey);
   const advice = adviceText(survey, wan, dmz);
   return [
     pointText('outside', wan),
@@ -22,20 +22,18 @@ export function surveyText(survey: Survey, wan: PointFile, dmz: PointFile): stri
     `  usually  ${formatDuration(survey.points.usual.client)} inward, ${formatDuration(survey.points.usual.server)} outward (median)`,
     edgeText(survey),
     '',
-    ...verdictLines(survey),
+    ...verdictLines(found),
     ...(advice.length > 0
       ? advice
-      : [`${plural(flagged, 'connection')} of ${pairs.length} with a verdict.`, conclusion(survey)]),
+      : [`${plural(flagged, 'connection')} of ${pairs.length} with a verdict.`, conclusion(found, survey)]),
     '',
   ];
 }
 
 /** The closing sentence: what it means for both points together. */
-function conclusion({ judgements, pairs, wanOnly, dmzOnly }: Survey): string {
-  const all = new Map<VerdictName, VerdictSummary>();
-  for (const { verdicts, pair } of judgements) addVerdicts(all, verdicts, pair.wan.client.address);
-  const gravest = gravestOf(all);
-  if (gravest) return sentenceOf(...gravest, pairs.length);
+function conclusion(found: Found, { pairs, wanOnly, dmzOnly }: Survey): string {
+  const sentence = closingSentence(found, pairs.length);
+  if (sentence !== undefined) return sentence;
   const alone = wanOnly.length + dmzOnly.length;
   const rest = alone === 0 ? '' : `; of ${plural(alone, 'connection')} at one point only nothing is said`;
   return `In ${plural(pairs.length, 'session')} at both points nothing was dropped, held or altered between them${rest}.`;
@@ -52,17 +50,22 @@ function pointText(name: string, { file, traces, segments, omitted, lost, ran }:
 
 function clockText({ offset }: Survey): string {
   if (!offset) return 'no handshake is at both points: taken as equal';
-  const { micros, spread, from, drift, steps } = offset;
-  const how =
-    Math.abs(micros) <= spread
-      ? 'equal'
-      : `inside is ${formatDuration(Math.abs(micros))} ${micros > 0 ? 'ahead' : 'behind'}`;
+  const { spread, from, drift, steps, bounded } = offset;
   const runs =
     drift === undefined
       ? ''
       : `, and ${drift > 0 ? 'gains' : 'loses'} ${Math.abs(drift).toFixed(1)} ms in 1,000 s (drift)`;
   const set = steps === 0 ? '' : `; one of the clocks was set ${plural(steps, 'time')} meanwhile`;
-  return `${how} when the first connection began${runs} (from ${plural(from, 'connection')}, spread ${formatDuration(spread)})${set}`;
+  const sure = bounded
+    ? ''
+    : '; no bound is known: no segment is seen to have passed both points in both directions';
+  return `${aheadText(offset)} when the first connection began${runs} (from ${plural(from, 'connection')}, spread ${formatDuration(spread)})${set}${sure}`;
+}
+
+/** How the clock inside stands to the one outside. */
+export function aheadText({ micros, spread }: Pick<ClockOffset, 'micros' | 'spread'>): string {
+  if (Math.abs(micros) <= spread) return 'equal';
+  return `inside is ${formatDuration(Math.abs(micros))} ${micros > 0 ? 'ahead' : 'behind'}`;
 }
 
 function waysText({ pairs }: Survey): string {
@@ -100,24 +103,11 @@ function edgeText({ points }: Survey): string {
     : '  edges    a segment counts as dropped for certain only where the other capture has frames before it and 2 s behind it\n           (--together, where you know that both ran all the time)';
 }
 
-function verdictLines({ judgements }: Survey): string[] {
-  const counts = new Map<VerdictName, { sessions: number; proved: number; clients: Set<string> }>();
-  for (const { verdicts, pair } of judgements) {
-    for (const name of new Set(verdicts.map(({ verdict }) => verdict))) {
-      const count = counts.get(name) ?? { sessions: 0, proved: 0, clients: new Set() };
-      count.sessions += 1;
-      if (verdicts.some((each) => each.verdict === name && each.certainty === 'proved')) count.proved += 1;
-      if (count.clients.size < CLIENTS) count.clients.add(pair.wan.client.address);
-      counts.set(name, count);
-    }
-  }
-  if (counts.size === 0) return [];
-  const rows = [...counts].map(
+function verdictLines(found: Found): string[] {
+  if (found.size === 0) return [];
+  const rows = [...found].map(
     ([name, { sessions, proved, clients }]) =>
       `  ${name.padEnd(18)} ${plural(sessions, 'connection')}, proved in ${proved}; ${plural(clients.size, 'client')}`,
   );
   return ['Between the two points:', ...rows, ''];
 }
-
-/** Addresses that are told apart; more are `1000`. */
-const CLIENTS = 1_000;

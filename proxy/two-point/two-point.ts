@@ -1,18 +1,24 @@
 // `analyze --wan FILE --dmz FILE`: two captures of one firewall, lined up, judged and told.
 
-import type { Certainty } from '../../inspect/events';
+import type { Certainty, Point } from '../../inspect/events';
+import type { Veil } from '../../inspect/smtp/argument';
 import { surveyTwoPoints, type Survey } from '../../inspect/verdict/two-point-survey';
 import type { PairJudgement } from '../../inspect/verdict/two-point';
 import { formatTime } from '../clock';
 import type { Outcome } from '../commands/outcome';
-import { createFault, formatFault } from '../fault';
+import { createFault, formatFault, isFault } from '../fault';
+import type { Observe } from '../analyze/passes';
 import type { Printer } from '../analyze/printer';
+import { evidenceText } from '../analyze/report';
 import { createSerializer } from '../log';
 import { createJsonRenderer } from '../sinks/json';
 import { levelOf } from '../sinks/sink';
+import { isPlainFile } from '../sources/supply';
 import { isSwapped } from './advice';
+import { writePointsEvidence, type PointSource } from './evidence';
 import { ladderText } from './ladder';
-import { readPoint, type PointFile } from './point';
+import { readPoint, type Reading } from './point';
+import { createPointRecorder } from './recorder';
 import { surveyText } from './text';
 
 export interface TwoPointRequest {
@@ -24,6 +30,9 @@ export interface TwoPointRequest {
   readonly ladder: 'some' | 'flagged' | 'all' | 'none';
   readonly wants: (client: string) => boolean;
   readonly failOn: Certainty | undefined;
+  /** The folder to write evidence to. */
+  readonly evidence: string | undefined;
+  readonly veil: Veil | undefined;
 }
 
 export interface TwoPointOutputs {
@@ -33,8 +42,13 @@ export interface TwoPointOutputs {
 }
 
 export async function analyzeTwoPoints(request: TwoPointRequest, outputs: TwoPointOutputs): Promise<Outcome> {
-  const wan = await readPoint(request.wan, 'wan', request.ports);
-  const dmz = await readPoint(request.dmz, 'dmz', request.ports);
+  const { evidence, ports, veil } = request;
+  const reading: Reading = { ports, veil, keepFrames: evidence !== undefined };
+  const sources = {
+    wan: await sourceOf(request.wan, 'wan', reading),
+    dmz: await sourceOf(request.dmz, 'dmz', reading),
+  };
+  const [wan, dmz] = [sources.wan.read, sources.dmz.read];
   const faults = [...wan.faults, ...dmz.faults];
   if (wan.empty || dmz.empty) return faults;
   const wanted = { ...wan, traces: wan.traces.filter(({ client }) => request.wants(client.address)) };
@@ -43,8 +57,16 @@ export async function analyzeTwoPoints(request: TwoPointRequest, outputs: TwoPoi
   const swapped = isSwapped(found.pairs);
   if (swapped) faults.push(createFault('bad-flag', '--wan and --dmz', { mend: SWAPPED }));
   const survey = swapped ? { ...found, judgements: [] } : found;
+  const written =
+    evidence === undefined
+      ? undefined
+      : await writePointsEvidence(survey, sources, { ...request, folder: evidence, reading });
+  const fault = isFault(written) ? written : written?.fault;
+  if (fault) faults.push(fault);
   tellJson(survey, outputs.json);
-  tellText(request, survey, wanted, dmz, outputs);
+  tellLadders(request, survey, outputs);
+  if (written && !isFault(written)) outputs.text?.write(`${evidenceText(written.counts, evidence)}\n\n`);
+  outputs.text?.write(surveyText(survey, wanted, dmz).join('\n'));
   outputs.text?.close();
   outputs.json?.close();
   if (outputs.json?.fault) faults.push(outputs.json.fault);
@@ -53,13 +75,15 @@ export async function analyzeTwoPoints(request: TwoPointRequest, outputs: TwoPoi
   return FOUND;
 }
 
-function tellText(
-  { ladder }: TwoPointRequest,
-  survey: Survey,
-  wan: PointFile,
-  dmz: PointFile,
-  { text, color }: TwoPointOutputs,
-): void {
+/** What can be read only once is kept as it is read. */
+async function sourceOf(file: string, point: Point, reading: Reading): Promise<PointSource> {
+  const once = reading.keepFrames === true && !isPlainFile(file);
+  const recorder = once ? createPointRecorder() : undefined;
+  const also: Observe | undefined = recorder && ((news, frame) => recorder.take(news, frame));
+  return { read: await readPoint(file, point, reading, { also }), recorder };
+}
+
+function tellLadders({ ladder }: TwoPointRequest, survey: Survey, { text, color }: TwoPointOutputs): void {
   if (!text) return;
   const told = new Map<string, number>();
   let left = 0;
@@ -68,7 +92,6 @@ function tellText(
     else text.write(ladderText(judgement, survey.points, color));
   }
   if (left > 0) text.write(`${left} more with a verdict not shown: --ladder flagged shows all.\n\n`);
-  text.write(surveyText(survey, wan, dmz).join('\n'));
 }
 
 function isShown(

@@ -1,28 +1,14 @@
 // Evidence as others open it: by tshark, with the filters that the page gives.
 
-import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { skip } from '../../kit/lab';
 import { scratch } from '../../kit/process';
+import { hasTshark, tshark } from '../../kit/tshark';
 import { DROPPED, HIDDEN } from './dialogue.table';
 import { record } from './frames';
-
-function tshark(file: string, ...args: readonly string[]): string {
-  const all = ['-r', file, ...args];
-  return execFileSync('tshark', all, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-}
-
-function hasTshark(): boolean {
-  try {
-    execFileSync('tshark', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 if (!hasTshark()) skip(test, 'tshark reads the files', 'not installed: tshark');
 else {

@@ -1,6 +1,6 @@
 // `analyze --wan --dmz` and `analyze --maillog` as commands: the incident, told from files.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -104,14 +104,32 @@ test('--only, --ladder none: other clients are left out', async () => {
   assert.match(short, /ehlo-dropped +1 connection, proved in 1/);
 });
 
+test('--evidence: how many are in it; the command on the page says the same again', async () => {
+  const report = join(folder, 'report');
+  const first = await run('--wan', WAN, '--dmz', DMZ, '--evidence', report);
+  assert.equal([first.code, first.err], [0, '']);
+  assert.match(first.out, /^Evidence of 1 connection is in .*report\.$/m);
+  const base = join(report, '20260504T030201.000000Z-198.51.100.7-40000-ehlo-dropped');
+  assert.equal(
+    readdirSync(report)
+      .sort()
+      .map((name) => join(report, name)),
+    [`${base}-dmz.pcapng`, `${base}-wan.pcapng`, `${base}.md`],
+  );
+  const again = await run('--wan', `${base}-wan.pcapng`, '--dmz', `${base}-dmz.pcapng`);
+  const ladder = (text: string): string => /2026-05-04[^]*?\n\n/.exec(text)?.[0] ?? '';
+  assert.is(ladder(again.out), ladder(first.out));
+  assert.match(again.out, /ehlo-dropped proved, by two-point: The first command \(EHLO\) \(9 octets\)/);
+});
+
 /** [name, arguments, exit code, what is said]. */
 const WRONG: readonly (readonly [string, readonly string[], RegExp])[] = [
   ['one side alone', ['--wan', WAN], /wrong usage: --wan alone: name both/],
   ['with a file', ['--wan', WAN, '--dmz', DMZ, WAN], /--wan and --dmz with other captures/],
   [
-    'with evidence',
-    ['--wan', WAN, '--dmz', DMZ, '--evidence', folder],
-    /--evidence or --maillog with --wan and --dmz/,
+    'with a mail log',
+    ['--wan', WAN, '--dmz', DMZ, '--maillog', WAN],
+    /--maillog with --wan and --dmz: it goes with one capture/,
   ],
   ['--together alone', ['--together', WAN], /--together: goes with --wan and --dmz/],
   [

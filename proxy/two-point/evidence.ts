@@ -1,0 +1,197 @@
+// Evidence of two points: for every connection with a verdict the captures of both, and one page that tells one story.
+
+import { join } from 'node:path';
+import type { Point, VerdictEvent } from '../../inspect/events';
+import type { PairJudgement } from '../../inspect/verdict/two-point';
+import { surveyTwoPoints, type Survey } from '../../inspect/verdict/two-point-survey';
+import { markEvidence, type Case } from '../evidence/case';
+import { cutFrames } from '../evidence/cut';
+import { MOST, type EvidenceCounts } from '../evidence/evidence';
+import { nameOf, unwritable, writeWhole } from '../evidence/files';
+import { commandOf } from '../evidence/page-parts';
+import { pcapngOf } from '../evidence/pcapng';
+import { commentOf } from '../evidence/wording';
+import { isFault, type Fault } from '../fault';
+import { makeFolder } from '../folder';
+import { readVersion } from '../version';
+import { closingSentence, foundIn, type Found } from './found';
+import { pageOfPoints } from './page';
+import { passOver, readPoint, type PointFile, type Reading } from './point';
+import { createPointRecorder, type PointRecorder } from './recorder';
+
+export interface PointsEvidence {
+  readonly counts: EvidenceCounts;
+  /** The first thing that went wrong with the folder; what was concluded stands. */
+  readonly fault: Fault | undefined;
+}
+
+/** What a first pass over a point found, and kept where there can be no second one. */
+export interface PointSource {
+  readonly read: PointFile;
+  readonly recorder: PointRecorder | undefined;
+}
+
+export interface EvidenceRequest {
+  readonly folder: string;
+  readonly reading: Reading;
+  readonly together: boolean;
+  readonly most?: number;
+}
+
+/** Writes what the survey found; absent where it found nothing. Fault: `evidence-unwritable`. */
+export async function writePointsEvidence(
+  survey: Survey,
+  sources: Readonly<Record<Point, PointSource>>,
+  request: EvidenceRequest,
+): Promise<PointsEvidence | Fault | undefined> {
+  const flagged = survey.judgements.filter(({ verdicts }) => verdicts.length > 0);
+  if (flagged.length === 0) return undefined;
+  try {
+    makeFolder(request.folder, 0o750);
+  } catch (cause) {
+    return unwritable(request.folder, cause);
+  }
+  const chosen = flagged.slice(0, request.most ?? MOST);
+  const recorders = {
+    wan: await recorderOf('wan', sources.wan, chosen, request.reading),
+    dmz: await recorderOf('dmz', sources.dmz, chosen, request.reading),
+  };
+  const desk: Desk = { survey, sources, recorders, request, found: foundIn(survey) };
+  const counts = { written: 0, leftOut: flagged.length - chosen.length };
+  let fault: Fault | undefined;
+  for (const judgement of chosen) {
+    const done = fault ?? (await writePair(desk, judgement));
+    if (isFault(done)) fault = done;
+    if (done === 'written') counts.written += 1;
+    else counts.leftOut += 1;
+  }
+  return { counts, fault };
+}
+
+interface Desk {
+  readonly survey: Survey;
+  readonly sources: Readonly<Record<Point, PointSource>>;
+  readonly recorders: Readonly<Record<Point, PointRecorder>>;
+  readonly request: EvidenceRequest;
+  readonly found: Found;
+}
+
+/** Frames of the connections that were chosen: kept by the first pass, or read once more. */
+async function recorderOf(
+  point: Point,
+  { read, recorder: kept }: PointSource,
+  chosen: readonly PairJudgement[],
+  reading: Reading,
+): Promise<PointRecorder> {
+  if (kept) return kept;
+  const recorder = createPointRecorder(new Set(chosen.map(({ pair }) => pair[point].id)));
+  await passOver(
+    read.file,
+    reading,
+    (news, frame) => recorder.take(news, frame),
+    () => recorder.waiting,
+  );
+  return recorder;
+}
+
+async function writePair(desk: Desk, judgement: PairJudgement): Promise<'written' | 'left out' | Fault> {
+  const { pair, verdicts } = judgement;
+  const [first] = verdicts;
+  const cases = { wan: desk.recorders.wan.of(pair.wan.id), dmz: desk.recorders.dmz.of(pair.dmz.id) };
+  const { wan, dmz } = cases;
+  if (!first || !wan || !dmz || isEmpty(wan) || isEmpty(dmz)) return 'left out';
+  const name = nameOf(pair.wan.started, pair.wan.client, first.verdict);
+  for (const verdict of verdicts) markAll({ wan, dmz }, verdict);
+  const fault =
+    writeCapture(desk, 'wan', wan, { name, verdicts }) ?? writeCapture(desk, 'dmz', dmz, { name, verdicts });
+  if (fault) return fault;
+  const page = await pageFor(desk, judgement, { wan, dmz }, name);
+  return writeWhole(join(desk.request.folder, `${name}.md`), Buffer.from(page)) ?? 'written';
+}
+
+function isEmpty({ recording }: Case): boolean {
+  return recording.frames.length === 0;
+}
+
+function markAll(cases: Readonly<Record<Point, Case>>, verdict: VerdictEvent): void {
+  for (const evidence of verdict.evidence) {
+    markEvidence(cases[evidence.point ?? 'wan'].recording, verdict, evidence);
+  }
+}
+
+function writeCapture(
+  { request: { folder }, sources }: Desk,
+  point: Point,
+  { recording, visible }: Case,
+  { name, verdicts }: { readonly name: string; readonly verdicts: readonly VerdictEvent[] },
+): Fault | undefined {
+  const { ran, lost } = sources[point].read;
+  const capture = pcapngOf({
+    application: `ehlowire ${readVersion()}`,
+    comment: `${commentOf(verdicts)}\n${ABOUT[point]} ${fileOf(name, point === 'wan' ? 'dmz' : 'wan')}.`,
+    ran: { ...ran, dropped: lost },
+    packets: cutFrames(recording.frames, visible),
+  });
+  return writeWhole(join(folder, fileOf(name, point)), capture);
+}
+
+function fileOf(name: string, point: Point): string {
+  return `${name}-${point}.pcapng`;
+}
+
+/** The two captures are read again: the page says what they prove by themselves. */
+async function pageFor(
+  { survey, request, found }: Desk,
+  judgement: PairJudgement,
+  { wan, dmz }: Readonly<Record<Point, Case>>,
+  name: string,
+): Promise<string> {
+  const { folder, reading, together } = request;
+  const { pair, verdicts } = judgement;
+  const read = (point: Point): Promise<PointFile> =>
+    readPoint(join(folder, fileOf(name, point)), point, reading);
+  const again = surveyTwoPoints(await read('wan'), await read('dmz'), together).judgements.flatMap(
+    (each) => each.verdicts,
+  );
+  const names = new Set(verdicts.map(({ verdict }) => verdict));
+  const pageOf = (point: Point, { recording: { frames, omitted } }: Case) => ({
+    ...{ file: fileOf(name, point), frames, omitted },
+  });
+  return pageOfPoints({
+    ...{ judgement, again, points: survey.points, version: readVersion() },
+    wan: pageOf('wan', wan),
+    dmz: pageOf('dmz', dmz),
+    compared: survey.offset?.from ?? 0,
+    command: commandOf(
+      `--wan ${fileOf(name, 'wan')} --dmz ${fileOf(name, 'dmz')}`,
+      [pair.wan.server.port, pair.dmz.server.port],
+      { together },
+    ),
+    isSame: isSame(verdicts, again),
+    closing: closingSentence(found, survey.pairs.length, names) ?? '',
+  });
+}
+
+/** The same verdicts, as certain, with the same numbers; times within what other connections know of the clocks. */
+function isSame(verdicts: readonly VerdictEvent[], again: readonly VerdictEvent[]): boolean {
+  const facts = ({ verdict, certainty, where, proof, missingBytes }: VerdictEvent): string =>
+    `${verdict} ${certainty} ${where} ${proof} ${missingBytes}`;
+  return (
+    verdicts.length === again.length &&
+    verdicts.every((each, i) => {
+      const other = again[i];
+      return (
+        other !== undefined &&
+        facts(each) === facts(other) &&
+        Math.abs((each.held ?? 0) - (other.held ?? 0)) <= CLOCKS
+      );
+    })
+  );
+}
+
+const ABOUT: Readonly<Record<Point, string>> = {
+  wan: 'Captured outside; the same connection inside:',
+  dmz: 'Captured inside; the same connection outside:',
+};
+/** Microseconds: two clocks that more segments compare are known a little better. */
+const CLOCKS = 5_000;
