@@ -4,7 +4,7 @@
 // clock, toward the client at most. So each is a bound. Two clocks may run apart by `DRIFT`: the older a bound, the wider it
 // is. Where bounds contradict each other, one of the clocks was set, and between two such times nobody knows when.
 
-import type { Direction, Micros } from '../events';
+import type { Direction, Micros, Point } from '../events';
 import { DRIFT, STAMPING } from './thresholds';
 
 /** One segment at both points. */
@@ -20,7 +20,10 @@ export interface ClockSample {
 export interface Offset {
   readonly micros: Micros;
   readonly slack: Micros;
-  /** By segments in both directions: the truth cannot be farther off. Else it is what a path may usually take. */
+  /**
+   * By segments in both directions, and no clock was set near it: the truth cannot be farther off. Else it is what a path
+   * may usually take.
+   */
   readonly bounded: boolean;
 }
 
@@ -29,10 +32,35 @@ export interface Clocks {
   atDmz(at: Micros): Offset;
   /** At a time of the wan clock. */
   atWan(at: Micros): Offset;
+  /** Whether no clock was set meanwhile, by segments before and after that agree. Times of the wan clock. */
+  isSteady(from: Micros, to: Micros): boolean;
   /** Times at which a clock was set. */
   readonly steps: number;
   /** The dmz clock's gain on the wan clock, in parts per million; absent where the samples are too few or too near. */
   readonly drift: number | undefined;
+}
+
+/** On the common clock. */
+export interface Moment extends Pick<Offset, 'slack' | 'bounded'> {
+  readonly at: Micros;
+}
+
+/** The other way round: when that was by a point's own clock, and how wrong that may be. */
+export function atPoint(
+  point: Point,
+  { at, slack }: Pick<Moment, 'at' | 'slack'>,
+  { atWan }: Pick<Clocks, 'atWan'>,
+): Pick<Offset, 'micros' | 'slack'> {
+  if (point === 'wan') return { micros: at, slack };
+  const offset = atWan(at);
+  return { micros: at + offset.micros, slack: Math.max(slack, offset.slack) };
+}
+
+/** What a point's own clock said, on the common clock, the wan point's. */
+export function onCommonClock(point: Point, at: Micros, { atDmz }: Pick<Clocks, 'atDmz'>): Moment {
+  if (point === 'wan') return { at, slack: STAMPING, bounded: true };
+  const { micros, ...rest } = atDmz(at);
+  return { at: at - micros, ...rest };
 }
 
 /** Absent without a sample. `at` of the samples need not be in order. */
@@ -49,6 +77,10 @@ export function createClocks(samples: readonly ClockSample[]): Clocks | undefine
         ({ from, to, offset: { micros, slack } }) => at - micros >= from - slack && at - micros <= to + slack,
       );
       return join((inside.length > 0 ? inside : possible).map(({ offset }) => offset));
+    },
+    isSteady(from, to) {
+      const [only, ...others] = epochs.filter((each) => each.from <= to && each.to >= from);
+      return only !== undefined && others.length === 0 && mostStep(only, from, to) <= AGREEING;
     },
     steps: epochs.length - 1,
     drift: epochs.length === 1 ? driftOf(first) : undefined,
@@ -134,6 +166,14 @@ function boundsAt({ samples, before, behind }: Epoch, at: Micros): Offset {
   });
 }
 
+/** By how much the clock can have been set between two times, by what was seen before the one and after the other. */
+function mostStep({ samples, before, behind }: Epoch, from: Micros, to: Micros): Micros {
+  const i = indexAt(samples, from);
+  const [then, later] = [before[i], behind[indexAt(samples, to - 1) + 1]];
+  if (!then || !later) return Infinity;
+  return Math.max(later.upper - then.lower, then.upper - later.lower);
+}
+
 /** Of one direction alone: as if the segment had taken no time, which is all that can be said. */
 function offsetOf({ lower, upper }: Bounds): Offset {
   if (lower === -Infinity) return { micros: upper, slack: ONE_WAY, bounded: false };
@@ -171,8 +211,7 @@ function join(offsets: readonly Offset[]): Offset {
   if (only && offsets.length === 1) return only;
   const lower = Math.min(...offsets.map(({ micros, slack }) => micros - slack));
   const upper = Math.max(...offsets.map(({ micros, slack }) => micros + slack));
-  const bounded = offsets.every((each) => each.bounded);
-  return { micros: Math.round((lower + upper) / 2), slack: Math.ceil((upper - lower) / 2), bounded };
+  return { micros: Math.round((lower + upper) / 2), slack: Math.ceil((upper - lower) / 2), bounded: false };
 }
 
 function driftOf(epoch: Epoch): number | undefined {
@@ -188,5 +227,7 @@ function driftOf(epoch: Epoch): number | undefined {
 const UNBOUND: Bounds = { lower: -Infinity, upper: Infinity };
 /** What a path between two points may take where only one direction tells. */
 const ONE_WAY: Micros = 100_000;
+/** What segments before and after may leave open. */
+const AGREEING: Micros = 50_000;
 /** The least time over which a drift is told. */
 const TELLING: Micros = 60_000_000;

@@ -2,86 +2,117 @@
 
 import type { Direction, Evidence, Micros, Point, VerdictEvent } from '../events';
 import { FLAG } from '../tcp/segment';
-import { EVIDENCE, PASSING, REORDERING } from './thresholds';
-import type { Fate } from './two-point-align';
+import { EVIDENCE, PASSING, REORDERING, RESENT } from './thresholds';
+import type { Copy } from './two-point-absent';
+import type { Fate, Item } from './two-point-align';
+import { atPoint } from './two-point-clock';
 import {
   type Case,
-  edgeWords,
   evidenceOf,
   isCovered,
+  isTimed,
   OF_ABSENCE,
   passageEvidence,
+  type Points,
   verdictsOf,
 } from './two-point-telling';
 import { seconds, times } from './words';
-import type { Trace } from './two-point-trace';
+import type { Passage, Trace } from './two-point-trace';
 
 type Dropped = Extract<Fate, { kind: 'dropped' }>;
 
 /** Octets that were sent at one point and never, or only later, came to the other. */
 export function judgeDropped(state: Case, from: Direction): VerdictEvent[] {
-  const lost = state.fates.filter(
-    (fate): fate is Dropped =>
-      fate.kind === 'dropped' && fate.sent.passage.from === from && fate.sent.passage.length > 0,
-  );
-  const starts = [...new Set(lost.map(({ sent }) => sent.start))].sort((a, b) => a - b);
-  const verdicts = starts.slice(0, DROPS).flatMap((start) => tellDropped(state, from, start));
+  const starts = new Map<number, Dropped[]>();
+  for (const fate of state.fates) {
+    if (fate.kind !== 'dropped' || fate.sent.passage.from !== from) continue;
+    starts.set(fate.sent.start, [...(starts.get(fate.sent.start) ?? []), fate]);
+  }
+  const losses = [...starts.values()].sort(([a], [b]) => (a?.sent.start ?? 0) - (b?.sent.start ?? 0));
+  const verdicts = losses.flatMap((lost) => tellDropped(state, from, lost));
   const [first, ...rest] = verdicts.filter(({ verdict }) => verdict === 'segment-dropped');
   if (!first || rest.length === 0) return verdicts;
   // One trouble, one verdict: the first of them, and how many fared the same.
-  const more = starts.length - verdicts.indexOf(first) - 1;
-  const summary = `${first.summary} So ${more === 1 ? 'was one segment' : `were ${more} segments`} more of the ${from}.`;
+  const proved = [first, ...rest].filter(({ certainty }) => certainty === first.certainty).length - 1;
+  const more = proved === 1 ? 'was one segment' : `were ${proved} segments`;
+  const summary = proved === 0 ? first.summary : `${first.summary} So ${more} more of the ${from}.`;
   const evidence = [first, ...rest].flatMap((each) => each.evidence).slice(0, EVIDENCE);
-  const certainty = [first, ...rest].some((each) => each.certainty === 'proved') ? 'proved' : 'suspected';
-  const joined: VerdictEvent = { ...first, summary, evidence, certainty };
+  const joined: VerdictEvent = { ...first, summary, evidence };
   return [...verdicts.filter(({ verdict }) => verdict !== 'segment-dropped'), joined];
 }
 
-function tellDropped(state: Case, from: Direction, start: number): VerdictEvent[] {
-  const { fates, points, pair } = state;
-  const own = fates.filter(
-    (fate) => fate.kind !== 'appeared' && fate.sent.passage.from === from && fate.sent.start === start,
-  ) as Exclude<Fate, { kind: 'appeared' }>[];
-  const copies = own.filter(({ sent }) => sent.passage.length > 0);
-  const lost = copies.filter(({ kind }) => kind === 'dropped').map(({ sent }) => sent);
-  const came = copies.find((fate) => fate.kind === 'passed' || fate.kind === 'recut');
-  const [first] = lost;
-  const [receiver, trace] = from === 'client' ? (['dmz', pair.dmz] as const) : (['wan', pair.wan] as const);
-  // Behind what was kept of a long connection, or behind a reset, nothing can be missed.
-  const shift = (at: Micros): Micros => (receiver === 'dmz' ? points.clocks.atWan(at).micros : 0);
-  const kept = lost.filter(({ at }) => at + shift(at) <= endOf(trace));
-  if (!first || kept.length === 0) return [];
+/** `lost`: copies of the same octets. */
+function tellDropped(state: Case, from: Direction, lost: readonly Dropped[]): VerdictEvent[] {
+  const [first, ...more] = lost;
+  if (!first) return [];
+  const { points, pair } = state;
+  const { sent, by } = first;
+  const [sender, receiver] = from === 'client' ? (['wan', 'dmz'] as const) : (['dmz', 'wan'] as const);
   // Where a later copy came, the earlier one would have been there before it.
-  const margin = came ? REORDERING : PASSING;
-  const covered = kept.some(({ at }) => isCovered(receiver, at, points, margin));
-  // Near the end of the other capture one copy says nothing; that it was sent again says that it got lost somewhere.
-  if (!covered && copies.length < 2) return [];
-  const name = nameOfLoss(state, from, start);
-  const timed = came?.kind === 'passed' && points.clocks.steps === 0;
-  const held = timed ? came.came.at - first.at : undefined;
-  const last = copies[copies.length - 1]?.sent ?? first;
-  const octets = first.passage.length;
-  const [here, there] = from === 'client' ? ['outside', 'inside'] : ['inside', 'outside'];
-  const sent = `${SUBJECT[name]} (${octets} octets) was sent ${times(copies.length)} ${here}`;
-  const summary =
-    held === undefined && !came
-      ? `${sent}${copies.length > 1 ? ` in ${seconds(last.at - first.at)} s` : ''} and came ${there} not once: it was dropped between the two points.`
-      : `${sent}, and ${times(lost.length)} it did not come ${there}: ${lost.length === 1 ? 'that copy was' : 'those copies were'} dropped between the two points${held === undefined ? '' : `; it came ${seconds(held)} s after it was first sent`}.`;
+  if (!first.settled && !isCovered(receiver, sent, points, by ? REORDERING : PASSING)) return [];
+  if (isBehindReset(receiver, sent, pair[receiver], points)) return [];
+  const shown = lost.some((each) => each.shown !== 'silence');
+  if (!shown && more.length === 0) return [];
+  const name = nameOfLoss(state, from, sent.start);
+  const octets = sent.passage.length;
+  const held = by && heldFor(first, by, pair[sender], points);
   const facts = {
-    worth: covered ? ('proved' as const) : ('suspected' as const),
+    worth: shown || lost.length >= SILENT ? ('proved' as const) : ('suspected' as const),
     premises: OF_ABSENCE,
-    summary: covered ? summary : `${summary} ${edgeWords(receiver)}`,
+    summary: summaryOf(`${SUBJECT[name]} (${octets} octets)`, lost, from, held),
     missingBytes: octets,
-    came: came ? ('late' as const) : ('never' as const),
+    came: by ? ('late' as const) : ('never' as const),
     ...(held !== undefined && { held }),
-    evidence: dropEvidence(state, copies, receiver, first.at),
+    evidence: dropEvidence(state, lost, receiver),
   };
-  return verdictsOf(name, first.at, facts, [trace.coverage]);
+  return verdictsOf(name, sent.at, facts, [pair[receiver].coverage]);
 }
 
-/** Until when a point has this connection, by its own clock. */
-function endOf({ until = Infinity, passages }: Trace): Micros {
-  return Math.min(until, passages.find(({ flags }) => flags & FLAG.rst)?.at ?? Infinity);
+function summaryOf(
+  subject: string,
+  lost: readonly Dropped[],
+  from: Direction,
+  held: Micros | undefined,
+): string {
+  const [here, there] = from === 'client' ? ['outside', 'inside'] : ['inside', 'outside'];
+  const by = lost[0]?.by;
+  const sent = `${subject} was sent ${times(lost.length + (by ? 1 : 0))} ${here}`;
+  if (by) {
+    const late = held === undefined ? '' : `; it came ${seconds(held)} s after it was first sent`;
+    const those = lost.length === 1 ? 'that copy was' : 'those copies were';
+    return `${sent}, and ${times(lost.length)} it did not come ${there}: ${those} dropped between the two points${late}.`;
+  }
+  const [first, last] = [lost[0]?.sent.at ?? 0, lost[lost.length - 1]?.sent.at ?? 0];
+  const span = lost.length > 1 ? ` in ${seconds(last - first)} s` : '';
+  return `${sent}${span} and came ${there} not once: it was dropped between the two points.`;
+}
+
+/** Absent where a clock was set meanwhile, or where an earlier copy may have been missed at the sender's own point. */
+function heldFor({ sent }: Dropped, { came }: Copy, sender: Trace, points: Points): Micros | undefined {
+  const held = came.at - sent.at;
+  return held > 0 && isFirst(sent.passage, sender) && isTimed(sent, came, points) ? held : undefined;
+}
+
+/**
+ * Its sender's next number was still this one, and since then no segment of it was missed here; or no time went by in which
+ * it could have been sent before, as what is sent again waits longer.
+ */
+function isFirst({ from, at, nth, seq, since }: Passage, { acks }: Trace): boolean {
+  return acks[from].some(
+    (each) => each.next === seq && each.nth < nth && (each.nth >= since || at - each.at < RESENT),
+  );
+}
+
+/** Behind what was kept of a long connection, or behind a reset, nothing can be missed. */
+function isBehindReset(
+  point: Point,
+  item: Item,
+  { until = Infinity, passages }: Trace,
+  points: Points,
+): boolean {
+  const end = Math.min(until, passages.find(({ flags }) => flags & FLAG.rst)?.at ?? Infinity);
+  const { micros, slack } = atPoint(point, item, points.clocks);
+  return micros + slack > end;
 }
 
 function nameOfLoss({ pair }: Case, from: Direction, start: number): keyof typeof SUBJECT {
@@ -90,24 +121,22 @@ function nameOfLoss({ pair }: Case, from: Direction, start: number): keyof typeo
   return !first ? 'segment-dropped' : from === 'client' ? 'ehlo-dropped' : 'greeting-lost';
 }
 
-function dropEvidence(
-  { pair, points }: Case,
-  copies: readonly Exclude<Fate, { kind: 'appeared' }>[],
-  receiver: Point,
-  firstAt: Micros,
-): Evidence[] {
-  const rows = copies.slice(0, EVIDENCE - 2).map((fate, i) => {
-    const note = fate.kind === 'dropped' ? 'not at the other point' : 'at both points';
-    return evidenceOf(fate.sent, `copy ${i + 1}: ${note}`);
-  });
-  const last = copies[copies.length - 1];
-  if (last?.kind === 'passed') rows.push(evidenceOf(last.came, `copy ${copies.length}, come through`));
-  // What else passed there meanwhile shows that the capture ran.
-  const shift = (at: Micros): Micros => (receiver === 'dmz' ? points.clocks.atDmz(at).micros : 0);
-  const alive = pair[receiver].passages.find(({ at }) => at - shift(at) > firstAt + PASSING);
-  if (alive) {
-    rows.push(passageEvidence(pair, receiver, alive, 'the capture there ran: this passed later'));
+function dropEvidence({ pair, points }: Case, lost: readonly Dropped[], receiver: Point): Evidence[] {
+  const rows = lost
+    .slice(0, EVIDENCE - 3)
+    .map(({ sent }, i) => evidenceOf(sent, `copy ${i + 1}: not at the other point`));
+  const [first] = lost;
+  if (first?.by) {
+    const copy = `copy ${lost.length + 1}`;
+    rows.push(
+      evidenceOf(first.by.sent, `${copy}: at both points`),
+      evidenceOf(first.by.came, `${copy}, come through`),
+    );
   }
+  // What else passed there meanwhile shows that the capture ran.
+  const due = first ? atPoint(receiver, first.sent, points.clocks).micros : Infinity;
+  const alive = pair[receiver].passages.find(({ at }) => at > due + PASSING);
+  if (alive) rows.push(passageEvidence(pair, receiver, alive, 'the capture there ran: this passed later'));
   return rows;
 }
 
@@ -116,5 +145,5 @@ const SUBJECT = {
   'greeting-lost': 'The greeting',
   'segment-dropped': 'A segment',
 } as const;
-/** Lost segments of one side that are looked at; more are the same trouble. */
-const DROPS = 3;
+/** Copies whose absence proves it where the receiver says nothing: no capture misses so many, and all answers to them. */
+const SILENT = 3;

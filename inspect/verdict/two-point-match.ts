@@ -82,7 +82,7 @@ function roughly(pairs: readonly Pair[]): Clocks | undefined {
   if (differences.length === 0) return undefined;
   const micros = least(differences);
   const offset = { micros, slack: Math.max(ROUGH, median(differences) - micros), bounded: false };
-  return { atWan: () => offset, atDmz: () => offset, steps: 0, drift: undefined };
+  return { atWan: () => offset, atDmz: () => offset, isSteady: () => false, steps: 0, drift: undefined };
 }
 
 export function median(list: readonly number[]): number {
@@ -179,24 +179,33 @@ export function synOf({ passages }: Trace, from: Direction): Passage | undefined
 function clockSamples({ wan, dmz }: Pair): ClockSample[] {
   return DIRECTIONS.flatMap((from) => {
     const sameNumbers = wan.base[from] !== undefined && wan.base[from] === dmz.base[from];
-    const inside = named(dmz, from, sameNumbers);
-    return [...named(wan, from, sameNumbers)].flatMap(([name, sent]) => {
+    // Where a capture cut the stamps off, the IP identification is left.
+    const cut = [wan, dmz].some(({ passages }) => passages.some((each) => each.from === from && each.cut));
+    const inside = named(dmz, from, sameNumbers, cut);
+    const samples = [...named(wan, from, sameNumbers, cut)].flatMap(([name, sent]) => {
       const came = inside.get(name);
       return sent && came ? [{ at: sent.at, difference: came.at - sent.at, from }] : [];
     });
-  }).slice(0, SAMPLES);
+    return samples.slice(0, SAMPLES);
+  });
 }
 
 /** By what no other packet of its side has; `undefined`: there are several. */
-function named(trace: Trace, from: Direction, sameNumbers: boolean): Map<string, Passage | undefined> {
+function named(
+  trace: Trace,
+  from: Direction,
+  sameNumbers: boolean,
+  cut: boolean,
+): Map<string, Passage | undefined> {
   const names = new Map<string, Passage | undefined>();
   const base = trace.base[from];
   for (const passage of trace.passages) {
-    const { tsval, seq, length, flags } = passage;
-    if (passage.from !== from || flags & FLAG.rst || passage.cut) continue;
-    // Without a stamp and with other numbers it may be another's, a proxy's for one.
-    if (base === undefined || (tsval === undefined && !sameNumbers)) continue;
-    const name = `${distance(base, seq)} ${length} ${flags & CONTROL} ${tsval}`;
+    const { tsval, ipId, seq, length, flags } = passage;
+    if (passage.from !== from || flags & FLAG.rst || base === undefined) continue;
+    const mark = cut ? ipId : tsval;
+    // Without a mark and with other numbers it may be another's, a proxy's for one.
+    if (!mark && !sameNumbers) continue;
+    const name = `${distance(base, seq)} ${length} ${flags & CONTROL} ${mark}`;
     names.set(name, names.has(name) ? undefined : passage);
   }
   return names;
@@ -210,6 +219,6 @@ function least(list: readonly number[]): number {
 const ROUGH: Micros = 100_000;
 const DIRECTIONS = ['client', 'server'] as const;
 const CONTROL = FLAG.syn | FLAG.fin;
-/** Segments of a connection, and connections, by which the clocks are compared. */
-const SAMPLES = 32;
+/** Segments of a side of a connection, and connections, by which the clocks are compared. */
+const SAMPLES = 16;
 const SAMPLED = 5_000;

@@ -39,8 +39,9 @@ function usualDelays(pairs: readonly Pair[], clocks: Clocks): Record<Direction, 
   for (const { wan, dmz } of pairs.slice(0, SAMPLE)) {
     if (handshakeSigns(wan, dmz, clocks).length > 0) continue;
     for (const fate of alignPair(wan, dmz, clocks).fates) {
-      if (fate.kind === 'passed' && fate.sure && !isHello(fate))
-        delays[fate.sent.passage.from].push(fate.delay);
+      if (fate.kind !== 'passed' || !fate.sure || isHello(fate)) continue;
+      // Near a clock that was set a delay is a guess.
+      if (fate.sent.bounded && fate.came.bounded) delays[fate.sent.passage.from].push(fate.delay);
     }
   }
   return { client: Math.max(0, median(delays.client)), server: Math.max(0, median(delays.server)) };
@@ -50,7 +51,7 @@ const NO_OFFSET: Offset = { micros: 0, slack: 0, bounded: false };
 /** Where no connection is at both points there is nothing to compare. */
 const EQUAL: Clocks = {
   ...{ atWan: () => NO_OFFSET, atDmz: () => NO_OFFSET },
-  ...{ steps: 0, drift: undefined },
+  ...{ isSteady: () => false, steps: 0, drift: undefined },
 };
 /** Pairs that the usual delay is taken from. */
 const SAMPLE = 1_000;

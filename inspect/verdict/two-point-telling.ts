@@ -6,7 +6,7 @@ import { admit } from '../coverage/gate';
 import type { Direction, Evidence, Micros, Point, VerdictEvent, VerdictName } from '../events';
 import { flagNames } from '../tcp/view';
 import { PASSING } from './thresholds';
-import type { Clocks } from './two-point-clock';
+import { atPoint, type Clocks } from './two-point-clock';
 import type { Fate, Item } from './two-point-align';
 import type { Pair } from './two-point-match';
 import type { Passage } from './two-point-trace';
@@ -34,11 +34,16 @@ export interface Case {
 }
 
 /** Whether a capture was running when something at this time (common clock) should have been in it. */
-export function isCovered(point: Point, at: Micros, points: Points, margin = PASSING): boolean {
+export function isCovered(
+  point: Point,
+  item: Pick<Item, 'at' | 'slack'>,
+  points: Points,
+  margin = PASSING,
+): boolean {
   if (points.together) return true;
   const { from, to } = points[point];
-  const { micros, slack } = point === 'dmz' ? points.clocks.atWan(at) : { micros: 0, slack: 0 };
-  return at + micros - slack >= from && at + micros + slack + margin <= to;
+  const { micros, slack } = atPoint(point, item, points.clocks);
+  return micros - slack >= from && micros + slack + margin <= to;
 }
 
 type Facts = Pick<Finding, 'summary' | 'evidence' | 'missingBytes' | 'came' | 'held' | 'worth' | 'premises'>;
@@ -80,9 +85,9 @@ export function relative(pair: Pair, point: Point, { from, seq }: Passage): numb
   return base === undefined ? 0 : (seq - base) | 0;
 }
 
-export function edgeWords(point: Point): string {
-  const where = point === 'dmz' ? 'inside' : 'outside';
-  return `The capture ${where} has nothing later by which one could tell that it was still running.`;
+/** Whether the time from one to the other can be told: no clock was set meanwhile. */
+export function isTimed(sent: Item, came: Item, { clocks }: Points): boolean {
+  return sent.bounded && came.bounded && clocks.isSteady(sent.at, came.at);
 }
 
 export type Passed = Extract<Fate, { kind: 'passed' }>;

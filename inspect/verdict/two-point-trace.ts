@@ -10,6 +10,8 @@ import { TRACE_PAYLOAD, TRACE_PASSAGES } from './thresholds';
 /** One segment that passed a point. Bare ACKs have no passage of their own. */
 export interface Passage {
   readonly at: Micros;
+  /** The how many-th segment of the connection at this point: their order, whatever its clock says. */
+  readonly nth: number;
   readonly from: Direction;
   readonly seq: Seq;
   readonly ack: Seq;
@@ -22,6 +24,8 @@ export interface Passage {
   readonly payload: Uint8Array | undefined;
   readonly ttl: number;
   readonly ipId: number | undefined;
+  /** From this one on its sender's IP identifications count up to its own, so that none in between was missed. */
+  readonly since: number;
   readonly window: number;
   /** Option kinds in order, padding left out. */
   readonly kinds: readonly number[];
@@ -32,11 +36,18 @@ export interface Passage {
   readonly cut: boolean;
 }
 
-/** What one side acknowledged for the first time, and when. */
+/** One number that a side acknowledged: when first, and when last. */
 export interface Acknowledgement {
   readonly at: Micros;
+  readonly nth: number;
   readonly ack: Seq;
+  readonly last: { readonly at: Micros; readonly nth: number };
+  /** The side's own next number when it said so first; absent where it sent octets with it. */
+  readonly next: Seq | undefined;
 }
+
+/** From the one number to before the other. */
+export type Span = readonly [left: Seq, right: Seq];
 
 export interface Trace {
   readonly id: number;
@@ -48,6 +59,8 @@ export interface Trace {
   readonly passages: readonly Passage[];
   /** By who acknowledges. */
   readonly acks: Readonly<Record<Direction, readonly Acknowledgement[]>>;
+  /** Octets that a side says it got twice (RFC 2883), by who says it: one of their copies came in vain. */
+  readonly twice: Readonly<Record<Direction, readonly Span[]>>;
   /** What passed later than this was not kept; absent where all was. */
   readonly until: Micros | undefined;
   /** EHLO and HELO commands that passed. */
@@ -75,14 +88,20 @@ export function createTracer(
   const verdicts: VerdictEvent[] = [];
   const passages: Passage[] = [];
   const acks: Record<Direction, Acknowledgement[]> = { client: [], server: [] };
+  const twice: Record<Direction, Span[]> = { client: [], server: [] };
+  const counted: Record<Direction, Counted> = { client: NOT_COUNTED, server: NOT_COUNTED };
+  let nth = 0;
   let until: Micros | undefined;
   let hellos = 0;
   let keywords: readonly string[] | undefined;
   return {
     segment(from, segment) {
-      noteAck(acks[from], segment);
+      nth += 1;
+      counted[from] = countOn(counted[from], segment.ipId, nth);
+      noteAck(acks[from], segment, nth);
+      noteTwice(twice[from], segment);
       if (segment.length === 0 && !(segment.flags & (FLAG.syn | FLAG.fin | FLAG.rst))) return;
-      if (passages.length < TRACE_PASSAGES) passages.push(passageOf(from, segment));
+      if (passages.length < TRACE_PASSAGES) passages.push(passageOf(from, segment, nth, counted[from].since));
       else until ??= passages[passages.length - 1]?.at;
     },
     event(event) {
@@ -104,6 +123,7 @@ export function createTracer(
         base,
         passages,
         acks,
+        twice,
         until,
         hellos,
         keywords,
@@ -125,19 +145,45 @@ const OWN_VERDICTS: Readonly<Record<Point, ReadonlySet<VerdictName>>> = {
   dmz: new Set(['greeting-truncated', 'greeting-malformed', 'greeting-slow']),
 };
 
-function noteAck(list: Acknowledgement[], { flags, ack, at }: Segment): void {
+function noteAck(list: Acknowledgement[], { flags, seq, ack, at, length }: Segment, nth: number): void {
   if (!(flags & FLAG.ack) || flags & FLAG.rst) return;
-  const last = list[list.length - 1];
-  if (last && distance(last.ack, ack) <= 0) return;
-  if (list.length < TRACE_PASSAGES) list.push({ at, ack });
+  const i = list.length - 1;
+  const before = list[i];
+  const ahead = before ? distance(before.ack, ack) : 1;
+  if (ahead < 0) return;
+  const last = { at, nth };
+  if (before && ahead === 0) list[i] = { ...before, last };
+  else if (list.length < TRACE_PASSAGES) {
+    const next = length > 0 ? undefined : flags & FLAG.syn ? advance(seq, 1) : seq;
+    list.push({ at, nth, ack, last, next });
+  }
 }
 
-function passageOf(from: Direction, segment: Segment): Passage {
+/** A side's last IP identification, and since which segment they count up. */
+interface Counted {
+  readonly id: number | undefined;
+  readonly since: number;
+}
+
+function countOn({ id: before, since }: Counted, id: number | undefined, nth: number): Counted {
+  const follows = before !== undefined && id === ((before + 1) & 0xffff);
+  return { id, since: follows ? since : nth };
+}
+
+/** RFC 2883 §4: the first block says so where it lies below what is acknowledged, or within the second. */
+function noteTwice(list: Span[], { ack, options: { sack } }: Segment): void {
+  const [first, second] = sack;
+  if (!first || list.length >= TRACE_PASSAGES) return;
+  const isWithin = second && distance(second[0], first[0]) >= 0 && distance(first[1], second[1]) >= 0;
+  if (isWithin || distance(first[1], ack) >= 0) list.push(first);
+}
+
+function passageOf(from: Direction, segment: Segment, nth: number, since: number): Passage {
   const { at, seq, ack, flags, length, payload, ttl, ipId, window, options } = segment;
   const told = payload.length === length || segment.elided === true;
   const small = payload.length > 0 && length <= TRACE_PAYLOAD;
   return {
-    ...{ at, from, seq, ack, flags, length, ttl, ipId, window },
+    ...{ at, nth, since, from, seq, ack, flags, length, ttl, ipId, window },
     payload: told && small ? payload.slice() : undefined,
     kinds: options.kinds,
     mss: options.mss,
@@ -147,5 +193,6 @@ function passageOf(from: Direction, segment: Segment): Passage {
   };
 }
 
+const NOT_COUNTED: Counted = { id: undefined, since: 0 };
 /** Of one connection. */
 const TRACE_VERDICTS = 4;

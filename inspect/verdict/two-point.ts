@@ -2,21 +2,21 @@
 
 import type { Premises } from '../coverage/finding';
 import type { Certainty, Evidence, VerdictEvent } from '../events';
-import { FLAG } from '../tcp/segment';
-import { EVIDENCE, HELD, REORDERING } from './thresholds';
+import { EVIDENCE, HELD, REORDERING, STAMPING } from './thresholds';
 import { type Aligned, alignPair, type Fate, firstDifference } from './two-point-align';
 import { judgeDropped } from './two-point-dropped';
 import { handshakeSigns, type HandshakeSign } from './two-point-handshake';
 import type { Pair } from './two-point-match';
+import { judgeReset } from './two-point-reset';
 import {
   type Case,
   evidenceOf,
   isCovered,
   isHello,
+  isTimed,
   type Passed,
   passageEvidence,
   type Points,
-  OF_ABSENCE,
   verdictsOf,
 } from './two-point-telling';
 import { milliseconds } from './words';
@@ -36,11 +36,8 @@ export function judgePair(pair: Pair, points: Points): PairJudgement {
   const signs = handshakeSigns(wan, dmz, points.clocks);
   const terminated = signs.length >= 2 && signs.some(({ strong }) => strong);
   const state: Case = { pair, points, fates: terminated ? [] : aligned.fates };
-  const stripped = judgeStripped(state);
-  // Where a clock was set meanwhile, what took long and what came first may be the clock's doing.
-  const steady = points.clocks.steps === 0;
-  const held = steady ? judgeHeld(state) : [];
-  const resets = steady ? judgeReset(state) : [];
+  const held = judgeHeld(state);
+  const resets = judgeReset(state);
   const own = [
     ...judgeTerminated(state, signs),
     ...(terminated ? judgeSwallowed(state) : []),
@@ -48,8 +45,8 @@ export function judgePair(pair: Pair, points: Points): PairJudgement {
       (each) => !isPartOf(each, held, resets),
     ),
     ...held,
-    ...judgeAltered(state, stripped.length > 0),
-    ...stripped,
+    ...judgeAltered(state),
+    ...judgeStripped(state),
     ...resets,
   ];
   // Where nothing happened between the points, what each end did by itself is worth a word.
@@ -75,7 +72,9 @@ function judgeHeld({ fates, points, pair }: Case): VerdictEvent[] {
   if (!hello) return [];
   const held = hello.delay - points.usual.client;
   if (held < HELD) return [];
-  const sure = hello.sure && held - Math.max(hello.came.slack, hello.sent.slack) >= HELD;
+  // Of several copies it may be another; and where a clock was set meanwhile it may be the clock.
+  if (!hello.sure || !isTimed(hello.sent, hello.came, points)) return [];
+  const sure = held - Math.max(hello.came.slack, hello.sent.slack) >= HELD;
   const facts = {
     worth: sure ? ('proved' as const) : ('suspected' as const),
     premises: OF_PASSING,
@@ -91,10 +90,13 @@ function judgeHeld({ fates, points, pair }: Case): VerdictEvent[] {
   return verdictsOf('ehlo-held', hello.came.at, facts, [pair.wan.coverage, pair.dmz.coverage]);
 }
 
-function judgeAltered({ fates, pair }: Case, stripped: boolean): VerdictEvent[] {
+function judgeAltered({ fates, pair }: Case): VerdictEvent[] {
+  const { wan, dmz } = pair;
   const all = fates.filter((fate): fate is Extract<Fate, { kind: 'changed' }> => fate.kind === 'changed');
-  // An EHLO reply without STARTTLS has a verdict of its own.
-  const changed = stripped ? all.filter(({ sent }) => sent.passage.from === 'client') : all;
+  // An EHLO reply without STARTTLS has a verdict of its own, and where the reply was not read at both points it may be one.
+  const [these, those] = [wan, dmz].map(({ keywords }) => keywords && keywords.includes(STARTTLS));
+  const named = these !== undefined && those !== undefined && (these || !those);
+  const changed = all.filter(({ sent }) => named || sent.passage.from === 'client' || sent.start === 0);
   const [first] = changed;
   if (!first) return [];
   const { sent, came } = first;
@@ -139,36 +141,6 @@ function judgeStripped({ pair, points }: Case): VerdictEvent[] {
   return verdictsOf('starttls-stripped', at, facts, [wan.coverage, dmz.coverage]);
 }
 
-/** A reset in somebody's name that did not pass where that somebody is. To both ends it is one deed. */
-function judgeReset({ fates, points, pair }: Case): VerdictEvent[] {
-  const forged = DIRECTIONS.flatMap((from) => {
-    const reset = fates.find(
-      (fate): fate is Extract<Fate, { kind: 'appeared' }> =>
-        fate.kind === 'appeared' &&
-        fate.came.passage.from === from &&
-        (fate.came.passage.flags & FLAG.rst) !== 0,
-    );
-    return reset ? [reset.came] : [];
-  });
-  const [first] = forged;
-  if (!first) return [];
-  // It would have passed its sender before it came here.
-  const covered = forged.some(({ at, point }) => isCovered(point === 'wan' ? 'dmz' : 'wan', at, points, 0));
-  if (!covered) return [];
-  const where = forged.map(
-    ({ passage: { from }, point }) =>
-      `a RST in the ${from}'s name was seen ${point === 'wan' ? 'outside' : 'inside'} only`,
-  );
-  const summary = `${where.join(', and ')}: not the named sender's, it was made between the two points.`;
-  const facts = {
-    worth: 'proved' as const,
-    premises: OF_ABSENCE,
-    summary: `${summary[0]?.toUpperCase()}${summary.slice(1)}`,
-    evidence: forged.map((each) => evidenceOf(each, `not at the ${each.passage.from}'s own side`)),
-  };
-  return verdictsOf('reset-injected', first.at, facts, [pair.wan.coverage, pair.dmz.coverage]);
-}
-
 function judgeTerminated({ pair }: Case, signs: readonly HandshakeSign[]): VerdictEvent[] {
   const strong = signs.filter((sign) => sign.strong);
   // Options and windows alone are also what a firewall that tidies up rewrites.
@@ -195,9 +167,9 @@ function judgeSwallowed({ pair, points }: Case): VerdictEvent[] {
   const hello = wan.passages.find(({ from, length }) => from === 'client' && length > 0);
   const spoken = dmz.passages.some(({ from, length }) => from === 'client' && length > 0);
   if (wan.hellos === 0 || !hello || spoken) return [];
-  const covered = isCovered('dmz', hello.at, points);
+  if (!isCovered('dmz', { at: hello.at, slack: STAMPING }, points)) return [];
   const facts = {
-    worth: covered ? ('proved' as const) : ('suspected' as const),
+    worth: 'proved' as const,
     premises: OF_SILENCE,
     summary: `EHLO (${hello.length} octets) was said outside, and what speaks for the client inside said nothing.`,
     missingBytes: hello.length,

@@ -69,7 +69,7 @@ export function itemsOf(fate: Fate): readonly Item[] {
 }
 
 function arrowOf(fate: Fate, from: 'client' | 'server'): string {
-  const stopped = fate.kind === 'dropped' || fate.kind === 'missed';
+  const stopped = ['dropped', 'missed', 'absent'].includes(fate.kind);
   if (from === 'client') return stopped ? '--X    ' : fate.kind === 'appeared' ? '    -->' : '------>';
   return stopped ? '    X--' : fate.kind === 'appeared' ? '<--    ' : '<------';
 }
@@ -93,15 +93,17 @@ export function fateText(fate: Fate, points: Points): string {
     case 'dropped': {
       const other = fate.sent.point === 'wan' ? 'dmz' : 'wan';
       // Behind the other capture's last frame nobody knows whether it still ran.
-      if (isCovered(other, fate.sent.at, points, 0)) return 'dropped between the points';
+      if (isCovered(other, fate.sent, points, 0)) return 'dropped between the points';
       return 'not in the other capture, which may have ended';
     }
     case 'missed':
       return 'the other capture missed it: its receiver has it';
+    case 'absent':
+      return 'not in the other capture';
     case 'changed':
       return 'came changed';
     case 'appeared':
-      return fate.came.passage.flags & FLAG.rst ? 'RST of nobody' : 'not seen where it should come from';
+      return "not seen at its sender's point";
     case 'recut':
       return '';
     case 'passed': {

@@ -3,6 +3,7 @@
 import type { Direction, Evidence, Micros, Point, VerdictEvent } from '../../inspect/events';
 import type { PairJudgement } from '../../inspect/verdict/two-point';
 import type { Fate, Item } from '../../inspect/verdict/two-point-align';
+import { onCommonClock } from '../../inspect/verdict/two-point-clock';
 import type { MatchedBy } from '../../inspect/verdict/two-point-match';
 import { evidenceOf, relative, type Points } from '../../inspect/verdict/two-point-telling';
 import {
@@ -71,7 +72,7 @@ export function pageOfPoints(facts: PointsPageFacts): string {
 
 /** What passed a point at a time of its own clock, by the clock outside. */
 export function commonTime({ clocks }: Points, point: Point, at: Micros): Micros {
-  return point === 'wan' ? at : at - clocks.atDmz(at).micros;
+  return onCommonClock(point, at, clocks).at;
 }
 
 function whatHappened(facts: PointsPageFacts): string[] {
@@ -187,8 +188,8 @@ function apart({ judgement: { pair }, points }: PointsPageFacts): Line[] {
   const items = POINTS.flatMap((point) =>
     pair[point].passages.map((passage): Item => {
       const start = relative(pair, point, passage);
-      const at = commonTime(points, point, passage.at);
-      return { point, passage, at, slack: 0, start, end: start + passage.length };
+      const moment = onCommonClock(point, passage.at, points.clocks);
+      return { point, passage, ...moment, start, end: start + passage.length };
     }),
   );
   return items

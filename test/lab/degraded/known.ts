@@ -5,7 +5,6 @@ import type { Kind, Result } from './matrix';
 const KNOWN: readonly (readonly [kind: RegExp, way: RegExp])[] = [
   // A SYN that is captured behind what came of it.
   [/./, /^(stamped up to|one side stamped)/],
-  [/here by two-point/, /^two points: /],
   // A frame that the capture lost, and does not say so, is a number that the client's packet counter left out.
   [/^(ehlo|segment)-dropped suspected before by header/, / missing$/],
   [/^client-gone suspected before/, / missing$/],

@@ -1,0 +1,93 @@
+// A reset in somebody's name that did not pass where that somebody is. To both ends it is one deed.
+
+import type { Direction, Micros, Point, VerdictEvent } from '../events';
+import { FLAG } from '../tcp/segment';
+import { TTL_JUMP } from './thresholds';
+import type { Fate, Item } from './two-point-align';
+import { onCommonClock } from './two-point-clock';
+import {
+  type Case,
+  evidenceOf,
+  isCovered,
+  OF_ABSENCE,
+  passageEvidence,
+  verdictsOf,
+} from './two-point-telling';
+import type { Passage } from './two-point-trace';
+
+export function judgeReset(state: Case): VerdictEvent[] {
+  const { fates, points, pair } = state;
+  const forged = DIRECTIONS.flatMap((from): Item[] => {
+    const reset = fates.find((fate): fate is Appeared => isReset(fate, from));
+    return reset ? [reset.came] : [];
+  });
+  const [first] = forged;
+  if (!first) return [];
+  const signs = forged.flatMap((each) => signsOf(each, state));
+  // It would have passed its sender before it came here; but a capture may have missed it, so more must show it.
+  const both = forged.length === DIRECTIONS.length;
+  if (!both && (signs.length === 0 || !isCovered(ownPoint(first), first, points, 0))) return [];
+  const where = forged.map(
+    ({ passage: { from }, point }) =>
+      `a RST in the ${from}'s name was seen ${point === 'wan' ? 'outside' : 'inside'} only`,
+  );
+  const because = signs.length > 0 ? ` (${signs.join('; ')})` : '';
+  const summary = `${where.join(', and ')}: not the named sender's, it was made between the two points${because}.`;
+  const facts = {
+    worth: signs.length > 0 ? ('proved' as const) : ('suspected' as const),
+    premises: OF_ABSENCE,
+    summary: `${summary[0]?.toUpperCase()}${summary.slice(1)}`,
+    evidence: forged.flatMap((each) => [
+      evidenceOf(each, `not at the ${each.passage.from}'s own side`),
+      ...goesOn(each, state)
+        .slice(0, 1)
+        .map((next) => passageEvidence(pair, ownPoint(each), next, GOES_ON)),
+    ]),
+  };
+  return verdictsOf('reset-injected', first.at, facts, [pair.wan.coverage, pair.dmz.coverage]);
+}
+
+type Appeared = Extract<Fate, { kind: 'appeared' }>;
+
+function isReset(fate: Fate, from: Direction): boolean {
+  return (
+    fate.kind === 'appeared' && fate.came.passage.from === from && (fate.came.passage.flags & FLAG.rst) !== 0
+  );
+}
+
+/** That of the side in whose name it is. */
+function ownPoint({ point }: Item): Point {
+  return point === 'wan' ? 'dmz' : 'wan';
+}
+
+/** What else shows that it is not its sender's: its hops, or that the sender goes on at its own point. */
+function signsOf(reset: Item, state: Case): string[] {
+  const { point, passage } = reset;
+  const { from, ttl } = passage;
+  const own = state.pair[point].passages.filter((each) => each.from === from && !(each.flags & FLAG.rst));
+  const [first] = own;
+  const signs: string[] = [];
+  if (first && own.every((each) => Math.abs(each.ttl - ttl) >= TTL_JUMP))
+    signs.push(`its TTL is ${ttl}, that of the ${from}'s own segments ${first.ttl}`);
+  const acks = state.pair[ownPoint(reset)].acks[from];
+  if (goesOn(reset, state).length > 0 || acks.some(({ last }) => isBehind(last.at, reset, state)))
+    signs.push(`the ${from} ${GOES_ON}`);
+  return signs;
+}
+
+/** What passed the sender's own point when it should have been reset. */
+function goesOn(reset: Item, state: Case): Passage[] {
+  return state.pair[ownPoint(reset)].passages.filter(
+    ({ from, flags, at }) =>
+      from === reset.passage.from && !(flags & (FLAG.rst | FLAG.syn)) && isBehind(at, reset, state),
+  );
+}
+
+/** By the clock of its sender's point, where the two clocks are known. */
+function isBehind(at: Micros, reset: Item, { points: { clocks } }: Case): boolean {
+  const moment = onCommonClock(ownPoint(reset), at, clocks);
+  return moment.bounded && reset.bounded && moment.at > reset.at + Math.max(reset.slack, moment.slack);
+}
+
+const GOES_ON = 'goes on after "its" RST';
+const DIRECTIONS = ['client', 'server'] as const;
