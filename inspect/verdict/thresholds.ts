@@ -81,8 +81,8 @@ export const TRACE_PAYLOAD = 1_024;
 /** How long a segment may take between two points before it counts as not come: several RTOs, as for holes. */
 export const PASSING: Micros = 2_000_000;
 
-/** How fast two clocks may run apart: 200 ppm, twice what a bad quartz does. */
-export const DRIFT = 200e-6;
+/** How fast two clocks may run apart: 250 ppm, more than twice what a bad quartz does. */
+export const DRIFT = 250e-6;
 
 /** Times are cut to microseconds at best, and a machine may stamp in bursts. */
 export const STAMPING: Micros = 1_000;

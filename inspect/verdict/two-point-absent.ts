@@ -8,11 +8,11 @@ import { FLAG } from '../tcp/segment';
 import { distance, type Seq } from '../tcp/seq';
 import { DELAYED_ACK, REORDERING, reorderingTime, RESENT } from './thresholds';
 import type { Fate, Item } from './two-point-align';
-import type { Offset } from './two-point-clock';
+import type { Moment } from './two-point-clock';
 import type { Acknowledgement } from './two-point-trace';
 
-/** By what: a segment of the receiver still has the old number; it answers a later copy; it never acknowledged one of several. */
-export type Shown = 'number' | 'answer' | 'silence';
+/** By what: that its receiver lacks it when it should have come, or when what was sent later came; that it answers a copy only, or none. */
+export type Shown = 'number' | 'overtaken' | 'answer' | 'silence';
 
 /** One segment at both points. */
 export interface Copy {
@@ -35,8 +35,8 @@ export interface Receiver {
   /** What came to its point, in the order of that capture, and what of it has a twin. */
   readonly came: readonly Item[];
   readonly pairs: readonly Copy[];
-  /** When a segment should have come to its point, by that one's clock: `micros`. */
-  readonly arrival: (item: Item) => Pick<Offset, 'micros' | 'slack'>;
+  /** When a segment should have come to its point, by that one's clock. */
+  readonly arrival: (item: Item) => Moment;
 }
 
 export function heardOf(acks: readonly Acknowledgement[], base: Seq): Heard[] {
@@ -69,6 +69,7 @@ function shownBy(
   by: Copy | undefined,
 ): Shown | undefined {
   if (lacksLater(item, receiver, all)) return 'number';
+  if (isOvertaken(item, receiver, all)) return 'overtaken';
   if (by && has && isAnswered(item, by, has, receiver)) return 'answer';
   return !all && isUnanswered(item, receiver) ? 'silence' : undefined;
 }
@@ -109,18 +110,26 @@ function lacks({ start, end: last }: Item, { end }: Heard): boolean {
   return end >= start && end < last;
 }
 
-/** It still lacks it when it should have come: by the clocks, or because what was sent later came before. */
-function lacksLater(item: Item, { atReceiver, pairs, arrival }: Receiver, all: Item | undefined): boolean {
-  const { micros, slack } = arrival(item);
-  return atReceiver.some((heard) => {
-    if (!lacks(item, heard)) return false;
-    const { last } = heard;
-    if (last.at > micros + slack + REORDERING && (!all || last.nth < all.passage.nth)) return true;
-    return pairs.some(
-      ({ sent, came, sure }) =>
-        sure && sent.passage.nth > item.passage.nth && came.passage.nth < last.nth && came !== all,
-    );
-  });
+/** It still lacks it when it should have come. */
+function lacksLater(item: Item, { atReceiver, arrival }: Receiver, all: Item | undefined): boolean {
+  const { at, slack, bounded } = arrival(item);
+  if (!bounded) return false;
+  return atReceiver.some(
+    (heard) =>
+      lacks(item, heard) &&
+      heard.last.at > at + slack + REORDERING &&
+      (!all || heard.last.nth < all.passage.nth),
+  );
+}
+
+/** It still lacks it when what was sent later has come. */
+function isOvertaken(item: Item, { atReceiver, pairs }: Receiver, all: Item | undefined): boolean {
+  const later = pairs.filter(
+    ({ sent, came, sure }) => sure && sent.passage.nth > item.passage.nth && came !== all,
+  );
+  return atReceiver.some(
+    (heard) => lacks(item, heard) && later.some(({ came }) => came.passage.nth < heard.last.nth),
+  );
 }
 
 /** Its retransmission is answered at once, and nothing before is: an answer to it would have come before that was sent. */

@@ -20,10 +20,7 @@ export interface ClockSample {
 export interface Offset {
   readonly micros: Micros;
   readonly slack: Micros;
-  /**
-   * By segments in both directions, and no clock was set near it: the truth cannot be farther off. Else it is what a path
-   * may usually take.
-   */
+  /** By segments in both directions: the truth cannot be farther off. Else it is what a path may usually take. */
   readonly bounded: boolean;
 }
 
@@ -32,28 +29,29 @@ export interface Clocks {
   atDmz(at: Micros): Offset;
   /** At a time of the wan clock. */
   atWan(at: Micros): Offset;
-  /** Whether no clock was set meanwhile, by segments before and after that agree. Times of the wan clock. */
-  isSteady(from: Micros, to: Micros): boolean;
+  /** Whether no clock was set by more than `most` meanwhile, as segments before and after show. Times of the wan clock. */
+  isSteady(from: Micros, to: Micros, most?: Micros): boolean;
   /** Times at which a clock was set. */
   readonly steps: number;
   /** The dmz clock's gain on the wan clock, in parts per million; absent where the samples are too few or too near. */
   readonly drift: number | undefined;
 }
 
-/** On the common clock. */
+/** A time, and how wrong it may be. */
 export interface Moment extends Pick<Offset, 'slack' | 'bounded'> {
   readonly at: Micros;
 }
 
-/** The other way round: when that was by a point's own clock, and how wrong that may be. */
+/** The other way round: by a point's own clock. */
 export function atPoint(
   point: Point,
-  { at, slack }: Pick<Moment, 'at' | 'slack'>,
+  { at, slack, bounded }: Moment,
   { atWan }: Pick<Clocks, 'atWan'>,
-): Pick<Offset, 'micros' | 'slack'> {
-  if (point === 'wan') return { micros: at, slack };
+): Moment {
+  if (point === 'wan') return { at, slack, bounded };
   const offset = atWan(at);
-  return { micros: at + offset.micros, slack: Math.max(slack, offset.slack) };
+  const isSure = bounded && offset.bounded;
+  return { at: at + offset.micros, slack: Math.max(slack, offset.slack), bounded: isSure };
 }
 
 /** What a point's own clock said, on the common clock, the wan point's. */
@@ -78,9 +76,9 @@ export function createClocks(samples: readonly ClockSample[]): Clocks | undefine
       );
       return join((inside.length > 0 ? inside : possible).map(({ offset }) => offset));
     },
-    isSteady(from, to) {
+    isSteady(from, to, most = AGREEING) {
       const [only, ...others] = epochs.filter((each) => each.from <= to && each.to >= from);
-      return only !== undefined && others.length === 0 && mostStep(only, from, to) <= AGREEING;
+      return only !== undefined && others.length === 0 && mostStep(only, from, to) <= most;
     },
     steps: epochs.length - 1,
     drift: epochs.length === 1 ? driftOf(first) : undefined,
@@ -178,7 +176,7 @@ function mostStep({ samples, before, behind }: Epoch, from: Micros, to: Micros):
 function offsetOf({ lower, upper }: Bounds): Offset {
   if (lower === -Infinity) return { micros: upper, slack: ONE_WAY, bounded: false };
   if (upper === Infinity) return { micros: lower, slack: ONE_WAY, bounded: false };
-  const slack = Math.max(0, upper - lower) + STAMPING;
+  const slack = Math.max(0, Math.ceil(upper - lower)) + STAMPING;
   return { micros: Math.round((lower + upper) / 2), slack, bounded: true };
 }
 
@@ -211,7 +209,8 @@ function join(offsets: readonly Offset[]): Offset {
   if (only && offsets.length === 1) return only;
   const lower = Math.min(...offsets.map(({ micros, slack }) => micros - slack));
   const upper = Math.max(...offsets.map(({ micros, slack }) => micros + slack));
-  return { micros: Math.round((lower + upper) / 2), slack: Math.ceil((upper - lower) / 2), bounded: false };
+  const bounded = offsets.every((each) => each.bounded);
+  return { micros: Math.round((lower + upper) / 2), slack: Math.ceil((upper - lower) / 2), bounded };
 }
 
 function driftOf(epoch: Epoch): number | undefined {
@@ -227,7 +226,7 @@ function driftOf(epoch: Epoch): number | undefined {
 const UNBOUND: Bounds = { lower: -Infinity, upper: Infinity };
 /** What a path between two points may take where only one direction tells. */
 const ONE_WAY: Micros = 100_000;
-/** What segments before and after may leave open. */
-const AGREEING: Micros = 50_000;
+/** What segments before and after may leave open where a time is told. */
+const AGREEING: Micros = 100_000;
 /** The least time over which a drift is told. */
 const TELLING: Micros = 60_000_000;

@@ -12,6 +12,7 @@ import {
   isCovered,
   isTimed,
   OF_ABSENCE,
+  OF_SHOWN_ABSENCE,
   passageEvidence,
   type Points,
   verdictsOf,
@@ -21,15 +22,20 @@ import type { Passage, Trace } from './two-point-trace';
 
 type Dropped = Extract<Fate, { kind: 'dropped' }>;
 
-/** Octets that were sent at one point and never, or only later, came to the other. */
-export function judgeDropped(state: Case, from: Direction): VerdictEvent[] {
+/**
+ * Octets that were sent at one point and never, or only later, came to the other. What makes up a reset takes away what set
+ * it off: a single copy that is missing where there is such a `reset` is no deed of its own.
+ */
+export function judgeDropped(state: Case, from: Direction, reset: boolean): VerdictEvent[] {
   const starts = new Map<number, Dropped[]>();
   for (const fate of state.fates) {
     if (fate.kind !== 'dropped' || fate.sent.passage.from !== from) continue;
     starts.set(fate.sent.start, [...(starts.get(fate.sent.start) ?? []), fate]);
   }
   const losses = [...starts.values()].sort(([a], [b]) => (a?.sent.start ?? 0) - (b?.sent.start ?? 0));
-  const verdicts = losses.flatMap((lost) => tellDropped(state, from, lost));
+  const verdicts = losses
+    .filter(([first, ...more]) => !reset || first?.by || more.length > 0)
+    .flatMap((lost) => tellDropped(state, from, lost));
   const [first, ...rest] = verdicts.filter(({ verdict }) => verdict === 'segment-dropped');
   if (!first || rest.length === 0) return verdicts;
   // One trouble, one verdict: the first of them, and how many fared the same.
@@ -48,17 +54,19 @@ function tellDropped(state: Case, from: Direction, lost: readonly Dropped[]): Ve
   const { points, pair } = state;
   const { sent, by } = first;
   const [sender, receiver] = from === 'client' ? (['wan', 'dmz'] as const) : (['dmz', 'wan'] as const);
-  // Where a later copy came, the earlier one would have been there before it.
-  if (!first.settled && !isCovered(receiver, sent, points, by ? REORDERING : PASSING)) return [];
+  if (!first.settled && !hasRun(receiver, first, points)) return [];
   if (isBehindReset(receiver, sent, pair[receiver], points)) return [];
   const shown = lost.some((each) => each.shown !== 'silence');
   if (!shown && more.length === 0) return [];
   const name = nameOfLoss(state, from, sent.start);
+  if (!name) return [];
   const octets = sent.passage.length;
   const held = by && heldFor(first, by, pair[sender], points);
   const facts = {
     worth: shown || lost.length >= SILENT ? ('proved' as const) : ('suspected' as const),
-    premises: OF_ABSENCE,
+    premises: lost.some((each) => each.shown === 'number' || each.shown === 'answer')
+      ? OF_SHOWN_ABSENCE
+      : OF_ABSENCE,
     summary: summaryOf(`${SUBJECT[name]} (${octets} octets)`, lost, from, held),
     missingBytes: octets,
     came: by ? ('late' as const) : ('never' as const),
@@ -90,7 +98,7 @@ function summaryOf(
 /** Absent where a clock was set meanwhile, or where an earlier copy may have been missed at the sender's own point. */
 function heldFor({ sent }: Dropped, { came }: Copy, sender: Trace, points: Points): Micros | undefined {
   const held = came.at - sent.at;
-  return held > 0 && isFirst(sent.passage, sender) && isTimed(sent, came, points) ? held : undefined;
+  return held > 0 && isFirst(sent.passage, sender) && isTimed(sent, came, points.clocks) ? held : undefined;
 }
 
 /**
@@ -111,14 +119,32 @@ function isBehindReset(
   points: Points,
 ): boolean {
   const end = Math.min(until, passages.find(({ flags }) => flags & FLAG.rst)?.at ?? Infinity);
-  const { micros, slack } = atPoint(point, item, points.clocks);
-  return micros + slack > end;
+  const { at, slack } = atPoint(point, item, points.clocks);
+  return at + slack > end;
 }
 
-function nameOfLoss({ pair }: Case, from: Direction, start: number): keyof typeof SUBJECT {
-  // Mid-stream nobody knows what was the first.
-  const first = start === 0 && (pair.wan.base[from] ?? pair.dmz.base[from]) !== undefined;
-  return !first ? 'segment-dropped' : from === 'client' ? 'ehlo-dropped' : 'greeting-lost';
+/**
+ * The other capture ran when it should have come. Where a later copy came, the earlier one would have been there before it;
+ * where none came, the clock was not set meanwhile.
+ */
+function hasRun(point: Point, { sent, by, shown }: Dropped, points: Points): boolean {
+  if (!isCovered(point, sent, points, by ? REORDERING : PASSING)) return false;
+  const isTimeless = points.together === true || by !== undefined || shown === 'number';
+  return isTimeless || points.clocks.isSteady(sent.at, sent.at + PASSING, PASSING / 2);
+}
+
+/** Absent mid-stream, where nobody knows whether it was the first. */
+function nameOfLoss({ pair, fates }: Case, from: Direction, start: number): keyof typeof SUBJECT | undefined {
+  const isKnown = (pair.wan.base[from] ?? pair.dmz.base[from]) !== undefined;
+  if (isKnown && start === 0) return from === 'client' ? 'ehlo-dropped' : 'greeting-lost';
+  const isLater = fates.some(
+    (fate) =>
+      fate.kind !== 'appeared' &&
+      fate.sent.passage.from === from &&
+      fate.sent.passage.length > 0 &&
+      fate.sent.end <= start,
+  );
+  return isKnown || isLater ? 'segment-dropped' : undefined;
 }
 
 function dropEvidence({ pair, points }: Case, lost: readonly Dropped[], receiver: Point): Evidence[] {
@@ -134,7 +160,7 @@ function dropEvidence({ pair, points }: Case, lost: readonly Dropped[], receiver
     );
   }
   // What else passed there meanwhile shows that the capture ran.
-  const due = first ? atPoint(receiver, first.sent, points.clocks).micros : Infinity;
+  const due = first ? atPoint(receiver, first.sent, points.clocks).at : Infinity;
   const alive = pair[receiver].passages.find(({ at }) => at > due + PASSING);
   if (alive) rows.push(passageEvidence(pair, receiver, alive, 'the capture there ran: this passed later'));
   return rows;

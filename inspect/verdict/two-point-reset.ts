@@ -1,7 +1,8 @@
 // A reset in somebody's name that did not pass where that somebody is. To both ends it is one deed.
 
-import type { Direction, Micros, Point, VerdictEvent } from '../events';
+import type { Direction, Point, VerdictEvent } from '../events';
 import { FLAG } from '../tcp/segment';
+import { distance } from '../tcp/seq';
 import { TTL_JUMP } from './thresholds';
 import type { Fate, Item } from './two-point-align';
 import { onCommonClock } from './two-point-clock';
@@ -9,7 +10,8 @@ import {
   type Case,
   evidenceOf,
   isCovered,
-  OF_ABSENCE,
+  isTimed,
+  OF_SHOWN_ABSENCE,
   passageEvidence,
   verdictsOf,
 } from './two-point-telling';
@@ -35,7 +37,7 @@ export function judgeReset(state: Case): VerdictEvent[] {
   const summary = `${where.join(', and ')}: not the named sender's, it was made between the two points${because}.`;
   const facts = {
     worth: signs.length > 0 ? ('proved' as const) : ('suspected' as const),
-    premises: OF_ABSENCE,
+    premises: OF_SHOWN_ABSENCE,
     summary: `${summary[0]?.toUpperCase()}${summary.slice(1)}`,
     evidence: forged.flatMap((each) => [
       evidenceOf(each, `not at the ${each.passage.from}'s own side`),
@@ -60,7 +62,7 @@ function ownPoint({ point }: Item): Point {
   return point === 'wan' ? 'dmz' : 'wan';
 }
 
-/** What else shows that it is not its sender's: its hops, or that the sender goes on at its own point. */
+/** What else shows that it is not its sender's: its hops, or that the sender goes on. */
 function signsOf(reset: Item, state: Case): string[] {
   const { point, passage } = reset;
   const { from, ttl } = passage;
@@ -69,24 +71,29 @@ function signsOf(reset: Item, state: Case): string[] {
   const signs: string[] = [];
   if (first && own.every((each) => Math.abs(each.ttl - ttl) >= TTL_JUMP))
     signs.push(`its TTL is ${ttl}, that of the ${from}'s own segments ${first.ttl}`);
-  const acks = state.pair[ownPoint(reset)].acks[from];
-  if (goesOn(reset, state).length > 0 || acks.some(({ last }) => isBehind(last.at, reset, state)))
-    signs.push(`the ${from} ${GOES_ON}`);
+  if (goesOn(reset, state).length > 0 || hearsMore(reset, state)) signs.push(`the ${from} ${GOES_ON}`);
   return signs;
 }
 
-/** What passed the sender's own point when it should have been reset. */
-function goesOn(reset: Item, state: Case): Passage[] {
-  return state.pair[ownPoint(reset)].passages.filter(
-    ({ from, flags, at }) =>
-      from === reset.passage.from && !(flags & (FLAG.rst | FLAG.syn)) && isBehind(at, reset, state),
-  );
+/** What passed the sender's own point when it should have been reset, where no clock was set meanwhile. */
+function goesOn(reset: Item, { pair, points }: Case): Passage[] {
+  const own = ownPoint(reset);
+  return pair[own].passages.filter(({ from, flags, at }) => {
+    if (from !== reset.passage.from || flags & (FLAG.rst | FLAG.syn)) return false;
+    const moment = onCommonClock(own, at, points.clocks);
+    return moment.at > reset.at + reset.slack + moment.slack && isTimed(reset, moment, points.clocks);
+  });
 }
 
-/** By the clock of its sender's point, where the two clocks are known. */
-function isBehind(at: Micros, reset: Item, { points: { clocks } }: Case): boolean {
-  const moment = onCommonClock(ownPoint(reset), at, clocks);
-  return moment.bounded && reset.bounded && moment.at > reset.at + Math.max(reset.slack, moment.slack);
+/** Behind the RST it acknowledges more than before, at its own point too: what was sent before the RST acknowledges less. */
+function hearsMore(reset: Item, { pair }: Case): boolean {
+  const { from, nth } = reset.passage;
+  const [here, own] = [pair[reset.point], pair[ownPoint(reset)]];
+  const to = from === 'client' ? 'server' : 'client';
+  const [base, ownBase] = [here.base[to], own.base[to]];
+  if (base === undefined || ownBase === undefined) return false;
+  const heard = new Set(own.acks[from].map(({ ack }) => distance(ownBase, ack)));
+  return here.acks[from].some((each) => each.nth > nth && heard.has(distance(base, each.ack)));
 }
 
 const GOES_ON = 'goes on after "its" RST';

@@ -6,7 +6,7 @@ import { alignPair } from './two-point-align';
 import { handshakeSigns } from './two-point-handshake';
 import type { Clocks, Offset } from './two-point-clock';
 import { matchTraces, median, type Matching, type Pair } from './two-point-match';
-import { isHello, type Points, type Ran } from './two-point-telling';
+import { isHello, isTimed, type Points, type Ran } from './two-point-telling';
 import type { Trace } from './two-point-trace';
 
 export interface Survey extends Matching {
@@ -40,8 +40,7 @@ function usualDelays(pairs: readonly Pair[], clocks: Clocks): Record<Direction, 
     if (handshakeSigns(wan, dmz, clocks).length > 0) continue;
     for (const fate of alignPair(wan, dmz, clocks).fates) {
       if (fate.kind !== 'passed' || !fate.sure || isHello(fate)) continue;
-      // Near a clock that was set a delay is a guess.
-      if (fate.sent.bounded && fate.came.bounded) delays[fate.sent.passage.from].push(fate.delay);
+      if (isTimed(fate.sent, fate.came, clocks)) delays[fate.sent.passage.from].push(fate.delay);
     }
   }
   return { client: Math.max(0, median(delays.client)), server: Math.max(0, median(delays.server)) };

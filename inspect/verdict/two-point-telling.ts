@@ -6,7 +6,7 @@ import { admit } from '../coverage/gate';
 import type { Direction, Evidence, Micros, Point, VerdictEvent, VerdictName } from '../events';
 import { flagNames } from '../tcp/view';
 import { PASSING } from './thresholds';
-import { atPoint, type Clocks } from './two-point-clock';
+import { atPoint, type Clocks, type Moment } from './two-point-clock';
 import type { Fate, Item } from './two-point-align';
 import type { Pair } from './two-point-match';
 import type { Passage } from './two-point-trace';
@@ -34,16 +34,11 @@ export interface Case {
 }
 
 /** Whether a capture was running when something at this time (common clock) should have been in it. */
-export function isCovered(
-  point: Point,
-  item: Pick<Item, 'at' | 'slack'>,
-  points: Points,
-  margin = PASSING,
-): boolean {
+export function isCovered(point: Point, moment: Moment, points: Points, margin = PASSING): boolean {
   if (points.together) return true;
   const { from, to } = points[point];
-  const { micros, slack } = atPoint(point, item, points.clocks);
-  return micros - slack >= from && micros + slack + margin <= to;
+  const { at, slack, bounded } = atPoint(point, moment, points.clocks);
+  return bounded && at - slack >= from && at + slack + margin <= to;
 }
 
 type Facts = Pick<Finding, 'summary' | 'evidence' | 'missingBytes' | 'came' | 'held' | 'worth' | 'premises'>;
@@ -86,8 +81,9 @@ export function relative(pair: Pair, point: Point, { from, seq }: Passage): numb
 }
 
 /** Whether the time from one to the other can be told: no clock was set meanwhile. */
-export function isTimed(sent: Item, came: Item, { clocks }: Points): boolean {
-  return sent.bounded && came.bounded && clocks.isSteady(sent.at, came.at);
+export function isTimed(sent: Moment, came: Moment, clocks: Clocks): boolean {
+  if (!sent.bounded || !came.bounded) return false;
+  return clocks.isSteady(sent.at - sent.slack, came.at + came.slack);
 }
 
 export type Passed = Extract<Fate, { kind: 'passed' }>;
@@ -99,3 +95,5 @@ export function isHello({ sent: { passage, start } }: Passed): boolean {
 
 /** What is absent at a point was not there, if nothing else of the connection was missed there. */
 export const OF_ABSENCE: Premises = { toSay: ['nothing-missed'] };
+/** The same, where what is there shows it too. */
+export const OF_SHOWN_ABSENCE: Premises = { toSay: [], toProve: ['nothing-missed'] };

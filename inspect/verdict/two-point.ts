@@ -2,9 +2,10 @@
 
 import type { Premises } from '../coverage/finding';
 import type { Certainty, Evidence, VerdictEvent } from '../events';
-import { EVIDENCE, HELD, REORDERING, STAMPING } from './thresholds';
+import { EVIDENCE, HELD } from './thresholds';
 import { type Aligned, alignPair, type Fate, firstDifference } from './two-point-align';
 import { judgeDropped } from './two-point-dropped';
+import { onCommonClock } from './two-point-clock';
 import { handshakeSigns, type HandshakeSign } from './two-point-handshake';
 import type { Pair } from './two-point-match';
 import { judgeReset } from './two-point-reset';
@@ -41,8 +42,9 @@ export function judgePair(pair: Pair, points: Points): PairJudgement {
   const own = [
     ...judgeTerminated(state, signs),
     ...(terminated ? judgeSwallowed(state) : []),
-    ...DIRECTIONS.flatMap((from) => judgeDropped(state, from)).filter(
-      (each) => !isPartOf(each, held, resets),
+    ...DIRECTIONS.flatMap((from) => judgeDropped(state, from, resets.length > 0)).filter(
+      // What keeps EHLO back keeps its copies back too: one deed, one verdict.
+      ({ verdict }) => verdict !== 'ehlo-dropped' || held.length === 0,
     ),
     ...held,
     ...judgeAltered(state),
@@ -54,26 +56,13 @@ export function judgePair(pair: Pair, points: Points): PairJudgement {
   return { pair, aligned, signs, terminated, verdicts: [...verdicts].sort((a, b) => a.at - b.at) };
 }
 
-/**
- * What keeps EHLO back keeps its copies back too, and what ends a connection by a forged reset also stops what
- * set it off: one deed, one verdict.
- */
-function isPartOf(
-  { verdict, at, held }: VerdictEvent,
-  holds: readonly VerdictEvent[],
-  resets: readonly VerdictEvent[],
-): boolean {
-  if (verdict === 'ehlo-dropped' && holds.length > 0) return true;
-  return held === undefined && resets.some((reset) => Math.abs(reset.at - at) <= REORDERING);
-}
-
 function judgeHeld({ fates, points, pair }: Case): VerdictEvent[] {
   const hello = fates.find((fate): fate is Passed => fate.kind === 'passed' && isHello(fate));
   if (!hello) return [];
   const held = hello.delay - points.usual.client;
   if (held < HELD) return [];
   // Of several copies it may be another; and where a clock was set meanwhile it may be the clock.
-  if (!hello.sure || !isTimed(hello.sent, hello.came, points)) return [];
+  if (!hello.sure || !isTimed(hello.sent, hello.came, points.clocks)) return [];
   const sure = held - Math.max(hello.came.slack, hello.sent.slack) >= HELD;
   const facts = {
     worth: sure ? ('proved' as const) : ('suspected' as const),
@@ -95,7 +84,7 @@ function judgeAltered({ fates, pair }: Case): VerdictEvent[] {
   const all = fates.filter((fate): fate is Extract<Fate, { kind: 'changed' }> => fate.kind === 'changed');
   // An EHLO reply without STARTTLS has a verdict of its own, and where the reply was not read at both points it may be one.
   const [these, those] = [wan, dmz].map(({ keywords }) => keywords && keywords.includes(STARTTLS));
-  const named = these !== undefined && those !== undefined && (these || !those);
+  const named = these !== undefined && those !== undefined && (these || !those) && isInOrder(pair);
   const changed = all.filter(({ sent }) => named || sent.passage.from === 'client' || sent.start === 0);
   const [first] = changed;
   if (!first) return [];
@@ -120,6 +109,11 @@ function judgeAltered({ fates, pair }: Case): VerdictEvent[] {
   return verdictsOf('ehlo-altered', came.at, facts, [pair.wan.coverage, pair.dmz.coverage]);
 }
 
+/** Out of order a line may be read as the answer to another command. */
+function isInOrder({ wan, dmz }: Pair): boolean {
+  return [wan, dmz].every(({ coverage: { client, server } }) => client.disordered + server.disordered === 0);
+}
+
 function judgeStripped({ pair, points }: Case): VerdictEvent[] {
   const { wan, dmz } = pair;
   if (!dmz.keywords?.includes(STARTTLS) || !wan.keywords || wan.keywords.includes(STARTTLS)) return [];
@@ -132,7 +126,7 @@ function judgeStripped({ pair, points }: Case): VerdictEvent[] {
     shown.push(passageEvidence(pair, 'wan', reply, 'the answer that went out: STARTTLS is not in it'));
   const facts = {
     worth: 'proved' as const,
-    premises: OF_PASSING,
+    premises: OF_REPLY,
     summary:
       'The server offers STARTTLS in its answer to EHLO, and outside the offer is gone: it was removed between the two points.',
     evidence: shown,
@@ -167,7 +161,7 @@ function judgeSwallowed({ pair, points }: Case): VerdictEvent[] {
   const hello = wan.passages.find(({ from, length }) => from === 'client' && length > 0);
   const spoken = dmz.passages.some(({ from, length }) => from === 'client' && length > 0);
   if (wan.hellos === 0 || !hello || spoken) return [];
-  if (!isCovered('dmz', { at: hello.at, slack: STAMPING }, points)) return [];
+  if (!isCovered('dmz', onCommonClock('wan', hello.at, points.clocks), points)) return [];
   const facts = {
     worth: 'proved' as const,
     premises: OF_SILENCE,
@@ -180,6 +174,8 @@ function judgeSwallowed({ pair, points }: Case): VerdictEvent[] {
 
 /** What is at both points needs no other segment. */
 const OF_PASSING: Premises = { toSay: [] };
+/** Of what the dialogue says of itself. */
+const OF_REPLY: Premises = { toSay: ['in-order'] };
 const OF_HANDSHAKE: Premises = { toSay: ['handshake'] };
 const OF_SILENCE: Premises = { toSay: ['handshake', 'client-octets', 'nothing-missed'] };
 const DIRECTIONS = ['client', 'server'] as const;

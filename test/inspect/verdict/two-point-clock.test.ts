@@ -91,6 +91,25 @@ for (const { name, offset, held, steps, drift, slack } of ROWS) {
   });
 }
 
+/** [name, from and to in seconds, the clock is set by so much at 1800 s, steady]. */
+const STEADY: readonly (readonly [string, number, number, Micros, boolean])[] = [
+  ['nothing was set', 100, 102, 0, true],
+  ['set before', 1_900, 1_902, SECOND, true],
+  ['set behind', 1_700, 1_702, -SECOND, true],
+  ['set forward meanwhile', 1_795, 1_805, SECOND, false],
+  ['set back meanwhile', 1_795, 1_805, -SECOND, false],
+  ['set by a little meanwhile', 1_795, 1_805, 20_000, false],
+  ['behind the last segment nobody knows', 3_591, 3_700, 0, false],
+  ['before the first neither', -10, 10, 0, false],
+];
+
+for (const [name, from, to, by, want] of STEADY) {
+  test(`steady: ${name}`, () => {
+    const clocks = createClocks(samples((at) => (at > 1_800 * SECOND ? by : 0)));
+    assert.is(clocks?.isSteady(from * SECOND, to * SECOND), want);
+  });
+}
+
 test('nothing at both points: nothing is said', () => {
   assert.is(createClocks([]), undefined);
 });

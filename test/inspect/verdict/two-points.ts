@@ -1,6 +1,6 @@
 // Two points of one path, out of transcripts: what a client and a server sent, as it passed outside and inside of a firewall.
 
-import type { Direction, Micros } from '../../../inspect/events';
+import type { Direction, Micros, Point } from '../../../inspect/events';
 import { advance } from '../../../inspect/tcp/seq';
 import type { Segment } from '../../../inspect/tcp/segment';
 import { createTracker } from '../../../inspect/tracker';
@@ -41,25 +41,43 @@ function translated(from: Direction, segment: Segment): Partial<Segment> {
   return from === 'client' ? toDmz : fromDmz;
 }
 
-function captureOf(point: 'wan' | 'dmz', sent: readonly Sent[], shift: Micros): PointCapture {
+/** What a capture makes of what passed it: frames missing, a clock that is set. */
+export type Degrade = Partial<Record<Point, (passed: readonly Segment[]) => readonly Segment[]>>;
+
+function captureOf(
+  point: Point,
+  sent: readonly Sent[],
+  shift: Micros,
+  degrade: Degrade[Point] = (passed) => passed,
+): PointCapture {
   const tracker = createTracker({ ports: [25], implicitTlsPorts: [465] });
   const collector = createCollector(point);
-  const timed = sent
+  const passed = sent
     .map(({ segment }) => ({ ...segment, at: segment.at + shift }))
     .sort((a, b) => a.at - b.at);
+  const timed = degrade(passed);
   for (const segment of timed) collector.take(tracker.segment(segment));
-  const to = timed[timed.length - 1]?.at ?? 0;
+  const to = timed.reduce((latest, { at }) => Math.max(latest, at), 0);
   collector.take(tracker.end(to));
   return { traces: collector.traces, ran: { from: timed[0]?.at ?? 0, to } };
 }
 
 /** By its own clock, a little later inward and a little earlier outward. */
-export function survey(outside: readonly Sent[], inside: readonly Sent[], together = false): Survey {
+export function survey(
+  outside: readonly Sent[],
+  inside: readonly Sent[],
+  together = false,
+  degrade: Degrade = {},
+): Survey {
   const moved = inside.map(({ from, segment }) => ({
     from,
     segment: { ...segment, at: segment.at + (from === 'client' ? DELAY : -DELAY) },
   }));
-  return surveyTwoPoints(captureOf('wan', outside, 0), captureOf('dmz', moved, CLOCK), together);
+  return surveyTwoPoints(
+    captureOf('wan', outside, 0, degrade.wan),
+    captureOf('dmz', moved, CLOCK, degrade.dmz),
+    together,
+  );
 }
 
 export function told({ judgements }: Survey): string[] {
