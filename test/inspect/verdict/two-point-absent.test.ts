@@ -130,12 +130,23 @@ const PLAYS: readonly (readonly [name: string, outside: readonly Sent[], inside:
     numbered(answered),
     through(numbered(answered), (each, i) => (i === at ? [] : [each])),
   ],
+  ['a RST is made', ALL, through([...ALL.slice(0, at + 2), reset(2.5), ...ALL.slice(at + 2)])],
+  ['a RST is the client’s', [...ALL.slice(0, at), reset(1.5)], through([...ALL.slice(0, at), reset(1.5)])],
   [
     'EHLO is held',
     held,
     through(held, (each) => [isHello(each) ? change(each, { at: each.segment.at + 800_000 }) : each]),
   ],
 ];
+
+/** Each frame of a side, or of both, once more: from a mirror port, behind a router. */
+const mirrored =
+  (by: Micros, share: number) =>
+  (passed: readonly Segment[]): Segment[] =>
+    [
+      ...passed,
+      ...passed.filter((_, i) => i % share === 0).map((each) => ({ ...moved(each, by), ttl: each.ttl - 1 })),
+    ].sort((a, b) => a.at - b.at);
 
 /** The same with less certainty or fewer numbers, and nothing else; what one point says by itself is judged elsewhere. */
 function isNoMore(line: string, whole: readonly string[]): boolean {
@@ -162,6 +173,19 @@ for (const [name, wan, dmz] of PLAYS) {
       ),
       { numRuns: 300 },
     );
+  });
+
+  test(`${name}: whatever is copied, the same is said`, () => {
+    for (const by of [2, 2_000, 60_000, 300_000]) {
+      for (const share of [1, 2, 3]) {
+        for (const point of ['wan', 'dmz'] as const)
+          assert.equal(
+            told(survey(wan, dmz, false, { [point]: mirrored(by, share) })),
+            whole,
+            `${point}, ${by}`,
+          );
+      }
+    }
   });
 
   test(`${name}: whenever a clock is set, nothing else is said`, () => {
