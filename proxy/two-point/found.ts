@@ -1,6 +1,7 @@
 // What was found in all connections at both points, by verdict, and the one sentence that follows from it.
 
 import type { VerdictName } from '../../inspect/events';
+import type { Fate } from '../../inspect/verdict/two-point-align';
 import type { Survey } from '../../inspect/verdict/two-point-survey';
 import { gravestOf, sentenceOf } from '../analyze/meaning';
 import { addVerdicts, type VerdictSummary } from '../analyze/summary';
@@ -13,6 +14,13 @@ export function foundIn({ judgements }: Survey): Found {
   return found;
 }
 
+/** Connections of which nothing is said, though something of them is at one point only: nobody knows what became of it. */
+export function openIn({ judgements }: Survey): number {
+  return judgements.filter(
+    ({ verdicts, aligned }) => verdicts.length === 0 && aligned.fates.some(({ kind }) => AT_ONE.has(kind)),
+  ).length;
+}
+
 /** What the gravest of them means, or of those with these names; `of`: connections at both points. */
 export function closingSentence(
   found: Found,
@@ -22,3 +30,5 @@ export function closingSentence(
   const gravest = gravestOf(new Map([...found].filter(([name]) => names?.has(name) ?? true)));
   return gravest && sentenceOf(...gravest, of);
 }
+
+const AT_ONE: ReadonlySet<Fate['kind']> = new Set(['absent', 'dropped', 'appeared']);

@@ -5,7 +5,7 @@ import type { Survey } from '../../inspect/verdict/two-point-survey';
 import { formatTime } from '../clock';
 import { formatDuration, plural } from '../sinks/wording';
 import { adviceText } from './advice';
-import { closingSentence, foundIn, type Found } from './found';
+import { closingSentence, foundIn, openIn, type Found } from './found';
 import type { PointFile } from './point';
 
 export function surveyText(survey: Survey, wan: PointFile, dmz: PointFile): string[] {
@@ -31,9 +31,17 @@ export function surveyText(survey: Survey, wan: PointFile, dmz: PointFile): stri
 }
 
 /** The closing sentence: what it means for both points together. */
-function conclusion(found: Found, { pairs, wanOnly, dmzOnly }: Survey): string {
+function conclusion(found: Found, survey: Survey): string {
+  const { pairs, wanOnly, dmzOnly, points } = survey;
   const sentence = closingSentence(found, pairs.length);
   if (sentence !== undefined) return sentence;
+  const open = openIn(survey);
+  if (open > 0) {
+    const doubt = `In ${open} of ${plural(pairs.length, 'session')} segments are at one point only, and nothing shows whether they were dropped between the points or the other capture has them not.`;
+    return points.together
+      ? doubt
+      : `${doubt} Let both captures run until some seconds after the trouble; where both did run all the time, say so: --together.`;
+  }
   const alone = wanOnly.length + dmzOnly.length;
   const rest = alone === 0 ? '' : `; of ${plural(alone, 'connection')} at one point only nothing is said`;
   return `In ${plural(pairs.length, 'session')} at both points nothing was dropped, held or altered between them${rest}.`;
@@ -100,7 +108,7 @@ function firewallText({ judgements }: Survey): string[] {
 function edgeText({ points }: Survey): string {
   return points.together
     ? '  edges    both captures ran all the time, as --together says'
-    : '  edges    a segment counts as dropped for certain only where the other capture has frames before it and 2 s behind it\n           (--together, where you know that both ran all the time)';
+    : '  edges    a segment counts as dropped only where the other capture has frames before it and 2 s behind it\n           (--together, where you know that both ran all the time)';
 }
 
 function verdictLines(found: Found): string[] {

@@ -69,6 +69,20 @@ test('the incident in one command: how often outside, that none came inside, who
   assert.match(out, /translates the server's address \(1\)/);
 });
 
+test('the inside capture ended too soon: no all-clear, and what to do', async () => {
+  const inside = incident('inside');
+  const short = write('short.pcap', { ...inside, frames: inside.frames.slice(0, -2) });
+  const { code, out } = await run('--wan', WAN, '--dmz', short);
+  assert.is(code, 0);
+  assert.match(
+    out,
+    /In 1 of 1 session segments are at one point only, and nothing shows whether they were dropped/,
+  );
+  assert.match(out, /--together/);
+  const vouched = await run('--wan', WAN, '--dmz', short, '--together');
+  assert.match(vouched.out, /ehlo-dropped proved, by two-point/);
+});
+
 test('--json: verdicts in the words of the event log, and one line on how the two were lined up', async () => {
   const { code, out } = await run('--wan', WAN, '--dmz', DMZ, '--json');
   assert.is(code, 0);
