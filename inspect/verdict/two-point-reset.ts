@@ -75,11 +75,20 @@ function signsOf(reset: Item, state: Case): string[] {
   return signs;
 }
 
-/** What passed the sender's own point when it should have been reset, where no clock was set meanwhile. */
-function goesOn(reset: Item, { pair, points }: Case): Passage[] {
+/**
+ * What passed the sender's own point when it should have been reset, where no clock was set meanwhile. What came before the
+ * RST was sent before it, whatever the clocks say.
+ */
+function goesOn(reset: Item, { pair, points, fates }: Case): Passage[] {
   const own = ownPoint(reset);
-  return pair[own].passages.filter(({ from, flags, at }) => {
-    if (from !== reset.passage.from || flags & (FLAG.rst | FLAG.syn)) return false;
+  const before = new Set<Passage>();
+  for (const fate of fates) {
+    if (fate.kind !== 'passed' || fate.came.point !== reset.point) continue;
+    if (fate.came.passage.nth < reset.passage.nth) before.add(fate.sent.passage);
+  }
+  return pair[own].passages.filter((each) => {
+    const { from, flags, at } = each;
+    if (before.has(each) || from !== reset.passage.from || flags & (FLAG.rst | FLAG.syn)) return false;
     const moment = onCommonClock(own, at, points.clocks);
     return moment.at > reset.at + reset.slack + moment.slack && isTimed(reset, moment, points.clocks);
   });
