@@ -3,7 +3,7 @@
 import type { Direction, Micros } from './events';
 import type { Frame } from './half-open';
 import { createInspector, type Inspector, type InspectorEvent } from './inspector';
-import { CONNECTIONS, LINGER, STRAGGLERS } from './limits';
+import { CONNECTIONS, LINGER, LINGER_RESET, STRAGGLERS } from './limits';
 import { createOneSided, type Heard, type OneSided } from './one-sided';
 import { advance, type Seq } from './tcp/seq';
 import { createRecency, type Link, type Recency } from './recency';
@@ -150,15 +150,22 @@ export function feed(state: Followed, entry: Entry, each: Segment, leg: Leg | un
  */
 export function wait(state: Followed, entry: Entry, at: Micros, now = at): void {
   const { inspector } = entry.tracked;
-  const { closedAt } = inspector;
+  const over = overAt(inspector);
   const first = inspector.deadline() ?? Infinity;
   const next = first > at ? first : (inspector.deadline(at) ?? Infinity);
   const asked = first > at ? next : Math.min(next, now + AGAIN);
   const waited = entry.due !== Infinity;
-  entry.due = closedAt === undefined ? asked : Math.min(asked, closedAt + LINGER);
+  entry.due = Math.min(asked, over);
   const waits = entry.due !== Infinity;
   if (waits && !waited) state.waiting.add(entry);
   if (waited && !waits) state.waiting.delete(entry);
+}
+
+/** When no more of a connection that closed is awaited; `Infinity` while it is open. */
+function overAt({ closedAt, view }: Inspector): Micros {
+  if (closedAt === undefined) return Infinity;
+  const reset = view.client.rstAt !== undefined || view.server.rstAt !== undefined;
+  return closedAt + (reset ? LINGER_RESET : LINGER);
 }
 
 /**
@@ -171,7 +178,7 @@ export function ask(state: Followed, entry: Entry, at: Micros): TrackerNews[] {
   const news: TrackerNews[] = [];
   while (entry.due <= at) {
     const { due } = entry;
-    if (inspector.closedAt !== undefined && due - inspector.closedAt >= LINGER) {
+    if (due >= overAt(inspector)) {
       return [...news, settle(state, entry, due)];
     }
     const events = inspector.idle(due);

@@ -9,6 +9,7 @@ import {
   unpackHandshake,
   type Handshake,
   type PackedHandshake,
+  type Syns,
 } from './tcp/handshake';
 import { addressOctets, ipv4Text, ipv6Text } from './tcp/address';
 import { advance, type Seq } from './tcp/seq';
@@ -41,6 +42,8 @@ export interface HalfOpen {
   readonly size: number;
   /** Of a connection that is not open. */
   take(segment: Segment, leg?: Leg, frame?: Frame): Step;
+  /** Which SYNs are known of the connection that the segment belongs to. */
+  synsOf(segment: Segment): Syns;
   /** Segments between these two were missed by us. */
   lost(ends: Ends): void;
   /**
@@ -65,6 +68,10 @@ export function createHalfOpen(options: HalfOpenOptions): HalfOpen {
       return state.open.size;
     },
     take: (segment, leg, frame) => take(state, segment, leg, frame),
+    synsOf({ source, sourcePort, destination, destinationPort }) {
+      const packed = state.open.get(keyOf(source, sourcePort, destination, destinationPort).key);
+      return packed === undefined ? NO_SYNS : headOf(packed).syns;
+    },
     lost({ source, sourcePort, destination, destinationPort }) {
       const { key } = keyOf(source, sourcePort, destination, destinationPort);
       const packed = state.open.get(key);
@@ -221,6 +228,7 @@ function portAt(octets: Uint8Array, at: number): number {
   return ((octets[at] ?? 0) << 8) | (octets[at + 1] ?? 0);
 }
 
+const NO_SYNS: Syns = { client: false, server: false };
 const UNKNOWN: Step = { kind: 'unknown' };
 const KEPT: Step & { kind: 'kept' } = { kind: 'kept' };
 const NONE = { known: [], more: 0 } as const;

@@ -164,7 +164,8 @@ function isCopy({ connection, coverage, ended }: State, from: Direction, segment
 function observe({ coverage, view }: State, from: Direction, { flags, options }: Segment): void {
   const side = coverage[from];
   side.segments += 1;
-  side.disordered = view[from].disordered;
+  // What came now may be what a segment of the other side was captured before.
+  for (const each of SIDES) coverage[each].disordered = view[each].disordered;
   if (flags & FLAG.syn && side.begin !== 'seen') side.begin = options.cut ? 'cut' : 'seen';
 }
 

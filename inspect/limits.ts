@@ -97,6 +97,9 @@ export const SILENCE: Readonly<Record<Phase | 'block' | 'command', Micros>> = {
 /** How much later a frame may be captured than one that passed behind it: two queues of a card, two threads of a capture. */
 export const DISORDER: Micros = 20_000;
 
+/** Connections whose segments wait for a SYN at a time, each for that long: of a flood the oldest go on without. */
+export const UNOPENED = 1_024;
+
 /** Octets held beyond a hole, per direction: the dialogue is small, and a bulk hole costs only its message. */
 export const AHEAD_OCTETS = 262_144;
 
@@ -132,6 +135,9 @@ export const HALF_OPEN_TOLD_LIVE = 10;
 
 /** A connection that closed is kept this long for stragglers: the last ACK, a late retransmission. */
 export const LINGER: Micros = 1_000_000;
+
+/** After a RST longer: a side that knows of none sends again, after 1 s where it has no round trip yet (RFC 6298 §2.1). */
+export const LINGER_RESET: Micros = 3_000_000;
 
 /** Then for so long what has no SYN is one of its stragglers, held on the path for some seconds. */
 export const STRAGGLERS: Micros = 10_000_000;

@@ -1,5 +1,6 @@
 // All connections of one vantage point: frames in, each connection's events out, nothing kept beyond its time.
 
+import { countOther, countSegment, createCounts, type CountsState, type TrackerCounts } from './counts';
 import type { Direction, Micros } from './events';
 import { createElsewhere, type Elsewhere } from './elsewhere';
 import {
@@ -25,8 +26,10 @@ import type { Stretch } from './inspector';
 import { CONNECTIONS, FORGET_AFTER, HALF_OPEN, HALF_OPEN_FOR, HALF_OPEN_TOLD, SWEEP } from './limits';
 import type { Veil } from './smtp/argument';
 import { parsePacket } from './tcp/packet';
-import { FLAG, type Ends, type Leg, type Segment, type Tunnel } from './tcp/segment';
+import { FLAG, type Ends, type Leg, type Segment } from './tcp/segment';
+import { createUnopened, type Unopened } from './unopened';
 
+export type { TrackerCounts } from './counts';
 export { peersOf, type Peer, type Tracked, type TrackerNews } from './followed';
 
 export interface TrackerOptions {
@@ -46,28 +49,8 @@ export interface TrackerOptions {
   readonly halfOpenTold?: number;
   /** Whoever writes captures wants the frames of handshakes. */
   readonly keepFrames?: boolean;
-}
-
-/** What was not followed, and why: totals. */
-export interface TrackerCounts {
-  readonly frames: number;
-  readonly segments: number;
-  readonly fragments: number;
-  readonly malformed: number;
-  /** Not TCP over IP, or not one of the ports. */
-  readonly others: number;
-  readonly connections: number;
-  /** Connections whose handshake did not complete: refused, reset, or nobody went on. */
-  readonly halfOpen: number;
-  /** Those of them that were only counted. */
-  readonly untold: number;
-  /** Segments that the capture cut; `cutAt`: the most octets that it kept of any of their frames. */
-  readonly cut: number;
-  readonly cutAt: number;
-  /** Segments that came in a tunnel, by the innermost. */
-  readonly tunnels: ReadonlyMap<Tunnel, number>;
-  /** Segments that begin as a greeting does and came from a port that is not followed, by that port. */
-  readonly greeters: ReadonlyMap<number, number>;
+  /** Segments come in the order in which they passed: no SYN is waited for that was not there first. */
+  readonly inOrder?: boolean;
 }
 
 export interface Tracker {
@@ -97,12 +80,13 @@ export function createTracker(options: TrackerOptions): Tracker {
   const state: State = {
     ...createFollowed(options),
     options,
-    counts: { ...NO_COUNTS, tunnels: new Map(), greeters: new Map() },
+    counts: createCounts(),
     halfOpen: createHalfOpen({
       nextId: () => (state.counts.connections += 1),
       keepFrames: options.keepFrames ?? false,
       most: options.halfOpen ?? HALF_OPEN,
     }),
+    unopened: createUnopened(),
     elsewhere: createElsewhere(options.ports),
     told: { second: 0, spent: 0 },
     now: 0,
@@ -145,13 +129,11 @@ export function createTracker(options: TrackerOptions): Tracker {
 interface State extends Followed {
   readonly options: TrackerOptions;
   readonly halfOpen: HalfOpen;
+  readonly unopened: Unopened<Arrived>;
   readonly elsewhere: Elsewhere;
   /** Half-open connections that were told in this second. */
   readonly told: { second: number; spent: number };
-  readonly counts: { -readonly [K in keyof typeof NO_COUNTS]: number } & {
-    readonly tunnels: Map<Tunnel, number>;
-    readonly greeters: Map<number, number>;
-  };
+  readonly counts: CountsState;
   now: Micros;
   sweepAt: Micros;
 }
@@ -163,51 +145,57 @@ function segment(state: State, each: Segment, leg?: Leg, frame?: Frame): Tracker
   const ours = toServer || options.ports.includes(sourcePort);
   const key = ours ? keyOf(source, sourcePort, destination, destinationPort) : '';
   if (!ours || state.elsewhere.has(key, each)) {
-    counts.others += 1;
-    if (isGreeting(each)) noteGreeter(counts.greeters, sourcePort);
+    countOther(counts, each);
     return [];
   }
-  counts.segments += 1;
-  if (frame && frame.octets.length < frame.length && !each.elided) {
-    counts.cut += 1;
-    counts.cutAt = Math.max(counts.cutAt, frame.octets.length);
-  }
-  const tunnel = each.tunnels?.at(-1);
-  if (tunnel) counts.tunnels.set(tunnel, (counts.tunnels.get(tunnel) ?? 0) + 1);
-  const before = idle(state, each.at);
-  const known = state.open.get(key);
-  if (known && !isNewConnection(known, each)) return join(before, [feed(state, known, each, leg)]);
-  if (!known && isStraggler(state, key, each)) return before;
-  const stale = known ? [finish(state, known, each.at)] : NO_NEWS;
-  return join(join(before, stale), beginning(state, key, each, toServer, leg, frame));
+  countSegment(counts, each, frame);
+  return join(idle(state, each.at), arrive(state, { key, segment: each, toServer, leg, frame }));
 }
 
-/** RFC 5321 §4.2: `220` and a space or a hyphen. FTP greets with the same code, and has its port. */
-function isGreeting({ payload, sourcePort }: Segment): boolean {
-  return (
-    payload.length > 4 &&
-    payload[0] === 0x32 &&
-    payload[1] === 0x32 &&
-    payload[2] === 0x30 &&
-    (payload[3] === 0x20 || payload[3] === 0x2d) &&
-    sourcePort !== FTP
+/** A segment of one of our ports, and where it is kept for a while its frame. */
+interface Arrived {
+  readonly key: string;
+  readonly segment: Segment;
+  readonly toServer: boolean;
+  readonly leg: Leg | undefined;
+  readonly frame: Frame | undefined;
+}
+
+function arrive(state: State, arrived: Arrived): TrackerNews[] {
+  const { key, segment: each } = arrived;
+  if (state.options.inOrder || state.open.has(key) || isStraggler(state, key, each))
+    return go(state, arrived);
+  const ready = state.unopened.take(key, arrived, state.halfOpen.synsOf(each), (one) => kept(state, one));
+  return ready.length === 1 && ready[0] === arrived ? go(state, arrived) : goLate(state, ready);
+}
+
+/** Its octets may be reused by whoever captured it. */
+function kept({ options }: State, arrived: Arrived): Arrived {
+  const { segment: each, frame } = arrived;
+  const own = frame && options.keepFrames ? { ...frame, octets: frame.octets.slice() } : undefined;
+  return { ...arrived, segment: { ...each, payload: each.payload.slice() }, frame: own };
+}
+
+/** Segments that waited: what is told of them comes with their own frames. */
+function goLate(state: State, arrived: readonly Arrived[]): TrackerNews[] {
+  return arrived.flatMap((each) =>
+    go(state, each).map((news) =>
+      news.segment?.segment === each.segment ? { ...news, remembered: { frame: each.frame } } : news,
+    ),
   );
 }
 
-function noteGreeter(greeters: Map<number, number>, port: number): void {
-  const before = greeters.get(port);
-  if (before !== undefined || greeters.size < GREETERS) greeters.set(port, (before ?? 0) + 1);
+function go(state: State, arrived: Arrived): TrackerNews[] {
+  const { key, segment: each, leg } = arrived;
+  const known = state.open.get(key);
+  if (known && !isNewConnection(known, each)) return [feed(state, known, each, leg)];
+  if (!known && isStraggler(state, key, each)) return NO_NEWS;
+  const stale = known ? [finish(state, known, each.at)] : NO_NEWS;
+  return join(stale, beginning(state, arrived));
 }
 
 /** Of a connection that is not open: its handshake is kept until somebody goes on from it. */
-function beginning(
-  state: State,
-  key: string,
-  each: Segment,
-  toServer: boolean,
-  leg: Leg | undefined,
-  frame: Frame | undefined,
-): TrackerNews[] {
+function beginning(state: State, { key, segment: each, toServer, leg, frame }: Arrived): TrackerNews[] {
   const step = state.halfOpen.take(each, leg, frame);
   switch (step.kind) {
     case 'kept':
@@ -299,6 +287,12 @@ function stretch(
 /** Asks those whose time has come, ends those that are closed or forgotten. Costs nothing most of the time. */
 function idle(state: State, at: Micros): TrackerNews[] {
   state.now = Math.max(state.now, at);
+  const late = state.unopened.overdue(at);
+  if (late.length > 0)
+    return join(
+      late.flatMap((each) => goLate(state, each)),
+      idle(state, at),
+    );
   const capacity = state.options.capacity ?? CONNECTIONS;
   const { surplus } = state.oneSided;
   if (surplus) return join([finish(state, surplus, at)], idle(state, at));
@@ -322,7 +316,7 @@ function expire(state: State, at: Micros): TrackerNews[] {
 }
 
 function finishAll(state: State, at: Micros): TrackerNews[] {
-  const news: TrackerNews[] = [];
+  const news = state.unopened.overdue(Infinity).flatMap((each) => goLate(state, each));
   for (let entry = state.recency.oldest; entry; entry = state.recency.oldest) {
     news.push(finish(state, entry, at));
   }
@@ -336,14 +330,5 @@ function endsOf(from: Peer, to: Peer): Ends {
     ...{ destination: to.address, destinationPort: to.port },
   };
 }
-
-const FTP = 21;
-/** Ports that greeted, as many as anybody reads of. */
-const GREETERS = 64;
-
-const NO_COUNTS = {
-  ...{ frames: 0, segments: 0, fragments: 0, malformed: 0, others: 0, connections: 0 },
-  ...{ halfOpen: 0, untold: 0, cut: 0, cutAt: 0 },
-};
 
 const COUNTED = { fragment: 'fragments', malformed: 'malformed', other: 'others' } as const;

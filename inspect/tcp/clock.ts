@@ -16,7 +16,8 @@ const VOICES = 2;
 export interface Clock {
   /** A stamped segment arrived. */
   tick(value: number, at: Micros): void;
-  /** The last stamp that came. */
+  /** The first stamp that came, and the last. */
+  readonly first: Stamp | undefined;
   readonly last: Stamp | undefined;
   /** Ticks per second, once the connection itself has shown it; `undefined` before. */
   readonly rate: number | undefined;

@@ -27,6 +27,12 @@ export interface Handshake {
   readonly passed: readonly Passed[];
 }
 
+/** Which SYNs of a connection were captured. */
+export interface Syns {
+  readonly client: boolean;
+  readonly server: boolean;
+}
+
 export function packHandshake({ id, lost, clientIsLower, lastAt, passed }: Handshake): PackedHandshake {
   const out: Cursor = { at: 0 };
   put32(out, id >>> 0);
@@ -48,12 +54,18 @@ export function packHandshake({ id, lost, clientIsLower, lastAt, passed }: Hands
     } else if (!isCopyOf(known.segment, each.segment)) left = true;
     base[each.from] ??= each;
   }
-  octets[MARKS] = (left ? LOST : 0) | (clientIsLower ? CLIENT_IS_LOWER : 0);
+  octets[MARKS] =
+    (left ? LOST : 0) |
+    (clientIsLower ? CLIENT_IS_LOWER : 0) |
+    (base.client ? CLIENT_SYN : 0) |
+    (base.server ? SERVER_SYN : 0);
   return String.fromCharCode(...octets.subarray(0, out.at));
 }
 
+type Head = Omit<Handshake, 'passed'> & { readonly syns: Syns };
+
 /** What is known without its segments. */
-export function headOf(packed: PackedHandshake): Omit<Handshake, 'passed'> {
+export function headOf(packed: PackedHandshake): Head {
   return takeHead(load(packed, HEAD));
 }
 
@@ -86,14 +98,21 @@ function load(packed: PackedHandshake, length: number): Cursor {
   return { at: 0 };
 }
 
-function takeHead(from: Cursor): Omit<Handshake, 'passed'> & { readonly started: Micros } {
+function takeHead(from: Cursor): Head & { readonly started: Micros } {
   const low = take32(from);
   const id = take16(from) * WRAP + low;
   const bits = take8(from);
   const started = view.getFloat64(from.at);
   from.at += 8;
   const lastAt = started + (take32(from) | 0);
-  return { id, lost: (bits & LOST) !== 0, clientIsLower: (bits & CLIENT_IS_LOWER) !== 0, started, lastAt };
+  return {
+    id,
+    lost: (bits & LOST) !== 0,
+    clientIsLower: (bits & CLIENT_IS_LOWER) !== 0,
+    syns: { client: (bits & CLIENT_SYN) !== 0, server: (bits & SERVER_SYN) !== 0 },
+    started,
+    lastAt,
+  };
 }
 
 /** Sent again, or captured twice: only what each packet has for itself differs. */
@@ -189,6 +208,11 @@ export function isFirst({ flags }: Segment): boolean {
   return (flags & (FLAG.syn | FLAG.ack)) === FLAG.syn;
 }
 
+/** The server's answer to it. */
+export function isAnswer({ flags }: Segment): boolean {
+  return (flags & (FLAG.syn | FLAG.ack)) === (FLAG.syn | FLAG.ack);
+}
+
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 interface Cursor {
@@ -248,6 +272,8 @@ const MARKS = 6;
 const WRAP = 0x1_0000_0000;
 const LOST = 1;
 const CLIENT_IS_LOWER = 2;
+const CLIENT_SYN = 4;
+const SERVER_SYN = 8;
 /** Half an hour: no handshake takes so long. */
 const SPAN: Micros = 0x7fff_ffff;
 const SERVER = 1;

@@ -62,6 +62,8 @@ interface Hole {
   readonly evidence: Evidence[];
   /** The timestamp of the segment that showed it. */
   readonly stamp: number | undefined;
+  /** Its options were cut off. */
+  readonly cut: boolean;
   /** Nothing whole of this side had come before: the missing octets are its first words. */
   readonly first: boolean;
   /** The receiver, alive, has still not acknowledged them: they did not come to it either, by whatever way. */
@@ -113,8 +115,10 @@ function look(state: State, sight: Sight): Finding[] {
   }
   if (sight.from === state.from && sight.segment) collect(state, sight, sight.segment);
   const { hole } = state;
+  const { kind, connection } = sight;
   if (!hole || hole.told || !isRipe(hole, sight)) return [];
-  // The receiver may still say what it has.
+  // The receiver may still say what it has. Where stamps are cut off, what came late cannot be told from what was held.
+  if (kind !== 'end' && (hole.cut || connection[state.from].syn?.options.cut)) return [];
   if (!isTold(state, hole, sight)) return [];
   hole.told = true;
   const missing = stream.holeEnd() - hole.start - hiddenFin(state, sight);
@@ -149,6 +153,7 @@ function collect(state: State, sight: Sight, segment: Segment): void {
       ? [evidenceOf(connection, state.from, state.last, 'the last segment before the hole')]
       : [],
     stamp: segment.options.timestamps?.[0],
+    cut: segment.options.cut === true,
     first: !state.spoken,
     lacked: false,
     asking: 0,

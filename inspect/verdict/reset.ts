@@ -2,8 +2,10 @@
 
 import type { Finding, Premises } from '../coverage/finding';
 import type { Direction, Evidence } from '../events';
+import { DISORDER } from '../limits';
+import type { Stamp } from '../tcp/clock';
 import { FLAG, type Segment } from '../tcp/segment';
-import { distance } from '../tcp/seq';
+import { advance, distance } from '../tcp/seq';
 import { type ConnectionView, evidenceOf, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
 import { EVIDENCE, TTL_JUMP } from './thresholds';
@@ -108,20 +110,23 @@ function mayBeOlder(
   segment: Segment,
 ): boolean {
   if (!reset) return false;
+  // Its stamp is cut off.
+  if (segment.options.cut) return true;
   const { stream, clock } = connection[from];
+  const [now] = segment.options.timestamps ?? [];
   // Either of the two may itself have come late: the one that makes it earlier counts.
-  const sentAt = [connection[from].syn, before].map((reference) => {
-    const [then] = reference?.options.timestamps ?? [];
-    const [now] = segment.options.timestamps ?? [];
-    if (!reference || then === undefined || now === undefined) return undefined;
-    return reference.at + (distance(then, now) / (clock.rate ?? FASTEST)) * 1e6;
-  });
-  const known = sentAt.filter((each) => each !== undefined);
-  if (known.length > 0 && Math.min(...known) > reset.at) return false;
-  const offset = stream.offsetOf(reset.seq) ?? 0;
-  const end = (stream.offsetOf(segment.seq) ?? 0) + segment.length;
+  const sentAt = [clock.first, stampOf(before), stampOf(reset)].flatMap((then) =>
+    then && now !== undefined ? [then.at + (distance(then.value, now) / (clock.rate ?? FASTEST)) * 1e6] : [],
+  );
+  if (sentAt.length > 0 && Math.min(...sentAt) > reset.at + DISORDER) return false;
+  const end = advance(segment.seq, segment.length);
   // Answering from a closed socket, a stack knows nothing of what it had sent beyond.
-  return end <= offset || offset === asked || isAnswer;
+  return distance(end, reset.seq) >= 0 || stream.offsetOf(reset.seq) === asked || isAnswer;
+}
+
+function stampOf(segment: Segment | undefined): Stamp | undefined {
+  const [value] = segment?.options.timestamps ?? [];
+  return segment && value !== undefined ? { value, at: segment.at } : undefined;
 }
 
 function tell({ from, before, reset, signs, alive }: State, { connection, at }: Sight): Finding {

@@ -58,6 +58,7 @@ export function createReader(options: ReaderOptions): Reader {
       halfOpenTold: HALF_OPEN_TOLD_LIVE,
       oneSided: ONE_SIDED_LIVE,
       keepFrames: options.evidence !== undefined,
+      inOrder: true,
     }),
     names: new Map(),
     repaired: new Map(),

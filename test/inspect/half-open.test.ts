@@ -92,7 +92,10 @@ const ENDS: readonly (readonly [
 ])[] = [
   [
     'refused: the server resets the SYN',
-    (tracker) => feed(tracker, SYN, reset(SYN_ACK, rst | ack, SYN.at + 5)),
+    (tracker) => [
+      ...feed(tracker, SYN, reset(SYN_ACK, rst | ack, SYN.at + 5)),
+      ...tracker.idle(SYN.at + SECOND),
+    ],
     ['server rst'],
   ],
   [

@@ -9,7 +9,7 @@ import { FLAG, type Segment } from '../../inspect/tcp/segment';
 import { createTracker, peersOf, type Tracker, type TrackerNews } from '../../inspect/tracker';
 import { packetise } from './tcp/packetise';
 
-const OPTIONS = { ports: [25], implicitTlsPorts: [] } as const;
+const OPTIONS = { ports: [25], implicitTlsPorts: [], inOrder: true } as const;
 const MOST = 8;
 const DIALOGUE = packetise([
   ['S', '220 mx ESMTP\r\n'],
