@@ -103,21 +103,36 @@ function basesOf(wan: Trace, dmz: Trace, from: Direction): Bases | undefined {
 }
 
 function shiftByOctets(wan: Trace, dmz: Trace, from: Direction): number | undefined {
-  const inside = new Map<string, Seq>();
+  const inside = new Map<string, Passage>();
   for (const passage of dmz.passages) {
-    const payload = wholePayload(passage);
-    if (payload && payload.length >= TELLING && passage.from === from)
-      inside.set(payload.join(), passage.seq);
+    if (passage.from === from) for (const name of namesOf(passage)) inside.set(name, passage);
   }
   const votes = new Map<number, number>();
   for (const passage of wan.passages) {
-    const payload = wholePayload(passage);
-    const twin = payload && passage.from === from ? inside.get(payload.join()) : undefined;
-    if (twin === undefined) continue;
-    const shift = distance(passage.seq, twin);
-    votes.set(shift, (votes.get(shift) ?? 0) + 1);
+    if (passage.from !== from) continue;
+    for (const name of namesOf(passage)) {
+      const twin = inside.get(name);
+      if (!twin || !isNamed(name, passage, twin)) continue;
+      const shift = distance(passage.seq, twin.seq);
+      votes.set(shift, (votes.get(shift) ?? 0) + 1);
+    }
   }
   return [...votes].sort((a, b) => b[1] - a[1])[0]?.[0];
+}
+
+/** By its octets, and by its length and stamp: the latter is for octets that were left out on purpose. */
+function namesOf(passage: Passage): string[] {
+  const { length, tsval } = passage;
+  if (length < TELLING) return [];
+  const payload = wholePayload(passage);
+  return [
+    ...(payload ? [payload.join()] : []),
+    ...(tsval === undefined ? [] : [`${STAMPED}${length} ${tsval}`]),
+  ];
+}
+
+function isNamed(name: string, a: Passage, b: Passage): boolean {
+  return !name.startsWith(STAMPED) || a.elided || b.elided;
 }
 
 function itemsOf(point: Point, { passages }: Trace, from: Direction, base: Seq, clocks: Clocks): Item[] {
@@ -217,5 +232,6 @@ function isExplained({ start, end, passage }: Item, sent: readonly Item[]): bool
 
 const CONTROL = FLAG.syn | FLAG.fin;
 const OTHER = { client: 'server', server: 'client' } as const;
+const STAMPED = 'stamped ';
 /** Octets that two different lines hardly have in common. */
 const TELLING = 4;

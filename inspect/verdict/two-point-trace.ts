@@ -22,6 +22,8 @@ export interface Passage {
    * not compared: what would have been said of the whole may be something else.
    */
   readonly payload: Uint8Array | undefined;
+  /** Octets of it were left out on purpose: they had been seen. */
+  readonly elided: boolean;
   readonly ttl: number;
   readonly ipId: number | undefined;
   /** From this one on its sender's IP identifications count up to its own, so that none in between was missed. */
@@ -180,10 +182,12 @@ function noteTwice(list: Span[], { ack, options: { sack } }: Segment): void {
 
 function passageOf(from: Direction, segment: Segment, nth: number, since: number): Passage {
   const { at, seq, ack, flags, length, payload, ttl, ipId, window, options } = segment;
-  const told = payload.length === length || segment.elided === true;
+  const elided = segment.elided === true && payload.length < length;
+  const told = payload.length === length || elided;
   const small = payload.length > 0 && length <= TRACE_PAYLOAD;
   return {
     ...{ at, nth, since, from, seq, ack, flags, length, ttl, ipId, window },
+    elided,
     payload: told && small ? payload.slice() : undefined,
     kinds: options.kinds,
     mss: options.mss,
