@@ -15,7 +15,7 @@ import { isFault, type Fault } from '../fault';
 import { makeFolder } from '../folder';
 import { readVersion } from '../version';
 import { closingSentence, foundIn, type Found } from './found';
-import { pageOfPoints } from './page';
+import { pageOfPoints, type PointsPageFacts } from './page';
 import { passOver, readPoint, type PointFile, type Reading } from './point';
 import { createPointRecorder, type PointRecorder } from './recorder';
 
@@ -139,26 +139,20 @@ function fileOf(name: string, point: Point): string {
   return `${name}-${point}.pcapng`;
 }
 
-/** The two captures are read again: the page says what they prove by themselves. */
 async function pageFor(
   { survey, request, found }: Desk,
   judgement: PairJudgement,
   { wan, dmz }: Readonly<Record<Point, Case>>,
   name: string,
 ): Promise<string> {
-  const { folder, reading, together } = request;
   const { pair, verdicts } = judgement;
-  const read = (point: Point): Promise<PointFile> =>
-    readPoint(join(folder, fileOf(name, point)), point, reading);
-  const again = surveyTwoPoints(await read('wan'), await read('dmz'), together).judgements.flatMap(
-    (each) => each.verdicts,
-  );
+  const { again, same, together } = await readAgain(request, verdicts, name);
   const names = new Set(verdicts.map(({ verdict }) => verdict));
   const pageOf = (point: Point, { recording: { frames, omitted } }: Case) => ({
     ...{ file: fileOf(name, point), frames, omitted },
   });
   return pageOfPoints({
-    ...{ judgement, again, points: survey.points, version: readVersion() },
+    ...{ judgement, again, same, points: survey.points, version: readVersion() },
     wan: pageOf('wan', wan),
     dmz: pageOf('dmz', dmz),
     compared: survey.offset?.from ?? 0,
@@ -167,9 +161,28 @@ async function pageFor(
       [pair.wan.server.port, pair.dmz.server.port],
       { together },
     ),
-    isSame: isSame(verdicts, again),
     closing: closingSentence(found, survey.pairs.length, names) ?? '',
   });
+}
+
+/**
+ * The two captures are read again: the page says what they prove by themselves. That a capture ran, and that no clock was
+ * set, may be known by other connections only, which are not in them: then `--together` says it.
+ */
+async function readAgain(
+  { folder, reading, together }: EvidenceRequest,
+  verdicts: readonly VerdictEvent[],
+  name: string,
+): Promise<Pick<PointsPageFacts, 'again' | 'same'> & { readonly together: boolean }> {
+  const read = (point: Point): Promise<PointFile> =>
+    readPoint(join(folder, fileOf(name, point)), point, reading);
+  const [wan, dmz] = [await read('wan'), await read('dmz')];
+  const said = (vouched: boolean): VerdictEvent[] =>
+    surveyTwoPoints(wan, dmz, vouched).judgements.flatMap((each) => each.verdicts);
+  const again = said(together);
+  if (isSame(verdicts, again)) return { again, same: 'alone', together };
+  if (!together && isSame(verdicts, said(true))) return { again, same: 'together', together: true };
+  return { again, same: 'no', together };
 }
 
 /** The same verdicts, as certain, with the same numbers; times within what other connections know of the clocks. */

@@ -41,7 +41,8 @@ export interface PointsPageFacts {
   /** The command that reads the two files again, and what they say by themselves: nothing, where there is none. */
   readonly command: string;
   readonly again: readonly VerdictEvent[];
-  readonly isSame: boolean;
+  /** Whether that is the same: by themselves, or where somebody vouches that both captures ran. */
+  readonly same: 'alone' | 'together' | 'no';
   /** What all connections together mean, in one sentence. */
   readonly closing: string;
   readonly version: string;
@@ -229,10 +230,7 @@ function numberOf(frames: readonly RecordedFrame[], evidence: Evidence): string 
 }
 
 function howToCheck(facts: PointsPageFacts): string[] {
-  const { judgement, command, again, isSame } = facts;
-  const alone = isSame
-    ? 'They say the same by themselves: they were read again when this page was made.'
-    : `By themselves they say ${again.length === 0 ? 'nothing' : titlesOf(again)}: the rest is in what was cut from them, or in the other connections of the two captures, by which the clocks and the usual delays were measured.`;
+  const { judgement, command, same } = facts;
   return [
     '## How to check it',
     '',
@@ -246,7 +244,7 @@ function howToCheck(facts: PointsPageFacts): string[] {
       '```',
       '',
     ]),
-    `Or read both again with ehlowire. ${alone}`,
+    `Or read both again with ehlowire. ${AGAIN[same](facts)}`,
     '',
     '```',
     command,
@@ -257,6 +255,15 @@ function howToCheck(facts: PointsPageFacts): string[] {
 
 /** Rows of a long connection that are shown whatever became of them. */
 const BEGINNING = 20;
+const AGAIN: Readonly<Record<PointsPageFacts['same'], (facts: PointsPageFacts) => string>> = {
+  alone: () => 'They say the same by themselves: they were read again when this page was made.',
+  together: () =>
+    'They were read again when this page was made, and say the same. That both captures ran, and that no clock was set, is ' +
+    'known by the other connections in the two whole captures; these are not here, so `--together` says it.',
+  no: ({ again }) =>
+    `By themselves they say ${again.length === 0 ? 'nothing' : titlesOf(again)}: the rest is in what was cut from them, or ` +
+    'in the other connections of the two captures, by which the clocks and the usual delays were measured.',
+};
 const POINTS = ['wan', 'dmz'] as const;
 const DIRECTIONS = ['client', 'server'] as const;
 const WORDS: Readonly<Record<Point, string>> = { wan: 'Outside', dmz: 'Inside' };

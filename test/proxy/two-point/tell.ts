@@ -1,0 +1,52 @@
+// Two captures of a play, through the survey and into an evidence folder.
+
+import { join } from 'node:path';
+import type { Point } from '../../../inspect/events';
+import { surveyTwoPoints, type Survey } from '../../../inspect/verdict/two-point-survey';
+import { isFault } from '../../../proxy/fault';
+import { writePointsEvidence, type PointsEvidence } from '../../../proxy/two-point/evidence';
+import { readPoint } from '../../../proxy/two-point/point';
+import { createPointRecorder } from '../../../proxy/two-point/recorder';
+import { writeFrames } from '../../lab/degraded/files';
+import type { Frame } from '../../lab/degraded/frame';
+import { scratch } from '../../kit/process';
+
+export interface Play {
+  readonly name: string;
+  readonly wan: readonly Frame[];
+  readonly dmz: readonly Frame[];
+  readonly together?: boolean;
+}
+
+export interface Told {
+  readonly folder: string;
+  readonly survey: Survey;
+  readonly written: PointsEvidence | undefined;
+}
+
+export interface Ways {
+  readonly folder?: string;
+  readonly most?: number;
+  /** The captures can be read only once. */
+  readonly once?: boolean;
+}
+
+export async function tell({ name, wan, dmz, together = false }: Play, ways: Ways = {}): Promise<Told> {
+  const { folder = scratch('points'), once = false } = ways;
+  const captures = scratch('captures');
+  const reading = { ports: [25], keepFrames: true };
+  const source = async (point: Point, frames: readonly Frame[]) => {
+    const file = join(captures, `${point}.pcapng`);
+    writeFrames(file, frames, name);
+    const recorder = once ? createPointRecorder() : undefined;
+    const read = await readPoint(file, point, reading, {
+      also: recorder && ((news, frame) => recorder.take(news, frame)),
+    });
+    return { read, recorder };
+  };
+  const sources = { wan: await source('wan', wan), dmz: await source('dmz', dmz) };
+  const survey = surveyTwoPoints(sources.wan.read, sources.dmz.read, together);
+  const written = await writePointsEvidence(survey, sources, { reading, together, ...ways, folder });
+  if (isFault(written)) throw new Error(written.on);
+  return { folder, survey, written };
+}
