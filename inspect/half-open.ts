@@ -1,7 +1,7 @@
 // Connections whose handshake is not complete: few octets each, so that no flood of SYNs fills the memory.
 
 import type { Direction, Micros } from './events';
-import { HALF_OPEN_FOR, HANDSHAKE_REPEATS } from './limits';
+import { HALF_OPEN_FOR } from './limits';
 import {
   headOf,
   isFirst,
@@ -9,6 +9,7 @@ import {
   unpackHandshake,
   type Handshake,
   type PackedHandshake,
+  type Passed,
   type Syns,
 } from './tcp/handshake';
 import { addressOctets, ipv4Text, ipv6Text } from './tcp/address';
@@ -104,18 +105,19 @@ function take(state: State, segment: Segment, leg: Leg | undefined, frame: Frame
   }
   const from = headOf(packed).clientIsLower === sourceIsLower ? 'client' : 'server';
   if (!begins) return { kind: flags & FLAG.rst ? 'reset' : 'complete', known: drop(state, key, packed) };
-  const known = unpackHandshake(packed, endsOf(key, headOf(packed).clientIsLower));
+  const client = endsOf(key, headOf(packed).clientIsLower);
+  const known = unpackHandshake(packed, client);
   // A fresh SYN where a handshake was: the port is used again (RFC 9293 section 3.6.1).
   if (isFirst(segment) && (from === 'server' || synOf(known) !== segment.seq)) {
     const instead = drop(state, key, packed);
     return { ...begin(state, key, sourceIsLower, { segment, leg, frame }), instead };
   }
-  keep(state, key, {
-    ...known,
-    lastAt: at,
-    passed: [...known.passed, { from, segment: headerOf(segment), leg }],
-  });
-  if (frame) keepFrame(state, key, frame);
+  const passed: Passed[] = [...known.passed, { from, segment: headerOf(segment), leg }];
+  const now = keep(state, key, { ...known, lastAt: at, passed });
+  // A copy, or one repetition too many, is not kept, and then its frame is not either: each frame belongs to a segment.
+  const keepsFrame = frame && state.options.keepFrames;
+  if (keepsFrame && unpackHandshake(now, client).passed.length === passed.length)
+    keepFrame(state, key, frame);
   return KEPT;
 }
 
@@ -146,21 +148,20 @@ function begin(
     lastAt: segment.at,
     passed: [{ from, segment: headerOf(segment), leg }],
   });
-  if (frame) keepFrame(state, key, frame);
+  if (frame && state.options.keepFrames) keepFrame(state, key, frame);
   return KEPT;
 }
 
-function keep({ open }: State, key: Key, handshake: Handshake): void {
+function keep({ open }: State, key: Key, handshake: Handshake): PackedHandshake {
+  const packed = packHandshake(handshake);
   // To the end: it is the one that was heard of last.
   open.delete(key);
-  open.set(key, packHandshake(handshake));
+  open.set(key, packed);
+  return packed;
 }
 
-/** Both SYNs, and as many repetitions as are kept of the segments. */
-function keepFrame({ options, frames }: State, key: Key, frame: Frame): void {
-  const before = frames.get(key) ?? [];
-  if (!options.keepFrames || before.length >= 2 + HANDSHAKE_REPEATS) return;
-  frames.set(key, [...before, { ...frame, octets: frame.octets.slice() }]);
+function keepFrame({ frames }: State, key: Key, frame: Frame): void {
+  frames.set(key, [...(frames.get(key) ?? []), { ...frame, octets: frame.octets.slice() }]);
 }
 
 function drop(state: State, key: Key, packed: PackedHandshake): Known {

@@ -61,6 +61,33 @@ test('a half-open connection takes at most 256 octets', () => {
   assert.is(tracker.counts.connections, MANY);
 });
 
+test('property: whatever is repeated or captured twice, a frame is that of its own segment', () => {
+  const one = fc.record({
+    of: fc.constantFrom(SYN, SYN_ACK),
+    vlans: fc.constantFrom([], [7]),
+    ttl: fc.constantFrom(0, 1),
+    ipId: fc.nat(2),
+  });
+  fc.assert(
+    fc.property(fc.array(one, { maxLength: 12 }), (more) => {
+      const tracker = createTracker({ ...OPTIONS, keepFrames: true });
+      const sent = [{ of: SYN, vlans: [], ttl: 0, ipId: 0 }, ...more].map((each, i) => ({
+        ...each.of,
+        ...{ at: START + i * 10, vlans: each.vlans, ttl: each.of.ttl - each.ttl, ipId: each.ipId },
+      }));
+      sent.forEach((each, i) => {
+        const octets = Uint8Array.of(i);
+        assert.equal(tracker.segment(each, undefined, { linkType: 1, octets, length: 1 }), []);
+      });
+      const news = tracker.segment({ ...ACK, at: START + 1_000 });
+      for (const { segment, remembered } of news) {
+        if (!remembered || !segment) continue;
+        assert.is(sent[remembered.frame?.octets[0] ?? -1]?.at, segment.segment.at);
+      }
+    }),
+  );
+});
+
 test('nothing is told before somebody goes on, and then all of it, in order', () => {
   const tracker = createTracker(OPTIONS);
   assert.equal(feed(tracker, SYN, SYN_ACK), []);
