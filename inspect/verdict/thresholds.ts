@@ -48,6 +48,9 @@ export const DELAYED_ACK: Micros = 500_000;
 /** A delay that no queue on a working path gives to 9 octets, and that a radio link does not take to wake up. */
 export const HELD: Micros = 400_000;
 
+/** A delay between two points below which no judge says a word, with what two clocks may run apart within a connection. */
+export const REMARKABLE: Micros = HELD / 2;
+
 /** A greeting later than this makes clients give up: the shortest common time-out is 30 s (nodemailer). */
 export const GREETING_SLOW: Micros = 20_000_000;
 

@@ -31,6 +31,12 @@ export interface ClockOffset {
   readonly drift?: number;
 }
 
+/** What pairs that are kept no more say of the clocks. */
+export interface Known {
+  readonly pairs: number;
+  readonly samples: readonly ClockSample[];
+}
+
 export interface Matching {
   readonly pairs: readonly Pair[];
   readonly offset: ClockOffset | undefined;
@@ -39,7 +45,7 @@ export interface Matching {
   readonly dmzOnly: readonly Trace[];
 }
 
-export function matchTraces(wan: readonly Trace[], dmz: readonly Trace[]): Matching {
+export function matchTraces(wan: readonly Trace[], dmz: readonly Trace[], known: Known): Matching {
   const state: State = { pairs: [], wan: new Set(wan), dmz: new Set(dmz) };
   // From what no firewall makes up by chance to what many connections have in common.
   join(state, 'numbers', numbersOf);
@@ -47,7 +53,7 @@ export function matchTraces(wan: readonly Trace[], dmz: readonly Trace[]): Match
   join(state, 'address', ({ client }) => `${client.address} ${client.port}`);
   // A proxy in between leaves nothing of the handshake: who called and what was said first, where each is alone.
   if (state.pairs.length === 0) join(state, 'words', callerAndWords);
-  const compared = compareClocks(state.pairs);
+  const compared = compareClocks(state.pairs, known);
   if (compared) {
     const { clocks } = compared;
     joinByTime(state, 'address', clocks, ({ client }) => `${client.address} ${client.port}`);
@@ -64,13 +70,17 @@ export function matchTraces(wan: readonly Trace[], dmz: readonly Trace[]): Match
 }
 
 /** What the pairs tell of the two clocks; absent without a pair. */
-export function compareClocks(pairs: readonly Pair[]): { clocks: Clocks; offset: ClockOffset } | undefined {
+function compareClocks(
+  pairs: readonly Pair[],
+  known: Known,
+): { clocks: Clocks; offset: ClockOffset } | undefined {
   const samples = pairs.slice(0, SAMPLED).flatMap(clockSamples);
-  const clocks = createClocks(samples) ?? roughly(pairs);
+  const clocks = createClocks([...samples, ...known.samples]) ?? roughly(pairs);
   if (!clocks) return undefined;
   const at = samples[0]?.at ?? pairs[0]?.wan.started ?? 0;
   const { micros, slack, bounded } = clocks.atWan(at);
-  const from = pairs.filter((pair) => clockSamples(pair).some((each) => each.from === 'client')).length;
+  const from =
+    pairs.filter((pair) => clockSamples(pair).some((each) => each.from === 'client')).length + known.pairs;
   const { steps, drift } = clocks;
   const spread = Math.max(0, slack - STAMPING);
   return { clocks, offset: { micros, spread, bounded, from, steps, ...(drift !== undefined && { drift }) } };
@@ -149,13 +159,13 @@ function grouped(traces: ReadonlySet<Trace>, key: Key): Map<string, Trace[]> {
 }
 
 /** The client's first sequence number and stamp: nothing of it was changed on the way. */
-function numbersOf(trace: Trace): string | undefined {
+export function numbersOf(trace: Trace): string | undefined {
   const syn = synOf(trace, 'client');
   return syn && `${syn.seq} ${syn.tsval}`;
 }
 
 /** A firewall that randomises sequence numbers leaves the stamps alone. */
-function stampsOf(trace: Trace): string | undefined {
+export function stampsOf(trace: Trace): string | undefined {
   const syn = synOf(trace, 'client');
   return syn?.tsval ? `${syn.tsval} ${syn.kinds.join()} ${syn.windowScale}` : undefined;
 }

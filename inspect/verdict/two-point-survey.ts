@@ -6,28 +6,46 @@ import { alignPair } from './two-point-align';
 import { handshakeSigns } from './two-point-handshake';
 import type { Clocks, Offset } from './two-point-clock';
 import { matchTraces, median, type Matching, type Pair } from './two-point-match';
+import { NONE_UNCHANGED, type Unchanged } from './two-point-pairing';
 import { isHello, isTimed, type Points, type Ran } from './two-point-telling';
 import type { Trace } from './two-point-trace';
 
 export interface Survey extends Matching {
+  /** Pairs that are not among `pairs`, and of which nothing is to be said. */
+  readonly unchanged: Unchanged;
+  /** Connections at both points. */
+  readonly matched: number;
   readonly points: Points;
   readonly judgements: readonly PairJudgement[];
 }
 
 export interface PointCapture {
+  /** Without those that passed unchanged. */
   readonly traces: readonly Trace[];
   readonly ran: Ran;
 }
 
 /** `together`: both captures ran all the time, on somebody's word; without it their ends prove nothing. */
-export function surveyTwoPoints(wan: PointCapture, dmz: PointCapture, together = false): Survey {
-  const matching = matchTraces(wan.traces, dmz.traces);
+export function surveyTwoPoints(
+  wan: PointCapture,
+  dmz: PointCapture,
+  together = false,
+  unchanged = NONE_UNCHANGED,
+): Survey {
+  const matching = matchTraces(wan.traces, dmz.traces, unchanged);
   const { pairs, clocks = EQUAL } = matching;
   const points: Points = {
     ...{ wan: wan.ran, dmz: dmz.ran, clocks, together },
     usual: usualDelays(pairs, clocks),
   };
-  return { ...matching, points, judgements: pairs.map((pair) => judgePair(pair, points)) };
+  const matched = pairs.length + unchanged.pairs;
+  return {
+    ...matching,
+    unchanged,
+    matched,
+    points,
+    judgements: pairs.map((pair) => judgePair(pair, points)),
+  };
 }
 
 /**
@@ -36,7 +54,7 @@ export function surveyTwoPoints(wan: PointCapture, dmz: PointCapture, together =
  */
 function usualDelays(pairs: readonly Pair[], clocks: Clocks): Record<Direction, Micros> {
   const delays: Record<Direction, Micros[]> = { client: [], server: [] };
-  for (const { wan, dmz } of pairs.slice(0, SAMPLE)) {
+  for (const { wan, dmz } of pairs.slice(0, USUAL_OF)) {
     if (handshakeSigns(wan, dmz, clocks).length > 0) continue;
     for (const fate of alignPair(wan, dmz, clocks).fates) {
       if (fate.kind !== 'passed' || !fate.sure || isHello(fate)) continue;
@@ -53,4 +71,4 @@ const EQUAL: Clocks = {
   ...{ isSteady: () => false, steps: 0, drift: undefined },
 };
 /** Pairs that the usual delay is taken from. */
-const SAMPLE = 1_000;
+export const USUAL_OF = 1_000;

@@ -3,7 +3,7 @@
 import type { Direction, Micros, Point, VerdictEvent, VerdictName } from '../events';
 import type { Coverage } from '../coverage/coverage';
 import type { Inspector, InspectorEvent } from '../inspector';
-import { FLAG, type Segment } from '../tcp/segment';
+import { FLAG, NO_OCTETS, type Segment } from '../tcp/segment';
 import { advance, distance, type Seq } from '../tcp/seq';
 import { TRACE_PAYLOAD, TRACE_PASSAGES } from './thresholds';
 
@@ -88,6 +88,7 @@ export function createTracer(
 ): Tracer {
   const own = OWN_VERDICTS[point];
   const verdicts: VerdictEvent[] = [];
+  const keep = createKeeper();
   const passages: Passage[] = [];
   const acks: Record<Direction, Acknowledgement[]> = { client: [], server: [] };
   const twice: Record<Direction, Span[]> = { client: [], server: [] };
@@ -103,7 +104,8 @@ export function createTracer(
       noteAck(acks[from], segment, nth);
       noteTwice(twice[from], segment);
       if (segment.length === 0 && !(segment.flags & (FLAG.syn | FLAG.fin | FLAG.rst))) return;
-      if (passages.length < TRACE_PASSAGES) passages.push(passageOf(from, segment, nth, counted[from].since));
+      if (passages.length < TRACE_PASSAGES)
+        passages.push(passageOf(from, segment, nth, counted[from].since, keep));
       else until ??= passages[passages.length - 1]?.at;
     },
     event(event) {
@@ -180,7 +182,26 @@ function noteTwice(list: Span[], { ack, options: { sack } }: Segment): void {
   if (isWithin || distance(first[1], ack) >= 0) list.push(first);
 }
 
-function passageOf(from: Direction, segment: Segment, nth: number, since: number): Passage {
+/** Copies octets of a connection, many small ones into one room. */
+function createKeeper(): (octets: Uint8Array) => Uint8Array {
+  let room = NO_OCTETS;
+  let used = 0;
+  return (octets) => {
+    const start = used + octets.length > room.length ? 0 : used;
+    if (start === 0) room = new Uint8Array(Math.max(ROOM, octets.length));
+    used = start + octets.length;
+    room.set(octets, start);
+    return room.subarray(start, used);
+  };
+}
+
+function passageOf(
+  from: Direction,
+  segment: Segment,
+  nth: number,
+  since: number,
+  keep: (octets: Uint8Array) => Uint8Array,
+): Passage {
   const { at, seq, ack, flags, length, payload, ttl, ipId, window, options } = segment;
   const elided = segment.elided === true && payload.length < length;
   const told = payload.length === length || elided;
@@ -188,7 +209,7 @@ function passageOf(from: Direction, segment: Segment, nth: number, since: number
   return {
     ...{ at, nth, since, from, seq, ack, flags, length, ttl, ipId, window },
     elided,
-    payload: told && small ? payload.slice() : undefined,
+    payload: told && small ? keep(payload) : undefined,
     kinds: options.kinds,
     mss: options.mss,
     windowScale: options.windowScale,
@@ -198,5 +219,7 @@ function passageOf(from: Direction, segment: Segment, nth: number, since: number
 }
 
 const NOT_COUNTED: Counted = { id: undefined, since: 0 };
+/** Octets of a plain dialogue's one side or the other. */
+const ROOM = 1_024;
 /** Of one connection. */
 const TRACE_VERDICTS = 4;

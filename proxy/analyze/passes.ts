@@ -24,8 +24,16 @@ export interface PassOptions {
   readonly observe: Observe;
   /** Evidence is written: it begins with the handshake. */
   readonly keepFrames?: boolean;
-  /** After every mebibyte: octets read in all, frames so far. Resolves to false where the pass should stop. */
-  readonly turn: (position: number, counts: TrackerCounts) => Promise<boolean>;
+  /**
+   * After every mebibyte: octets read in all, frames so far, the time of the first and the last of them. Resolves to
+   * false where the pass should stop.
+   */
+  readonly turn: (
+    position: number,
+    counts: TrackerCounts,
+    firstAt: Micros,
+    lastAt: Micros,
+  ) => Promise<boolean>;
 }
 
 export interface PassResult {
@@ -68,7 +76,7 @@ export async function runPass(files: readonly string[], options: PassOptions): P
   try {
     for (;;) {
       const got = await merge.read(take);
-      if (!(await options.turn(merge.position, tracker.counts)) || got === 'end') break;
+      if (!(await options.turn(merge.position, tracker.counts, firstAt, lastAt)) || got === 'end') break;
     }
     firstAt = Math.min(firstAt, merge.ran.from);
     lastAt = Math.max(lastAt, merge.ran.to);

@@ -9,8 +9,8 @@ import { plural } from '../sinks/wording';
 import type { PointFile } from './point';
 
 /** Lines, each with what to do; none where the two go together. */
-export function adviceText({ pairs }: Survey, wan: PointFile, dmz: PointFile): readonly string[] {
-  if (pairs.length === 0) return [nothingInCommon(wan, dmz)];
+export function adviceText({ pairs, matched }: Survey, wan: PointFile, dmz: PointFile): readonly string[] {
+  if (matched === 0) return [nothingInCommon(wan, dmz)];
   if (!isSwapped(pairs)) return [];
   return [
     `The two are swapped: the server answers sooner in ${wan.file}, so that was taken nearer to it. Nothing is concluded;`,
@@ -45,15 +45,15 @@ function answerTime({ passages }: Trace): Micros | undefined {
 
 function nothingInCommon(wan: PointFile, dmz: PointFile): string {
   const begin = 'Nothing is in both captures:';
-  for (const { traces, file } of [wan, dmz]) {
-    if (traces.length === 0)
+  for (const { connections, file } of [wan, dmz]) {
+    if (connections === 0)
       return `${begin} in ${file} is no SMTP connection that was asked for. Another interface, another port (--port), other clients (--only), or the wrong file?`;
   }
   if (wan.ran.to < dmz.ran.from || dmz.ran.to < wan.ran.from) {
     const span = ({ ran: { from, to } }: PointFile): string => `${formatTime(from)} to ${formatTime(to)}`;
     return `${begin} they are of different times, ${span(wan)} and ${span(dmz)}. If a clock is wrong, that does not matter where connections are the same; capture at both points at the same time.`;
   }
-  const counts = `${plural(wan.traces.length, 'connection')} outside, ${plural(dmz.traces.length, 'connection')} inside`;
+  const counts = `${plural(wan.connections, 'connection')} outside, ${plural(dmz.connections, 'connection')} inside`;
   return `${begin} ${counts}, and no two are the same by addresses, ports, numbers, time stamps or words. Either they are of different connections, or what stands between translates all of that, as a mail relay or a proxy does: then compare the two by hand, each analysed alone (analyze FILE), or capture on either side of the proxy.`;
 }
 

@@ -16,7 +16,7 @@ import { makeFolder } from '../folder';
 import { readVersion } from '../version';
 import { closingSentence, foundIn, type Found } from './found';
 import { pageOfPoints, type PointsPageFacts } from './page';
-import { passOver, readPoint, type PointFile, type Reading } from './point';
+import { passOver, readPoints, type PointFile, type Reading } from './point';
 import { createPointRecorder, type PointRecorder } from './recorder';
 
 export interface PointsEvidence {
@@ -161,7 +161,7 @@ async function pageFor(
       [pair.wan.server.port, pair.dmz.server.port],
       { together },
     ),
-    closing: closingSentence(found, survey.pairs.length, names) ?? '',
+    closing: closingSentence(found, survey.matched, names) ?? '',
   });
 }
 
@@ -174,11 +174,10 @@ async function readAgain(
   verdicts: readonly VerdictEvent[],
   name: string,
 ): Promise<Pick<PointsPageFacts, 'again' | 'same'> & { readonly together: boolean }> {
-  const read = (point: Point): Promise<PointFile> =>
-    readPoint(join(folder, fileOf(name, point)), point, reading);
-  const [wan, dmz] = [await read('wan'), await read('dmz')];
+  const files = { wan: join(folder, fileOf(name, 'wan')), dmz: join(folder, fileOf(name, 'dmz')) };
+  const { wan, dmz, unchanged } = await readPoints(files, reading);
   const said = (vouched: boolean): VerdictEvent[] =>
-    surveyTwoPoints(wan, dmz, vouched).judgements.flatMap((each) => each.verdicts);
+    surveyTwoPoints(wan, dmz, vouched, unchanged).judgements.flatMap((each) => each.verdicts);
   const again = said(together);
   if (isSame(verdicts, again)) return { again, same: 'alone', together };
   if (!together && isSame(verdicts, said(true))) return { again, same: 'together', together: true };

@@ -9,7 +9,7 @@ import { closingSentence, foundIn, openIn, type Found } from './found';
 import type { PointFile } from './point';
 
 export function surveyText(survey: Survey, wan: PointFile, dmz: PointFile): string[] {
-  const { pairs, wanOnly, dmzOnly, judgements } = survey;
+  const { matched, wanOnly, dmzOnly, judgements } = survey;
   const flagged = judgements.filter(({ verdicts }) => verdicts.length > 0).length;
   const found = foundIn(survey);
   const advice = adviceText(survey, wan, dmz);
@@ -17,7 +17,7 @@ export function surveyText(survey: Survey, wan: PointFile, dmz: PointFile): stri
     pointText('outside', wan),
     pointText('inside', dmz),
     `  clocks   ${clockText(survey)}`,
-    `  matched  ${plural(pairs.length, 'connection')}${waysText(survey)}; only outside ${wanOnly.length}, only inside ${dmzOnly.length}`,
+    `  matched  ${plural(matched, 'connection')}${waysText(survey)}; only outside ${wanOnly.length}, only inside ${dmzOnly.length}`,
     ...firewallText(survey),
     `  usually  ${formatDuration(survey.points.usual.client)} inward, ${formatDuration(survey.points.usual.server)} outward (median)`,
     edgeText(survey),
@@ -25,35 +25,35 @@ export function surveyText(survey: Survey, wan: PointFile, dmz: PointFile): stri
     ...verdictLines(found),
     ...(advice.length > 0
       ? advice
-      : [`${plural(flagged, 'connection')} of ${pairs.length} with a verdict.`, conclusion(found, survey)]),
+      : [`${plural(flagged, 'connection')} of ${matched} with a verdict.`, conclusion(found, survey)]),
     '',
   ];
 }
 
 /** The closing sentence: what it means for both points together. */
 function conclusion(found: Found, survey: Survey): string {
-  const { pairs, wanOnly, dmzOnly, points } = survey;
-  const sentence = closingSentence(found, pairs.length);
+  const { matched, wanOnly, dmzOnly, points } = survey;
+  const sentence = closingSentence(found, matched);
   if (sentence !== undefined) return sentence;
   const open = openIn(survey);
   if (open > 0) {
-    const doubt = `In ${open} of ${plural(pairs.length, 'session')} segments are at one point only, and nothing shows whether they were dropped between the points or the other capture has them not.`;
+    const doubt = `In ${open} of ${plural(matched, 'session')} segments are at one point only, and nothing shows whether they were dropped between the points or the other capture has them not.`;
     return points.together
       ? doubt
       : `${doubt} Let both captures run until some seconds after the trouble; where both did run all the time, say so: --together.`;
   }
   const alone = wanOnly.length + dmzOnly.length;
   const rest = alone === 0 ? '' : `; of ${plural(alone, 'connection')} at one point only nothing is said`;
-  return `In ${plural(pairs.length, 'session')} at both points nothing was dropped, held or altered between them${rest}.`;
+  return `In ${plural(matched, 'session')} at both points nothing was dropped, held or altered between them${rest}.`;
 }
 
-function pointText(name: string, { file, traces, segments, omitted, lost, ran }: PointFile): string {
+function pointText(name: string, { file, connections, segments, omitted, lost, ran }: PointFile): string {
   const rest = [
     omitted > 0 ? `${omitted} left out: too many` : '',
     lost > 0 ? `${plural(lost, 'frame')} missed by the capturing program` : '',
   ].filter((text) => text !== '');
   const span = `${formatTime(ran.from)} to ${formatTime(ran.to)}`;
-  return `  ${name.padEnd(7)}  ${file}: ${plural(traces.length, 'connection')}, ${plural(segments, 'segment')}, ${span}${rest.map((text) => `; ${text}`).join('')}`;
+  return `  ${name.padEnd(7)}  ${file}: ${plural(connections, 'connection')}, ${plural(segments, 'segment')}, ${span}${rest.map((text) => `; ${text}`).join('')}`;
 }
 
 function clockText({ offset }: Survey): string {
@@ -76,27 +76,33 @@ export function aheadText({ micros, spread }: Pick<ClockOffset, 'micros' | 'spre
   return `inside is ${formatDuration(Math.abs(micros))} ${micros > 0 ? 'ahead' : 'behind'}`;
 }
 
-function waysText({ pairs }: Survey): string {
-  const counts = new Map<string, number>();
+function waysText({ pairs, unchanged }: Survey): string {
+  const counts = new Map<string, number>(unchanged.by);
   for (const { by } of pairs) counts.set(by, (counts.get(by) ?? 0) + 1);
   return counts.size === 0 ? '' : ` (${[...counts].map(([by, count]) => `${count} by ${by}`).join(', ')})`;
 }
 
 /** What it does to every connection: no trouble, but good to know when numbers are compared by hand. */
-function firewallText({ judgements }: Survey): string[] {
+function firewallText({ judgements, unchanged: { translated } }: Survey): string[] {
   const has = (test: (each: Survey['judgements'][number]) => boolean): number =>
     judgements.filter(test).length;
-  const dnat = has(
-    ({ pair: { wan, dmz } }) =>
-      wan.server.address !== dmz.server.address || wan.server.port !== dmz.server.port,
-  );
-  const snat = has(
-    ({ pair: { wan, dmz } }) =>
-      wan.client.address !== dmz.client.address || wan.client.port !== dmz.client.port,
-  );
-  const random = has(
-    ({ aligned: { shift }, terminated }) => !terminated && (Boolean(shift.client) || Boolean(shift.server)),
-  );
+  const dnat =
+    translated.server +
+    has(
+      ({ pair: { wan, dmz } }) =>
+        wan.server.address !== dmz.server.address || wan.server.port !== dmz.server.port,
+    );
+  const snat =
+    translated.client +
+    has(
+      ({ pair: { wan, dmz } }) =>
+        wan.client.address !== dmz.client.address || wan.client.port !== dmz.client.port,
+    );
+  const random =
+    translated.numbers +
+    has(
+      ({ aligned: { shift }, terminated }) => !terminated && (Boolean(shift.client) || Boolean(shift.server)),
+    );
   const parts = [
     dnat > 0 ? `translates the server's address (${dnat})` : '',
     snat > 0 ? `translates the client's address (${snat})` : '',

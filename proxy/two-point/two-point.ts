@@ -1,13 +1,12 @@
 // `analyze --wan FILE --dmz FILE`: two captures of one firewall, lined up, judged and told.
 
-import type { Certainty, Point } from '../../inspect/events';
+import type { Certainty } from '../../inspect/events';
 import type { Veil } from '../../inspect/smtp/argument';
 import { surveyTwoPoints, type Survey } from '../../inspect/verdict/two-point-survey';
 import type { PairJudgement } from '../../inspect/verdict/two-point';
 import { formatTime } from '../clock';
 import type { Outcome } from '../commands/outcome';
 import { createFault, formatFault, isFault } from '../fault';
-import type { Observe } from '../analyze/passes';
 import type { Printer } from '../analyze/printer';
 import { evidenceText } from '../analyze/report';
 import { createSerializer } from '../log';
@@ -15,10 +14,10 @@ import { createJsonRenderer } from '../sinks/json';
 import { levelOf } from '../sinks/sink';
 import { isPlainFile } from '../sources/supply';
 import { isSwapped } from './advice';
-import { writePointsEvidence, type PointSource } from './evidence';
+import { writePointsEvidence } from './evidence';
 import { ladderText } from './ladder';
-import { readPoint, type Reading } from './point';
-import { createPointRecorder } from './recorder';
+import { readPoints, type Reading } from './point';
+import { createPointRecorder, type PointRecorder } from './recorder';
 import { surveyText } from './text';
 
 export interface TwoPointRequest {
@@ -44,15 +43,19 @@ export interface TwoPointOutputs {
 export async function analyzeTwoPoints(request: TwoPointRequest, outputs: TwoPointOutputs): Promise<Outcome> {
   const { evidence, ports, veil } = request;
   const reading: Reading = { ports, veil, keepFrames: evidence !== undefined };
+  const recorders = { wan: recorderOf(request.wan, reading), dmz: recorderOf(request.dmz, reading) };
+  const { wan, dmz, unchanged } = await readPoints(request, reading, {
+    also: (point, news, frame) => recorders[point]?.take(news, frame),
+    wants: request.wants,
+    all: request.ladder === 'all',
+  });
   const sources = {
-    wan: await sourceOf(request.wan, 'wan', reading),
-    dmz: await sourceOf(request.dmz, 'dmz', reading),
+    wan: { read: wan, recorder: recorders.wan },
+    dmz: { read: dmz, recorder: recorders.dmz },
   };
-  const [wan, dmz] = [sources.wan.read, sources.dmz.read];
   const faults = [...wan.faults, ...dmz.faults];
   if (wan.empty || dmz.empty) return faults;
-  const wanted = { ...wan, traces: wan.traces.filter(({ client }) => request.wants(client.address)) };
-  const found = surveyTwoPoints(wanted, dmz, request.together);
+  const found = surveyTwoPoints(wan, dmz, request.together, unchanged);
   // What would be said of the one point is true of the other.
   const swapped = isSwapped(found.pairs);
   if (swapped) faults.push(createFault('bad-flag', '--wan and --dmz', { mend: SWAPPED }));
@@ -66,7 +69,7 @@ export async function analyzeTwoPoints(request: TwoPointRequest, outputs: TwoPoi
   tellJson(survey, outputs.json);
   tellLadders(request, survey, outputs);
   if (written && !isFault(written)) outputs.text?.write(`${evidenceText(written.counts, evidence)}\n\n`);
-  outputs.text?.write(surveyText(survey, wanted, dmz).join('\n'));
+  outputs.text?.write(surveyText(survey, wan, dmz).join('\n'));
   outputs.text?.close();
   outputs.json?.close();
   if (outputs.json?.fault) faults.push(outputs.json.fault);
@@ -76,11 +79,8 @@ export async function analyzeTwoPoints(request: TwoPointRequest, outputs: TwoPoi
 }
 
 /** What can be read only once is kept as it is read. */
-async function sourceOf(file: string, point: Point, reading: Reading): Promise<PointSource> {
-  const once = reading.keepFrames === true && !isPlainFile(file);
-  const recorder = once ? createPointRecorder() : undefined;
-  const also: Observe | undefined = recorder && ((news, frame) => recorder.take(news, frame));
-  return { read: await readPoint(file, point, reading, { also }), recorder };
+function recorderOf(file: string, { keepFrames }: Reading): PointRecorder | undefined {
+  return keepFrames === true && !isPlainFile(file) ? createPointRecorder() : undefined;
 }
 
 function tellLadders({ ladder }: TwoPointRequest, survey: Survey, { text, color }: TwoPointOutputs): void {
@@ -111,7 +111,7 @@ function isShown(
 function tellJson(survey: Survey, json: Printer | undefined): void {
   if (!json) return;
   const renderer = createJsonRenderer();
-  const { pairs, offset, wanOnly, dmzOnly, points } = survey;
+  const { matched, offset, wanOnly, dmzOnly, points } = survey;
   for (const { pair, verdicts } of survey.judgements) {
     const { id, client, server } = pair.wan;
     const session = `${Math.floor(points.wan.from / 1000).toString(36)}-${id}`;
@@ -122,7 +122,7 @@ function tellJson(survey: Survey, json: Printer | undefined): void {
     time: formatTime(points.wan.from),
     event: 'two-point',
     path: 'capture',
-    matched: pairs.length,
+    matched,
     wan_only: wanOnly.length,
     dmz_only: dmzOnly.length,
     clock_offset_ms: offset && offset.micros / 1000,

@@ -1,10 +1,13 @@
 // Two points of one path, out of transcripts: what a client and a server sent, as it passed outside and inside of a firewall.
 
+import * as assert from 'uvu/assert';
 import type { Direction, Micros, Point } from '../../../inspect/events';
 import { advance } from '../../../inspect/tcp/seq';
 import type { Segment } from '../../../inspect/tcp/segment';
 import { createTracker } from '../../../inspect/tracker';
+import { createPairing } from '../../../inspect/verdict/two-point-pairing';
 import { surveyTwoPoints, type PointCapture, type Survey } from '../../../inspect/verdict/two-point-survey';
+import type { Trace } from '../../../inspect/verdict/two-point-trace';
 import { createCollector } from '../../../proxy/two-point/point';
 import { SECOND, type Turn } from '../smtp/transcript';
 import { packetise, type Sent } from '../tcp/packetise';
@@ -44,14 +47,15 @@ function translated(from: Direction, segment: Segment): Partial<Segment> {
 /** What a capture makes of what passed it: frames missing, a clock that is set. */
 export type Degrade = Partial<Record<Point, (passed: readonly Segment[]) => readonly Segment[]>>;
 
-function captureOf(
+export function captureOf(
   point: Point,
   sent: readonly Sent[],
   shift: Micros,
   degrade: Degrade[Point] = (passed) => passed,
 ): PointCapture {
   const tracker = createTracker({ ports: [25], implicitTlsPorts: [465] });
-  const collector = createCollector(point);
+  const traces: Trace[] = [];
+  const collector = createCollector(point, (trace) => traces.push(trace));
   const passed = sent
     .map(({ segment }) => ({ ...segment, at: segment.at + shift }))
     .sort((a, b) => a.at - b.at);
@@ -59,7 +63,7 @@ function captureOf(
   for (const segment of timed) collector.take(tracker.segment(segment));
   const to = timed.reduce((latest, { at }) => Math.max(latest, at), 0);
   collector.take(tracker.end(to));
-  return { traces: collector.traces, ran: { from: timed[0]?.at ?? 0, to } };
+  return { traces, ran: { from: timed[0]?.at ?? 0, to } };
 }
 
 /** By its own clock, a little later inward and a little earlier outward. */
@@ -73,11 +77,25 @@ export function survey(
     from,
     segment: { ...segment, at: segment.at + (from === 'client' ? DELAY : -DELAY) },
   }));
-  return surveyTwoPoints(
-    captureOf('wan', outside, 0, degrade.wan),
-    captureOf('dmz', moved, CLOCK, degrade.dmz),
-    together,
+  const wan = captureOf('wan', outside, 0, degrade.wan);
+  const dmz = captureOf('dmz', moved, CLOCK, degrade.dmz);
+  const all = surveyTwoPoints(wan, dmz, together);
+  const few = surveyAsTheyEnd(wan, dmz, together);
+  assert.equal(
+    [told(few), few.matched],
+    [told(all), all.matched],
+    'nothing is kept of what passed unchanged',
   );
+  return all;
+}
+
+/** Of those that pass unchanged nothing is kept. */
+export function surveyAsTheyEnd(wan: PointCapture, dmz: PointCapture, together = false): Survey {
+  const pairing = createPairing(0, Infinity);
+  for (const trace of wan.traces) pairing.take('wan', trace);
+  for (const trace of dmz.traces) pairing.take('dmz', trace);
+  const rest = (point: Point, { ran }: PointCapture): PointCapture => ({ traces: pairing.rest(point), ran });
+  return surveyTwoPoints(rest('wan', wan), rest('dmz', dmz), together, pairing.unchanged);
 }
 
 export function told({ judgements }: Survey): string[] {

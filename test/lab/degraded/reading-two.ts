@@ -3,6 +3,7 @@
 import { createTracker } from '../../../inspect/tracker';
 import { surveyTwoPoints, type PointCapture } from '../../../inspect/verdict/two-point-survey';
 import { IMPLICIT_TLS } from '../../../proxy/analyze/passes';
+import type { Trace } from '../../../inspect/verdict/two-point-trace';
 import { createCollector } from '../../../proxy/two-point/point';
 import type { Frame } from './frame';
 import { keyOf, nameOf, saidOf, type Outcome, type Said } from './reading';
@@ -31,9 +32,10 @@ export function readPoints({ wan, dmz }: Points, ports: readonly number[], toget
 
 function captureOf(point: 'wan' | 'dmz', frames: readonly Frame[], ports: readonly number[]): PointCapture {
   const tracker = createTracker({ ports, implicitTlsPorts: IMPLICIT_TLS });
-  const collector = createCollector(point);
+  const traces: Trace[] = [];
+  const collector = createCollector(point, (trace) => traces.push(trace));
   for (const { link, octets, at, length } of frames) collector.take(tracker.frame(link, octets, at, length));
   const to = frames.reduce((latest, { at }) => Math.max(latest, at), 0);
   collector.take(tracker.end(to));
-  return { traces: collector.traces, ran: { from: frames[0]?.at ?? 0, to } };
+  return { traces, ran: { from: frames[0]?.at ?? 0, to } };
 }

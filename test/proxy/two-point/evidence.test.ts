@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import type { Micros, Point, VerdictEvent } from '../../../inspect/events';
 import { VERDICT_NAMES } from '../../../inspect/verdict/causes';
 import { surveyTwoPoints, type Survey } from '../../../inspect/verdict/two-point-survey';
-import { readPoint } from '../../../proxy/two-point/point';
+import { readPoints } from '../../../proxy/two-point/point';
 import { recordings } from '../../lab/degraded/recordings';
 import { byTime, later, type Frame } from '../../lab/degraded/frame';
 import { framesBy, hasTshark } from '../../kit/tshark';
@@ -38,13 +38,8 @@ function sayings(verdicts: readonly VerdictEvent[]): string[] {
 }
 
 async function readAgain(folder: string, page: string, together = false): Promise<VerdictEvent[]> {
-  const { wan, dmz } = capturesOf(folder, page);
-  const reading = { ports: [25] };
-  const survey = surveyTwoPoints(
-    await readPoint(wan, 'wan', reading),
-    await readPoint(dmz, 'dmz', reading),
-    together,
-  );
+  const { wan, dmz, unchanged } = await readPoints(capturesOf(folder, page), { ports: [25] });
+  const survey = surveyTwoPoints(wan, dmz, together, unchanged);
   return survey.judgements.flatMap(({ verdicts }) => verdicts);
 }
 

@@ -5,7 +5,7 @@ import type { Point } from '../../../inspect/events';
 import { surveyTwoPoints, type Survey } from '../../../inspect/verdict/two-point-survey';
 import { isFault } from '../../../proxy/fault';
 import { writePointsEvidence, type PointsEvidence } from '../../../proxy/two-point/evidence';
-import { readPoint } from '../../../proxy/two-point/point';
+import { readPoints } from '../../../proxy/two-point/point';
 import { createPointRecorder } from '../../../proxy/two-point/recorder';
 import { writeFrames } from '../../lab/degraded/files';
 import type { Frame } from '../../lab/degraded/frame';
@@ -35,17 +35,21 @@ export async function tell({ name, wan, dmz, together = false }: Play, ways: Way
   const { folder = scratch('points'), once = false } = ways;
   const captures = scratch('captures');
   const reading = { ports: [25], keepFrames: true };
-  const source = async (point: Point, frames: readonly Frame[]) => {
+  const fileOf = (point: Point, frames: readonly Frame[]): string => {
     const file = join(captures, `${point}.pcapng`);
     writeFrames(file, frames, name);
-    const recorder = once ? createPointRecorder() : undefined;
-    const read = await readPoint(file, point, reading, {
-      also: recorder && ((news, frame) => recorder.take(news, frame)),
-    });
-    return { read, recorder };
+    return file;
   };
-  const sources = { wan: await source('wan', wan), dmz: await source('dmz', dmz) };
-  const survey = surveyTwoPoints(sources.wan.read, sources.dmz.read, together);
+  const recorderOf = () => (once ? createPointRecorder() : undefined);
+  const recorders = { wan: recorderOf(), dmz: recorderOf() };
+  const read = await readPoints({ wan: fileOf('wan', wan), dmz: fileOf('dmz', dmz) }, reading, {
+    also: (point, news, frame) => recorders[point]?.take(news, frame),
+  });
+  const sources = {
+    wan: { read: read.wan, recorder: recorders.wan },
+    dmz: { read: read.dmz, recorder: recorders.dmz },
+  };
+  const survey = surveyTwoPoints(read.wan, read.dmz, together, read.unchanged);
   const written = await writePointsEvidence(survey, sources, { reading, together, ...ways, folder });
   if (isFault(written)) throw new Error(written.on);
   return { folder, survey, written };
