@@ -16,8 +16,9 @@ const VOICES = 2;
 export interface Clock {
   /** A stamped segment arrived. */
   tick(value: number, at: Micros): void;
-  /** The first stamp that came, and the last. */
-  readonly first: Stamp | undefined;
+  /** The stamp that came soonest after it was made, as far as that can be said whatever the rate. */
+  readonly soonest: Stamp | undefined;
+  /** The last stamp that came. */
   readonly last: Stamp | undefined;
   /** Ticks per second, once the connection itself has shown it; `undefined` before. */
   readonly rate: number | undefined;
@@ -36,6 +37,7 @@ export interface Stamp {
 export function createClock(): Clock {
   const state: State = {
     first: undefined,
+    soonest: undefined,
     last: undefined,
     voices: undefined,
     rate: undefined,
@@ -52,6 +54,7 @@ export function createClock(): Clock {
 
 interface State extends Clock {
   first: Stamp | undefined;
+  soonest: Stamp | undefined;
   last: Stamp | undefined;
   /** How many pairs spoke for each rate: most connections are over before any did. */
   voices: Map<number, number> | undefined;
@@ -66,6 +69,8 @@ function tick(state: State, value: number, at: Micros): void {
     if (last !== first) hear(state, last, stamp);
   }
   state.first ??= stamp;
+  const { soonest, rate = FASTEST } = state;
+  if (!soonest || (distance(soonest.value, value) / rate) * 1e6 > at - soonest.at) state.soonest = stamp;
   state.last = stamp;
 }
 
@@ -88,3 +93,5 @@ function loudest(voices: ReadonlyMap<number, number>): number | undefined {
 }
 
 const SLOWEST = Math.min(...RATES);
+/** Where the connection's own rate is not known: what it makes of a stamp is too early, never too late. */
+export const FASTEST = Math.max(...RATES);

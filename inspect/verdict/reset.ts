@@ -3,7 +3,7 @@
 import type { Finding, Premises } from '../coverage/finding';
 import type { Direction, Evidence } from '../events';
 import { DISORDER } from '../limits';
-import type { Stamp } from '../tcp/clock';
+import { FASTEST, type Stamp } from '../tcp/clock';
 import { FLAG, type Segment } from '../tcp/segment';
 import { advance, distance } from '../tcp/seq';
 import { type ConnectionView, evidenceOf, type Sight } from '../tcp/view';
@@ -115,8 +115,10 @@ function mayBeOlder(
   const { stream, clock } = connection[from];
   const [now] = segment.options.timestamps ?? [];
   // Either of the two may itself have come late: the one that makes it earlier counts.
-  const sentAt = [clock.first, stampOf(before), stampOf(reset)].flatMap((then) =>
-    then && now !== undefined ? [then.at + (distance(then.value, now) / (clock.rate ?? FASTEST)) * 1e6] : [],
+  const sentAt = [clock.soonest, stampOf(before), stampOf(reset)].flatMap((then) =>
+    then && now !== undefined && then.value !== now
+      ? [then.at + (distance(then.value, now) / (clock.rate ?? FASTEST)) * 1e6]
+      : [],
   );
   if (sentAt.length > 0 && Math.min(...sentAt) > reset.at + DISORDER) return false;
   const end = advance(segment.seq, segment.length);
@@ -149,5 +151,3 @@ function tell({ from, before, reset, signs, alive }: State, { connection, at }: 
 
 /** Where its side was, and what it said last. */
 const PREMISES: Premises = { toSay: ['both-sides', 'nothing-missed'], toProve: ['handshake'] };
-/** Ticks per second of the fastest clock there is, where the connection's own is not known: too early, never too late. */
-const FASTEST = 1_000_000;

@@ -2,9 +2,8 @@
 
 import type { Kind, Result } from './matrix';
 
+/** All of them: what the capture lost without a word of it, together with what else looks as the loss would. */
 const KNOWN: readonly (readonly [kind: RegExp, way: RegExp])[] = [
-  // A SYN that is captured behind what came of it.
-  [/./, /^(stamped up to|one side stamped)/],
   // A frame that the capture lost, and does not say so, is a number that the client's packet counter left out.
   [/^(ehlo|segment)-dropped suspected before by header/, / missing$/],
   [/^client-gone suspected before/, / missing$/],
@@ -15,9 +14,6 @@ const KNOWN: readonly (readonly [kind: RegExp, way: RegExp])[] = [
   ],
   [/^greeting-slow proved/, / missing$/],
   [/^reset-injected suspected before/, / missing$/],
-  // The stamps, which say that a segment is older than the reset, are cut off.
-  [/^reset-injected (proved|suspected) before/, /^cut at/],
-  [/^ehlo-dropped proved before by sequence/, /^ring records lost, reported$/],
   [/^anomaly greeting-malformed/, / missing$/],
   [/^learned/, / missing$/],
 ];

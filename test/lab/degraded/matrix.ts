@@ -114,7 +114,8 @@ function columns(play: Play): Column[] {
   const single = WAYS.map(({ name, variants }): Column => {
     const ended = name.startsWith('ended');
     const rule = {
-      transient: ended,
+      // What is said before a loss that is reported is said of what was observed until then, as where the capture ends.
+      transient: ended || name.startsWith('ring'),
       tolerance: TOLERANCE,
       complete: /^(whole|copied|one side|stamped)/.test(name),
     };
