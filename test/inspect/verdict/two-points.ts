@@ -108,7 +108,11 @@ export function told({ judgements }: Survey): string[] {
   );
 }
 
-export const ALL = packetise(DIALOGUE);
+/** The last three segments (FIN, FIN, ACK) 10 ms apart: an answer passes behind its question at both points. */
+export const ALL = packetise(DIALOGUE).map(({ from, segment }, i, all): Sent => {
+  const later = Math.max(0, i - (all.length - 3)) * 10_000;
+  return { from, segment: { ...segment, at: segment.at + later } };
+});
 export const isHello = ({ from, segment }: Sent): boolean =>
   from === 'client' && segment.length > 0 && segment.payload[0] === 0x45;
 export const isServerText =
