@@ -206,8 +206,19 @@ function passageOf(
   const elided = segment.elided === true && payload.length < length;
   const told = payload.length === length || elided;
   const small = payload.length > 0 && length <= TRACE_PAYLOAD;
+  // Written out: a spread makes a second object of each, and there are many.
   return {
-    ...{ at, nth, since, from, seq, ack, flags, length, ttl, ipId, window },
+    at,
+    nth,
+    since,
+    from,
+    seq,
+    ack,
+    flags,
+    length,
+    ttl,
+    ipId,
+    window,
     elided,
     payload: told && small ? keep(payload) : undefined,
     kinds: options.kinds,
