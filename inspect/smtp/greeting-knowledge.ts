@@ -63,6 +63,15 @@ export function findHonest(delay: Micros): Finding {
   return { knowledge: { greeting: 'teaser', policy: 'observe', lines: 0, delay }, because };
 }
 
+/**
+ * The same, seen by the program in the kernel alone: nobody knows how long that took, and so no less than the patience is
+ * assumed.
+ */
+export function findWithdrawn(server: string, patience: Micros): Finding {
+  const because = `the program in the kernel saw ${server} end its greeting behind a repair`;
+  return { knowledge: { greeting: 'teaser', policy: 'observe', lines: 0, delay: patience }, because };
+}
+
 export function inSeconds(micros: Micros): string {
   return `${(micros / 1_000_000).toFixed(1)} s`;
 }

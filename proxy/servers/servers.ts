@@ -1,7 +1,7 @@
 // What is known of each server: one store for the relay, the wire and the program in the kernel.
 
 import type { LearnedEvent, Micros } from '../../inspect/events';
-import type { GreetingKnowledge } from '../../inspect/smtp/greeting-knowledge';
+import { findWithdrawn, type GreetingKnowledge } from '../../inspect/smtp/greeting-knowledge';
 import {
   isRepair,
   teach,
@@ -13,12 +13,14 @@ import {
   type Taught,
   type Verification,
 } from '../../inspect/smtp/greeting-lesson';
+import { formatEndpoint } from '../address';
 import { now, steady } from '../clock';
 import { repairOf, type Repair, type ServerRepairs } from '../config/servers';
 import { createSockets, type Sockets } from '../relay/farewell';
 import type { Connection, Endpoint, Sink } from '../sinks/record';
 import { suspectOf, type ServerKnowledge, type Suspect } from './knowledge';
 import { networkOf } from './network';
+import { createOwn, keyOf, type Own } from './own';
 import { tellSuspicion, tellVerification } from './notes';
 import { createSchedule } from './schedule';
 import { makeVisit, type MakeVisit, type Visit, type VisitOptions } from './visit';
@@ -48,6 +50,10 @@ export interface Servers {
   owns(endpoint: Endpoint): boolean;
   /** What our own connection saw had been changed by ourselves: it shows nothing. */
   spoil(own: Endpoint): void;
+  /** Segments were not recorded, and nobody knows whose: `spoil` may not come where it should. */
+  missed(): void;
+  /** The program in the kernel took back the repair by itself, as the server ended its greeting behind it. */
+  withdrawn(endpoint: Endpoint, at: Micros): void;
   readonly size: number;
   /** Gives up the connections of our own. */
   close(): void;
@@ -94,7 +100,7 @@ export function createServers(options: ServersOptions): Servers {
     entries: new Map(),
     schedule: createSchedule(),
     sockets: createSockets(),
-    own: new Map(),
+    own: createOwn(),
     lessons: 0,
     timer: undefined,
     closed: false,
@@ -125,10 +131,15 @@ export function createServers(options: ServersOptions): Servers {
     get lessons() {
       return state.lessons;
     },
-    owns: (endpoint) => state.own.has(keyOf(endpoint)),
-    spoil(own) {
-      const visited = state.own.get(keyOf(own));
-      if (visited) visited.spoiled = true;
+    owns: (endpoint) => state.own.has(endpoint),
+    spoil: (own) => state.own.spoil(own),
+    missed: () => state.own.missed(),
+    withdrawn(endpoint, at) {
+      const entry = state.entries.get(keyOf(endpoint));
+      if (!entry) return;
+      const finding = findWithdrawn(formatEndpoint(endpoint), options.patience);
+      const event = learn(state, entry, teach(entry.standing, { kind: 'ended', finding }, ''), at);
+      if (event) options.sink.write(entry.witness, event);
     },
     get size() {
       return state.entries.size;
@@ -148,8 +159,7 @@ interface State {
   readonly entries: Map<string, Entry>;
   readonly schedule: ReturnType<typeof createSchedule>;
   readonly sockets: Sockets;
-  /** Our own connections, and those of the last minute: segments of them may still be read. */
-  readonly own: Map<string, { spoiled: boolean; until: Micros }>;
+  readonly own: Own;
   lessons: number;
   timer: NodeJS.Timeout | undefined;
   closed: boolean;
@@ -244,7 +254,7 @@ function verify(state: State, entry: Entry): void {
 
 function begin(state: State): void {
   const at = steady();
-  for (const [key, { until }] of state.own) if (until < at) state.own.delete(key);
+  state.own.expire(at);
   for (const entry of state.entries.values()) {
     if (isRepair(entry.standing.known) && entry.verifiedAt > 0 && isDue(entry))
       state.schedule.want(entry.key);
@@ -282,7 +292,7 @@ function visit(state: State, entry: Entry): void {
     header: entry.header,
     onOpen(endpoint) {
       mine = endpoint;
-      own.set(keyOf(endpoint), { spoiled: false, until: Infinity });
+      own.open(endpoint);
     },
     done(result) {
       const settled = setTimeout(() => conclude(state, entry, mine, wait, result), options.settleMs ?? 0);
@@ -301,12 +311,13 @@ function conclude(
   const { options, own, schedule } = state;
   entry.visit = undefined;
   const at = steady();
-  const mark = mine && own.get(keyOf(mine));
-  if (mark) mark.until = at + OWN_FOR;
-  const spoiled = mark?.spoiled === true;
-  const result: Verification = spoiled
-    ? { kind: 'unreachable', why: "ehlowire's own connection crosses its own repair" }
-    : seen;
+  const before = entry.standing;
+  const result = own.end(mine, seen, isRepair(before.known), at);
+  if (result === undefined) {
+    entry.verifiedAt = at - AGAIN + RETRY;
+    schedule.ended(entry.key, at, false);
+    return begin(state);
+  }
   // Somebody has shown meanwhile that the server may take longer than was waited for.
   const short =
     result.kind === 'greeted' &&
@@ -316,7 +327,6 @@ function conclude(
     schedule.ended(entry.key, at - AGAIN, false);
     return verify(state, entry);
   }
-  const before = entry.standing;
   const taught = teachVerified(before, result);
   if (result.kind === 'greeted') entry.verifiedAt = at;
   else if (isRepair(before.known)) entry.verifiedAt = at - AGAIN + RETRY;
@@ -330,10 +340,6 @@ function conclude(
   begin(state);
 }
 
-function keyOf({ address, port }: Endpoint): string {
-  return `${address} ${port}`;
-}
-
 /** A relay has a handful, a bridge in front of a network what its machines call; names that resolve anew must not add up. */
 const SERVERS = 16_384;
 /** A repair in force is verified this often. */
@@ -341,4 +347,3 @@ const AGAIN: Micros = 600_000_000;
 /** And so soon again where it could not be. */
 const RETRY: Micros = 60_000_000;
 const LOOK_MS = 1_000;
-const OWN_FOR: Micros = 60_000_000;

@@ -162,6 +162,44 @@ test('what we saw through our own repair shows nothing', () =>
     assert.ok(servers.owns(OWN), 'its last segments may still be read');
   }));
 
+/** What was in force, what our own connection saw while segments were not recorded, and what is in force then. */
+const MISSED: readonly (readonly [name: string, known: boolean, seen: Verification, policy: string])[] = [
+  ['a repair in force is not ended by it: it may have seen that very repair', true, HONEST, 'repair'],
+  ['a stall stays one: no repair of ours is in its way', true, LONE, 'repair'],
+  ['without a repair in force it is believed', false, HONEST, 'observe'],
+];
+for (const [name, known, seen, policy] of MISSED) {
+  test(`what our own connection saw while segments were not recorded: ${name}`, () =>
+    scene({}, async ({ servers, conclude, sink }) => {
+      const server = servers.server(at(25));
+      server.teach(STALLED, CLIENT, 1);
+      // What concludes next stands for the next visit.
+      if (known) await conclude(LONE);
+      servers.missed();
+      await conclude(seen);
+      assert.is(server.knowledge?.policy, policy);
+      assert.not(sink.notes.some(({ what }) => what === 'server-unverified'));
+    }));
+}
+
+test('a repair that the program in the kernel took back is over, and who ended it is waited for longer', () =>
+  scene({}, async ({ servers, conclude, sink, learned }) => {
+    const server = servers.server(at(25));
+    servers.withdrawn(at(26), 1);
+    server.teach(STALLED, CLIENT, 1);
+    await conclude(LONE);
+    servers.withdrawn(at(25), 2);
+    assert.equal(server.knowledge, { greeting: 'teaser', policy: 'observe', lines: 0, delay: 20e6 });
+    assert.equal(learned, ['25 repair', '25 observe']);
+    const last = sink.lines.at(-1)?.event;
+    assert.is(
+      last?.kind === 'learned' && last.because,
+      'the program in the kernel saw 198.18.0.1:25 end its greeting behind a repair',
+    );
+    servers.withdrawn(at(25), 3);
+    assert.is(sink.lines.length, 2);
+  }));
+
 test('a stall of ours is looked at again where a client has meanwhile shown a longer delay', () =>
   scene({}, async ({ servers, visits, conclude }) => {
     const server = servers.server(at(25));
