@@ -243,6 +243,8 @@ const SERVERS = 20;
 /** What should be nought, and what it means that it is not. */
 const ALARMING: Readonly<Record<string, string>> = {
   lost: 'records found no room: the log has gaps, mail has not (wire.ring)',
+  unwatched:
+    'connections were not recorded, as the ring was half full when they began: the log lacks them, mail crossed (wire.ring)',
   contradicted: 'repairs were taken back: those servers go on behind the line that seemed their last',
   no_relay: 'connections were to be relayed, and crossed: no relay listened',
 };

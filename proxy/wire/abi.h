@@ -4,7 +4,7 @@
 #define EHLOWIRE_ABI_H
 
 /* Raised with every change of a struct or of a meaning: a process adopts pinned maps of its own number only. */
-#define EHLOWIRE_ABI 2
+#define EHLOWIRE_ABI 3
 
 enum leg { LEG_WAN, LEG_LAN };
 enum side_of { SIDE_CLIENT, SIDE_SERVER };
@@ -127,6 +127,10 @@ enum relaying { RELAYING_UNASKED, RELAYING_NOT, RELAYING };
 
 enum started { STARTED_UNSEEN, STARTED_WAN, STARTED_LAN };
 
+/* What may still become of a greeting. REPAIRING: it may be changed. ENDED: its end was made by a repair, and the server's next
+ * word shows whether that was right. PASSED: that word came. */
+enum repairing { REPAIRING_NOT, REPAIRING, REPAIRING_ENDED, REPAIRING_PASSED };
+
 #define PATCHES 8
 
 /* One octet of a greeting, changed in place in every copy that passes. */
@@ -156,10 +160,10 @@ struct flow {
 	__u8 started;
 	/* enum relaying */
 	__u8 relaying;
-	/* Its greeting may still be changed. */
-	__u8 repairable;
-	/* Its greeting's end was made by a repair. */
-	__u8 ended;
+	/* enum repairing */
+	__u8 repairing;
+	/* It began while the ring was crowded: no segment of it is recorded, from the first to the last. */
+	__u8 unwatched;
 	struct stream streams[2];
 	struct patch patches[PATCHES];
 };
@@ -257,7 +261,9 @@ struct positions {
 	__u64 mask;
 	/* Tails that were given out. */
 	__u32 tickets;
-	__u32 zero[7];
+	/* The ring passed half of its size, and was not below a quarter since: no connection begins to be recorded. */
+	__u32 crowded;
+	__u32 zero[6];
 	/* The reader's. Slots before it are zero again. */
 	__u64 consumed;
 	/* Slots before it are read. */
@@ -298,6 +304,8 @@ enum counter {
 	COUNT_DIVERTED_ERRORS,
 	/* Segments in the name of one side that came by the leg of the other one: a forged sender, or traffic that only passes by. */
 	COUNT_WRONG_LEG,
+	/* Connections that are not recorded, since the ring was crowded when they began. */
+	COUNT_UNWATCHED,
 	COUNTERS,
 };
 

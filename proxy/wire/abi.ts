@@ -1,7 +1,7 @@
 // The other half of abi.h: where each field lies, and what the numbers mean. A test compares both with the object's BTF.
 
 /** `EHLOWIRE_ABI`. */
-export const ABI = 2;
+export const ABI = 3;
 
 /** Octet offsets of fields, and the size of each struct. */
 export const RECORD = {
@@ -46,8 +46,8 @@ export const SERVER = { policy: 0, contradicted: 1, lines: 2 } as const;
 export const SERVER_SIZE = 4;
 
 /** What a processor has in hand, its counters first: 64 bits each. */
-export const HAND = { counters: 0, segment: 136, tick: 224, tick_at: 232, room: 240, spare: 248 } as const;
-export const HAND_SIZE = 8_752;
+export const HAND = { counters: 0, segment: 144, tick: 232, tick_at: 240, room: 248, spare: 256 } as const;
+export const HAND_SIZE = 8_760;
 
 /** A record's place in the ring; `SLOT_VOID` stands in its size. */
 export const SLOT = { size: 0, record: 8 } as const;
@@ -63,6 +63,7 @@ export const POSITIONS = {
   capacity: 16,
   mask: 24,
   tickets: 32,
+  crowded: 36,
   consumed: 64,
   read: 72,
 } as const;
@@ -110,4 +111,5 @@ export const COUNTER = {
   COUNT_NO_RELAY: 14,
   COUNT_DIVERTED_ERRORS: 15,
   COUNT_WRONG_LEG: 16,
+  COUNT_UNWATCHED: 17,
 } as const;

@@ -44,7 +44,9 @@ static __noinline struct flow *begin(struct hand *hand)
 	flow->policy = POLICY_OBSERVE;
 	if (flow->started)
 		flow->policy = policy_of(&s->key, &flow->lines);
-	flow->repairable = flow->policy == POLICY_REPAIR;
+	flow->repairing = flow->policy == POLICY_REPAIR ? REPAIRING : REPAIRING_NOT;
+	/* One whose beginning was not seen may be one that is recorded and had to make room: its silence would be evidence. */
+	flow->unwatched = flow->started && is_crowded();
 	return flow;
 }
 
@@ -99,7 +101,7 @@ static __always_inline struct flow *flow_of(struct hand *hand)
 static __always_inline void miss(const struct segment *s)
 {
 	struct flow *flow = find(&s->key);
-	if (flow && !is_astray(s, flow))
+	if (flow && !flow->unwatched && !is_astray(s, flow))
 		flow->missed = MISSED_RECORD;
 }
 

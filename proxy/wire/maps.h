@@ -102,6 +102,7 @@ struct blank {
 	enum relaying relaying;
 	enum heard heard;
 	enum started started;
+	enum repairing repairing;
 	enum missed missed;
 };
 struct {

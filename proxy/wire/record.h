@@ -40,13 +40,29 @@ static __always_inline struct slot *take_room(__u32 size)
 	return NULL;
 }
 
+/* Whether the ring has no room for the records of one more connection. Those that are recorded already shall come to their end: so
+ * it is crowded from a half on, and no more when it is below a quarter. Who overwrites a newer answer with an older one only
+ * makes the next one ask again. */
+static __always_inline bool is_crowded(void)
+{
+	__u32 which = COMMON_POSITIONS;
+	struct positions *p = bpf_map_lookup_elem(&commons, &which);
+	if (!p)
+		return false;
+	__u64 filled = p->produced - p->consumed;
+	__u32 crowded = filled > p->capacity >> (p->crowded ? 2 : 1);
+	if (p->crowded != crowded)
+		p->crowded = crowded;
+	return crowded;
+}
+
 /* A record with so many octets of data, of which its maker may tell fewer in the end, in the ring or in the hand: whoever
  * makes it goes by what is in it, whether or not it finds room. */
-static __always_inline struct slot *blank_record(struct hand *hand, __u8 kind, __u8 from, __u32 captured)
+static __always_inline struct slot *blank_record(struct hand *hand, const struct flow *flow, __u8 kind, __u8 from, __u32 captured)
 {
 	const struct segment *s = &hand->segment;
 	__u32 size = (offsetof(struct slot, record) + offsetof(struct record, data) + captured + 7) & ~7u;
-	struct slot *slot = size > sizeof(*slot) ? NULL : take_room(size);
+	struct slot *slot = flow->unwatched || size > sizeof(*slot) ? NULL : take_room(size);
 	hand->room = slot ? size : 0;
 	if (!slot)
 		slot = &hand->spare;
@@ -62,6 +78,8 @@ static __always_inline struct slot *blank_record(struct hand *hand, __u8 kind, _
 
 static __always_inline void lose(struct hand *hand, struct flow *flow)
 {
+	if (flow->unwatched)
+		return;
 	flow->missed = MISSED_RECORD;
 	count(hand, COUNT_LOST, 1);
 }
@@ -69,6 +87,8 @@ static __always_inline void lose(struct hand *hand, struct flow *flow)
 /* Shows it to the reader; if it is not `whole`, only its room. Nobody is woken: the reader looks a few times a second. */
 static __always_inline void put(struct hand *hand, struct flow *flow, struct slot *slot, bool whole)
 {
+	if (flow->unwatched)
+		return;
 	/* Taken back before it is told: what the other side's processor loses meanwhile stays to be told. */
 	__u32 missed = flow->missed ? __sync_lock_test_and_set(&flow->missed, MISSED_NOTHING) : MISSED_NOTHING;
 	if (missed)
@@ -120,7 +140,7 @@ static __noinline int tell_stretch(struct hand *hand, struct flow *flow, __u32 f
 	struct tail *tail = kept && !dot ? tail_of(flow) : NULL;
 	if (tail && tail->end != end)
 		tail = NULL;
-	struct slot *slot = blank_record(hand, RECORD_STRETCH, from, STRETCH_KEY + (dot ? DOT : tail ? TAIL : 0));
+	struct slot *slot = blank_record(hand, flow, RECORD_STRETCH, from, STRETCH_KEY + (dot ? DOT : tail ? TAIL : 0));
 	struct record *record = &slot->record;
 	record->at = stream->left_out_at;
 	record->leg = s->from == from ? s->leg : !s->leg;

@@ -119,13 +119,13 @@ static __noinline int judge_greeting(struct segment *s, struct flow *flow, struc
 	};
 	flow->streams[SIDE_SERVER].greeting_end = s->seq + s->payload;
 	if (s->payload > GREETING_SCANNED) {
-		flow->repairable = 0;
+		flow->repairing = REPAIRING_NOT;
 		return 0;
 	}
 	bpf_loop(GREETING_SCANNED, greeting_octet, &g, 0);
 	__u16 wanted = flow->lines;
 	bool whole = g.octets.line == s->payload;
-	flow->repairable = 0;
+	flow->repairing = REPAIRING_NOT;
 	if (g.odd || g.tab_count + flow->patch_count >= PATCHES)
 		return 0;
 	/* Kernels before 6.7 want a loop to go back by a jump. The compiler lets this one fall through; unrolled it is none. */
@@ -139,11 +139,11 @@ static __noinline int judge_greeting(struct segment *s, struct flow *flow, struc
 	/* It may go on: the next segment shows it, unless it is known to stall here. */
 	if (g.lines < wanted) {
 		flow->lines = wanted - g.lines;
-		flow->repairable = 1;
+		flow->repairing = REPAIRING;
 		return 0;
 	}
 	add_patch(flow, s->seq + g.hyphen - 1, ' ');
-	flow->ended = 1;
+	flow->repairing = REPAIRING_ENDED;
 	return 0;
 }
 

@@ -15,7 +15,7 @@ static __noinline struct slot *record_of(struct __sk_buff *skb, struct hand *han
 	}
 	if (n > PAYLOAD)
 		n = PAYLOAD;
-	struct slot *slot = blank_record(hand, RECORD_SEGMENT, s->from, s->payload_at + n);
+	struct slot *slot = blank_record(hand, flow, RECORD_SEGMENT, s->from, s->payload_at + n);
 	struct record *record = &slot->record;
 	record->vlan_tci = skb->vlan_present ? skb->vlan_tci : 0;
 	record->vlan_protocol = skb->vlan_present ? skb->vlan_proto : 0;
@@ -175,9 +175,9 @@ static __always_inline void greet(struct hand *hand, struct flow *flow, struct r
 	const struct side *client = &flow->sides[SIDE_CLIENT];
 	const struct stream *sent = &flow->streams[SIDE_CLIENT];
 	bool unasked = client->heard && client->mode == MODE_DIALOGUE && sent->mark == sent->next;
-	if (fresh && flow->repairable && flow->started && unasked)
+	if (fresh && flow->repairing == REPAIRING && flow->started && unasked)
 		judge_greeting(s, flow, record);
-	else if (fresh && flow->ended == 1 && s->seq == flow->streams[SIDE_SERVER].greeting_end) {
+	else if (fresh && flow->repairing == REPAIRING_ENDED && s->seq == flow->streams[SIDE_SERVER].greeting_end) {
 		__u32 at = record->headers;
 		bool again = at < HEADERS - 3 && record->data[at] == '2' && record->data[at + 1] == '2' && record->data[at + 2] == '0';
 		/* What follows a client's octets may be their answer, and other lines may be the end of a server's patience:
@@ -186,7 +186,7 @@ static __always_inline void greet(struct hand *hand, struct flow *flow, struct r
 			withdraw(hand);
 		if (unasked || again)
 			record->flags |= RECORD_CONTRADICTED;
-		flow->ended = 2;
+		flow->repairing = REPAIRING_PASSED;
 	}
 }
 
@@ -231,13 +231,14 @@ static __always_inline void answer(const struct segment *s, struct flow *flow, s
 	if (!flow->sides[SIDE_SERVER].heard || s->ack != served->next)
 		return;
 	side->heard = HEARD_ANSWER;
-	if (flow->repairable)
+	if (flow->repairing == REPAIRING)
 		served->waits_since = coarse_now();
 }
 
 /* The side's first word, as far as it was seen: from here on it is known what comes next. */
-static __always_inline void hear(const struct segment *s, struct flow *flow, struct side *side, struct stream *stream)
+static __always_inline void hear(struct hand *hand, struct flow *flow, struct side *side, struct stream *stream)
 {
+	const struct segment *s = &hand->segment;
 	if (side->heard) {
 		answer(s, flow, side);
 		return;
@@ -245,6 +246,8 @@ static __always_inline void hear(const struct segment *s, struct flow *flow, str
 	if ((s->flags & (SYN | RST)) == RST)
 		return;
 	side->heard = HEARD;
+	if (flow->unwatched && s->from == SIDE_CLIENT)
+		count(hand, COUNT_UNWATCHED, 1);
 	stream->next = s->flags & SYN ? s->seq + 1 : s->seq;
 	/* Until it speaks: where its first octet will be. */
 	if (s->flags & SYN)
@@ -289,6 +292,15 @@ static __always_inline __u32 pass_content(struct __sk_buff *skb, struct hand *ha
 	return content;
 }
 
+/* What comes next of a side, behind this segment of it. */
+static __always_inline void step(const struct segment *s, struct stream *stream)
+{
+	__u32 end = s->seq + s->payload + (s->flags & FIN ? 1 : 0);
+	/* What lies farther ahead is no part of it. */
+	if (!(s->flags & (SYN | RST)) && end - stream->next <= STRETCH_MOST)
+		stream->next = end;
+}
+
 /* What of the segment is no content, behind the `skipped` octets at its front that are, takes its side a step further,
  * if it is its next one. */
 static __noinline int follow(struct __sk_buff *skb, struct hand *hand, struct flow *flow, __u32 skipped)
@@ -317,10 +329,7 @@ static __noinline int follow(struct __sk_buff *skb, struct hand *hand, struct fl
 	}
 	if (fresh && (side->mode == MODE_DIALOGUE || side->mode == MODE_MIDDLE))
 		look(hand, flow, record);
-	__u32 end = s->seq + s->payload + (s->flags & FIN ? 1 : 0);
-	/* What lies farther ahead is no part of it. */
-	if (!(s->flags & (SYN | RST)) && end - stream->next <= STRETCH_MOST)
-		stream->next = end;
+	step(s, stream);
 	if (side->mode == MODE_CHUNK && !fresh && !before(stream->next, stream->mark))
 		side->mode = MODE_DIALOGUE;
 	/* Behind `put` the record is the reader's. */
@@ -353,19 +362,36 @@ static __noinline int pass_by(struct __sk_buff *skb, struct hand *hand, struct f
 	return 0;
 }
 
+/* Of a connection that is not recorded only the greeting is looked at, where it is changed, and what comes right behind that: the
+ * repair must not depend on who is there to read. */
+static __always_inline bool passes_unseen(const struct segment *s, const struct flow *flow)
+{
+	if (!flow->unwatched)
+		return false;
+	if (s->from == SIDE_CLIENT || s->payload == 0)
+		return true;
+	if (flow->repairing == REPAIRING || flow->repairing == REPAIRING_ENDED)
+		return false;
+	return !flow->patch_count || !before(s->seq, flow->streams[SIDE_SERVER].greeting_end);
+}
+
 static __always_inline void see(struct __sk_buff *skb, struct hand *hand, struct flow *flow)
 {
 	struct segment *s = &hand->segment;
 	struct stream *stream = &flow->streams[s->from & 1];
+	bool unseen = passes_unseen(s, flow);
 	if (says_nothing(s, flow))
 		return;
 	if (__sync_val_compare_and_swap(&stream->busy, 0, 1)) {
-		pass_by(skb, hand, flow);
+		if (!unseen)
+			pass_by(skb, hand, flow);
 		return;
 	}
-	hear(s, flow, &flow->sides[s->from & 1], stream);
-	__u32 skipped = pass_content(skb, hand, flow);
-	if (skipped == 0 || skipped < s->payload)
+	hear(hand, flow, &flow->sides[s->from & 1], stream);
+	__u32 skipped = unseen ? 0 : pass_content(skb, hand, flow);
+	if (unseen)
+		step(s, stream);
+	else if (skipped == 0 || skipped < s->payload)
 		follow(skb, hand, flow, skipped);
 	/* An exchange is a full barrier: whoever has it next finds all of it. */
 	__sync_lock_test_and_set(&stream->busy, 0);

@@ -118,7 +118,7 @@ static __always_inline __u64 worth_of(const struct flow *flow, const struct sear
 	__u8 client = flow->sides[SIDE_CLIENT].heard;
 	if (!flow->sides[SIDE_SERVER].heard || client < (flow->started ? HEARD_ANSWER : HEARD))
 		return WORTH_HALF;
-	if (flow->repairable && search->coarse - flow->streams[SIDE_SERVER].waits_since < WAITED_FOR)
+	if (flow->repairing == REPAIRING && search->coarse - flow->streams[SIDE_SERVER].waits_since < WAITED_FOR)
 		return WORTH_WAITS;
 	return WORTH_KNOWN;
 }

@@ -33,7 +33,7 @@ export const JOURNAL: Journal = {
 };
 export const WIRE: WireState = {
   kind: 'state',
-  abi: 2,
+  abi: 3,
   unheld: 0,
   counters: { COUNT_FRAMES: 1_234_567, COUNT_LOST: 0, COUNT_CONTRADICTED: 0, COUNT_NO_RELAY: 0 },
   servers: [

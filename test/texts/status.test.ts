@@ -57,7 +57,7 @@ const TEXTS: readonly {
         pins: PINS,
         process: RUNNING,
       },
-      ...{ broken: [], relays: true, not_relayed: [], abi: 2, unread: null },
+      ...{ broken: [], relays: true, not_relayed: [], abi: 3, unread: null },
       attachments: [
         { device: 'eth1', hook: 'ingress', by: 'tc', priority: 1 },
         { device: 'eth2', hook: 'ingress', by: 'tc', priority: 1 },
@@ -128,7 +128,7 @@ const TEXTS: readonly {
     ],
     lacks: /Relay|Way out/,
     json: {
-      ...{ in_place: true, whole: false, process: RUNNING, abi: 2, servers: WIRE.servers },
+      ...{ in_place: true, whole: false, process: RUNNING, abi: 3, servers: WIRE.servers },
       broken: [
         'it is in place in another network namespace, and only there it can be judged or left: `nsenter -t 4242 -n ehlowire status`',
       ],
@@ -183,7 +183,7 @@ const TEXTS: readonly {
     says: [
       [`In place, as far as can be seen on ${HEAD}`],
       [
-        `  Unread    another version of ehlowire put this in (the process says 0.0.9): its tables are of version 4711, and this one reads 2: ask by that one's \`ehlowire status\`, or let this one take over: ${AGAIN}`,
+        `  Unread    another version of ehlowire put this in (the process says 0.0.9): its tables are of version 4711, and this one reads 3: ask by that one's \`ehlowire status\`, or let this one take over: ${AGAIN}`,
       ],
     ],
     lacks: /Servers|Counters|libbpf/,
@@ -238,7 +238,11 @@ const TEXTS: readonly {
     name: 'counters that should be nought say what it means that they are not',
     status: {
       ...FINE,
-      wire: { ...WIRE, servers: [], counters: { COUNT_LOST: 12, COUNT_CONTRADICTED: 1, COUNT_NO_RELAY: 3 } },
+      wire: {
+        ...WIRE,
+        servers: [],
+        counters: { COUNT_LOST: 12, COUNT_CONTRADICTED: 1, COUNT_NO_RELAY: 3, COUNT_UNWATCHED: 1_234 },
+      },
     },
     says: [
       ['Servers', '  none yet'],
@@ -246,9 +250,10 @@ const TEXTS: readonly {
         '  lost                                  12  records found no room: the log has gaps, mail has not (wire.ring)',
         '  contradicted                           1  repairs were taken back: those servers go on behind the line that seemed their last',
         '  no_relay                               3  connections were to be relayed, and crossed: no relay listened',
+        '  unwatched                          1,234  connections were not recorded, as the ring was half full when they began: the log lacks them, mail crossed (wire.ring)',
       ],
     ],
-    json: { counters: { lost: 12, contradicted: 1, no_relay: 3 }, servers: [] },
+    json: { counters: { lost: 12, contradicted: 1, no_relay: 3, unwatched: 1_234 }, servers: [] },
   },
   {
     name: 'servers for which the kernel has no room',
