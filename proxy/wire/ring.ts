@@ -13,10 +13,14 @@ import {
 } from './abi';
 
 export interface Ring {
-  /** Hands over every record that is there, at most `most`; says how many there were. The octets are reused afterwards. */
-  drain(take: (record: Uint8Array) => void, most: number): number;
+  /** Up to where there are records now. */
+  end(): number;
+  /** Hands over every record up to `end`, at most `most`; says how many there were. The octets are reused afterwards. */
+  drain(take: (record: Uint8Array) => void, most: number, end?: number): number;
   /** How much of it is filled, 0 to 1. */
   fill(): number;
+  /** Connections that begin now are not recorded: `is_crowded` in record.h, which asks itself when one begins. */
+  crowded(): boolean;
 }
 
 /** The entries of the map `ring` that hold so many octets (a power of two). */
@@ -94,9 +98,10 @@ function createRing(positions: BigInt64Array, memory: ArrayBuffer, pieces: numbe
     store(CONSUMED, given);
   };
   give();
+  const fill = (): number => (load(PRODUCED) - load(CONSUMED)) / load(CAPACITY);
   return {
-    drain(take, most) {
-      const end = load(PRODUCED);
+    end: () => load(PRODUCED),
+    drain(take, most, end = load(PRODUCED)) {
       let count = 0;
       while (at < end && count < most) {
         const start = placeOf(at);
@@ -115,13 +120,16 @@ function createRing(positions: BigInt64Array, memory: ArrayBuffer, pieces: numbe
       if (given < at) give();
       return count;
     },
-    fill: () => (load(PRODUCED) - load(CONSUMED)) / load(CAPACITY),
+    fill,
+    crowded: () => Atomics.load(positions, CROWDED) >> 32n !== 0n && fill() > 0.25,
   };
 }
 
 const PRODUCED = POSITIONS.produced / 8;
 const CAPACITY = POSITIONS.capacity / 8;
 const MASK = POSITIONS.mask / 8;
+/** It is the upper half of the word that `tickets` begins. */
+const CROWDED = (POSITIONS.crowded - 4) / 8;
 const CONSUMED = POSITIONS.consumed / 8;
 const READ = POSITIONS.read / 8;
 /** Octets: some fifty records. */

@@ -14,11 +14,12 @@ import type { Sink } from '../sinks/record';
 import { veilOf } from '../veil';
 import { createLearner } from './learner';
 import { createPolicies, type Policies } from './policies';
-import { createPace, createSteadyPace, type Pace, type Turn } from './pace';
+import { createPace, createSteadyPace } from './pace';
 import { createPriority } from './priority';
 import { openProbes, type Probes } from './probes';
-import { createReader, type Reader } from './reader';
-import { readState, stateFile, writeState, type WireState } from './state';
+import { createReader } from './reader';
+import { monotonic, readUntil } from './reading';
+import { readState, stateFile, writeState, type Reported, type WireState } from './state';
 import type { Wire } from './wire';
 
 export interface RunOptions {
@@ -77,6 +78,7 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
       },
   });
   const probes = openProbing(options);
+  const evidence = openKeptEvidence(config, sink);
   const reader = createReader({
     sink,
     ports: config.wire.ports,
@@ -86,15 +88,16 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
     servers,
     learner: createLearner({ patience: config.greeting.patienceMs * 1_000, knownOf: servers.knownOf }),
     probes,
-    evidence: openKeptEvidence(config, sink),
+    evidence,
     origin: createOrigin(),
     nextSession,
   });
   const pace = relay === undefined ? createPace(createPriority(sink, signal)) : createSteadyPace();
   sink.note('info', 'wire-open', { path, adopted: wire.adopted, relayed: relay !== undefined });
-  const save = (lost: number): boolean =>
-    writeState(file, { servers: servers.known(), suspects: servers.suspects(), lost });
-  const lost = await readUntil({ signal, wire, reader, sink, pace, servers, told: saved.lost, save });
+  const save = (reported: Reported): boolean =>
+    writeState(file, { servers: servers.known(), suspects: servers.suspects(), reported });
+  const reading = { signal, wire, reader, evidence, sink, pace, servers, reported: saved.reported, save };
+  const reported = await readUntil(reading);
   // What waits for a relay that is going must not wait: from now on all of it crosses the bridge.
   wire.tables.configure({
     unknown: policies.unknown === 'relay' ? 'observe' : policies.unknown,
@@ -104,7 +107,7 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
   servers.close();
   reader.end(now());
   probes?.close();
-  if (!save(lost)) sink.note('warn', 'state-unsaved', { file });
+  if (!save(reported)) sink.note('warn', 'state-unsaved', { file });
   return undefined;
 }
 
@@ -182,93 +185,6 @@ function openProbing({ config, sink, wan }: RunOptions): Probes | undefined {
   return undefined;
 }
 
-interface Reading extends Pick<RunOptions, 'signal' | 'wire' | 'sink'> {
-  readonly reader: Reader;
-  readonly pace: Pace;
-  readonly servers: Servers;
-  /** Losses of the ring that were told before. */
-  readonly told: number;
-  /** Keeps what a process that is killed could not save any more. */
-  save(lost: number): void;
-}
-
-/** Reads as long as there is something, and looks again a little later; the answer: losses that were told. */
-function readUntil({
-  signal,
-  wire,
-  reader,
-  sink,
-  pace,
-  servers,
-  told: before,
-  save,
-}: Reading): Promise<number> {
-  const { ring, tables } = wire;
-  let told = before;
-  let saved = servers.lessons;
-  let lossAt: Micros = 0;
-  let seen = before;
-  const report = (lost: number, at: Micros): void => {
-    lossAt = at + LOSS_EVERY;
-    // A number that went down is that of a table made anew.
-    const count = lost < told ? lost : lost - told;
-    if (count > 0) sink.write(undefined, { kind: 'loss', at, source: 'ring', count });
-    if (told !== lost || saved !== servers.lessons) save(lost);
-    saved = servers.lessons;
-    told = lost;
-  };
-  const look = (backlog: boolean, before: Moment): void => {
-    const at = now();
-    const due = at >= lossAt;
-    if (due || !backlog) {
-      const lost = tables.counters().COUNT_LOST;
-      // Before anybody is judged by silence: it may be ours.
-      if (lost !== seen) reader.lostUntil(at);
-      seen = lost;
-      if (due) report(lost, at);
-    }
-    // What still lies in the ring was before now: of who is silent nothing can be said yet. And a process that was
-    // stopped a moment ago has not seen what came since it last looked into the ring.
-    if (!backlog) reader.idle(before.at, before.monotonic);
-  };
-  return new Promise((resolve) => {
-    let held = 0;
-    let turn: Turn = { pause: 0, read: true };
-    const step = (): void => {
-      // The ring has more room than the log: what cannot be written yet waits there, for a while.
-      if (sink.waiting() > UNWRITTEN && held < HELD_AT_MOST) {
-        held += 1;
-        return void setTimeout(step, HELD_MS);
-      }
-      held = 0;
-      const read = turn.read || signal.aborted;
-      const before: Moment = { at: now(), monotonic: monotonic() };
-      const count = read ? ring.drain(reader.take, BATCH) : 0;
-      const fill = ring.fill();
-      const more = read ? count === BATCH : fill > 0;
-      look(more, before);
-      if (signal.aborted && !more) return resolve(told);
-      const behind = more ? now() - reader.readTo : 0;
-      turn = pace.next({ more, fill, behind });
-      if (turn.pause === 0 || signal.aborted) setImmediate(step);
-      else setTimeout(step, turn.pause);
-      return undefined;
-    };
-    step();
-  });
-}
-
-/** One moment by the log's clock and by the kernel's. */
-interface Moment {
-  readonly at: Micros;
-  readonly monotonic: Micros;
-}
-
-/** CLOCK_MONOTONIC, by which the kernel stamps its records. */
-function monotonic(): Micros {
-  return Number(process.hrtime.bigint() / 1000n);
-}
-
 /** Anchored once, so that differences stay exact; moved where the wall clock was stepped. */
 function createOrigin(): () => Micros {
   let origin = 0;
@@ -283,14 +199,7 @@ function createOrigin(): () => Micros {
   };
 }
 
-/** Records in one go, so that signals and the relay have their turn. */
-const BATCH = 256;
-/** Octets of the log in memory while its file is written, and how long that is waited for: 200 times 10 ms. */
-const UNWRITTEN = 1 << 20;
-const HELD_MS = 10;
-const HELD_AT_MOST = 200;
 /** A repair of our own in the way of our own connection is in the ring by then. */
 const SETTLE_MS = 1_500;
-const LOSS_EVERY: Micros = 1_000_000;
 const CHECK_MS = 1_000;
 const STEP: Micros = 10_000;
