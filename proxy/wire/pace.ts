@@ -36,11 +36,12 @@ export interface Pace {
  * | of the ring is filled | the machine | the reader |
  * |---|---|---|
  * | next to nothing | | runs as others do: a probe that is due, and the little that there is to read, wait for nobody |
- * | less than a half | | rests for a moment, and sees what others leave |
+ * | less than three eighths | | rests for a moment, and sees what others leave; from a quarter on for no longer than that |
  * | | leaves a quarter or more | reads for a while, behind all others, and rests again |
  * | | leaves less | goes on resting |
- * | less than a half, read five seconds late | | reads, behind all others |
- * | a half, until it is a quarter | | reads before all others: what is lost now nobody can prove any more |
+ * | less than three eighths, read five seconds late | | reads, behind all others |
+ * | three eighths, until it is a quarter | | reads as others do |
+ * | a half, until it is a quarter | | reads before all others: as long as that, connections that begin are not recorded |
  *
  * It looks at the machine only while it rests: what it takes itself, even behind all others, they might have had.
  */
@@ -72,14 +73,15 @@ export function createPace(priority: Priority, readLoad = readMachine): Pace {
       const spare = before && load.idle - before.idle >= SPARE * (load.all - before.all);
       rest = spare ? undefined : load;
       if (spare) reads = READS;
-      return spare ? read : { pause: before ? BUSY_MS : REST_MS, read: false };
+      return spare ? read : { pause: before && fill < QUARTER ? BUSY_MS : REST_MS, read: false };
     },
   };
 }
 
 /** Where it is to be when so much of the ring is filled, `now` being where it is. */
 function placeAt(fill: number, now: keyof Priority): keyof Priority {
-  if (fill >= HALF) return 'first';
+  if (fill >= HALF || (fill >= QUARTER && now === 'first')) return 'first';
+  if (fill >= MUCH) return 'up';
   if (fill >= QUARTER) return now;
   return fill < LITTLE ? 'up' : 'back';
 }
@@ -120,6 +122,8 @@ const READS = 128;
 /** Of 64 MiB some 2,000 records: a twenty-fifth of a second. */
 const LITTLE = 0.005;
 const QUARTER = 0.25;
+/** Below a half by more than comes in between two looks. */
+const MUCH = 0.375;
 const HALF = 0.5;
 /** Each look finds the caches cold, and leaves them so to the frames' side: four times a second is soon enough. */
 const LOOK_MS = 250;

@@ -59,13 +59,35 @@ test('but at once where what comes next is old', () => {
   assert.equal(follow([many, old, old, many]), ['back', 'not for 100', 0, 0, 'not for 100']);
 });
 
+test('filled by three eighths it is read as others run until it is a quarter full', () => {
+  const fills = [0.1, 0.2, 0.375, 0.4, 0.3, 0.25, 0.24, 0.2];
+  const looks = fills.map((fill) => ({ ...many, fill, busy: true }));
+  assert.equal(follow(looks), [
+    ...['back', 'not for 100', 'not for 500'],
+    ...['up', 0, 0, 0, 0],
+    ...['back', 'not for 100', 'not for 500'],
+  ]);
+});
+
 test('half full it is read before all others until it is a quarter full', () => {
-  const fills = [0.1, 0.4, 0.5, 0.6, 0.3, 0.25, 0.24, 0.4];
-  const looks = fills.map((fill) => ({ ...many, fill, busy: fill > 0.3 && fill < 0.7 }));
+  const fills = [0.1, 0.2, 0.5, 0.4, 0.3, 0.25, 0.24, 0.2];
+  const looks = fills.map((fill) => ({ ...many, fill, busy: true }));
   assert.equal(follow(looks), [
     ...['back', 'not for 100', 'not for 500'],
     ...['first', 0, 0, 0, 0],
     ...['back', 'not for 100', 'not for 500'],
+  ]);
+});
+
+test('from a quarter on it is looked at more often, so that no half of it comes unseen', () => {
+  const looks = [0.1, 0.2, 0.25, 0.3, 0.37].map((fill) => ({ ...many, fill, busy: true }));
+  assert.equal(follow(looks), [
+    'back',
+    'not for 100',
+    'not for 500',
+    'not for 100',
+    'not for 100',
+    'not for 100',
   ]);
 });
 
