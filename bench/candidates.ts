@@ -5,14 +5,17 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { scratch, until, type Child } from '../test/kit/process';
 import { makePlace, type Place } from './place';
+import { quoteLog, readLog, type Recorded } from './recorded';
 
 export interface Candidate {
   readonly name: string;
   readonly place: Place;
   /** Until it has written down what it saw; how long that took, in seconds. */
   settle(): Promise<number>;
-  /** What it counted that is worth a line in the results. */
-  told(): Readonly<Record<string, number>>;
+  /** What it has written down so far; undefined: it writes nothing. */
+  recorded(): Recorded | undefined;
+  /** Of that, the first lines that should not be there. */
+  quote?(): string;
   stop(): Promise<void>;
 }
 
@@ -25,7 +28,7 @@ export function plain(name: 'bridge' | 'bridge again'): Promise<Candidate> {
     name,
     place,
     settle: () => Promise.resolve(0),
-    told: () => ({}),
+    recorded: () => undefined,
     stop: () => Promise.resolve(place.remove()),
   });
 }
@@ -46,7 +49,14 @@ export async function ehlowire(): Promise<Candidate> {
     name: 'ehlowire',
     place,
     settle: () => settle(log),
-    told: () => Object.fromEntries(TOLD.map((event) => [event, linesOf(log, event)])),
+    quote: () => quoteLog(log),
+    recorded() {
+      const status = place.enter('shim', 'node', main, 'status', '--json', ...settings);
+      const { counters } = JSON.parse(execFileSync(...mutable(status), { encoding: 'utf8' })) as {
+        readonly counters: { readonly unwatched: number };
+      };
+      return { ...readLog(log), unwatched: counters.unwatched };
+    },
     async stop() {
       await child.stop();
       execFileSync(...mutable(place.enter('shim', 'node', main, 'leave', ...settings)), { stdio: 'ignore' });
@@ -71,7 +81,7 @@ export async function haproxy(): Promise<Candidate> {
     name: 'haproxy',
     place,
     settle: () => Promise.resolve(0),
-    told: () => ({}),
+    recorded: () => undefined,
     async stop() {
       await child.stop();
       place.remove();
@@ -125,8 +135,6 @@ function mutable([command, args]: readonly [string, string[]]): [string, string[
   return [command, args];
 }
 
-/** Sessions, and what a healthy path must not make it say. */
-const TOLD = ['session', 'loss', 'verdict', 'anomaly'];
 const PREFIX = `eb${process.pid % 100_000}`;
 /** Longer than its reader ever waits, and than what it writes is held back. */
 const QUIET_MS = 1_500;

@@ -5,16 +5,20 @@ import { cpus, release } from 'node:os';
 import { readVersion } from '../proxy/version';
 import { median } from './median';
 import { CONGESTION_CONTROL } from './place';
+import { barsOf, type Recorded } from './recorded';
 import type { Result, Samples } from './rounds';
 
 export interface Goal {
   readonly text: string;
   readonly value: number;
   readonly reached: boolean;
+  /** On a slow machine too: to miss it fails the run. */
+  readonly must: boolean;
 }
 
-/** The issue's own bars. Of ratios the median of the rounds' own, since rounds are neighbours in time. */
-export function goalsOf(results: readonly Result[], loss: number): Goal[] {
+/** Of ratios the median of the rounds' own, since rounds are neighbours in time. */
+export function goalsOf(results: readonly Result[]): Goal[] {
+  const losses = sumOf(results, 'losses');
   return [
     ...results.flatMap(({ discipline, samples }) => {
       const { name } = discipline;
@@ -30,18 +34,34 @@ export function goalsOf(results: readonly Result[], loss: number): Goal[] {
         goal(`${name}: at least 2.0 × HAProxy`, over('haproxy'), over('haproxy') >= 2),
       ];
     }),
-    goal('no loss at the highest session rate of the load generator', loss, loss === 0),
+    goal('no loss at the highest session rate of the load generator', losses, losses === 0),
+    ...results.flatMap(recordGoals),
   ];
 }
 
+/** What a path that is well must not make it say, and that it says all that it begins to say. */
+function recordGoals({ discipline, recorded, measured, failed }: Result): Goal[] {
+  const own = recorded.get('ehlowire');
+  if (own === undefined || discipline.sessions === undefined) return [];
+  // How many sessions a client had before it failed it does not say.
+  const sessions = failed.has('ehlowire') ? undefined : measured * discipline.sessions;
+  return barsOf(discipline.name, own, sessions).map(({ text, value, most }) => ({
+    ...goal(text, value, value <= most),
+    must: true,
+  }));
+}
+
 function goal(text: string, value: number, reached: boolean): Goal {
-  return { text, value, reached };
+  return { text, value, reached, must: false };
+}
+
+function sumOf(results: readonly Result[], name: keyof Recorded): number {
+  return results.reduce((sum, { recorded }) => sum + (recorded.get('ehlowire')?.[name] ?? 0), 0);
 }
 
 export function describe(
   results: readonly Result[],
   goals: readonly Goal[],
-  told: Readonly<Record<string, number>>,
   settings: string,
   hostile: readonly string[],
 ): string {
@@ -71,13 +91,20 @@ export function describe(
       ({ text, value, reached }) => `| ${text} | ${value.toFixed(3)} | ${reached ? 'reached' : 'missed'} |`,
     ),
     '',
-    `ehlowire's log: ${Object.entries(told)
-      .map(([name, count]) => `${count} ${name}`)
-      .join(', ')} lines.`,
-    '',
+    ...results.flatMap(describeRecorded),
     ...hostile,
     ...describeFailures(results),
   ].join('\n');
+}
+
+function describeRecorded({ discipline, recorded }: Result): string[] {
+  const own = recorded.get('ehlowire');
+  if (own === undefined) return [];
+  const { sessions, whole, unwatched, losses, verdicts, learned, anomalies, gaps } = own;
+  return [
+    `ehlowire's log of \`${discipline.name}\`: ${sessions} sessions, ${whole} of them whole and of one message; ${unwatched} unwatched; ${losses} loss, ${verdicts} verdict, ${learned} learned, ${anomalies} anomaly lines (${gaps} gaps).`,
+    '',
+  ];
 }
 
 /** Nothing where no client failed. */

@@ -6,6 +6,7 @@ import { run, type Outcome } from '../test/kit/process';
 import type { Candidate } from './candidates';
 import { median } from './median';
 import { SERVER } from './place';
+import { since, type Recorded } from './recorded';
 
 /** What was measured of each candidate, one number a round. */
 export type Samples = ReadonlyMap<string, readonly number[]>;
@@ -17,6 +18,10 @@ export interface Result {
   readonly busy: Samples;
   /** Tries of each candidate whose client failed, and that were made once more; none: not in it. */
   readonly failed: ReadonlyMap<string, number>;
+  /** Rounds, those that warm up too. */
+  readonly measured: number;
+  /** By those candidates that write something down, in all of these rounds. */
+  readonly recorded: ReadonlyMap<string, Recorded>;
 }
 
 export interface Discipline {
@@ -28,6 +33,8 @@ export interface Discipline {
   readonly server: readonly [string, ...string[]];
   /** Rounds that are not counted. */
   readonly warm: number;
+  /** Of each measuring, where its client speaks SMTP. */
+  readonly sessions?: number;
   measure(candidate: Candidate): Promise<number>;
 }
 
@@ -60,6 +67,7 @@ export function sessions(count: number, name: 'sessions' | 'sustained' = 'sessio
     server: ['smtp-sink', '-u', 'nobody', `${SERVER}:25`, '1000'],
     // The first time round, the ring's memory is new to the machine: 25,000 sessions.
     warm: name === 'sessions' ? 3 : 0,
+    sessions: count,
     async measure({ place }) {
       const load = ['-s', '20', '-m', String(count), '-l', '2000', `${SERVER}:25`];
       const { seconds } = await client(place.enter('cli', 'smtp-source', ...load));
@@ -101,6 +109,7 @@ export async function compete(
   const samples = new Map<string, number[]>(candidates.map(({ name }) => [name, []]));
   const busy = new Map<string, number[]>(candidates.map(({ name }) => [name, []]));
   const failed = new Map<string, number>();
+  const before = new Map(candidates.map(({ name, recorded }) => [name, recorded()]));
   try {
     await new Promise((resolve) => setTimeout(resolve, SERVERS_MS));
     for (let round = 1 - discipline.warm; round <= rounds; round += 1) {
@@ -122,7 +131,18 @@ export async function compete(
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
   }
-  return { discipline, samples, busy, failed };
+  const recorded = candidates.flatMap(({ name, recorded }): [string, Recorded][] => {
+    const [first, last] = [before.get(name), recorded()];
+    return first && last ? [[name, since(first, last)]] : [];
+  });
+  return {
+    discipline,
+    samples,
+    busy,
+    failed,
+    measured: discipline.warm + rounds,
+    recorded: new Map(recorded),
+  };
 }
 
 interface Measured {

@@ -87,7 +87,7 @@ const CANDIDATE: Candidate = {
   name: 'haproxy',
   place: { start: (_node, command, ...args) => start(command, args) } as Pick<Place, 'start'> as Place,
   settle: () => Promise.resolve(0),
-  told: () => ({}),
+  recorded: () => undefined,
   stop: () => Promise.resolve(),
 };
 
