@@ -14,7 +14,7 @@ import { makeNamespace, type Namespace } from './netns';
 import { scratch } from './process';
 import { runTestFile, type TestFileOptions, type Verdict } from './testfile';
 
-const FAST_MS = 120_000;
+const FAST_MS = 300_000;
 const LAB_MS = 900_000;
 
 interface Plan {
