@@ -12,7 +12,7 @@ export interface TrackerCounts {
   /** Not TCP over IP, or not one of the ports. */
   readonly others: number;
   readonly connections: number;
-  /** Connections whose handshake did not complete: refused, reset, or nobody went on. */
+  /** Connections whose handshake did not complete: refused, reset, or without a further segment. */
   readonly halfOpen: number;
   /** Those of them that were only counted. */
   readonly untold: number;

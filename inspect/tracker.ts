@@ -161,37 +161,38 @@ interface Arrived {
   readonly frame: Frame | undefined;
 }
 
-function arrive(state: State, arrived: Arrived): TrackerNews[] {
-  const { key, segment: each } = arrived;
-  if (state.options.inOrder || state.open.has(key) || isStraggler(state, key, each))
-    return go(state, arrived);
-  const ready = state.unopened.take(key, arrived, state.halfOpen.synsOf(each), (one) => kept(state, one));
-  return ready.length === 1 && ready[0] === arrived ? go(state, arrived) : goLate(state, ready);
+/** `mayWait`: where no SYN of its connection was captured yet. */
+function arrive(state: State, arrived: Arrived, mayWait = !state.options.inOrder): TrackerNews[] {
+  const { key, segment: each, leg } = arrived;
+  const known = state.open.get(key);
+  if (known && !isNewConnection(known, each)) return [feed(state, known, each, leg)];
+  if (known) return join([finish(state, known, each.at)], beginning(state, arrived));
+  if (isStraggler(state, key, each)) return NO_NEWS;
+  if (!mayWait) return beginning(state, arrived);
+  const { unopened, halfOpen } = state;
+  const ready = unopened.take(
+    key,
+    arrived,
+    () => halfOpen.synsOf(each),
+    (one) => kept(state, one),
+  );
+  return ready.length === 1 && ready[0] === arrived ? beginning(state, arrived) : arriveLate(state, ready);
 }
 
-/** Its octets may be reused by whoever captured it. */
+/** As it may be kept: the buffer that its octets are in is used again for the next frame. */
 function kept({ options }: State, arrived: Arrived): Arrived {
   const { segment: each, frame } = arrived;
   const own = frame && options.keepFrames ? { ...frame, octets: frame.octets.slice() } : undefined;
   return { ...arrived, segment: { ...each, payload: each.payload.slice() }, frame: own };
 }
 
-/** Segments that waited: what is told of them comes with their own frames. */
-function goLate(state: State, arrived: readonly Arrived[]): TrackerNews[] {
+/** Segments that waited, each with its own frame. */
+function arriveLate(state: State, arrived: readonly Arrived[]): TrackerNews[] {
   return arrived.flatMap((each) =>
-    go(state, each).map((news) =>
+    arrive(state, each, false).map((news) =>
       news.segment?.segment === each.segment ? { ...news, remembered: { frame: each.frame } } : news,
     ),
   );
-}
-
-function go(state: State, arrived: Arrived): TrackerNews[] {
-  const { key, segment: each, leg } = arrived;
-  const known = state.open.get(key);
-  if (known && !isNewConnection(known, each)) return [feed(state, known, each, leg)];
-  if (!known && isStraggler(state, key, each)) return NO_NEWS;
-  const stale = known ? [finish(state, known, each.at)] : NO_NEWS;
-  return join(stale, beginning(state, arrived));
 }
 
 /** Of a connection that is not open: its handshake is kept until somebody goes on from it. */
@@ -290,7 +291,7 @@ function idle(state: State, at: Micros): TrackerNews[] {
   const late = state.unopened.overdue(at);
   if (late.length > 0)
     return join(
-      late.flatMap((each) => goLate(state, each)),
+      late.flatMap((each) => arriveLate(state, each)),
       idle(state, at),
     );
   const capacity = state.options.capacity ?? CONNECTIONS;
@@ -316,7 +317,7 @@ function expire(state: State, at: Micros): TrackerNews[] {
 }
 
 function finishAll(state: State, at: Micros): TrackerNews[] {
-  const news = state.unopened.overdue(Infinity).flatMap((each) => goLate(state, each));
+  const news = state.unopened.overdue(Infinity).flatMap((each) => arriveLate(state, each));
   for (let entry = state.recency.oldest; entry; entry = state.recency.oldest) {
     news.push(finish(state, entry, at));
   }

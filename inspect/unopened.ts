@@ -1,7 +1,8 @@
 // Segments that were captured before their connection's SYNs: they wait for these, and then follow them.
 //
 // The SYN says who is the client, and both SYNs with which octet each stream begins. A capture may have them a few
-// milliseconds behind what came of them (two queues of a card, two files). Where none comes, nobody saw the beginning.
+// milliseconds after the segments that follow them (two queues of a card, two files). Where none comes, the beginning was not
+// captured.
 
 import type { Micros } from './events';
 import { DISORDER, UNOPENED } from './limits';
@@ -11,9 +12,9 @@ import { FLAG, type Segment } from './tcp/segment';
 export interface Unopened<T extends { readonly segment: Segment }> {
   /**
    * What may go on now, in its order: the segment itself, the segment behind those that waited for it, or nothing.
-   * `before`: the SYNs that are known already. What is kept is made by `keep`, as a payload's octets may be reused.
+   * `synsBefore`: the SYNs that are known already. What is kept is made by `keep`, as a payload's octets may be reused.
    */
-  take(key: string, arrived: T, before: Syns, keep: (arrived: T) => T): readonly T[];
+  take(key: string, arrived: T, synsBefore: () => Syns, keep: (arrived: T) => T): readonly T[];
   /** The connections whose time is over by then, and beyond the cap the oldest: what waited of each. `Infinity`: all. */
   overdue(at: Micros): readonly (readonly T[])[];
 }
@@ -22,11 +23,13 @@ export function createUnopened<T extends { readonly segment: Segment }>(): Unope
   /** The one that waits longest first: a Map keeps the order of insertion. */
   const all = new Map<string, { readonly since: Micros; readonly arrived: T[]; readonly before: Syns }>();
   return {
-    take(key, arrived, before, keep) {
+    take(key, arrived, synsBefore, keep) {
       const waiting = all.get(key);
       if (!waiting) {
         const { flags, at } = arrived.segment;
-        if (flags & FLAG.syn || (before.client && before.server)) return [arrived];
+        if (flags & FLAG.syn) return [arrived];
+        const before = synsBefore();
+        if (before.client && before.server) return [arrived];
         all.set(key, { since: at, arrived: [keep(arrived)], before });
         return [];
       }

@@ -64,8 +64,8 @@ export function findHonest(delay: Micros): Finding {
 }
 
 /**
- * The same, seen by the program in the kernel alone: nobody knows how long that took, and so no less than the patience is
- * assumed.
+ * The same, seen only by the program in the kernel, which does not report how long that took: the patience is taken, as it
+ * took at least that long.
  */
 export function findWithdrawn(server: string, patience: Micros): Finding {
   const because = `the program in the kernel saw ${server} end its greeting behind a repair`;

@@ -288,7 +288,7 @@ function idle(state: State, at: Micros): readonly Flow[] {
   return flow;
 }
 
-/** The same frame, captured before from another place. With other octets it is none: somebody has changed them. */
+/** The same frame, captured before from another place. With other octets it is no copy: the path changed them. */
 function isCopy({ recent, stream }: Side, segment: Segment): boolean {
   return recent.some((each) => isCopyOf(each, segment)) && stream.same(segment) !== false;
 }

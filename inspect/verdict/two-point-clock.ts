@@ -226,7 +226,7 @@ function driftOf(epoch: Epoch): number | undefined {
 const UNBOUND: Bounds = { lower: -Infinity, upper: Infinity };
 /** What a path between two points may take where only one direction tells. */
 const ONE_WAY: Micros = 100_000;
-/** What segments before and after may leave open where a time is told. */
+/** A time between the points is reported only if segments before and after it bound the clocks' difference to this. */
 const AGREEING: Micros = 100_000;
 /** The least time over which a drift is told. */
 const TELLING: Micros = 60_000_000;

@@ -133,7 +133,7 @@ function hasRun(point: Point, { sent, by, shown }: Dropped, points: Points): boo
   return isTimeless || points.clocks.isSteady(sent.at, sent.at + PASSING, PASSING / 2);
 }
 
-/** Absent mid-stream, where nobody knows whether it was the first. */
+/** Absent if the capture began mid-stream: then it is not known whether it was the first. */
 function nameOfLoss({ pair, fates }: Case, from: Direction, start: number): keyof typeof SUBJECT | undefined {
   const isKnown = (pair.wan.base[from] ?? pair.dmz.base[from]) !== undefined;
   if (isKnown && start === 0) return from === 'client' ? 'ehlo-dropped' : 'greeting-lost';

@@ -189,7 +189,7 @@ function createThinned(): Thinned {
 /** Two clocks run apart by no more than 2 ms meanwhile. */
 const SLOT: Micros = 10_000_000;
 const OTHER = { wan: 'dmz', dmz: 'wan' } as const;
-/** By the first that both have and nobody else. */
+/** By the first number or stamp that these two have and no other connection has. */
 const NAMES = [
   ['numbers', numbersOf],
   ['timestamps', stampsOf],

@@ -1,4 +1,4 @@
-// A reset in somebody's name that did not pass where that somebody is. To both ends it is one deed.
+// A RST that names one side as its sender and was not captured at that side's point. RSTs to both ends are one finding.
 
 import type { Direction, Point, VerdictEvent } from '../events';
 import { FLAG } from '../tcp/segment';

@@ -60,7 +60,7 @@ function isAsMuch(wan: Trace, dmz: Trace, these: number, those: number): boolean
     : apart <= CROSSING;
 }
 
-/** The same packet: also by its stamp, or, where it has none, by numbers that nobody changed. */
+/** The same packet: its timestamp is the same too, or, where it has none, its sequence number. */
 function isSame(a: Passage, b: Passage): boolean {
   if ((a.flags & CONTROL) !== (b.flags & CONTROL) || a.length !== b.length || a.tsval !== b.tsval)
     return false;

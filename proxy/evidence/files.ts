@@ -25,7 +25,7 @@ export function readName(file: string): { readonly base: string; readonly verdic
   return base === undefined || verdict === undefined ? undefined : { base, verdict };
 }
 
-/** Whole or not at all, and never through somebody's symbolic link. */
+/** Writes the whole file or none, and never through a symbolic link. */
 export function writeWhole(path: string, octets: Uint8Array): Fault | undefined {
   const half = `${path}.${process.pid}.part`;
   try {

@@ -9,7 +9,7 @@ export interface Own {
   has(endpoint: Endpoint): boolean;
   /** What it saw had been changed by ourselves. */
   spoil(own: Endpoint): void;
-  /** The same may be so of all that are open, and nobody would say it: segments were not recorded. */
+  /** The same may be true of all that are open, without a record of it: segments were not recorded. */
   missed(): void;
   /**
    * It is over: what may be believed of what it saw; undefined: nothing, and nothing follows from that. `repaired`: greetings
