@@ -179,11 +179,17 @@ function arrive(state: State, arrived: Arrived, mayWait = !state.options.inOrder
   return ready.length === 1 && ready[0] === arrived ? beginning(state, arrived) : arriveLate(state, ready);
 }
 
-/** As it may be kept: the buffer that its octets are in is used again for the next frame. */
+/** As it may be kept: the buffer that its octets are in is used again for the next frame. A payload stays a view of its frame. */
 function kept({ options }: State, arrived: Arrived): Arrived {
   const { segment: each, frame } = arrived;
-  const own = frame && options.keepFrames ? { ...frame, octets: frame.octets.slice() } : undefined;
-  return { ...arrived, segment: { ...each, payload: each.payload.slice() }, frame: own };
+  const { payload } = each;
+  if (!frame || !options.keepFrames)
+    return { ...arrived, segment: { ...each, payload: payload.slice() }, frame: undefined };
+  const octets = frame.octets.slice();
+  const at = payload.byteOffset - frame.octets.byteOffset;
+  const isView = payload.buffer === frame.octets.buffer && at >= 0 && at + payload.length <= octets.length;
+  const own = isView ? octets.subarray(at, at + payload.length) : payload.slice();
+  return { ...arrived, segment: { ...each, payload: own }, frame: { ...frame, octets } };
 }
 
 /** Segments that waited, each with its own frame. */

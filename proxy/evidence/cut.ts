@@ -1,15 +1,15 @@
 // The cut: what of each recorded frame goes into a file that is sent to other people.
 
-import type { Direction } from '../../inspect/events';
+import type { Direction, Span } from '../../inspect/events';
 import type { PcapngPacket } from './pcapng';
-import type { RecordedFrame } from './recording';
+import type { RecordedFrame, Recording } from './recording';
 import type { Visible } from './visible';
 
 /** The frames as they may be written: their headers, and their payload up to the first hidden octet. */
-export function cutFrames(frames: readonly RecordedFrame[], visible: Visible): PcapngPacket[] {
-  const kept = frames.map((frame) => {
-    const start = frame.start;
-    return visible.shown(frame.from, { start, end: start + frame.octets.length - frame.payloadAt });
+export function cutFrames({ frames, notHeld }: Recording, visible: Visible): PcapngPacket[] {
+  const kept = frames.map(({ from, start, octets, payloadAt }) => {
+    const end = start + octets.length - payloadAt;
+    return visible.shown(from, { start, end: Math.min(end, heldUntil(start, notHeld[from])) });
   });
   const unsure = { client: new Set<number>(), server: new Set<number>() };
   findDisagreement(frames, kept, unsure);
@@ -20,6 +20,14 @@ export function cutFrames(frames: readonly RecordedFrame[], visible: Visible): P
     const elided = frame.elided || (captured === payloadLength && shown < captured);
     return { linkType, at, octets: octets.subarray(0, payloadAt + shown), length, elided, comments };
   });
+}
+
+/** The events may tell of the copy that is not held, and then say nothing of this one. */
+function heldUntil(start: number, notHeld: readonly Span[]): number {
+  return notHeld.reduce(
+    (until, span) => (span.end > start ? Math.min(until, Math.max(span.start, start)) : until),
+    Infinity,
+  );
 }
 
 /**

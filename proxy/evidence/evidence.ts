@@ -162,7 +162,7 @@ function filesOf(
     application: `ehlowire ${version}`,
     comment: commentOf(verdicts),
     ran: given ?? ran,
-    packets: cutFrames(frames, visible),
+    packets: cutFrames(recording, visible),
   });
   const { client, server, inspector } = connection;
   const { started, rtt } = inspector.view;

@@ -4,6 +4,7 @@ import type { Direction, Evidence, Micros } from '../../inspect/events';
 import { parsePacket } from '../../inspect/tcp/packet';
 import { FLAG, type Segment } from '../../inspect/tcp/segment';
 import { flagNames } from '../../inspect/tcp/view';
+import { createNotHeld, type NotHeld } from './not-held';
 
 /** A frame as it was captured, and where its payload lies in it and in its sender's stream. */
 export interface RecordedFrame {
@@ -45,6 +46,7 @@ export interface Recording {
   readonly omitted: number;
   /** Octets held. */
   readonly size: number;
+  readonly notHeld: NotHeld['spans'];
   add(facts: FrameFacts): void;
   /** Marks the frame that this is about; tells whether it is still there. */
   mark(evidence: Evidence, comment: string): boolean;
@@ -67,7 +69,9 @@ export function createRecording(bounds: RecordingBounds = BOUNDS): Recording {
   let size = 0;
   let closed = false;
   const syn: Partial<Record<Direction, number>> = {};
+  const { spans, leave } = createNotHeld();
   return {
+    notHeld: spans,
     get frames() {
       return [...head, ...tail];
     },
@@ -82,11 +86,14 @@ export function createRecording(bounds: RecordingBounds = BOUNDS): Recording {
       const { from, segment } = facts;
       if (segment.flags & FLAG.syn) {
         // Another beginning: what the offsets so far meant is no longer sure.
-        if (syn[from] !== undefined && syn[from] !== segment.seq) strip([...head, ...tail], from);
+        if (syn[from] !== undefined && syn[from] !== segment.seq) {
+          for (const each of [...head, ...tail]) if (each.from === from) strip(each, leave);
+        }
         syn[from] = segment.seq;
       }
       const frame = recorded(facts);
       size += frame.octets.length;
+      if (facts.start !== undefined) leave(frame, frame.octets.length - frame.payloadAt);
       if (head.length < bounds.head) return void head.push(frame);
       tail.push(frame);
       // Twice as many, so that they are not looked through for each.
@@ -94,6 +101,7 @@ export function createRecording(bounds: RecordingBounds = BOUNDS): Recording {
       const many = tail.length - bounds.tail;
       const old = tail.slice(0, many).filter(({ comments }) => comments.length === 0);
       omitted += old.length;
+      for (const each of old) leave(each, 0);
       size -= old.reduce((sum, { octets }) => sum + octets.length, 0);
       tail = tail.filter((each, i) => i >= many || each.comments.length > 0);
     },
@@ -104,12 +112,7 @@ export function createRecording(bounds: RecordingBounds = BOUNDS): Recording {
       }
       return frame !== undefined;
     },
-    unmark(beginning) {
-      for (const { comments } of [...head, ...tail]) {
-        const kept = comments.filter((comment) => !comment.startsWith(beginning));
-        comments.splice(0, comments.length, ...kept);
-      }
-    },
+    unmark: (beginning) => unmark([...head, ...tail], beginning),
     close() {
       closed = true;
       head = [];
@@ -166,10 +169,16 @@ function headersOf({ linkType, octets, length, segment: { dataAt, at } }: FrameF
   return (packet.kind === 'segment' && packet.segment.dataAt) || 0;
 }
 
-function strip(frames: readonly RecordedFrame[], from: Direction): void {
-  for (const frame of frames) {
-    if (frame.from === from) frame.octets = frame.octets.slice(0, frame.payloadAt);
+function unmark(frames: readonly RecordedFrame[], beginning: string): void {
+  for (const { comments } of frames) {
+    const kept = comments.filter((comment) => !comment.startsWith(beginning));
+    comments.splice(0, comments.length, ...kept);
   }
+}
+
+function strip(frame: RecordedFrame, leave: NotHeld['leave']): void {
+  leave(frame, 0);
+  frame.octets = frame.octets.slice(0, frame.payloadAt);
 }
 
 /** Octets of payload of a frame that is kept with any: a pipelined group of 10 RCPTs; bulk is larger. */

@@ -130,7 +130,7 @@ function writeCapture(
     application: `ehlowire ${readVersion()}`,
     comment: `${commentOf(verdicts)}\n${ABOUT[point]} ${fileOf(name, point === 'wan' ? 'dmz' : 'wan')}.`,
     ran: { ...ran, dropped: lost },
-    packets: cutFrames(recording.frames, visible),
+    packets: cutFrames(recording, visible),
   });
   return writeWhole(join(folder, fileOf(name, point)), capture);
 }

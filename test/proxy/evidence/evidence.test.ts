@@ -117,11 +117,37 @@ test('property: whatever is lost, repeated, overtaken or forged, nothing hidden 
     }),
     {
       numRuns: 300,
-      // The SYN-ACK overtakes the SYN, and a forged copy is all that is left of the greeting.
-      examples: [[[364], 60, true]],
+      examples: [
+        // The SYN-ACK overtakes the SYN, and a forged copy is all that is left of the greeting.
+        [[364], 60, true],
+        // The first segment waits for SYNs that are not there, and a forged copy comes behind it.
+        [[0, 455, 7], 1460, false],
+      ],
     },
   );
   assert.ok(written > 60, `${written} of 300 had a verdict: the property says something`);
+});
+
+/** A reply that is too large to be held is read, and a copy of its first octets holds others. */
+test('where a copy was read and is not held, nobody can compare: of no other copy an octet is shown', () => {
+  const folder = scratch('evidence');
+  const long = Array.from({ length: 30 }, (_, i) => `250-EXTENSION${i} with some words more\r\n`).join('');
+  const sent = packetise([
+    ['S', '220 mx.example ESMTP\r\n'],
+    ['C', 'EHLO client.example\r\n'],
+    ['S', `${long}250 CHUNKING\r\n`],
+    ['C', 'QUIT\r\n'],
+    ['S', '221 bye\r\n'],
+  ]);
+  const at = sent.findIndex(({ segment }) => segment.length > 1_024);
+  const { from, segment } = sent[at] as Sent;
+  const payload = Uint8Array.from(Buffer.from(`250-EXTENSION ${HIDDEN}`));
+  const forged = { from, segment: { ...segment, payload, length: payload.length, at: segment.at + 1 } };
+  record([...sent.slice(0, at + 1), forged, ...sent.slice(at + 1)], { folder });
+  const capture = readdirSync(folder).find((file) => file.endsWith('.pcapng')) ?? 'none was written';
+  const text = readFileSync(join(folder, capture), 'latin1');
+  assert.ok(text.includes('EHLO client.example'), 'what has no other copy is shown');
+  assert.not.ok(text.includes(HIDDEN));
 });
 
 test('a masked command shows its mask, and not what the mask left', () => {
