@@ -5,7 +5,7 @@ import type { Finding, Premises } from '../coverage/finding';
 import { admit } from '../coverage/gate';
 import type { Direction, Evidence, Micros, Point, VerdictEvent, VerdictName } from '../events';
 import { flagNames } from '../tcp/view';
-import { PASSING } from './thresholds';
+import { PASSING, STAMPING } from './thresholds';
 import { atPoint, type Clocks, type Moment } from './two-point-clock';
 import type { Fate, Item } from './two-point-align';
 import type { Pair } from './two-point-match';
@@ -80,10 +80,13 @@ export function relative(pair: Pair, point: Point, { from, seq }: Passage): numb
   return base === undefined ? 0 : (seq - base) | 0;
 }
 
-/** Whether the time from one to the other can be told: no clock was set meanwhile. */
+/**
+ * Whether the time from one to the other can be told: no clock was set meanwhile. What a point stamps in bursts it still stamps
+ * in order, so how late it stamps takes nothing away: a client may say EHLO within `STAMPING` of its SYN.
+ */
 export function isTimed(sent: Moment, came: Moment, clocks: Clocks): boolean {
   if (!sent.bounded || !came.bounded) return false;
-  return clocks.isSteady(sent.at - sent.slack, came.at + came.slack);
+  return clocks.isSteady(sent.at - sent.slack + STAMPING, came.at + came.slack - STAMPING);
 }
 
 export type Passed = Extract<Fate, { kind: 'passed' }>;

@@ -1,6 +1,7 @@
 // What was found in all connections at both points, by verdict, and the one sentence that follows from it.
 
-import type { VerdictName } from '../../inspect/events';
+import type { Micros, VerdictName } from '../../inspect/events';
+import { HELD } from '../../inspect/verdict/thresholds';
 import type { Fate } from '../../inspect/verdict/two-point-align';
 import type { Survey } from '../../inspect/verdict/two-point-survey';
 import { gravestOf, sentenceOf } from '../analyze/meaning';
@@ -19,6 +20,19 @@ export function openIn({ judgements }: Survey): number {
   return judgements.filter(
     ({ verdicts, aligned }) => verdicts.length === 0 && aligned.fates.some(({ kind }) => AT_ONE.has(kind)),
   ).length;
+}
+
+/**
+ * Connections of which nothing is said, though something of them took long; and the longest time. Not by what is usual: where
+ * all is slow that is slow too.
+ */
+export function longIn({ judgements }: Survey): { connections: number; longest: Micros } {
+  const long = judgements.flatMap(({ verdicts, aligned: { fates } }) => {
+    if (verdicts.length > 0) return [];
+    const longest = fates.reduce((most, fate) => Math.max(most, fate.kind === 'passed' ? fate.delay : 0), 0);
+    return longest >= HELD ? [longest] : [];
+  });
+  return { connections: long.length, longest: Math.max(0, ...long) };
 }
 
 /** What the gravest of them means, or of those with these names; `of`: connections at both points. */

@@ -5,7 +5,7 @@ import type { Survey } from '../../inspect/verdict/two-point-survey';
 import { formatTime } from '../clock';
 import { formatDuration, plural } from '../sinks/wording';
 import { adviceText } from './advice';
-import { closingSentence, foundIn, openIn, type Found } from './found';
+import { closingSentence, foundIn, longIn, openIn, type Found } from './found';
 import type { PointFile } from './point';
 
 export function surveyText(survey: Survey, wan: PointFile, dmz: PointFile): string[] {
@@ -42,6 +42,9 @@ function conclusion(found: Found, survey: Survey): string {
       ? doubt
       : `${doubt} Let both captures run until some seconds after the trouble; where both did run all the time, say so: --together.`;
   }
+  const { connections, longest } = longIn(survey);
+  if (connections > 0)
+    return `In ${connections} of ${plural(matched, 'session')} a segment took long from one point to the other, by the clocks of both (the longest ${formatDuration(longest)}): it was held between them, or a clock was set meanwhile. --ladder all shows the segments.`;
   const alone = wanOnly.length + dmzOnly.length;
   const rest = alone === 0 ? '' : `; of ${plural(alone, 'connection')} at one point only nothing is said`;
   return `In ${plural(matched, 'session')} at both points nothing was dropped, held or altered between them${rest}.`;

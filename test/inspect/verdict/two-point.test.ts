@@ -5,10 +5,12 @@ import * as assert from 'uvu/assert';
 import type { Direction } from '../../../inspect/events';
 import { advance } from '../../../inspect/tcp/seq';
 import { FLAG } from '../../../inspect/tcp/segment';
+import { surveyTwoPoints } from '../../../inspect/verdict/two-point-survey';
 import { octets, SECOND, START } from '../smtp/transcript';
 import { packetise, type Sent } from '../tcp/packetise';
 import {
   ALL,
+  captureOf,
   CLOCK,
   DELAY,
   DIALOGUE,
@@ -74,6 +76,27 @@ test('edges: one copy behind the other capture’s last frame, or a RST there, s
   const before = ALL.filter(({ segment }) => segment.at < START + 4 * SECOND);
   assert.equal(told(survey(before, through([...before, rst('client')]))), []);
 });
+
+for (const gap of [20, 100, 300, 2_000]) {
+  test(`EHLO is held, and all before it passed in steps of ${gap} µs: a point may stamp late, but it stamps in order`, () => {
+    const at = ALL.findIndex(isHello);
+    const outside = ALL.map((each, i): Sent => {
+      const behind = (i - at) * 10_000 + at * gap;
+      return { ...each, segment: { ...each.segment, at: START + (i <= at ? i * gap : behind) } };
+    });
+    const inside = through(outside).map((each, i): Sent => {
+      const held = i >= at ? 800_000 : 0;
+      const passing = each.from === 'client' ? gap / 4 : -gap / 4;
+      return { ...each, segment: { ...each.segment, at: each.segment.at + passing + held } };
+    });
+    // What the server answers to it passes outside as late.
+    const late = outside.map((each, i): Sent => {
+      return i <= at ? each : { ...each, segment: { ...each.segment, at: each.segment.at + 800_000 } };
+    });
+    const points = [captureOf('wan', late, 0), captureOf('dmz', inside, 0)] as const;
+    assert.equal(told(surveyTwoPoints(...points)), ['ehlo-held proved two-point 0.8']);
+  });
+}
 
 /** [name, outside, inside, what is told]. */
 const hello = ALL.find(isHello);

@@ -69,6 +69,27 @@ test('the incident in one command: how often outside, that none came inside, who
   assert.match(out, /translates the server's address \(1\)/);
 });
 
+/** A later line, not the first, passes 5 s later inside; its answer and all behind it as well. */
+test('a segment that took long and of which no verdict speaks: no all-clear', async () => {
+  const wireOf = (held: number): Wire => {
+    const wire = openWire(START, { client: CLIENT, server: '203.0.113.5' });
+    const at = (ms: number): number => START + ms * MS;
+    wire.send('server', at(10), '220 mx.example ESMTP\r\n', { stamp: 10 });
+    wire.send('client', at(12), 'EHLO vm\r\n', { stamp: 12 });
+    wire.send('server', at(14), '250 mx.example\r\n', { stamp: 14 });
+    wire.send('client', at(16 + held), 'MAIL FROM:<a@b.example>\r\n', { stamp: 16 });
+    wire.send('server', at(5_020), '250 ok\r\n', { stamp: 5_020 });
+    wire.send('client', at(5_022), 'QUIT\r\n', { stamp: 5_022 });
+    wire.send('server', at(5_024), '221 bye\r\n', { stamp: 5_024 });
+    return wire;
+  };
+  const held = ['--wan', write('soon.pcap', wireOf(0)), '--dmz', write('late.pcap', wireOf(5_000))];
+  const { code, out } = await run(...held);
+  assert.is(code, 0);
+  assert.match(out, /In 1 of 1 session a segment took long from one point to the other/);
+  assert.not.match(out, /nothing was dropped, held or altered/);
+});
+
 test('the inside capture ended too soon: no all-clear, and what to do', async () => {
   const inside = incident('inside');
   const short = write('short.pcap', { ...inside, frames: inside.frames.slice(0, -2) });
