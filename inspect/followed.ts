@@ -63,6 +63,7 @@ export interface Followed {
     readonly veil?: Veil | undefined;
     readonly capacity?: number;
     readonly oneSided?: number;
+    readonly uncounted?: boolean;
   };
   readonly open: Map<string, Entry>;
   /** Those that were closed a short while ago, the oldest first. */
@@ -109,7 +110,8 @@ export function open(state: Followed, key: string, first: Segment, toServer: boo
   const fromClient = flags & FLAG.syn ? !(flags & FLAG.ack) : toServer;
   const [client, server] = fromClient ? [a, b] : [b, a];
   const implicitTls = state.options.implicitTlsPorts.includes(server.port);
-  const inspector = createInspector(first, { implicitTls, veil: state.options.veil });
+  const { veil, uncounted = false } = state.options;
+  const inspector = createInspector(first, { implicitTls, veil, uncounted });
   if (first.at <= state.lostUntil) inspector.lost();
   const entry: Entry = {
     key,

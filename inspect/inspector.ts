@@ -30,6 +30,8 @@ export interface InspectorOptions {
   readonly implicitTls?: boolean;
   /** How envelope addresses are written down; absent: as they are. */
   readonly veil?: Veil | undefined;
+  /** The capture may have lost segments, and does not say so: see `Coverage.counted`. */
+  readonly uncounted?: boolean;
 }
 
 export interface Inspector {
@@ -78,11 +80,11 @@ export interface Stretch {
 /** `first` is the connection's first segment; it is to be fed like all others. */
 export function createInspector(first: Segment, options: InspectorOptions = {}): Inspector {
   const connection = createConnection(first.at);
-  const coverage = createCoverage();
+  const coverage = createCoverage(options.uncounted !== true);
   const state: State = {
     connection,
     coverage,
-    judges: createJudges(),
+    judges: createJudges(coverage.counted),
     options,
     session: undefined,
     verdicts: new Set(),
@@ -171,7 +173,7 @@ function observe({ coverage, view }: State, from: Direction, { flags, options }:
 
 function isSeenWhole({ coverage, view, connection }: State): boolean {
   const awaited = SIDES.some((side) => view[side].stream.missingSince !== undefined);
-  return isWhole(coverage) && !awaited && connection.due() === undefined;
+  return isWhole(coverage) && coverage.counted && !awaited && connection.due() === undefined;
 }
 
 /** Of a connection on which anything was odd, more is awaited. */

@@ -51,6 +51,8 @@ export interface TrackerOptions {
   readonly keepFrames?: boolean;
   /** Segments come in the order in which they passed: no SYN is waited for that was not there first. */
   readonly inOrder?: boolean;
+  /** The capture may have lost frames, and does not say so. */
+  readonly uncounted?: boolean;
 }
 
 export interface Tracker {

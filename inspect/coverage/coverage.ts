@@ -25,17 +25,23 @@ export interface Coverage {
   readonly server: SideCoverage;
   /** An unknown number of segments was not observed: the ring overflowed, or a datagram was fragmented. */
   readonly blind: boolean;
+  /**
+   * Whoever captured it counts what it loses: that a segment is not here shows that it did not pass. Else any segment
+   * may have passed and been lost by the capture.
+   */
+  readonly counted: boolean;
 }
 
 export type CoverageState = { [K in Direction]: { -readonly [F in keyof SideCoverage]: SideCoverage[F] } } & {
   blind: boolean;
+  readonly counted: boolean;
 };
 
-export function createCoverage(): CoverageState {
+export function createCoverage(counted = true): CoverageState {
   const side = (): CoverageState['client'] => ({
     ...{ begin: 'unseen', segments: 0, cut: 0, missed: 0, lost: 0, copies: 0, disordered: 0 },
   });
-  return { client: side(), server: side(), blind: false };
+  return { client: side(), server: side(), blind: false, counted };
 }
 
 /** All of its octets from the first one on, as far as they came to this point. */

@@ -15,6 +15,8 @@ export type Premise =
   | 'server-octets'
   /** No segment of either side is known to have passed without having been observed. */
   | 'nothing-missed'
+  /** The capture counts what it loses: a segment that is not here did not pass. */
+  | 'losses-counted'
   /** Everything in the order in which it passed. */
   | 'in-order';
 

@@ -19,6 +19,7 @@ const HOLDS: Readonly<Record<Premise, (coverage: Coverage) => boolean>> = {
   'client-octets': ({ client }) => isSeenSide(client),
   'server-octets': ({ server }) => isSeenSide(server),
   'nothing-missed': ({ client, server, blind }) => !blind && client.missed === 0 && server.missed === 0,
+  'losses-counted': ({ counted }) => counted,
   'in-order': ({ client, server }) => client.disordered === 0 && server.disordered === 0,
 };
 

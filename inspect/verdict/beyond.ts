@@ -5,17 +5,17 @@
 // whatever else this point has missed. Where the receiver is silent, it may be gone, or its answers may be lost: that is
 // suspected, and only of the client's octets. A client that is silent is `client-gone`: many leave without a word.
 
-import type { Finding, Premises } from '../coverage/finding';
+import type { Finding, Premise, Premises } from '../coverage/finding';
 import type { Certainty, Direction, Micros } from '../events';
 import { FLAG, type Segment } from '../tcp/segment';
 import { type ConnectionView, evidenceOf, type Sight, windowOf } from '../tcp/view';
 import type { Judge } from './judge';
-import { DELAYED_ACK, EVIDENCE, HOLE_PATIENCE, reorderingTime } from './thresholds';
+import { DELAYED_ACK, EVIDENCE, HOLE_PATIENCE, reorderingTime, UNANSWERED } from './thresholds';
 import { type DroppedName, droppedName, octets, seconds, times, toName } from './words';
 
-/** Watches the octets that one side sends, and what the other side acknowledges. */
-export function createBeyondJudge(from: Direction): Judge {
-  const state: State = { from, head: undefined, firstEnd: Infinity, room: Infinity };
+/** Watches the octets that one side sends, and what the other side acknowledges. `counted`: see `Coverage.counted`. */
+export function createBeyondJudge(from: Direction, counted: boolean): Judge {
+  const state: State = { from, unanswered: counted ? 2 : UNANSWERED, head: undefined, firstEnd: Infinity, room: Infinity };
   return {
     see(sight) {
       const findings = acknowledged(state, sight);
@@ -39,6 +39,8 @@ export function createBeyondJudge(from: Direction): Judge {
 
 interface State {
   readonly from: Direction;
+  /** Copies without an answer that a silence is told of. */
+  readonly unanswered: number;
   head: Head | undefined;
   /** Where the side's first command, or its greeting, ends. */
   firstEnd: number;
@@ -148,6 +150,7 @@ function judgeSilent(state: State, head: Head, sight: Sight): Finding[] {
   const { connection, at, kind } = sight;
   const { from } = state;
   if (from !== 'client' || head.told || head.excused || head.secondAt === undefined) return [];
+  if (head.copies < state.unanswered) return [];
   const { client, server } = connection;
   const over = server.finAt !== undefined || server.rstAt !== undefined || client.rstAt !== undefined;
   // What was not acknowledged keeps all that is new back (RFC 5681 §3.1): who goes on has heard something.
@@ -194,7 +197,9 @@ function tell(
 /** An old acknowledgement is one, whatever else was missed; a silence may be a direction that is not captured. */
 function premisesOf(from: Direction, { first, start }: Head, worth: Certainty): Premises {
   const named = toName(from, first, start);
-  return { toSay: worth === 'proved' ? named : [...named, 'both-sides', 'nothing-missed'] };
+  if (worth === 'proved') return { toSay: named };
+  // Later on the receiver may have said, in one segment, that it has no room.
+  return { toSay: [...named, 'both-sides', 'nothing-missed', ...(first ? [] : COUNTED)] };
 }
 
 interface Facts {
@@ -223,6 +228,7 @@ const LATE = ({ passed, receiver }: Facts, late: Micros, certainty: Certainty): 
   `${passed}, and the ${receiver} acknowledged it only ${seconds(late)} s after the first time: the copies before were ` +
   `lost beyond this point${certainty === 'proved' ? '' : `, or the ${receiver} was busy`}.`;
 
+const COUNTED: readonly Premise[] = ['losses-counted'];
 /** Several retransmissions: HOLE_PATIENCE from the second copy on, and a living TCP answers each at once. */
 const SILENCE: Micros = HOLE_PATIENCE;
 const OTHER = { client: 'server', server: 'client' } as const;

@@ -11,10 +11,11 @@ import type { Judge } from './judge';
 import { DELAYED_ACK, EVIDENCE, HOLE_PATIENCE, mendingTime, REORDERING, reorderingTime } from './thresholds';
 import { type DroppedName, droppedName, milliseconds, octets, toName } from './words';
 
-/** Watches the octets that one side sends. */
-export function createDroppedJudge(from: Direction): Judge {
+/** Watches the octets that one side sends. `counted`: see `Coverage.counted`. */
+export function createDroppedJudge(from: Direction, counted: boolean): Judge {
   const state: State = {
     from,
+    counted,
     hole: undefined,
     late: undefined,
     acknowledges: false,
@@ -41,6 +42,7 @@ export function createDroppedJudge(from: Direction): Judge {
 
 interface State {
   readonly from: Direction;
+  readonly counted: boolean;
   hole: Hole | undefined;
   /** The octets came later; to be said once they came to the receiver too: `end` is acknowledged. */
   late: { readonly finding: Finding; readonly end: number } | undefined;
@@ -62,6 +64,8 @@ interface Hole {
   readonly evidence: Evidence[];
   /** The timestamp of the segment that showed it. */
   readonly stamp: number | undefined;
+  /** That of the last segment before it. */
+  readonly before: number | undefined;
   /** Its options were cut off. */
   readonly cut: boolean;
   /** Nothing whole of this side had come before: the missing octets are its first words. */
@@ -70,6 +74,10 @@ interface Hole {
   lacked: boolean;
   /** Segments that came behind the hole and ask for an ACK: with octets, or FIN. */
   asking: number;
+  /** RSTs that came behind the hole: where the receiver lacks what is before, an ACK may answer (RFC 5961 §3.2). */
+  resets: number;
+  /** Octets came behind the hole. */
+  followed: boolean;
   /** The receiver's segments since, and among them its bare ACKs. */
   heard: number;
   duplicates: number;
@@ -92,15 +100,26 @@ function watchReceiver(state: State, { connection, from: sender, segment, at }: 
   if (length === 0 && !(flags & (FLAG.syn | FLAG.fin | FLAG.rst))) hole.duplicates += 1;
   const sacked = options.sack.some(([left]) => (stream.offsetOf(left) ?? 0) > hole.start);
   const late = at - hole.since >= DELAYED_ACK + (connection.rtt ?? 0);
-  hole.lacked ||= late || sacked || Math.min(hole.duplicates, hole.asking) >= (hole.first ? 1 : DUPLICATES);
+  const answers = Math.min(hole.duplicates, hole.asking + hole.resets) >= (hole.first ? 1 : DUPLICATES);
+  hole.lacked ||= late || sacked || answers || echoesLater(hole, segment);
 }
 
-/** Where the receiver has not got them either, something on the path has; else what we ourselves missed would look the same. */
-function premisesOf({ from }: State, { first, lacked, start }: Hole): Premises {
+/** It echoes a stamp that was later than all before the hole: its sender had got what showed the hole. */
+function echoesLater({ stamp, before }: Hole, { options }: Segment): boolean {
+  const echo = options.timestamps?.[1];
+  if (echo === undefined || stamp === undefined || before === undefined) return false;
+  return distance(before, stamp) > 0 && distance(stamp, echo) >= 0;
+}
+
+/**
+ * Where the receiver has not got them either, something on the path has; else what the capture lost would look the same.
+ * `exact`: no segment that the capture lost can change their number.
+ */
+function premisesOf({ from }: State, { first, lacked, start }: Hole, exact: boolean): Premises {
   const named = toName(from, first, start);
   return lacked
-    ? { toSay: named, toProve: ['nothing-missed'] }
-    : { toSay: [...named, 'both-sides', 'nothing-missed'] };
+    ? { toSay: [...named, 'nothing-missed'], toProve: exact ? [] : ['losses-counted'] }
+    : { toSay: [...named, 'both-sides', 'nothing-missed', 'losses-counted'] };
 }
 
 type Filled = Extract<StreamNews, { kind: 'filled' }>;
@@ -118,11 +137,12 @@ function look(state: State, sight: Sight): Finding[] {
   const { kind, connection } = sight;
   if (!hole || hole.told || !isRipe(hole, sight)) return [];
   // The receiver may still say what it has. Where stamps are cut off, what came late cannot be told from what was held.
-  if (kind !== 'end' && (hole.cut || connection[state.from].syn?.options.cut)) return [];
+  if (kind !== 'end' && (!state.counted || hole.cut || connection[state.from].syn?.options.cut)) return [];
   if (!isTold(state, hole, sight)) return [];
   hole.told = true;
   const missing = stream.holeEnd() - hole.start - hiddenFin(state, sight);
-  return [tell(state, hole, sight.at, missing, ENDED.never)];
+  const exact = !hole.followed && !mayHideFin(state, sight);
+  return [tell(state, hole, { at: sight.at, missing, exact })];
 }
 
 /** Whether nothing but a loss is left: what was overtaken had time to come, and who was asked for an ACK to send one. */
@@ -153,15 +173,20 @@ function collect(state: State, sight: Sight, segment: Segment): void {
       ? [evidenceOf(connection, state.from, state.last, 'the last segment before the hole')]
       : [],
     stamp: segment.options.timestamps?.[0],
+    before: state.last?.options.timestamps?.[0],
     cut: segment.options.cut === true,
     first: !state.spoken,
     lacked: false,
     asking: 0,
+    resets: 0,
+    followed: false,
     heard: 0,
     duplicates: 0,
     told: false,
   };
   if (segment.length > 0 || segment.flags & FLAG.fin) state.hole.asking += 1;
+  if (segment.flags & FLAG.rst) state.hole.resets += 1;
+  state.hole.followed ||= segment.length > 0;
   if (state.hole.evidence.length < EVIDENCE) {
     state.hole.evidence.push(evidenceOf(connection, state.from, segment, noteOf(segment, sight)));
   }
@@ -177,6 +202,12 @@ function hiddenFin({ from }: State, { connection }: Sight): number {
   return hidden && stream.sent - stream.next > 1 ? 1 : 0;
 }
 
+/** The other side has closed, and whether its FIN was answered with another is not here. */
+function mayHideFin({ from }: State, { connection }: Sight): boolean {
+  const { finAt, finAcked } = connection[OTHER[from]];
+  return connection[from].finAt === undefined && finAt !== undefined && !finAcked;
+}
+
 /** The octets came after all: they were overtaken, or they were lost and sent again. */
 function close(state: State, sight: Sight, { span, waited }: Filled): void {
   const { hole } = state;
@@ -187,8 +218,8 @@ function close(state: State, sight: Sight, { span, waited }: Filled): void {
   if (!hole.told && waited < mendingTime(sight.connection.rtt)) return;
   const note = `the missing octets, ${milliseconds(waited)} ms after they were first missed`;
   hole.evidence.push(evidenceOf(sight.connection, state.from, sight.segment, note));
-  const finding = tell(state, hole, sight.at, span.end - span.start, ENDED.late(waited), waited);
-  state.late = { finding, end: span.end };
+  const facts = { at: sight.at, missing: span.end - span.start, exact: !hole.followed };
+  state.late = { finding: tell(state, hole, facts, waited), end: span.end };
 }
 
 /** What does not come to the receiver either is lost beyond this point, and its first copies may have been here unseen. */
@@ -209,25 +240,39 @@ function isRipe(hole: Hole, { kind, at }: Sight): boolean {
   return at - hole.since >= hole.patience || kind === 'end';
 }
 
-function tell(state: State, hole: Hole, at: Micros, missing: number, ended: string, late?: Micros): Finding {
-  const { from } = state;
+/** `exact`: see `premisesOf`. */
+interface Facts {
+  readonly at: Micros;
+  readonly missing: number;
+  readonly exact: boolean;
+}
+
+function tell(state: State, hole: Hole, { at, missing, exact }: Facts, late?: Micros): Finding {
+  const { from, counted } = state;
   const { start, proof, evidence } = hole;
   const verdict = droppedName(from, hole.first);
   return {
     at,
     verdict,
     worth: 'proved',
-    premises: premisesOf(state, hole),
+    premises: premisesOf(state, hole, exact),
     proof,
     where: 'before',
     since: hole.since,
     about: { from, start },
     missingBytes: missing,
     came: late === undefined ? 'never' : 'late',
-    ...(late !== undefined && { held: late }),
-    summary: `The ${from}'s TCP had sent ${octets(missing)} more than arrived here: ${SUBJECT[verdict]} ${ended}.`,
+    // Segments that showed it sooner may have been lost by the capture.
+    ...(late !== undefined && counted && { held: late }),
+    summary: `The ${from}'s TCP had sent ${octets(missing)} more than arrived here: ${SUBJECT[verdict]} ${endedBy(late, counted)}.`,
     evidence: [...evidence],
   };
+}
+
+function endedBy(late: Micros | undefined, counted: boolean): string {
+  if (late === undefined) return 'lost before this point';
+  const least = counted ? 'only' : 'at least';
+  return `lost before this point, and came ${least} ${milliseconds(late)} ms later, sent again`;
 }
 
 function noteOf({ flags, length }: Segment, { probed }: Sight): string {
@@ -252,11 +297,6 @@ const DUPLICATES = 2;
 const LF = 0x0a;
 const NOTHING: readonly Finding[] = [];
 const OTHER = { client: 'server', server: 'client' } as const;
-const ENDED = {
-  never: 'lost before this point',
-  late: (late: Micros): string =>
-    `lost before this point, and came only ${milliseconds(late)} ms later, sent again`,
-} as const;
 /** What the octets are; whose is said already. */
 const SUBJECT: Readonly<Record<DroppedName, string>> = {
   'ehlo-dropped': 'its first command (EHLO) was',

@@ -12,6 +12,7 @@ import { seconds } from './words';
 export function createGreetingJudge(): Judge {
   const state: State = {
     octetsAt: undefined,
+    begunAt: undefined,
     heardAt: undefined,
     room: true,
     fins: { client: undefined, server: undefined },
@@ -48,6 +49,8 @@ export function createGreetingJudge(): Judge {
 interface State {
   /** When the server's last octets came, while the greeting lasts. */
   octetsAt: Micros | undefined;
+  /** When its first ones came. */
+  begunAt: Micros | undefined;
   /**
    * Since when it is the server's turn and nobody else's: its client has acknowledged all octets, has room for more and
    * has said nothing. Undefined while that is not so: the server may wait for the client, or may have been put off by it.
@@ -84,6 +87,7 @@ function followServer(state: State, sight: Sight): void {
   if (state.over) return;
   if (news.some(({ kind }) => kind === 'octets')) {
     state.octetsAt = segment.at;
+    state.begunAt ??= segment.at;
     state.last = segment;
     state.after = undefined;
   } else if (state.last && showsEnd(sight, segment)) {
@@ -117,7 +121,11 @@ function judgeEnded(state: State, sight: Sight, phase: PhaseEvent): Finding[] {
   }
   if (phase.reply && phase.duration >= GREETING_SLOW) {
     const summary = `The server took ${seconds(phase.duration)} s for its greeting; impatient clients give up after 30 s.`;
-    verdicts.push({ ...speak(state, sight, 'greeting-slow', 'timestamp', summary), held: phase.duration });
+    // Begun long before: that it was not told as truncated rests on a segment of the client's that is not here.
+    const begun = phase.at - (state.begunAt ?? phase.at) >= GREETING_SLOW;
+    const slow = speak(state, sight, 'greeting-slow', 'timestamp', summary);
+    const premises = begun ? OF_SLOW_LINES : slow.premises;
+    verdicts.push({ ...slow, premises, held: phase.duration });
   }
   return verdicts;
 }
@@ -169,6 +177,8 @@ function silenceOf({ octetsAt }: State, at: Micros): Micros {
 
 /** The greeting, all of it, and a client that nothing of is missing. */
 const OF_GREETING: Premises = { toSay: ['handshake', 'server-octets', 'nothing-missed'] };
+
+const OF_SLOW_LINES: Premises = { toSay: [...OF_GREETING.toSay, 'losses-counted'] };
 
 /** The defects that stall, confuse or turn away a real client. */
 const PAINFUL: ReadonlySet<GreetingDefect> = new Set([

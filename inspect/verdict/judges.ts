@@ -13,12 +13,13 @@ import { createResetJudge } from './reset';
 import { createSilenceJudge } from './silence';
 import { createTerminatedJudge } from './terminated';
 
-export function createJudges(): readonly Judge[] {
+/** `counted`: see `Coverage.counted`. */
+export function createJudges(counted: boolean): readonly Judge[] {
   return [
-    createDroppedJudge('client'),
-    createDroppedJudge('server'),
-    createBeyondJudge('client'),
-    createBeyondJudge('server'),
+    createDroppedJudge('client', counted),
+    createDroppedJudge('server', counted),
+    createBeyondJudge('client', counted),
+    createBeyondJudge('server', counted),
     createResentJudge(),
     createHeldJudge(),
     createAlteredJudge(),
@@ -28,7 +29,7 @@ export function createJudges(): readonly Judge[] {
     createResetJudge('client'),
     createResetJudge('server'),
     createGreetingJudge(),
-    createSilenceJudge(),
+    createSilenceJudge(counted),
     createEarlyJudge(),
   ];
 }

@@ -219,7 +219,7 @@ function isCommand(event: Sight['smtp'][number]): event is CommandEvent {
 }
 
 /** Numbers that are left out are packets that were not observed, wherever they got lost. */
-const PREMISES: Premises = { toSay: ['handshake', 'nothing-missed'] };
+const PREMISES: Premises = { toSay: ['handshake', 'nothing-missed', 'losses-counted'] };
 /** Commands of a connection that are suspected at a time. */
 const SUSPECTS = 16;
 const NOTHING: Finding[] = [];

@@ -5,11 +5,13 @@ import type { Evidence, Micros } from '../events';
 import { FLAG, type Segment } from '../tcp/segment';
 import { evidenceOf, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
-import { CLIENT_SILENT, EVIDENCE, PROBE_ANSWER } from './thresholds';
+import { CLIENT_SILENT, EVIDENCE, PROBE_ANSWER, UNANSWERED } from './thresholds';
 import { many } from './words';
 
-export function createSilenceJudge(): Judge {
+/** `counted`: see `Coverage.counted`. */
+export function createSilenceJudge(counted: boolean): Judge {
   const state: State = {
+    unanswered: counted ? 1 : UNANSWERED,
     greetedAt: undefined,
     completeAt: undefined,
     shown: [],
@@ -35,6 +37,8 @@ export function createSilenceJudge(): Judge {
 }
 
 interface State {
+  /** What the client must have left without an answer: so many probes, or copies of the greeting. */
+  readonly unanswered: number;
   /** When the server first said something. */
   greetedAt: Micros | undefined;
   /** When the greeting was complete: before that a client is right to say nothing (RFC 5321 §3.1). */
@@ -102,9 +106,11 @@ function judgeGone(state: State, { at, connection }: Sight): Finding | undefined
   const { greetedAt, probes, answer, repeats, shown } = state;
   // A client that closed its side has told so, and its TCP may forget it soon.
   if (greetedAt === undefined || connection.client.finAt !== undefined) return undefined;
-  const [probe] = probes.filter((each) => (answer?.at ?? 0) < each);
+  const open = probes.filter((each) => (answer?.at ?? 0) < each);
+  const [probe] = open;
   const unanswered = probe !== undefined && at - probe >= PROBE_ANSWER;
   const unheard = answer === undefined && repeats > 0;
+  if (open.length + (unheard ? repeats : 0) < state.unanswered) return undefined;
   if (!(unanswered || unheard) || at - greetedAt < CLIENT_SILENT) return undefined;
   return {
     at,

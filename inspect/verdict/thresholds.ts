@@ -66,6 +66,12 @@ export const EVIDENCE = 12;
 /** Seconds that a timestamp clock may be off what its rate allows: drift, and a tick or two. */
 export const CLOCK_LEAP = 2;
 
+/**
+ * Copies and probes in a row, each of which brought no answer that is here: a capture that lost frames now and then, and
+ * does not say so, has not lost every answer and nothing else.
+ */
+export const UNANSWERED = 4;
+
 /** A living TCP answers a probe within its round trip; this allows for satellites and for one loss. */
 export const PROBE_ANSWER: Micros = 3_000_000;
 

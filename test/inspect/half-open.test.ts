@@ -21,6 +21,10 @@ const [SYN, SYN_ACK, ACK, ...REST] = packetise([['S', '220 mx ESMTP\r\n']]).map(
   ...Segment[],
 ];
 
+const peers = ({ source, sourcePort, destination, destinationPort }: Segment): Partial<Segment> => ({
+  ...{ source, sourcePort, destination, destinationPort },
+});
+
 /** Of another client. */
 function of(each: Segment, n: number, at = each.at): Segment {
   const client = `10.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`;
@@ -43,6 +47,27 @@ const reset = (from: Segment, flags: number, at: number): Segment => ({
   flags,
   at,
   ttl: from.ttl + 9,
+});
+
+test('property: what a server and a client still say of the port’s last connection is no part of the new one', () => {
+  const number = fc.integer({ min: 0, max: 0xffff_ffff });
+  fc.assert(
+    fc.property(number, number, fc.constantFrom(0.001, 0.011, 1, 3), (seq, old, gap) => {
+      // What the new connection's first window may acknowledge could be its own.
+      fc.pre((old - SYN.seq) >>> 0 > 70_000);
+      const later = (each: Segment): Segment => ({ ...each, at: each.at + gap * SECOND });
+      const answer = { ...ACK, ...peers(SYN_ACK), seq, ack: old, at: SYN.at + 20, ttl: SYN_ACK.ttl };
+      const refused = { ...reset(SYN, rst, SYN.at + 40), seq: old, ttl: SYN.ttl };
+      const rest = [SYN_ACK, ACK, ...REST].map(later);
+      const told = (...segments: readonly Segment[]): readonly string[] => {
+        const tracker = createTracker(OPTIONS);
+        const news = [...feed(tracker, ...segments), ...tracker.end(START + 60 * SECOND)];
+        return [...eventsOf(news), ...sessionsOf(news)];
+      };
+      const again = later({ ...SYN, at: SYN.at + 50 });
+      assert.equal(told(SYN, answer, refused, again, ...rest), told(SYN, again, ...rest));
+    }),
+  );
 });
 
 test('a half-open connection takes at most 256 octets', () => {

@@ -44,7 +44,8 @@ export function keyOf({
 export function read(variant: Variant, ports: readonly number[], until: Micros): Outcome {
   const frames = variant.frames();
   const lostAt = variant.lostAt?.() ?? [];
-  const tracker = createTracker({ ports, implicitTlsPorts: IMPLICIT_TLS });
+  const { uncounted = false } = variant;
+  const tracker = createTracker({ ports, implicitTlsPorts: IMPLICIT_TLS, uncounted });
   const notes = createNotes();
   let losses = 0;
   for (const { link, octets, at, length } of frames) {

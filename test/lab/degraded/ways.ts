@@ -12,6 +12,8 @@ export interface Variant {
   readonly frames: () => readonly Frame[];
   /** Frames were lost up to these times, and we were told of it then. In order. */
   readonly lostAt?: () => readonly Micros[];
+  /** The capture does not say whether it lost frames. */
+  readonly uncounted?: boolean;
 }
 
 export interface Way {
@@ -47,6 +49,10 @@ export const SINGLES = 200;
 
 export const WAYS: readonly Way[] = [
   { name: 'whole', variants: (frames) => [{ name: 'whole', frames: () => frames }] },
+  uncounted({
+    name: 'whole, losses not counted',
+    variants: (frames) => [{ name: 'whole', frames: () => frames }],
+  }),
   ...SNAPLENS.map((snaplen): Way => ({
     name: `cut at ${snaplen}`,
     variants: (frames) => [{ name: `${snaplen}`, frames: () => frames.map((each) => cut(each, snaplen)) }],
@@ -56,16 +62,18 @@ export const WAYS: readonly Way[] = [
     variants: (frames) =>
       SIDES.map((side) => ({ name: side, frames: () => frames.filter(({ from }) => from === side) })),
   },
-  { name: 'one frame missing', variants: withoutOne },
-  { name: 'two frames missing', variants: withoutTwo },
-  ...SHARES.map((share): Way => ({
-    name: `${share} % missing`,
-    variants: (frames) => seeded(frames, `${share}%`, (chance) => () => chance.next() * 100 >= share),
-  })),
-  {
+  uncounted({ name: 'one frame missing', variants: withoutOne }),
+  uncounted({ name: 'two frames missing', variants: withoutTwo }),
+  ...SHARES.map((share) =>
+    uncounted({
+      name: `${share} % missing`,
+      variants: (frames) => seeded(frames, `${share}%`, (chance) => () => chance.next() * 100 >= share),
+    }),
+  ),
+  uncounted({
     name: 'bursts missing',
     variants: (frames) => bursts(frames).map(({ name, frames: kept }) => ({ name, frames: kept })),
-  },
+  }),
   {
     name: 'ring records lost, reported',
     variants: bursts,
@@ -106,6 +114,16 @@ export const WAYS: readonly Way[] = [
     variants: (frames) => each(frames).map((i) => ({ name: `${i}`, frames: () => frames.slice(0, i) })),
   },
 ];
+
+/** As of a file that says nothing of frames that its capture lost. */
+function uncounted({ name, variants }: Way): Way {
+  return {
+    name,
+    *variants(frames) {
+      for (const each of variants(frames)) yield { ...each, uncounted: true };
+    },
+  };
+}
 
 export function* withoutOne(frames: readonly Frame[]): Iterable<Variant> {
   for (const i of each(frames)) yield { name: `${i}`, frames: () => frames.filter((_, at) => at !== i) };
