@@ -13,7 +13,7 @@ import {
   type Syns,
 } from './tcp/handshake';
 import { addressOctets, ipv4Text, ipv6Text } from './tcp/address';
-import { advance, type Seq } from './tcp/seq';
+import { advance, distance, type Seq } from './tcp/seq';
 import { FLAG, headerOf, type Ends, type Leg, type Segment } from './tcp/segment';
 
 /** A frame as it was captured. */
@@ -36,6 +36,8 @@ export type Step =
   | { readonly kind: 'unknown' }
   /** Kept. `instead`: the one that was there and did not complete, as its port is used again. */
   | { readonly kind: 'kept'; readonly instead?: Known }
+  /** The segment is of a connection of before, with the same ports. */
+  | { readonly kind: 'earlier' }
   /** The segment, which is no part of it, goes on from it, or resets it. */
   | { readonly kind: 'complete' | 'reset'; readonly known: Known };
 
@@ -104,9 +106,10 @@ function take(state: State, segment: Segment, leg: Leg | undefined, frame: Frame
     return begin(state, key, sourceIsLower, { segment, leg, frame });
   }
   const from = headOf(packed).clientIsLower === sourceIsLower ? 'client' : 'server';
-  if (!begins) return { kind: flags & FLAG.rst ? 'reset' : 'complete', known: drop(state, key, packed) };
   const client = endsOf(key, headOf(packed).clientIsLower);
   const known = unpackHandshake(packed, client);
+  if (isOfEarlier(known, from, segment)) return EARLIER;
+  if (!begins) return { kind: flags & FLAG.rst ? 'reset' : 'complete', known: drop(state, key, packed) };
   // A fresh SYN where a handshake was: the port is used again (RFC 9293 section 3.6.1).
   if (isFirst(segment) && (from === 'server' || synOf(known) !== segment.seq)) {
     const instead = drop(state, key, packed);
@@ -119,6 +122,20 @@ function take(state: State, segment: Segment, leg: Leg | undefined, frame: Frame
   if (keepsFrame && unpackHandshake(now, client).passed.length === passed.length)
     keepFrame(state, key, frame);
   return KEPT;
+}
+
+/**
+ * A server that still has the port's last connection answers the new SYN with that one's numbers, and the client resets it by
+ * the number that was acknowledged (RFC 9293 section 3.10.7.3 and figure 9). Then the client repeats its SYN.
+ */
+function isOfEarlier(known: Handshake, from: Direction, { flags, seq, ack }: Segment): boolean {
+  const isn = synOf(known);
+  if (isn === undefined || flags & FLAG.syn) return false;
+  const isAnswer = from === 'server' && (flags & FLAG.ack) !== 0;
+  const isReset = from === 'client' && (flags & (FLAG.rst | FLAG.ack)) === FLAG.rst;
+  if (!isAnswer && !isReset) return false;
+  const beyond = distance(advance(isn, 1), isAnswer ? ack : seq);
+  return beyond < 0 || beyond > FIRST_WINDOW;
 }
 
 /** The number of the client's SYN, where its answer was captured before it too. */
@@ -231,5 +248,8 @@ function portAt(octets: Uint8Array, at: number): number {
 
 const NO_SYNS: Syns = { client: false, server: false };
 const UNKNOWN: Step = { kind: 'unknown' };
+const EARLIER: Step = { kind: 'earlier' };
+/** Octets that a client may send before it knows how the server scales its window (RFC 7323 section 2.2). */
+const FIRST_WINDOW = 65_535;
 const KEPT: Step & { kind: 'kept' } = { kind: 'kept' };
 const NONE = { known: [], more: 0 } as const;

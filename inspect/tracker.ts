@@ -213,6 +213,8 @@ function beginning(state: State, { key, segment: each, toServer, leg, frame }: A
       const { entry, news } = complete(state, key, step.known);
       return [...news, feed(state, entry, each, leg)];
     }
+    case 'earlier':
+      return NO_NEWS;
     case 'reset':
       return giveUp(state, [step.known], 0, each.at, { segment: each, leg });
     default:
