@@ -15,7 +15,13 @@ import { type DroppedName, droppedName, octets, seconds, times, toName } from '.
 
 /** Watches the octets that one side sends, and what the other side acknowledges. `counted`: see `Coverage.counted`. */
 export function createBeyondJudge(from: Direction, counted: boolean): Judge {
-  const state: State = { from, unanswered: counted ? 2 : UNANSWERED, head: undefined, firstEnd: Infinity, room: Infinity };
+  const state: State = {
+    from,
+    unanswered: counted ? 2 : UNANSWERED,
+    head: undefined,
+    firstEnd: Infinity,
+    room: Infinity,
+  };
   return {
     see(sight) {
       const findings = acknowledged(state, sight);

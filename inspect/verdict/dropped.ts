@@ -113,12 +113,12 @@ function echoesLater({ stamp, before }: Hole, { options }: Segment): boolean {
 
 /**
  * Where the receiver has not got them either, something on the path has; else what the capture lost would look the same.
- * `exact`: no segment that the capture lost can change their number.
+ * Of octets between which and the next ones the capture may have lost others the number is not known.
  */
-function premisesOf({ from }: State, { first, lacked, start }: Hole, exact: boolean): Premises {
+function premisesOf({ from }: State, { first, lacked, followed, start }: Hole): Premises {
   const named = toName(from, first, start);
   return lacked
-    ? { toSay: [...named, 'nothing-missed'], toProve: exact ? [] : ['losses-counted'] }
+    ? { toSay: [...named, 'nothing-missed'], toProve: followed ? ['losses-counted'] : [] }
     : { toSay: [...named, 'both-sides', 'nothing-missed', 'losses-counted'] };
 }
 
@@ -141,8 +141,8 @@ function look(state: State, sight: Sight): Finding[] {
   if (!isTold(state, hole, sight)) return [];
   hole.told = true;
   const missing = stream.holeEnd() - hole.start - hiddenFin(state, sight);
-  const exact = !hole.followed && !mayHideFin(state, sight);
-  return [tell(state, hole, { at: sight.at, missing, exact })];
+  const worth = mayHideFin(state, sight) ? 'suspected' : 'proved';
+  return [{ ...tell(state, hole, sight.at, missing), worth }];
 }
 
 /** Whether nothing but a loss is left: what was overtaken had time to come, and who was asked for an ACK to send one. */
@@ -202,7 +202,7 @@ function hiddenFin({ from }: State, { connection }: Sight): number {
   return hidden && stream.sent - stream.next > 1 ? 1 : 0;
 }
 
-/** The other side has closed, and whether its FIN was answered with another is not here. */
+/** The other side has closed, and whether this one answered with its FIN is not known yet: one of what is missing may be that. */
 function mayHideFin({ from }: State, { connection }: Sight): boolean {
   const { finAt, finAcked } = connection[OTHER[from]];
   return connection[from].finAt === undefined && finAt !== undefined && !finAcked;
@@ -218,8 +218,8 @@ function close(state: State, sight: Sight, { span, waited }: Filled): void {
   if (!hole.told && waited < mendingTime(sight.connection.rtt)) return;
   const note = `the missing octets, ${milliseconds(waited)} ms after they were first missed`;
   hole.evidence.push(evidenceOf(sight.connection, state.from, sight.segment, note));
-  const facts = { at: sight.at, missing: span.end - span.start, exact: !hole.followed };
-  state.late = { finding: tell(state, hole, facts, waited), end: span.end };
+  const finding = tell(state, hole, sight.at, span.end - span.start, waited);
+  state.late = { finding, end: span.end };
 }
 
 /** What does not come to the receiver either is lost beyond this point, and its first copies may have been here unseen. */
@@ -240,14 +240,7 @@ function isRipe(hole: Hole, { kind, at }: Sight): boolean {
   return at - hole.since >= hole.patience || kind === 'end';
 }
 
-/** `exact`: see `premisesOf`. */
-interface Facts {
-  readonly at: Micros;
-  readonly missing: number;
-  readonly exact: boolean;
-}
-
-function tell(state: State, hole: Hole, { at, missing, exact }: Facts, late?: Micros): Finding {
+function tell(state: State, hole: Hole, at: Micros, missing: number, late?: Micros): Finding {
   const { from, counted } = state;
   const { start, proof, evidence } = hole;
   const verdict = droppedName(from, hole.first);
@@ -255,7 +248,7 @@ function tell(state: State, hole: Hole, { at, missing, exact }: Facts, late?: Mi
     at,
     verdict,
     worth: 'proved',
-    premises: premisesOf(state, hole, exact),
+    premises: premisesOf(state, hole),
     proof,
     where: 'before',
     since: hole.since,

@@ -57,6 +57,10 @@ const BROKEN: Readonly<Record<Premise, { readonly by: readonly Break[]; readonly
     ],
     not: [(each) => void (each.client.lost = 1), (each) => void (each.client.cut = 1)],
   },
+  'losses-counted': {
+    by: [(each) => void Object.assign(each, { counted: false })],
+    not: [(each) => void (each.blind = true), (each) => void (each.client.missed = 1)],
+  },
   'in-order': {
     by: SIDES.map((side) => (each) => void (each[side].disordered = 1)),
     not: [(each) => void (each.client.copies = 1)],
@@ -99,7 +103,7 @@ const side = fc.record({
   copies: fc.nat(1),
   disordered: fc.nat(1),
 });
-const coverages = fc.record({ client: side, server: side, blind: fc.boolean() });
+const coverages = fc.record({ client: side, server: side, blind: fc.boolean(), counted: fc.boolean() });
 const premises = fc.subarray(Object.keys(BROKEN) as Premise[]);
 
 test('less observed is less said: no premise more makes a finding more', () => {
