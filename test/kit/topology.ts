@@ -16,6 +16,8 @@ export const ADDRESS = {
   /** Several servers, all on port 25. */
   mta: ['198.19.0.4', '198.19.0.5', '198.19.0.6', '198.19.0.7', '198.19.0.8', '198.19.0.9'],
   mta6: 'fd00:19::4',
+  /** Where the bridge is somebody else's and has addresses. */
+  shim6: 'fd00:19::20',
   /** Clients of other networks than the client's own, by either family, on its machine. */
   strangers: ['198.18.1.9', '198.18.2.9'],
   strangers6: ['fd01:18::9', 'fd02:18::9'],

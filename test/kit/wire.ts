@@ -83,7 +83,7 @@ export function makeWire(label: string, { bridge = 'none', as = 'bridge' }: Wire
   makeFirewallAWire(name);
   if (bridge === 'none' && as === 'bridge') ip('shim', 'link delete br0');
   if (bridge === 'addresses')
-    ip('shim', `address add ${SHIM6}/64 dev br0 nodad`, 'route add fd00:18::/64 dev br0');
+    ip('shim', `address add ${ADDRESS.shim6}/64 dev br0 nodad`, 'route add fd00:18::/64 dev br0');
   const begin = (launcher: string, args: readonly string[]): Child => {
     return start('nsenter', [
       ...within,
@@ -141,7 +141,6 @@ const PLACES = { bridge: ['--wan', 'wan', '--lan', 'lan'], host: ['--dev', 'eth0
 
 /** Of the tests' servers: what is not whole by then is truncated. */
 export const PATIENCE_MS = 2_000;
-const SHIM6 = 'fd00:19::20';
 
 /** Starts the servers of test/lab/wire/server.py on the MTA: `address=greeting`, escapes as in Python. */
 export async function startServers({ topology }: Wire, ...servers: readonly string[]): Promise<Servers> {

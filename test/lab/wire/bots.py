@@ -39,11 +39,17 @@ def hear(bot, seconds):
         pass
 
 
+def address(server, number, first, hosts):
+    """A client's, of the server's family: see test/lab/wire/crowd.ts."""
+    network, host = number % NETWORKS, first + number % hosts
+    return f'fd{network:02x}:18::{host}' if ':' in server else f'198.18.{network}.{host}'
+
+
 def plain(act):
     """A kind that the kernel's TCP will do for."""
 
     def play(server, number):
-        with connect(server, f'198.18.{number % NETWORKS}.{100 + number % 20}') as bot:
+        with connect(server, address(server, number, 100, 20)) as bot:
             act(bot)
 
     return play
@@ -108,7 +114,7 @@ def refused(bot):
 
 def handmade(act):
     def play(server, number):
-        with Handmade(DEVICE, f'198.18.{number % NETWORKS}.{200 + number % 50}', server) as bot:
+        with Handmade(DEVICE, address(server, number, 200, 50), server) as bot:
             if bot.connect():
                 act(bot)
 
@@ -173,7 +179,7 @@ def crowd(server, number):
     bots = []
     try:
         for i in range(50):
-            bots.append((connect(server, f'198.18.{i % NETWORKS}.{100 + i % 20}'), acts[i % len(acts)]))
+            bots.append((connect(server, address(server, i, 100, 20)), acts[i % len(acts)]))
     except OSError:
         # Refused, and that is all right: it is a crowd.
         pass

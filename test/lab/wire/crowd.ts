@@ -5,21 +5,33 @@ import type { Child } from '../../kit/process';
 import { awaitWord } from '../../kit/topology';
 import type { Wire } from '../../kit/wire';
 
-/** IPv4 networks of clients; a network is a /24. */
+/** Networks of clients: a /24 of IPv4, a /48 of IPv6. */
 const NETWORKS = [0, 1, 2, 3];
 const [HONEST_FROM, HONEST_TO] = [10, 14];
 /** Those of bots that are made by hand lie above, and are nobody's: see bots.py. */
 const [BOTS_FROM, BOTS_TO] = [100, 119];
 
+type Family = 4 | 6;
+
 /** Twenty, no two neighbours of one network. */
-export const HONEST: readonly string[] = addresses(HONEST_FROM, HONEST_TO);
+export const HONEST: readonly string[] = addresses(4, HONEST_FROM, HONEST_TO);
+const HONEST6 = addresses(6, HONEST_FROM, HONEST_TO);
+
+/** Those that can connect to that server. */
+export function honestFor(server: string): readonly string[] {
+  return server.includes(':') ? HONEST6 : HONEST;
+}
 
 /** To be called before ehlowire is in place. */
 export function layCrowd({ ip }: Wire, { bridged }: { readonly bridged: boolean }): void {
-  const all = [...HONEST, ...addresses(BOTS_FROM, BOTS_TO)];
+  const all = [...HONEST, ...addresses(4, BOTS_FROM, BOTS_TO)];
+  const all6 = [...HONEST6, ...addresses(6, BOTS_FROM, BOTS_TO)];
   ip('cli', ...all.map((address) => `address replace ${address}/24 dev eth0`));
-  ip('mta', 'route replace 198.18.0.0/16 dev eth0');
-  if (bridged) ip('shim', 'route replace 198.18.0.0/16 dev br0');
+  ip('cli', ...all6.map((address) => `address replace ${address}/128 dev eth0 nodad`));
+  for (const network of ['198.18.0.0/16', 'fd00::/14']) {
+    ip('mta', `route replace ${network} dev eth0`);
+    if (bridged) ip('shim', `route replace ${network} dev br0`);
+  }
 }
 
 /** What became of bots, by kind: how often it was played. */
@@ -60,10 +72,13 @@ const LINGER = [
 ].join('\n');
 
 export function isHonest(address: unknown): boolean {
-  return HONEST.includes(String(address));
+  return HONEST.includes(String(address)) || HONEST6.includes(String(address));
 }
 
-function addresses(from: number, to: number): readonly string[] {
+/** Of all networks in turn. */
+function addresses(family: Family, from: number, to: number): readonly string[] {
   const hosts = Array.from({ length: to - from + 1 }, (_, i) => from + i);
-  return hosts.flatMap((host) => NETWORKS.map((network) => `198.18.${network}.${host}`));
+  const address = (network: number, host: number): string =>
+    family === 4 ? `198.18.${network}.${host}` : `fd0${network}:18::${host}`;
+  return hosts.flatMap((host) => NETWORKS.map((network) => address(network, host)));
 }

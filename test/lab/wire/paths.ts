@@ -1,6 +1,7 @@
 // Ways of being between clients and servers in the lab: a plain relay in front, the wire, and auto.
 
 import { join } from 'node:path';
+import { formatAddress } from '../../../proxy/address';
 import { launcher } from '../../kit/launcher';
 import { until, type Child } from '../../kit/process';
 import { ADDRESS } from '../../kit/topology';
@@ -41,14 +42,15 @@ export function makeWay(
 ): Way {
   const wire = makeWire(label, { bridge, as });
   layCrowd(wire, { bridged: bridge === 'addresses' });
-  const frontOf = (server: string): string =>
-    flags === undefined ? (ADDRESS.shim[servers.indexOf(server)] ?? '') : server;
+  const front = (server: string): string =>
+    server.includes(':') ? ADDRESS.shim6 : (ADDRESS.shim[servers.indexOf(server)] ?? '');
+  const frontOf = (server: string): string => (flags === undefined ? front(server) : server);
   const settings = ['--set', `greeting.patience=${patience}s`];
   const pairs = servers.flatMap((server) => [
     '--listen',
-    `${frontOf(server)}:25`,
+    formatAddress({ host: frontOf(server), port: 25 }),
     '--upstream',
-    `${server}:25`,
+    formatAddress({ host: server, port: 25 }),
   ]);
   const listening = (): number => wire.events().filter(({ event }) => event === 'listening').length;
   const relay = async (...args: readonly string[]): Promise<Child> => {

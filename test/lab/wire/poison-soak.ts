@@ -1,11 +1,11 @@
 // `npm run soak:poison [-- PATH...]`: five minutes of bots beside twenty honest clients, on each way of being in place
-// or on those named. Needs root. Prints a line of figures for each action; ends with 1 where mail was lost.
+// or on those named. Needs root. Prints a line of figures for each server; ends with 1 where mail was lost.
 
 import pc from 'picocolors';
-import { ACTIONS, BRIEF, PATHS, poison, type Account, type Plan } from './poison';
+import { BRIEF, PATHS, poison, type Account, type Plan } from './poison';
 
 /** Five minutes of honest mail in all, of which the process is stopped for ten seconds. */
-const PLAN: Plan = { actions: ACTIONS, honest: 20, pace: 1, seconds: [150, 50, 50, 40] };
+const PLAN: Plan = { honest: 20, pace: 1, seconds: [150, 50, 50, 40] };
 
 async function soak(names: readonly string[]): Promise<number> {
   const paths = PATHS.filter(({ name }) => names.length === 0 || names.includes(name));

@@ -1,13 +1,14 @@
-// Bots of every kind beside honest clients, in front of real postscreens: one way of being in place, three actions.
+// Bots of every kind beside honest clients, in front of real postscreens: one way of being in place, both families.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { formatEndpoint } from '../../../proxy/address';
 import type { LogLine } from '../../kit/ehlowire';
 import { until, type Child } from '../../kit/process';
 import { awaitWord } from '../../kit/topology';
-import { NODE, ONE, startLoad, THREE, TWO, type Load, type Tally } from '../../kit/wire';
-import { HONEST, isHonest, startBots, type Bots, type Played } from './crowd';
+import { NODE, ONE, ONE6, startLoad, THREE, TWO, type Load, type Tally } from '../../kit/wire';
+import { honestFor, isHonest, startBots, type Bots, type Played } from './crowd';
 import { AUTO, BLIND, HOST, makeWay, RELAY, WIRE, type Path, type Way } from './paths';
 
 /** With a ring that is full while the process stands still, records are lost. */
@@ -18,12 +19,18 @@ export const SHORT: Path = {
 };
 export const PATHS: readonly Path[] = [RELAY, WIRE, SHORT, AUTO, BLIND, HOST];
 
-export const ACTIONS = ['enforce', 'drop', 'ignore'] as const;
-export type Action = (typeof ACTIONS)[number];
+/** Servers that play, each beside the others: what it does to an early talker, and where it is. */
+export const POSTS = [
+  { name: 'enforce', action: 'enforce', server: ONE },
+  { name: 'drop', action: 'drop', server: TWO },
+  { name: 'ignore', action: 'ignore', server: THREE },
+  { name: 'drop, IPv6', action: 'drop', server: ONE6 },
+] as const;
+type Row = (typeof POSTS)[number];
 
 /** What one server went through. */
 export interface Account {
-  readonly action: Action;
+  readonly name: Row['name'];
   /** Of honest clients. */
   readonly fine: number;
   readonly messages: number;
@@ -50,7 +57,7 @@ interface Scene {
 }
 
 interface Post {
-  readonly action: Action;
+  readonly name: Row['name'];
   readonly server: string;
   /** Where clients connect. */
   readonly front: string;
@@ -60,7 +67,6 @@ interface Post {
 }
 
 export interface Plan {
-  readonly actions: readonly Action[];
   /** Honest clients at a time, to each server. */
   readonly honest: number;
   /** Seconds between two steps of theirs. */
@@ -70,14 +76,15 @@ export interface Plan {
 }
 
 /** A row of CI takes 40 s. */
-export const BRIEF: Plan = { actions: ACTIONS, honest: 3, pace: 0, seconds: [5, 3, 6, 6] };
+export const BRIEF: Plan = { honest: 3, pace: 0, seconds: [5, 3, 6, 6] };
 
 /** Mail flows from the first second on; the process is stopped for a while, killed, ended, and started each time. */
 export async function poison(label: string, path: Path, plan: Plan): Promise<readonly Account[]> {
-  const way = makeWay(label, path, SERVERS, PATIENCE_S);
+  const servers = POSTS.map(({ server }) => server);
+  const way = makeWay(label, path, servers, PATIENCE_S);
   const { wire } = way;
   try {
-    const posts = await Promise.all(plan.actions.map((action) => raise(way, action)));
+    const posts = await Promise.all(POSTS.map((row) => raise(way, row)));
     const scene: Scene = { way, posts, ehlowire: await way.enter(), loads: [] };
     const bots = await Promise.all(posts.map(({ front }) => startBots(wire, front, lengthOf(plan))));
     await live(scene, plan);
@@ -109,7 +116,7 @@ async function live(scene: Scene, plan: Plan): Promise<void> {
 
 function start(scene: Scene, { honest, pace }: Plan): void {
   scene.loads = scene.posts.map(({ front }) => {
-    return startLoad(scene.way.wire, front, { connections: honest, pace, from: HONEST });
+    return startLoad(scene.way.wire, front, { connections: honest, pace, from: honestFor(front) });
   });
 }
 
@@ -123,13 +130,12 @@ async function restart(scene: Scene, signal: 'SIGKILL' | 'SIGTERM'): Promise<voi
   scene.ehlowire = await scene.way.enter();
 }
 
-async function raise({ wire, frontOf }: Way, action: Action): Promise<Post> {
-  const server = SERVERS[ACTIONS.indexOf(action)] ?? ONE;
+async function raise({ wire, frontOf }: Way, { name, action, server }: Row): Promise<Post> {
   const program = join(__dirname, 'postscreen.ts');
   const postscreen = wire.topology.start('mta', ...NODE, program, server, action, String(GREET_WAIT_S));
   await awaitWord(postscreen, 'ready', 60_000);
   const maillog = /^ready (.*)$/m.exec(postscreen.output())?.[1] ?? '';
-  return { action, server, front: frontOf(server), folder: join(maillog, '../..'), tallies: [] };
+  return { name, server, front: frontOf(server), folder: join(maillog, '../..'), tallies: [] };
 }
 
 async function accountOf({ way: { wire } }: Scene, post: Post, bots: Bots | undefined): Promise<Account> {
@@ -144,7 +150,7 @@ async function accountOf({ way: { wire } }: Scene, post: Post, bots: Bots | unde
     for (const [why, count] of Object.entries(tally.failed)) failed[why] = (failed[why] ?? 0) + count;
   const lines = wire.events();
   return {
-    action: post.action,
+    name: post.name,
     fine: sum((tally) => tally.fine),
     messages,
     failed,
@@ -168,7 +174,7 @@ function isAgainst(line: LogLine, { server }: Post): boolean {
 function notesOf(lines: readonly LogLine[], { server }: Post): Readonly<Record<string, number>> {
   const notes: Record<string, number> = {};
   for (const { event, server: on } of lines)
-    if (on === `${server}:25`) notes[event] = (notes[event] ?? 0) + 1;
+    if (on === formatEndpoint({ address: server, port: 25 })) notes[event] = (notes[event] ?? 0) + 1;
   return notes;
 }
 
@@ -177,7 +183,6 @@ function lengthOf({ seconds }: Plan): number {
   return seconds.reduce((sum, each) => sum + each, 0) + STOPPED_MS / 1000 + 10;
 }
 
-const SERVERS = [ONE, TWO, THREE];
 const GREET_WAIT_S = 3;
 const PATIENCE_S = 6;
 const STOPPED_MS = 10_000;

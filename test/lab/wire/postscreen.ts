@@ -2,6 +2,7 @@
 // `ready` and where its log is.
 
 import { join } from 'node:path';
+import { formatEndpoint } from '../../../proxy/address';
 import { startPostfix, type PostfixOptions } from '../../kit/postfix';
 
 async function main(): Promise<void> {
@@ -9,7 +10,7 @@ async function main(): Promise<void> {
   const { configuration } = await startPostfix({
     greetWait: Number(wait),
     greetAction: action as NonNullable<PostfixOptions['greetAction']>,
-    alsoAt: { postscreen: [`${address}:25`] },
+    alsoAt: { postscreen: [formatEndpoint({ address, port: 25 })] },
   });
   console.log(`ready ${join(configuration, '../log/maillog')}\n`);
 }

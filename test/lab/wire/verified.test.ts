@@ -2,15 +2,19 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
+import { formatEndpoint } from '../../../proxy/address';
 import type { LogLine } from '../../kit/ehlowire';
 import { labSuite, type Need } from '../../kit/lab';
 import type { Child } from '../../kit/process';
 import { ADDRESS } from '../../kit/topology';
-import { LONE, ONE, startLoad, startServers, THREE, TWO, WHOLE } from '../../kit/wire';
-import { HONEST, isHonest, linger, startBots } from './crowd';
+import { LONE, ONE, ONE6, startLoad, startServers, THREE, TWO, WHOLE } from '../../kit/wire';
+import { HONEST, honestFor, isHonest, linger, startBots } from './crowd';
 import { AUTO, BLIND, makeWay, RELAY, WIRE, type Way } from './paths';
 
 const NEEDS: readonly Need[] = ['python3', 'bpf'];
+const BOTH = [ONE, ONE6];
+/** A second one of IPv6. */
+const TWO6 = 'fd00:19::5';
 const PATIENCE_S = 2;
 /** A visit waits the patience, and is looked at a little later. */
 const VISIT_MS = 30_000;
@@ -25,7 +29,8 @@ function linesAt({ wire }: Way, server: string, event: string): LogLine[] {
 }
 
 function notesOn({ wire }: Way, server: string, event: string): LogLine[] {
-  return wire.events().filter((line) => line['server'] === `${server}:25` && line.event === event);
+  const name = formatEndpoint({ address: server, port: 25 });
+  return wire.events().filter((line) => line['server'] === name && line.event === event);
 }
 
 function learnedOf(way: Way, server: string): string[] {
@@ -36,7 +41,8 @@ function learnedOf(way: Way, server: string): string[] {
 
 /** Honest sessions, one after another: all are fine. */
 async function visit({ wire, frontOf }: Way, server: string, sessions: number): Promise<void> {
-  const load = startLoad(wire, frontOf(server), { connections: 1, pace: 0, sessions, from: HONEST });
+  const from = honestFor(server);
+  const load = startLoad(wire, frontOf(server), { connections: 1, pace: 0, sessions, from });
   const { fine, failed } = await load.ended;
   assert.equal({ fine, failed }, { fine: sessions, failed: {} });
 }
@@ -45,64 +51,75 @@ for (const [nth, path] of [RELAY, WIRE, AUTO].entries()) {
   const lab = labSuite(`verified, ${path.name}`);
   let way: Way;
   lab.before(async () => {
-    way = makeWay(`v${nth}`, path, [ONE], PATIENCE_S);
-    await startServers(way.wire, `--idle=${IDLE_S}`, `${ONE}=${LONE}`);
+    way = makeWay(`v${nth}`, path, BOTH, PATIENCE_S);
+    await startServers(way.wire, `--idle=${IDLE_S}`, ...BOTH.map((server) => `[${server}]=${LONE}`));
     await way.enter();
   });
   lab.after(async () => way.wire.remove());
 
   lab.test(
-    'a client waits, ehlowire looks itself, and the next client is greeted at once',
+    'a client waits, ehlowire looks itself, and the next client is greeted at once, by either family',
     NEEDS,
-    async () => {
-      const client = linger(way.wire, HONEST[0] ?? '', way.frontOf(ONE));
-      await way.wire.line('the lesson', (line) => line.event === 'learned', VISIT_MS);
-      await client.stop('SIGKILL');
-      assert.equal(learnedOf(way, ONE), ['truncated repair verified']);
-      assert.is(notesOn(way, ONE, 'server-suspected').length, 1);
-      await way.wire.line('the note', (line) => line.event === 'server-verified');
-      assert.is(notesOn(way, ONE, 'server-verified').length, 1);
-      await visit(way, ONE, 2);
-      await way.wire.line('the repairs', () => repairs(way).length >= 2);
-      assert.equal(repairs(way).map(isAtOnce), [true, true]);
-    },
+    async () => void (await Promise.all(BOTH.map((server) => beLearned(way, server)))),
   );
 
-  lab.test('and it stays so, whatever clients provoke', NEEDS, async () => {
-    const kinds = [
-      'silent',
-      'early',
-      'pipelined',
-      'octet',
-      'refused',
-      'closes',
-      'resets',
-      'window',
-      'vanish',
-    ];
-    const bots = await startBots(way.wire, way.frontOf(ONE), PROVOKED_S, ...kinds);
-    const load = startLoad(way.wire, way.frontOf(ONE), { connections: 2, pace: 0.1, from: HONEST });
-    const played = await bots.played;
-    assert.equal(Object.keys(played).sort(), [...kinds].sort());
-    const { fine, failed } = await load.stop();
-    assert.equal(failed, {});
-    assert.ok(fine > PROVOKED_S, `only ${fine} sessions`);
-    await way.wire.line('the repairs', () => repairs(way).length >= fine + 2, VISIT_MS);
-    assert.equal(
-      repairs(way).filter((line) => !isAtOnce(line)),
-      [],
-    );
-    assert.equal(learnedOf(way, ONE), ['truncated repair verified']);
-  });
+  lab.test(
+    'and it stays so, whatever clients provoke',
+    NEEDS,
+    async () => void (await Promise.all(BOTH.map((server) => beProvoked(way, server)))),
+  );
 
   lab.run();
 }
 
+async function beLearned(way: Way, server: string): Promise<void> {
+  const client = linger(way.wire, honestFor(server)[0] ?? '', way.frontOf(server));
+  await way.wire.line('the lesson', () => learnedOf(way, server).length > 0, VISIT_MS);
+  await client.stop('SIGKILL');
+  assert.equal(learnedOf(way, server), ['truncated repair verified']);
+  assert.is(notesOn(way, server, 'server-suspected').length, 1);
+  await way.wire.line('the note', () => notesOn(way, server, 'server-verified').length > 0);
+  assert.is(notesOn(way, server, 'server-verified').length, 1);
+  await visit(way, server, 2);
+  await way.wire.line('the repairs', () => repairs(way, server).length >= 2);
+  assert.equal(repairs(way, server).map(isAtOnce), [true, true]);
+}
+
+const PROVOKING = [
+  'silent',
+  'early',
+  'pipelined',
+  'octet',
+  'refused',
+  'closes',
+  'resets',
+  'window',
+  'vanish',
+];
+
+async function beProvoked(way: Way, server: string): Promise<void> {
+  const front = way.frontOf(server);
+  const bots = await startBots(way.wire, front, PROVOKED_S, ...PROVOKING);
+  const load = startLoad(way.wire, front, { connections: 2, pace: 0.1, from: honestFor(server) });
+  const played = await bots.played;
+  assert.equal(Object.keys(played).sort(), [...PROVOKING].sort());
+  const { fine, failed } = await load.stop();
+  assert.equal(failed, {}, server);
+  assert.ok(fine > PROVOKED_S, `only ${fine} sessions at ${server}`);
+  await way.wire.line('the repairs', () => repairs(way, server).length >= fine + 2, VISIT_MS);
+  assert.equal(
+    repairs(way, server).filter((line) => !isAtOnce(line)),
+    [],
+  );
+  assert.equal(learnedOf(way, server), ['truncated repair verified']);
+}
+
 /** Of honest clients. */
-function repairs(way: Way): LogLine[] {
+function repairs(way: Way, server: string): LogLine[] {
   // The first one waited on the relay; it was completed for it alone.
-  const all = linesAt(way, ONE, 'repair').filter((line) => isHonest(line['client.address']));
-  return all.filter((line) => line['client.address'] !== HONEST[0] || isAtOnce(line));
+  const [first] = honestFor(server);
+  const all = linesAt(way, server, 'repair').filter((line) => isHonest(line['client.address']));
+  return all.filter((line) => line['client.address'] !== first || isAtOnce(line));
 }
 
 function isAtOnce(line: LogLine): boolean {
@@ -113,33 +130,40 @@ const blind = labSuite(`verified, ${BLIND.name}`);
 let way: Way;
 
 blind.before(async () => {
-  way = makeWay('v3', BLIND, [ONE, TWO], PATIENCE_S);
-  await startServers(way.wire, `${ONE}=${LONE}`, `${TWO}=${LONE}`);
+  way = makeWay('v3', BLIND, [ONE, TWO, ONE6, TWO6], PATIENCE_S);
+  way.wire.ip('mta', `address add ${TWO6}/64 dev eth0 nodad`);
+  await startServers(way.wire, ...[ONE, TWO, ONE6, TWO6].map((server) => `[${server}]=${LONE}`));
   await way.enter();
 });
 blind.after(async () => way.wire.remove());
 
-blind.test('clients of three networks stand for ehlowire, those of two do not', NEEDS, async () => {
-  // HONEST has the four networks in turn.
-  const [a = '', b = '', c = '', , a2 = '', b2 = ''] = HONEST;
-  const clients: Child[] = [
-    ...[a, b, a2, b2].map((address) => linger(way.wire, address, TWO)),
-    ...[a, b, c].map((address) => linger(way.wire, address, ONE)),
-  ];
-  await way.wire.line('the lesson', (line) => line.event === 'learned', VISIT_MS);
-  await sleep(PATIENCE_S * 1000);
-  assert.equal(learnedOf(way, ONE), ['truncated repair networks']);
-  assert.equal(learnedOf(way, TWO), []);
-  assert.is(notesOn(way, TWO, 'server-suspected').length, 1);
-  assert.is(notesOn(way, ONE, 'server-unverified').length, 1);
-  await visit(way, ONE, 2);
-  const { servers } = await way.wire.status();
-  assert.is(
-    servers.find(({ address }) => address === TWO),
-    undefined,
-  );
-  await Promise.all(clients.map((client) => client.stop('SIGKILL')));
-});
+for (const [family, three, two] of [
+  ['IPv4', ONE, TWO],
+  ['IPv6', ONE6, TWO6],
+] as const) {
+  const name = `${family}: clients of three networks stand for ehlowire, those of two do not`;
+  blind.test(name, NEEDS, async () => {
+    // There are four networks in turn.
+    const [a = '', b = '', c = '', , a2 = '', b2 = ''] = honestFor(three);
+    const clients: Child[] = [
+      ...[a, b, a2, b2].map((address) => linger(way.wire, address, two)),
+      ...[a, b, c].map((address) => linger(way.wire, address, three)),
+    ];
+    await way.wire.line('the lesson', () => learnedOf(way, three).length > 0, VISIT_MS);
+    await sleep(PATIENCE_S * 1000);
+    assert.equal(learnedOf(way, three), ['truncated repair networks']);
+    assert.equal(learnedOf(way, two), []);
+    assert.is(notesOn(way, two, 'server-suspected').length, 1);
+    assert.is(notesOn(way, three, 'server-unverified').length, 1);
+    await visit(way, three, 2);
+    const { servers } = await way.wire.status();
+    assert.is(
+      servers.find(({ address }) => address === two),
+      undefined,
+    );
+    await Promise.all(clients.map((client) => client.stop('SIGKILL')));
+  });
+}
 
 blind.run();
 
