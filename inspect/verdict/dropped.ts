@@ -107,7 +107,8 @@ function watchReceiver(state: State, { connection, from: sender, segment, at }: 
 /** It echoes a stamp that was later than all before the hole: its sender had got what showed the hole. */
 function echoesLater({ stamp, before }: Hole, { options }: Segment): boolean {
   const echo = options.timestamps?.[1];
-  if (echo === undefined || stamp === undefined || before === undefined) return false;
+  // 0 is no echo (RFC 7323 §3.2).
+  if (!echo || stamp === undefined || before === undefined) return false;
   return distance(before, stamp) > 0 && distance(stamp, echo) >= 0;
 }
 

@@ -19,6 +19,7 @@ export function createResetJudge(from: Direction): Judge {
     reset: undefined,
     isAnswer: false,
     signs: [],
+    misplaced: false,
     told: 0,
   };
   return {
@@ -57,6 +58,8 @@ interface State {
    */
   isAnswer: boolean;
   readonly signs: Evidence[];
+  /** One of them is its number, which is that of nothing that was captured. */
+  misplaced: boolean;
   /** The side went on speaking: it knows of no reset. */
   alive?: boolean;
   told: number;
@@ -89,6 +92,7 @@ function examine(state: State, { connection }: Sight, segment: Segment): void {
   ) {
     const note = `RST at ${offset}; the ${from} was at ${stream.next}`;
     state.signs.push(evidenceOf(connection, from, segment, note));
+    state.misplaced = true;
   }
 }
 
@@ -131,7 +135,7 @@ function stampOf(segment: Segment | undefined): Stamp | undefined {
   return segment && value !== undefined ? { value, at: segment.at } : undefined;
 }
 
-function tell({ from, before, reset, signs, alive }: State, { connection, at }: Sight): Finding {
+function tell({ from, before, reset, signs, misplaced, alive }: State, { connection, at }: Sight): Finding {
   const evidence = before ? [evidenceOf(connection, from, before, `the ${from}'s last own segment`)] : [];
   if (reset) evidence.push(evidenceOf(connection, from, reset, 'the RST'));
   const proved = alive === true || signs.length >= 2;
@@ -139,7 +143,7 @@ function tell({ from, before, reset, signs, alive }: State, { connection, at }: 
     at,
     verdict: 'reset-injected',
     worth: proved ? 'proved' : 'suspected',
-    premises: PREMISES,
+    premises: misplaced && signs.length === 1 ? OF_NUMBER : PREMISES,
     where: 'before',
     since: reset?.at ?? at,
     about: { from },
@@ -149,5 +153,7 @@ function tell({ from, before, reset, signs, alive }: State, { connection, at }: 
   };
 }
 
+/** It may answer a segment that was not captured, with the number that this one acknowledged. */
+const OF_NUMBER: Premises = { toSay: ['both-sides', 'nothing-missed', 'losses-counted'] };
 /** Where its side was, and what it said last. */
 const PREMISES: Premises = { toSay: ['both-sides', 'nothing-missed'], toProve: ['handshake'] };

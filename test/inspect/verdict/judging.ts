@@ -5,11 +5,11 @@ import { createInspector, type Inspector, type InspectorEvent } from '../../../i
 import { SECOND, START } from '../smtp/transcript';
 import type { Row } from './verdicts.table';
 
-/** All that is said of it, in order. */
-export function verdictsOf({ sent, until, probes = [] }: Row): VerdictEvent[] {
+/** All that is said of it, in order. `uncounted`: the capture does not say whether it lost segments. */
+export function verdictsOf({ sent, until, probes = [] }: Row, uncounted = false): VerdictEvent[] {
   const [first] = sent;
   if (!first) return [];
-  const inspector = createInspector(first.segment);
+  const inspector = createInspector(first.segment, { uncounted });
   const steps: { at: number; run: () => readonly InspectorEvent[] }[] = [
     ...sent.map(({ from, segment: each }) => ({
       at: each.at,

@@ -12,16 +12,24 @@ import { packetise, type Sent } from '../tcp/packetise';
 import { BEYOND_ROWS } from './beyond.table';
 import { INSIDE_ROWS } from './inside.table';
 import { verdictsOf } from './judging';
+import { UNCOUNTED, UNCOUNTED_ROWS } from './uncounted.table';
 import { DIALOGUE, ROWS, twice } from './verdicts.table';
 
-for (const row of [...ROWS, ...INSIDE_ROWS, ...BEYOND_ROWS]) {
+const ALL = [...ROWS, ...INSIDE_ROWS, ...BEYOND_ROWS, ...UNCOUNTED_ROWS];
+
+/** Each once, in order. */
+function wordsOf(verdicts: readonly VerdictEvent[]): string[] {
+  const told = verdicts.map(
+    ({ verdict, certainty, proof, where }) =>
+      `${verdict} ${certainty} ${proof}${where === 'before' ? '' : ` ${where}`}`,
+  );
+  return [...new Set(told)];
+}
+
+for (const row of ALL) {
   test(row.name, () => {
     const verdicts = verdictsOf(row);
-    const told = verdicts.map(
-      ({ verdict, certainty, proof, where }) =>
-        `${verdict} ${certainty} ${proof}${where === 'before' ? '' : ` ${where}`}`,
-    );
-    assert.equal([...new Set(told)], row.want);
+    assert.equal(wordsOf(verdicts), row.want);
     const standing = verdicts.reduce<readonly VerdictEvent[]>(withVerdict, []);
     const named = standing.map(({ verdict, certainty }) => `${verdict} ${certainty}`);
     if (row.standing) assert.equal(named, row.standing);
@@ -37,6 +45,24 @@ for (const row of [...ROWS, ...INSIDE_ROWS, ...BEYOND_ROWS]) {
     }
   });
 }
+
+for (const row of ALL) {
+  test(`losses not counted: ${row.name}`, () => {
+    const verdicts = verdictsOf(row, true);
+    assert.equal(wordsOf(verdicts), UNCOUNTED[row.name] ?? row.want);
+    const last = verdicts[verdicts.length - 1];
+    const proved = last?.certainty === 'proved' && !(row.name in UNCOUNTED);
+    if (proved && row.missing !== undefined) assert.is(last.missingBytes, row.missing);
+  });
+}
+
+test('what is less where losses are not counted is of rows that there are', () => {
+  const names = new Set(ALL.map(({ name }) => name));
+  assert.equal(
+    Object.keys(UNCOUNTED).filter((name) => !names.has(name)),
+    [],
+  );
+});
 
 /** The message took 200 packets. */
 function laterBy({ at, ipId = 0 }: Segment, from: Direction): number {
