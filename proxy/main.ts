@@ -173,6 +173,10 @@ function analyzeCommand(settle: Settle): Command {
     .option('--wan <file>', 'with --dmz: a capture taken outside of the firewall')
     .option('--dmz <file>', 'with --wan: one taken inside at the same time; both are lined up')
     .option('--together', 'both captures ran all the time: their ends, too, are evidence')
+    .option(
+      '--no-drops',
+      'the capture missed nothing (tcpdump: "0 packets dropped by kernel"); pcapng says it itself',
+    )
     .option('--port <number>', 'SMTP ports in place of 25, 587, 465, 2525: 25,10025; repeatable', collect)
     .option('--only <client>', 'only this client address or network (CIDR); repeatable', collect)
     .option('--ladder <which>', 'segments of all, flagged or none (default: the first 5 of each verdict)')

@@ -9,12 +9,15 @@ import type { Summary } from './summary';
 export interface ClearFacts {
   readonly counts: TrackerCounts;
   readonly lost: number;
+  /** Frames that were missed are counted. */
+  readonly counted: boolean;
 }
 
 /** Lines; the last one concludes. */
-export function allClear(summary: Summary, { counts, lost }: ClearFacts): readonly string[] {
+export function allClear(summary: Summary, facts: ClearFacts): readonly string[] {
+  const { counts } = facts;
   const { clear, sessions } = summary;
-  const doubts = doubtsOf(summary, { counts, lost });
+  const doubts = doubtsOf(summary, facts);
   const aside = [...refused(summary), ...harmless(summary, counts.untold)];
   if (doubts.length > 0) {
     const judged =
@@ -30,8 +33,10 @@ export function allClear(summary: Summary, { counts, lost }: ClearFacts): readon
 }
 
 /** What is not known, and where to capture to know it. */
-export function doubtsOf(summary: Summary, { counts, lost }: ClearFacts): readonly string[] {
-  return [...unseen(summary, counts, lost), ...unclear(summary)];
+export function doubtsOf(summary: Summary, { counts, lost, counted }: ClearFacts): readonly string[] {
+  const doubts = [...unseen(summary, counts, lost), ...unclear(summary)];
+  // Of sessions that went well every octet is there, whatever else the capture lost.
+  return doubts.length === 0 || counted || lost > 0 ? doubts : [...doubts, UNCOUNTED];
 }
 
 /** What a better capture would show. */
@@ -102,6 +107,9 @@ function row(many: number, text: string): string[] {
 function count(many: number): string {
   return many.toLocaleString('en');
 }
+
+const UNCOUNTED =
+  'the capture does not say whether it lost frames, and more may be told of one that does: add --no-drops if tcpdump ended with "0 packets dropped by kernel", or capture with dumpcap (pcapng) or with analyze --live IF, which count';
 
 /** The likeliest to be the path's doing first. */
 const UNCLEAR: readonly (readonly [outcome: Outcome, next: string])[] = [

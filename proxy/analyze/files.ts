@@ -21,7 +21,7 @@ export async function analyzeFiles(desk: Desk): Promise<Outcome> {
   const flagged = createFlagged();
   // What cannot be read twice is followed at once, as a live capture is.
   const once = twice && request.ladder !== 'all' ? undefined : laddersFor(desk, undefined);
-  const evidence = twice ? undefined : evidenceFor(desk);
+  const evidence = twice ? undefined : evidenceFor(desk, { uncounted: !request.noDrops });
   const maillog = openMaillogDesk(desk);
   const total = twice ? sizes.reduce((sum, size) => sum + size, 0) : undefined;
   const result = await pass(desk, files, total, (news, frame) => {
@@ -41,7 +41,7 @@ export async function analyzeFiles(desk: Desk): Promise<Outcome> {
     ...(once ? omittedRemark(once.omitted) : []),
     ...((await maillog?.conclude()) ?? []),
   ];
-  return conclude(desk, { counts: result.counts, lost: result.lost, remarks });
+  return conclude(desk, { counts: result.counts, lost: result.lost, counted: result.counted, remarks });
 }
 
 /** Ladders and evidence of the connections that the first pass found. It ends with the last of them. */
@@ -50,12 +50,13 @@ async function secondPass(
   files: readonly string[],
   total: number | undefined,
   flagged: Flagged,
-  { firstAt: from, lastAt: to, lost: dropped }: PassResult,
+  { firstAt: from, lastAt: to, lost, counted }: PassResult,
 ): Promise<string[]> {
   const { request, text } = desk;
   const draw = text && (request.ladder === 'some' || request.ladder === 'flagged');
   const shown = request.ladder === 'some' ? flagged.some : flagged.all;
-  const evidence = flagged.all.size > 0 ? evidenceFor(desk, flagged.all, { from, to, dropped }) : undefined;
+  const ran = { from, to, dropped: counted || lost > 0 ? lost : undefined };
+  const evidence = flagged.all.size > 0 ? evidenceFor(desk, { only: flagged.all, ran }) : undefined;
   const ladders = draw ? laddersFor(desk, shown) : undefined;
   let left = evidence ? flagged.all : ladders ? shown : new Set<number>();
   if (left.size === 0) return evidenceRemark(desk, evidence);
@@ -116,6 +117,7 @@ async function pass(
       ports: request.ports,
       veil: desk.veil,
       keepFrames: request.evidence !== undefined,
+      noDrops: request.noDrops,
       observe: (news, frame) => observe(wanted(request, news), frame),
       async turn(position, counts) {
         progress.update(position, counts.segments, summarizer.summary.sessions);

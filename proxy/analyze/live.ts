@@ -68,7 +68,7 @@ export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
     ...evidenceRemark(desk, evidence),
     ...((await maillog?.conclude()) ?? []),
   ];
-  return conclude(desk, { counts: tracker.counts, lost, remarks });
+  return conclude(desk, { counts: tracker.counts, lost, counted: true, remarks });
 }
 
 type Listener = Parameters<LiveSource['start']>[0];

@@ -11,6 +11,8 @@ import type { Summary, VerdictSummary } from './summary';
 export interface MeaningFacts {
   readonly counts: TrackerCounts;
   readonly lost: number;
+  /** Frames that were missed are counted. */
+  readonly counted: boolean;
   readonly ports: readonly number[];
 }
 

@@ -5,6 +5,7 @@ import type { Veil } from '../../inspect/smtp/argument';
 import { createTracker, type TrackerCounts, type TrackerNews } from '../../inspect/tracker';
 import type { Fault } from '../fault';
 import { createMerge } from '../sources/merge';
+import { droppedIn } from '../sources/pcapng-end';
 import type { Disorder } from '../sources/order';
 
 /** A frame as the tracker had it; its octets are used again afterwards. */
@@ -24,6 +25,8 @@ export interface PassOptions {
   readonly observe: Observe;
   /** Evidence is written: it begins with the handshake. */
   readonly keepFrames?: boolean;
+  /** Whoever captured says that nothing was missed. */
+  readonly noDrops?: boolean;
   /**
    * After every mebibyte: octets read in all, frames so far, the time of the first and the last of them. Resolves to
    * false where the pass should stop.
@@ -40,6 +43,8 @@ export interface PassResult {
   readonly counts: TrackerCounts;
   /** Frames that the capturing program says it missed. */
   readonly lost: number;
+  /** Nothing was missed, as all of the files say, or whoever captured: else any frame may have passed and not be here. */
+  readonly counted: boolean;
   /** Frames that were written late, and steps of a clock. */
   readonly disorder: Disorder;
   /** From when to when the captures ran: their first and last frame, or what a file says of itself. */
@@ -52,12 +57,14 @@ export interface PassResult {
 
 /** Reads the files as one, by time: connections go on from one to another, and a direction may be in each. */
 export async function runPass(files: readonly string[], options: PassOptions): Promise<PassResult> {
-  const { ports, observe } = options;
+  const { ports, observe, noDrops = false } = options;
+  const counted = noDrops || files.every((file) => droppedIn(file) === 0);
   const tracker = createTracker({
     veil: options.veil,
     ports,
     implicitTlsPorts: IMPLICIT_TLS,
     keepFrames: options.keepFrames ?? false,
+    uncounted: !counted,
   });
   let firstAt = Infinity;
   let lastAt = 0;
@@ -84,7 +91,7 @@ export async function runPass(files: readonly string[], options: PassOptions): P
     observe(tracker.idle(lastAt));
     observe(tracker.end(lastAt));
     const { lost, disorder, used, faults } = merge;
-    return { counts: tracker.counts, lost, disorder, firstAt, lastAt, used, faults };
+    return { counts: tracker.counts, lost, counted, disorder, firstAt, lastAt, used, faults };
   } finally {
     merge.close();
   }

@@ -68,12 +68,11 @@ export async function settle({ text, json }: Desk): Promise<boolean> {
 /** Opens `--evidence`; a folder that cannot be made is a fault, and the analysis goes on. */
 export function evidenceFor(
   desk: Desk,
-  only?: ReadonlySet<number>,
-  ran?: EvidenceOptions['ran'],
+  options: Pick<EvidenceOptions, 'only' | 'ran' | 'uncounted'> = {},
 ): EvidenceWriter | undefined {
   const { evidence } = desk.request;
   if (evidence === undefined) return undefined;
-  const writer = openEvidence({ folder: evidence, ...(only && { only }), ...(ran && { ran }) });
+  const writer = openEvidence({ folder: evidence, ...options });
   if (!isFault(writer)) return writer;
   desk.faults.push(writer);
   return undefined;
@@ -82,16 +81,18 @@ export function evidenceFor(
 export interface Closing {
   readonly counts: TrackerCounts;
   readonly lost: number;
+  /** Frames that were missed are counted: `PassResult.counted`. */
+  readonly counted: boolean;
   /** Lines of text in front of the summary. */
   readonly remarks: readonly string[];
 }
 
 /** The summary, and how the command ends. */
-export function conclude(desk: Desk, { counts, lost, remarks }: Closing): Outcome {
+export function conclude(desk: Desk, { counts, lost, counted, remarks }: Closing): Outcome {
   const { text, json, request, summarizer, color, faults } = desk;
   for (const remark of remarks) text?.write(`${remark}\n`);
   const { ports } = request;
-  text?.write(summaryText(summarizer.summary, { counts, lost, ports, color }));
+  text?.write(summaryText(summarizer.summary, { counts, lost, counted, ports, color }));
   text?.close();
   json?.printer.close();
   if (json?.printer.fault) faults.push(json.printer.fault);

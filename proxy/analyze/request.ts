@@ -13,6 +13,8 @@ export interface AnalyzeFlags extends CommonFlags {
   readonly wan?: string;
   readonly dmz?: string;
   readonly together?: boolean;
+  /** `--no-drops`: false. */
+  readonly drops?: boolean;
   readonly port?: readonly string[];
   readonly ladder?: string;
   readonly only?: readonly string[];
@@ -32,6 +34,8 @@ export interface Request {
   /** Captures of both sides of a firewall. */
   readonly points: { readonly wan: string; readonly dmz: string; readonly together: boolean } | undefined;
   readonly ports: readonly number[];
+  /** The captures missed no frame, as their program said: a file may not say it. */
+  readonly noDrops: boolean;
   readonly ladder: LadderChoice;
   /** Whether a client is of interest. */
   readonly wants: (client: string) => boolean;
@@ -45,7 +49,7 @@ export function readRequest(files: readonly string[], flags: AnalyzeFlags): Requ
   const faults: Fault[] = [];
   const complain = (on: string, mend: string): void =>
     void faults.push(createFault('bad-flag', on, { mend }));
-  const { live, probe = false, ladder, failOn, wan, dmz, together = false } = flags;
+  const { live, probe = false, ladder, failOn, wan, dmz, together = false, drops = true } = flags;
   const points = wan !== undefined && dmz !== undefined ? { wan, dmz, together } : undefined;
   const onePoint = (wan ?? dmz) === undefined;
   if (live === undefined && files.length === 0 && onePoint) {
@@ -61,6 +65,7 @@ export function readRequest(files: readonly string[], flags: AnalyzeFlags): Requ
     complain('--maillog with --wan and --dmz', 'it goes with one capture: analyze that by itself');
   }
   if (onePoint && together) complain('--together', 'goes with --wan and --dmz');
+  if (!drops && live !== undefined) complain('--no-drops', 'goes with files: a live capture counts itself');
   if (live === undefined && probe) complain('--probe', 'goes with --live IF: nobody answers from a file');
   if (live !== undefined && files.length > 0) complain('--live with files', 'one or the other');
   if (ladder !== undefined && !LADDERS.includes(ladder)) {
@@ -86,6 +91,7 @@ export function readRequest(files: readonly string[], flags: AnalyzeFlags): Requ
     probe,
     points,
     ports: ports ?? SMTP_PORTS,
+    noDrops: !drops,
     ladder: (ladder as LadderChoice | undefined) ?? 'some',
     wants: only.length === 0 ? () => true : (client) => isWithin(client, only),
     evidence: flags.evidence,

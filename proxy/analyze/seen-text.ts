@@ -10,10 +10,12 @@ export interface SeenFacts {
   readonly counts: TrackerCounts;
   /** Frames that the capturing program or we missed. */
   readonly lost: number;
+  /** They are counted: else the capture does not say whether it missed any. */
+  readonly counted: boolean;
 }
 
 /** Nothing is known to have passed that is not in it. */
-export function isSeenWhole({ observed, sessions, lost }: Omit<SeenFacts, 'counts'>): boolean {
+export function isSeenWhole({ observed, sessions, lost }: Omit<SeenFacts, 'counts' | 'counted'>): boolean {
   return lost === 0 && observed.whole === sessions;
 }
 
@@ -34,13 +36,14 @@ export function framesText({ segments, others, fragments, malformed, tunnels }: 
 
 /** One line each; the first says how many sessions are whole. */
 export function seenText(facts: SeenFacts): readonly string[] {
-  const { observed, sessions, lost } = facts;
+  const { observed, sessions, lost, counted } = facts;
   const first =
     observed.whole === sessions
       ? `${sessions === 1 ? 'the session' : `all ${number(sessions)} sessions`} whole: both directions, from the first SYN on`
       : `${number(observed.whole)} of ${plural(sessions, 'session')} whole`;
   const missed = `${plural(lost, 'frame')} missed by the capture itself: holes may be its own`;
-  return [first, ...holes(facts), ...(lost === 0 ? [] : [missed])];
+  const unknown = counted || lost > 0 ? [] : UNKNOWN;
+  return [first, ...holes(facts), ...(lost === 0 ? [] : [missed]), ...unknown];
 }
 
 function holes({ observed, counts, sessions }: SeenFacts): readonly string[] {
@@ -67,6 +70,12 @@ function holes({ observed, counts, sessions }: SeenFacts): readonly string[] {
     ...row(disordered.count, `${plural(disordered.count, 'segment')} in the wrong order, put right`),
   ];
 }
+
+/** What is not said for want of it, and how to have it said. */
+const UNKNOWN: readonly string[] = [
+  'the capture does not say whether it lost frames: what only a missing frame would show is not reported',
+  '(if tcpdump ended with "0 packets dropped by kernel", add --no-drops)',
+];
 
 function number(value: number): string {
   return value.toLocaleString('en');

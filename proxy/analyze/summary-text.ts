@@ -15,6 +15,8 @@ export interface SummaryFacts {
   readonly counts: TrackerCounts;
   /** Frames that the capturing program or we missed. */
   readonly lost: number;
+  /** Frames that were missed are counted. */
+  readonly counted: boolean;
   readonly ports: readonly number[];
   readonly color: boolean;
 }
@@ -33,13 +35,13 @@ export function summaryText(summary: Summary, facts: SummaryFacts): string {
   return `${lines.join('\n')}\n`;
 }
 
-function general(summary: Summary, { counts, lost }: SummaryFacts, colors: Colors): string[] {
+function general(summary: Summary, { counts, lost, counted }: SummaryFacts, colors: Colors): string[] {
   const { sessions, observed, bytes, retransmits, firstAt, lastAt } = summary;
   const rows = (name: string, texts: readonly string[]): string[] =>
     texts.map((text, i) => `  ${(i === 0 ? name : '').padEnd(10)}${text}`);
   const again = retransmits.client + retransmits.server;
   const whole = isSeenWhole({ observed, sessions, lost });
-  const seen = sessions === 0 ? [] : seenText({ observed, sessions, counts, lost });
+  const seen = sessions === 0 ? [] : seenText({ observed, sessions, counts, lost, counted });
   return [
     ...(firstAt === undefined
       ? []

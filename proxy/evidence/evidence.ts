@@ -25,6 +25,8 @@ export interface EvidenceOptions {
   readonly only?: ReadonlySet<number>;
   /** How long the capture ran, where a first pass has found it; default: from the first segment to the last so far. */
   readonly ran?: NonNullable<PcapngFacts['ran']>;
+  /** The capture does not say how many frames it missed. */
+  readonly uncounted?: boolean;
   /** A folder that is filled for as long as the process runs: the oldest go. */
   readonly keep?: KeepBounds;
 }
@@ -48,7 +50,7 @@ export interface EvidenceWriter {
 
 /** Makes the folder. Fault: `evidence-unwritable`. */
 export function openEvidence(options: EvidenceOptions): EvidenceWriter | Fault {
-  const { folder, keep, only, ran } = options;
+  const { folder, keep, only, ran, uncounted = false } = options;
   const { most = keep ? Infinity : MOST, memory = keep ? MEMORY_KEPT : MEMORY } = options;
   let keeper: Keeper | undefined;
   try {
@@ -65,7 +67,7 @@ export function openEvidence(options: EvidenceOptions): EvidenceWriter | Fault {
     open: new Map(),
     held: 0,
     given: ran,
-    ran: { from: Infinity, to: 0, dropped: 0 },
+    ran: { from: Infinity, to: 0, dropped: uncounted ? undefined : 0 },
     fault: undefined,
     counts: { written: 0, leftOut: 0 },
   };
@@ -76,7 +78,7 @@ export function openEvidence(options: EvidenceOptions): EvidenceWriter | Fault {
         if (only === undefined || only.has(each.connection.id)) follow(state, each, frameOf(each, frame));
       }
     },
-    lost: (count) => void (state.ran.dropped += count),
+    lost: (count) => void (state.ran.dropped = (state.ran.dropped ?? 0) + count),
     get fault() {
       return state.fault;
     },
@@ -94,7 +96,7 @@ interface State {
   held: number;
   readonly given: PcapngFacts['ran'];
   /** As far as it was observed here. */
-  readonly ran: { from: Micros; to: Micros; dropped: number };
+  readonly ran: { from: Micros; to: Micros; dropped: number | undefined };
   fault: Fault | undefined;
   readonly counts: { written: number; leftOut: number };
 }

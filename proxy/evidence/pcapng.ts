@@ -20,8 +20,8 @@ export interface PcapngPacket {
 export interface PcapngFacts {
   readonly application: string;
   readonly comment: string;
-  /** From when to when the capture ran that the packets are of, and how many frames it missed. */
-  readonly ran?: { readonly from: Micros; readonly to: Micros; readonly dropped: number };
+  /** From when to when the capture ran that the packets are of, and how many frames it missed: `undefined` where it did not say. */
+  readonly ran?: { readonly from: Micros; readonly to: Micros; readonly dropped: number | undefined };
   readonly packets: readonly PcapngPacket[];
 }
 
@@ -70,11 +70,12 @@ function interfaceDescription(key: number): Buffer {
 /** §4.6. */
 function interfaceStatistics({ from, to, dropped }: NonNullable<PcapngFacts['ran']>): Buffer {
   const count = Buffer.alloc(8);
-  count.writeBigUInt64LE(BigInt(dropped));
+  count.writeBigUInt64LE(BigInt(dropped ?? 0));
   return block(STATISTICS, Buffer.concat([Buffer.alloc(4), stamp(to)]), [
     option(START_TIME, stamp(from)),
     option(END_TIME, stamp(to)),
-    ...(dropped > 0 ? [option(DROPPED, count)] : []),
+    // Whoever reads it takes a count of 0 for more than no count.
+    ...(dropped === undefined ? [] : [option(DROPPED, count)]),
   ]);
 }
 

@@ -110,7 +110,7 @@ function addInterface(state: State, { view }: Chunk, { at, end }: Body): string 
   if (end - at < 8) return 'an interface description cut short';
   const { little } = state;
   const linkType = view.getUint16(at, little);
-  const options = optionsOf(state, view, at + 8, end);
+  const options = optionsOf(little, view, at + 8, end);
   const resolution = options.get(IF_TSRESOL);
   const offset = options.get(IF_TSOFFSET);
   state.interfaces.push({
@@ -133,23 +133,34 @@ function isElided(view: DataView, option: { at: number; length: number } | undef
   return String.fromCharCode(...octets) === ELIDED_INTERFACE;
 }
 
-/** isb_ifdrop counts what the card dropped, isb_osdrop what the system did. */
-function addStatistics(state: State, { view }: Chunk, { at, end }: Body): string | undefined {
+/** isb_ifdrop counts what the card dropped, isb_osdrop what the system did; `undefined` where neither is there. */
+export function droppedOf(
+  { view }: Chunk,
+  { at, end }: Pick<Body, 'at' | 'end'>,
+  little: boolean,
+): number | undefined {
+  const options = optionsOf(little, view, at + 12, end);
+  const counts = [ISB_IFDROP, ISB_OSDROP].flatMap((code) => {
+    const option = options.get(code);
+    return option && option.length >= 8 ? [Number(view.getBigUint64(option.at, little))] : [];
+  });
+  return counts.length === 0 ? undefined : counts.reduce((sum, each) => sum + each);
+}
+
+function addStatistics(state: State, chunk: Chunk, body: Body): string | undefined {
+  const { view } = chunk;
+  const { at, end } = body;
   if (end - at < 12) return 'interface statistics cut short';
   const which = state.interfaces[view.getUint32(at, state.little)];
   if (!which) return 'statistics of an interface that was not described';
-  const options = optionsOf(state, view, at + 12, end);
+  const options = optionsOf(state.little, view, at + 12, end);
   const time = (code: number): Micros | undefined => {
     const option = options.get(code);
     if (!option || option.length < 8) return undefined;
     return which.stamp(view.getUint32(option.at, state.little), view.getUint32(option.at + 4, state.little));
   };
   noteRun(state, time(ISB_STARTTIME), time(ISB_ENDTIME));
-  const count = (code: number): number => {
-    const option = options.get(code);
-    return option && option.length >= 8 ? Number(view.getBigUint64(option.at, state.little)) : 0;
-  };
-  which.dropped = Math.max(which.dropped, count(ISB_IFDROP) + count(ISB_OSDROP));
+  which.dropped = Math.max(which.dropped, droppedOf(chunk, body, state.little) ?? 0);
   return undefined;
 }
 
@@ -202,7 +213,7 @@ function give(
 type Options = ReadonlyMap<number, { readonly at: number; readonly length: number }>;
 
 /** Each option's first occurrence; nothing behind one that leaves the block. */
-function optionsOf({ little }: State, view: DataView, start: number, end: number): Options {
+function optionsOf(little: boolean, view: DataView, start: number, end: number): Options {
   const options = new Map<number, { at: number; length: number }>();
   for (let at = start; at + 4 <= end;) {
     const code = view.getUint16(at, little);
@@ -215,7 +226,7 @@ function optionsOf({ little }: State, view: DataView, start: number, end: number
 }
 
 /** Whether the section is little-endian, by its byte-order magic. */
-function orderOf(view: DataView, at: number): boolean | undefined {
+export function orderOf(view: DataView, at: number): boolean | undefined {
   if (view.getUint32(at) === ORDER) return false;
   return view.getUint32(at, true) === ORDER ? true : undefined;
 }
@@ -225,14 +236,14 @@ function damage(why: string, offset: number): Damage {
 }
 
 /** Type, length, and the length again: no block is shorter. */
-const HEAD = 12;
+export const HEAD = 12;
 /** Reads the same in both orders of octets. */
 const SECTION = 0x0a0d0d0a;
 const ORDER = 0x1a2b3c4d;
 const INTERFACE = 1;
 const PACKET = 2;
 const SIMPLE_PACKET = 3;
-const STATISTICS = 5;
+export const STATISTICS = 5;
 const ENHANCED_PACKET = 6;
 const READ: ReadonlySet<number> = new Set([INTERFACE, PACKET, SIMPLE_PACKET, STATISTICS, ENHANCED_PACKET]);
 const END_OF_OPTIONS = 0;

@@ -125,11 +125,11 @@ function writeCapture(
   { recording, visible }: Case,
   { name, verdicts }: { readonly name: string; readonly verdicts: readonly VerdictEvent[] },
 ): Fault | undefined {
-  const { ran, lost } = sources[point].read;
+  const { ran, lost, counted } = sources[point].read;
   const capture = pcapngOf({
     application: `ehlowire ${readVersion()}`,
     comment: `${commentOf(verdicts)}\n${ABOUT[point]} ${fileOf(name, point === 'wan' ? 'dmz' : 'wan')}.`,
-    ran: { ...ran, dropped: lost },
+    ran: { ...ran, dropped: counted || lost > 0 ? lost : undefined },
     packets: cutFrames(recording, visible),
   });
   return writeWhole(join(folder, fileOf(name, point)), capture);

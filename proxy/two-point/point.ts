@@ -20,6 +20,8 @@ export interface PointFile extends PointCapture {
   readonly omitted: number;
   /** Frames that the capturing program missed. */
   readonly lost: number;
+  /** It says how many. */
+  readonly counted: boolean;
   readonly segments: number;
   readonly faults: readonly Fault[];
   /** Nothing of it could be read. */
@@ -36,6 +38,8 @@ export interface Reading {
   readonly veil?: Veil | undefined;
   /** Evidence is written: it begins with the handshake. */
   readonly keepFrames?: boolean;
+  /** `PassOptions.noDrops` */
+  readonly noDrops?: boolean;
 }
 
 export interface Wishes {
@@ -102,6 +106,7 @@ function pointFile(file: string, result: PassResult, pairing: Pairing, point: Po
     omitted,
     ran: { from: result.firstAt, to: result.lastAt },
     lost: result.lost,
+    counted: result.counted,
     segments: result.counts.segments,
     faults: result.faults,
     empty: result.used === 0,

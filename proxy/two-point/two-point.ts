@@ -25,6 +25,8 @@ export interface TwoPointRequest {
   readonly dmz: string;
   readonly ports: readonly number[];
   readonly together: boolean;
+  /** `PassOptions.noDrops` */
+  readonly noDrops: boolean;
   /** `some`: the first few of each verdict. */
   readonly ladder: 'some' | 'flagged' | 'all' | 'none';
   readonly wants: (client: string) => boolean;
@@ -41,8 +43,8 @@ export interface TwoPointOutputs {
 }
 
 export async function analyzeTwoPoints(request: TwoPointRequest, outputs: TwoPointOutputs): Promise<Outcome> {
-  const { evidence, ports, veil } = request;
-  const reading: Reading = { ports, veil, keepFrames: evidence !== undefined };
+  const { evidence, ports, veil, noDrops } = request;
+  const reading: Reading = { ports, veil, noDrops, keepFrames: evidence !== undefined };
   const recorders = { wan: recorderOf(request.wan, reading), dmz: recorderOf(request.dmz, reading) };
   const { wan, dmz, unchanged } = await readPoints(request, reading, {
     also: (point, news, frame) => recorders[point]?.take(news, frame),

@@ -81,6 +81,8 @@ export interface Row {
   readonly name: string;
   readonly frames: readonly Captured[];
   readonly lost?: number;
+  /** The capture does not say whether it lost frames. */
+  readonly uncounted?: boolean;
   readonly says: readonly RegExp[];
   readonly not?: readonly RegExp[];
 }
@@ -205,6 +207,34 @@ export const ROWS: readonly Row[] = [
     lost: 3,
     says: [/3 frames missed by the capture itself/, /^- the capture missed 3 frames: /m],
     not: [CLEAR],
+  },
+  {
+    name: 'a file that does not say whether frames were lost: said, and how to say it; what went well, went well',
+    frames: session(MAIL),
+    uncounted: true,
+    says: [
+      /^ +the capture does not say whether it lost frames: /m,
+      /^ +\(if tcpdump ended .* --no-drops\)$/m,
+      CLEAR,
+    ],
+    not: [NOT_CLEAR],
+  },
+  {
+    name: 'and where it is no all-clear: what to do about it',
+    frames: [...session(GREETING, 'none'), ...later(50)],
+    uncounted: true,
+    says: [
+      NOT_CLEAR,
+      /^- the capture does not say whether it lost frames.* --no-drops .* dumpcap .*--live IF/m,
+    ],
+  },
+  {
+    name: 'frames that were counted: it is not asked for a count',
+    frames: session(MAIL),
+    lost: 3,
+    uncounted: true,
+    says: [/3 frames missed by the capture itself/],
+    not: [/--no-drops/],
   },
   {
     name: 'each frame twice: said, and nothing was sent again',

@@ -10,20 +10,21 @@ import { eaten, ROWS, START, UNANSWERED, type Captured } from './summary.table';
 function summarize(
   frames: readonly Captured[],
   lost = 0,
+  counted = true,
 ): { readonly text: string; readonly summary: Summary } {
-  const tracker = createTracker({ ports: [25], implicitTlsPorts: [465] });
+  const tracker = createTracker({ ports: [25], implicitTlsPorts: [465], uncounted: !counted });
   const summarizer = createSummarizer();
   const sorted = [...frames].sort((a, b) => a.at - b.at);
   for (const { at, frame, length } of sorted) summarizer.see(tracker.frame(1, frame, at, length));
   summarizer.see(tracker.end(sorted.at(-1)?.at ?? START));
   const { summary } = summarizer;
-  const text = summaryText(summary, { counts: tracker.counts, lost, ports: [25], color: false });
+  const text = summaryText(summary, { counts: tracker.counts, lost, counted, ports: [25], color: false });
   return { text, summary };
 }
 
-for (const { name, frames, lost, says, not = [] } of ROWS) {
+for (const { name, frames, lost, uncounted = false, says, not = [] } of ROWS) {
   test(name, () => {
-    const { text, summary } = summarize(frames, lost);
+    const { text, summary } = summarize(frames, lost, !uncounted);
     for (const each of says) assert.match(text, each);
     for (const each of not) assert.not.match(text, each);
     const fates = [...summary.outcomes.values()].reduce((sum, count) => sum + count, 0);

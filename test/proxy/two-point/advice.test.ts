@@ -48,7 +48,7 @@ function point(
   const to = from + connections * 10_000 * MS;
   collector.take(tracker.end(to));
   return {
-    ...{ file, traces, ran: { from, to }, connections: traces.length, omitted: 0, lost: 0 },
+    ...{ file, traces, ran: { from, to }, connections: traces.length, omitted: 0, lost: 0, counted: true },
     ...{ segments: tracker.counts.segments, faults: [], empty: false },
   };
 }

@@ -37,7 +37,7 @@ export async function tell({ name, wan, dmz, together = false }: Play, ways: Way
   const reading = { ports: [25], keepFrames: true };
   const fileOf = (point: Point, frames: readonly Frame[]): string => {
     const file = join(captures, `${point}.pcapng`);
-    writeFrames(file, frames, name);
+    writeFrames(file, frames, name, true);
     return file;
   };
   const recorderOf = () => (once ? createPointRecorder() : undefined);
