@@ -22,9 +22,13 @@ export async function framesOf(files: readonly string[], ports: readonly number[
   return frames;
 }
 
-export function writeFrames(file: string, frames: readonly Frame[], comment: string): void {
+/** `counted`: the file says that its capture lost nothing. */
+export function writeFrames(file: string, frames: readonly Frame[], comment: string, counted: boolean): void {
   const packets = frames.map(({ at, link, octets, length }) => ({
     ...{ linkType: link, at, octets, length, comments: [] },
   }));
-  writeFileSync(file, pcapngOf({ application: 'the degradation matrix of ehlowire', comment, packets }));
+  const times = frames.map(({ at }) => at);
+  const ran = { from: Math.min(...times), to: Math.max(...times), dropped: counted ? 0 : undefined };
+  const application = 'the degradation matrix of ehlowire';
+  writeFileSync(file, pcapngOf({ application, comment, ran, packets }));
 }

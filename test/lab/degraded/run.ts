@@ -41,11 +41,12 @@ async function main(): Promise<void> {
 function keep(folder: string, saved: number, { play, way, variant }: Named): number {
   const name = `${saved + 1}-${`${play} ${way} ${variant.name}`.replace(/[^\w.-]+/g, '-').slice(0, 120)}`;
   const comment = `${play} · ${way} · ${variant.name}`;
-  if ('frames' in variant) writeFrames(join(folder, `${name}.pcapng`), variant.frames(), comment);
+  if ('frames' in variant)
+    writeFrames(join(folder, `${name}.pcapng`), variant.frames(), comment, !variant.uncounted);
   else {
     const { wan, dmz } = variant.points();
-    writeFrames(join(folder, `${name}.wan.pcapng`), wan, comment);
-    writeFrames(join(folder, `${name}.dmz.pcapng`), dmz, comment);
+    writeFrames(join(folder, `${name}.wan.pcapng`), wan, comment, true);
+    writeFrames(join(folder, `${name}.dmz.pcapng`), dmz, comment, true);
   }
   return saved + 1;
 }

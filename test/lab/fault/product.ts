@@ -32,10 +32,18 @@ export async function startRelay(topology: Topology, log: string): Promise<Runni
   return { events, stop: async () => void (await relay.stop()) };
 }
 
-/** All events of all recordings, in one go; throws with what it said where it did not like one. */
-export async function analyze(recordings: readonly string[]): Promise<readonly LogLine[]> {
+/**
+ * All events of all recordings, in one go; throws with what it said where it did not like one. A pcap does not say whether
+ * frames were lost: `noDrops` says that none were, as `startRecording` makes sure.
+ */
+export async function analyze(recordings: readonly string[], noDrops = true): Promise<readonly LogLine[]> {
   if (recordings.length === 0) return [];
-  const { code, output } = await run(launcher(), ['analyze', '--json', ...recordings]);
+  const { code, output } = await run(launcher(), [
+    'analyze',
+    '--json',
+    ...(noDrops ? ['--no-drops'] : []),
+    ...recordings,
+  ]);
   if (code !== 0) throw new Error(`analyze: ${output.slice(-2_000)}`);
   return parseLines(output);
 }

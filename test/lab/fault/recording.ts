@@ -19,5 +19,12 @@ export async function startRecording(
   const options = ['-n', '-U', '--immediate-mode', '-s', '262144', '-Z', 'root', '-i', at.device, '-w', file];
   const child = topology.start(at.place, 'tcpdump', ...options, filter);
   await awaitWord(child, 'listening on');
-  return { file, stop: async () => void (await child.stop('SIGINT')) };
+  return {
+    file,
+    async stop() {
+      await child.stop('SIGINT');
+      const dropped = /(\d+) packets? dropped by kernel/.exec(child.output())?.[1];
+      if (dropped !== '0') throw new Error(`${file}: tcpdump dropped ${dropped ?? 'nobody knows how many'}`);
+    },
+  };
 }
