@@ -17,6 +17,8 @@ const FOUND_BY = {
   exim: () => hasPeer('exim', 'usr/sbin/exim4'),
   opensmtpd: () => hasPeer('opensmtpd', 'usr/sbin/smtpd'),
   haraka: () => hasPeer('haraka', 'node_modules/Haraka/bin/haraka'),
+  /** Its LMTP server is a package of its own. */
+  dovecot: () => existsSync('/usr/lib/dovecot/lmtp'),
   haproxy: () => inPath('haproxy') || existsSync('/usr/sbin/haproxy'),
   swaks: () => inPath('swaks'),
   /** Without it swaks knows IPv4 only. */

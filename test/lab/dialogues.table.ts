@@ -137,6 +137,44 @@ export const DIALOGUES: readonly DialogueRow[] = [
   },
 ];
 
+const TWO_RECIPIENTS = [
+  ...['reply', ...say('LHLO client.example'), ...say(`MAIL FROM:<${SENDER}>`)],
+  ...[...say('RCPT TO:<one@dest.example>'), ...say('RCPT TO:<two@dest.example>')],
+] as const;
+const TAKEN_BY_TWO = ['mail 250', 'rcpt 250', 'rcpt 250', 'data 354', 'message 250'] as const;
+
+/** By LMTP, of which the end of a message has a reply for each recipient that was taken (RFC 2033 section 4.2). */
+export const LMTP: readonly Pick<DialogueRow, 'name' | 'steps' | 'phases' | 'messages'>[] = [
+  {
+    name: 'DATA to two recipients, and another message',
+    steps: [...TWO_RECIPIENTS, ...DATA, 'reply', ...MAIL, ...DATA, ...BYE],
+    phases: [...GREETED, ...TAKEN_BY_TWO, ...TAKEN, ...ENDED],
+    messages: 2,
+  },
+  {
+    name: 'BDAT in two pieces, RSET behind it',
+    steps: [
+      ...[...TWO_RECIPIENTS, 'say:BDAT 9\\r\\nSubject: ', 'reply'],
+      ...['say:BDAT 11 LAST\\r\\nx\\r\\n\\r\\nbody\\r\\n', 'reply', 'reply', ...say('RSET'), ...BYE],
+    ],
+    phases: [
+      ...[...GREETED, ...TAKEN_BY_TWO.slice(0, 3), 'message 250', 'message 250', 'reset 250'],
+      ...ENDED,
+    ],
+    messages: 1,
+  },
+  {
+    name: 'pipelined, a recipient refused',
+    steps: [
+      ...['reply', ...say('LHLO client.example')],
+      `say:MAIL FROM:<${SENDER}>\\r\\nRCPT TO:<one@dest.example>\\r\\nRCPT TO:nonsense\\r\\nDATA\\r\\n`,
+      ...['reply', 'reply', 'reply', 'reply', ...DATA.slice(2), ...BYE],
+    ],
+    phases: [...GREETED, 'mail 250', 'rcpt 250', 'rcpt 501', ...TAKEN.slice(2), ...ENDED],
+    messages: 1,
+  },
+];
+
 /** What Postfix must be told to understand them of these networks. */
 export function postfixSettings(networks: string): readonly string[] {
   return [

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { startRelay, type Relayed } from '../kit/ehlowire';
+import { startDovecot } from '../kit/dovecot';
 import { labSuite, type Need } from '../kit/lab';
 import { startPostfix, type Postfix } from '../kit/postfix';
 import { freePort, isOpen, run, start, until, type Child } from '../kit/process';
@@ -12,6 +13,7 @@ import { awaitWord } from '../kit/topology';
 import {
   complaintsOf,
   DIALOGUES,
+  LMTP,
   PLAYER,
   postfixSettings,
   SECRETS,
@@ -106,6 +108,25 @@ for (const content of CONTENTS) {
     }
   });
 }
+
+lab.test('Dovecot, by LMTP: a reply for each recipient', ['dovecot', 'python3'], async () => {
+  const dovecot = await startDovecot();
+  const between = await startRelay([`127.0.0.1:${dovecot.port}`]);
+  try {
+    for (const [nth, row] of LMTP.entries()) {
+      const { code, output } = await run('python3', [PLAYER, `127.0.0.1:${between.ports[0]}`, ...row.steps]);
+      assert.is(code, 0, `${row.name}: ${output}`);
+      const story = (await storiesOf(between, dovecot.port, nth + 1))[nth] ?? [];
+      assert.equal(phasesOf(story), row.phases, row.name);
+      assert.equal(complaintsOf(story), ['lmtp'], row.name);
+      assert.equal(fieldsOf(story, 'session', 'messages'), [row.messages], row.name);
+    }
+    assert.match(dovecot.log(), /lmtp\(two@dest\.example\).*saved mail to INBOX/);
+  } finally {
+    await Promise.all([between.stop(), dovecot.stop()]);
+    between.discard();
+  }
+});
 
 /** Far fewer than lines of TLS would make. */
 const MOST_LINES = 20;
