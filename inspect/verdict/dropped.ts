@@ -8,6 +8,7 @@ import { distance } from '../tcp/seq';
 import type { StreamNews } from '../tcp/stream';
 import { evidenceOf, type Sight } from '../tcp/view';
 import type { Judge } from './judge';
+import { hear, isBareAck, type Missing } from './lacked';
 import { DELAYED_ACK, EVIDENCE, HOLE_PATIENCE, mendingTime, REORDERING, reorderingTime } from './thresholds';
 import { type DroppedName, droppedName, milliseconds, octets, toName } from './words';
 
@@ -54,62 +55,24 @@ interface State {
   spoken: boolean;
 }
 
-interface Hole {
-  /** Offset of the first octet that is missing. */
-  readonly start: number;
-  readonly since: Micros;
+interface Hole extends Missing {
   readonly proof: Proof;
   /** How long the octets may be late. */
   readonly patience: Micros;
   readonly evidence: Evidence[];
-  /** The timestamp of the segment that showed it. */
-  readonly stamp: number | undefined;
-  /** That of the last segment before it. */
-  readonly before: number | undefined;
   /** Its options were cut off. */
   readonly cut: boolean;
-  /** Nothing whole of this side had come before: the missing octets are its first words. */
-  readonly first: boolean;
-  /** The receiver, alive, has still not acknowledged them: they did not come to it either, by whatever way. */
-  lacked: boolean;
-  /** Segments that came behind the hole and ask for an ACK: with octets, or FIN. */
-  asking: number;
-  /** RSTs that came behind the hole: where the receiver lacks what is before, an ACK may answer (RFC 5961 §3.2). */
-  resets: number;
   /** Octets came behind the hole. */
   followed: boolean;
-  /** The receiver's segments since, and among them its bare ACKs. */
-  heard: number;
-  duplicates: number;
   told: boolean;
 }
 
-/**
- * An ACK may be delayed by 500 ms (RFC 9293 §3.8.6.3). A SACK block behind the hole says at once that it is one; so do
- * duplicate ACKs, one for each segment that came behind it (RFC 5681 §2).
- */
-function watchReceiver(state: State, { connection, from: sender, segment, at }: Sight): void {
+function watchReceiver(state: State, { connection, from: sender, segment }: Sight): void {
   const { from, hole } = state;
   if (!segment || sender !== OTHER[from] || !(segment.flags & FLAG.ack)) return;
-  state.acknowledges ||= segment.length === 0 && !(segment.flags & (FLAG.syn | FLAG.fin | FLAG.rst));
-  if (!hole) return;
-  const { stream, acked } = connection[from];
-  const { flags, length, options } = segment;
-  if (acked > hole.start) return;
-  hole.heard += 1;
-  if (length === 0 && !(flags & (FLAG.syn | FLAG.fin | FLAG.rst))) hole.duplicates += 1;
-  const sacked = options.sack.some(([left]) => (stream.offsetOf(left) ?? 0) > hole.start);
-  const late = at - hole.since >= DELAYED_ACK + (connection.rtt ?? 0);
-  const answers = Math.min(hole.duplicates, hole.asking + hole.resets) >= (hole.first ? 1 : DUPLICATES);
-  hole.lacked ||= late || sacked || answers || echoesLater(hole, segment);
-}
-
-/** It echoes a stamp that was later than all before the hole: its sender had got what showed the hole. */
-function echoesLater({ stamp, before }: Hole, { options }: Segment): boolean {
-  const echo = options.timestamps?.[1];
-  // 0 is no echo (RFC 7323 §3.2).
-  if (!echo || stamp === undefined || before === undefined) return false;
-  return distance(before, stamp) > 0 && distance(stamp, echo) >= 0;
+  state.acknowledges ||= isBareAck(segment);
+  if (hole && connection[from].acked <= hole.start)
+    hear(hole, connection[from].stream, segment, connection.rtt);
 }
 
 /**
@@ -286,8 +249,6 @@ function isFilled(news: StreamNews): news is Filled {
 
 /** Octets of two segments on an Ethernet. */
 const TWO_SEGMENTS = 2 * 1_460;
-/** One may have been sent for another reason, in bulk: a larger window say. Before the first words there is none. */
-const DUPLICATES = 2;
 const LF = 0x0a;
 const NOTHING: readonly Finding[] = [];
 const OTHER = { client: 'server', server: 'client' } as const;

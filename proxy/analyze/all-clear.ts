@@ -34,9 +34,11 @@ export function allClear(summary: Summary, facts: ClearFacts): readonly string[]
 
 /** What is not known, and where to capture to know it. */
 export function doubtsOf(summary: Summary, { counts, lost, counted }: ClearFacts): readonly string[] {
+  const { unsure } = summary.observed;
   const doubts = [...unseen(summary, counts, lost), ...unclear(summary)];
   // Of sessions that went well every octet is there, whatever else the capture lost.
-  return doubts.length === 0 || counted || lost > 0 ? doubts : [...doubts, UNCOUNTED];
+  const open = doubts.length > 0 || unsure.count > 0;
+  return open && !counted && lost === 0 ? [...doubts, UNCOUNTED] : doubts;
 }
 
 /** What a better capture would show. */

@@ -1,7 +1,7 @@
 // What was seen, and how whole: what an analysis must say before it says anything else.
 
 import type { Coverage } from '../../inspect/coverage/coverage';
-import type { Direction } from '../../inspect/events';
+import type { Direction, VerdictName } from '../../inspect/events';
 import type { SegmentSessionEvent } from '../../inspect/inspector';
 import type { Outcome } from './outcome';
 
@@ -17,6 +17,8 @@ export interface Observed {
   readonly cut: Amount;
   /** Octets that the other side acknowledged, and that are not in the capture. */
   readonly missed: Amount;
+  /** Octets that were sent and are not in it, lost by the path or by a capture that does not count its losses. */
+  readonly unsure: Amount;
   /** Segments may have been missed, and nobody knows how many. */
   blind: number;
   /** Frames that are in it more than once. */
@@ -34,18 +36,20 @@ export function createObserved(): Observed {
   const none = (): Amount => ({ connections: 0, count: 0 });
   return {
     ...{ whole: 0, begun: 0, blind: 0, only: { client: 0, server: 0 } },
-    ...{ cut: none(), missed: none(), copies: none(), disordered: none() },
+    ...{ cut: none(), missed: none(), unsure: none(), copies: none(), disordered: none() },
   };
 }
 
 /** Whether the session was seen whole. */
 export function addObserved(
   all: Observed,
-  { coverage }: Pick<SegmentSessionEvent, 'coverage'>,
+  { coverage, verdicts }: Pick<SegmentSessionEvent, 'coverage' | 'verdicts'>,
   outcome: Outcome,
 ): boolean {
   // A SYN that nobody answers, or that a RST does, has no other side to be seen.
-  const whole = !coverage || outcome === 'unanswered' || outcome === 'rejected' || isWhole(coverage);
+  const unsure = coverage ? unsureOf(coverage, verdicts) : 0;
+  const oneSide = outcome === 'unanswered' || outcome === 'rejected';
+  const whole = !coverage || oneSide || (unsure === 0 && isWhole(coverage));
   if (whole) all.whole += 1;
   if (!coverage) return whole;
   const { client, server, blind } = coverage;
@@ -53,9 +57,15 @@ export function addObserved(
   else if (!whole && client.segments === 0) all.only.server += 1;
   else if (!whole && (client.begin === 'unseen' || server.begin === 'unseen')) all.begun += 1;
   if (blind) all.blind += 1;
+  add(all.unsure, unsure);
   for (const name of ['cut', 'missed', 'copies', 'disordered'] as const)
     add(all[name], client[name] + server[name]);
   return whole;
+}
+
+/** None where a verdict says that the path lost them. */
+function unsureOf({ client, server, counted }: Coverage, verdicts: readonly string[]): number {
+  return counted || verdicts.some((each) => LOSSES.has(each)) ? 0 : client.lost + server.lost;
 }
 
 /** What was lost before it came here is the path's doing, and no fault of the capture. */
@@ -67,6 +77,12 @@ function isWhole({ client, server, blind }: Coverage): boolean {
     )
   );
 }
+
+const LOSSES: ReadonlySet<string> = new Set<VerdictName>([
+  'ehlo-dropped',
+  'greeting-lost',
+  'segment-dropped',
+]);
 
 function add(to: Amount, count: number): void {
   if (count === 0) return;

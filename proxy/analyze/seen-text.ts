@@ -47,7 +47,7 @@ export function seenText(facts: SeenFacts): readonly string[] {
 }
 
 function holes({ observed, counts, sessions }: SeenFacts): readonly string[] {
-  const { only, begun, missed, blind, copies, disordered } = observed;
+  const { only, begun, missed, unsure, blind, copies, disordered } = observed;
   const { cut, cutAt, segments } = counts;
   const row = (count: number, text: string): readonly string[] => (count === 0 ? [] : [text]);
   // The copy of a session's last frame comes when it is over: it is not counted.
@@ -61,6 +61,10 @@ function holes({ observed, counts, sessions }: SeenFacts): readonly string[] {
     ...row(
       missed.count,
       `${plural(missed.count, 'octet')} passed and are not in it, in ${plural(missed.connections, 'session')}`,
+    ),
+    ...row(
+      unsure.count,
+      `${plural(unsure.count, 'octet')} were sent and are not in it, in ${plural(unsure.connections, 'session')}: lost by the path, or by the capture`,
     ),
     ...row(blind, `${plural(blind, 'session')} of which frames may be missing`),
     ...row(

@@ -147,9 +147,10 @@ function sessionFields(event: SessionEvent | SegmentSessionEvent): string {
 }
 
 /** What was not observed; what is not there was. */
-function coverageFields({ client, server, blind }: Coverage): object {
+function coverageFields({ client, server, blind, counted }: Coverage): object {
   return {
     ...(blind && { blind }),
+    ...(!counted && { counted }),
     ...(isPlainSide(client) ? {} : { client: sideFields(client) }),
     ...(isPlainSide(server) ? {} : { server: sideFields(server) }),
   };

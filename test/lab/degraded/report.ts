@@ -38,6 +38,8 @@ export function markdown(result: Result, sample = 1): string {
     'Made by `npm run lab:degraded -- --write test/lab/DEGRADED.md`; not to be edited. Every play (transcripts of the tests, the',
     'fault lab’s recordings, and captures of others where they are present) is degraded in every way, and what is said of it is',
     'compared with what is said of the whole. Less seen is less said, never something else said: _wrong_ must be 0.',
+    'What is _missing_ is missing from a file that does not say so, as a pcap of tcpdump: _whole, losses not counted_ shows what',
+    'that costs where nothing is missing at all. All others are read as counted, as pcapng and a live capture are.',
     ...(sample > 1 ? [`This is a sample: one variant of ${sample}.`] : []),
     'Of the verdicts of the whole plays, _kept_ are as certain as there, _weakened_ only suspected, of _silent_ ones nothing is said.',
     '',

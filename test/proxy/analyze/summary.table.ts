@@ -229,6 +229,19 @@ export const ROWS: readonly Row[] = [
     ],
   },
   {
+    name: 'octets that were sent and are not in it, and nobody counted: no whole session, no all-clear',
+    // Without what the server answers.
+    frames: eaten('198.51.100.7').slice(0, 6),
+    uncounted: true,
+    says: [
+      /^ {2}Seen {6}0 of 1 session whole$/m,
+      /^ +9 octets were sent and are not in it, in 1 session: lost by the path, or by the capture$/m,
+      NOT_CLEAR,
+      /^- the capture does not say whether it lost frames/m,
+    ],
+    not: [CLEAR, /ehlo-dropped/],
+  },
+  {
     name: 'frames that were counted: it is not asked for a count',
     frames: session(MAIL),
     lost: 3,

@@ -15,6 +15,7 @@ import { scratch } from '../../kit/process';
 import { SECOND, START } from '../../inspect/smtp/transcript';
 import type { Sent } from '../../inspect/tcp/packetise';
 import { INSIDE_ROWS } from '../../inspect/verdict/inside.table';
+import { UNCOUNTED_ROWS } from '../../inspect/verdict/uncounted.table';
 import { ROWS, type Row } from '../../inspect/verdict/verdicts.table';
 import { record } from './frames';
 
@@ -51,13 +52,17 @@ function withProbes({ sent, probes = [] }: Row): Sent[] {
   return [...sent, ...asked].sort((a, b) => a.segment.at - b.segment.at);
 }
 
-for (const row of [...ROWS, ...INSIDE_ROWS].filter(({ want }) => want.length > 0)) {
-  test(row.name, async () => {
+/** What the capture said of itself: nothing was dropped, or nothing at all. */
+const SAID = [0, undefined];
+const PLAYS = [...ROWS, ...INSIDE_ROWS, ...UNCOUNTED_ROWS].filter(({ want }) => want.length > 0);
+
+for (const [dropped, row] of SAID.flatMap((each) => PLAYS.map((row) => [each, row] as const))) {
+  test(`${dropped === 0 ? '' : 'losses not counted: '}${row.name}`, async () => {
     const sent = withProbes(row);
     const folder = scratch('evidence');
     const first = createWitness();
     const to = Math.max(sent.at(-1)?.segment.at ?? 0, START + (row.until ?? 0) * SECOND);
-    record(sent, { folder, ran: { from: START, to, dropped: 0 } }, undefined, (news) => first.take(news));
+    record(sent, { folder, ran: { from: START, to, dropped } }, undefined, (news) => first.take(news));
     if (first.said.length === 0) return;
     const [capture = ''] = readdirSync(folder).filter((file) => file.endsWith('.pcapng'));
     const again = createWitness();

@@ -32,7 +32,8 @@ export function record(
   veil?: Veil,
   take: (news: readonly TrackerNews[]) => void = () => undefined,
 ): EvidenceWriter {
-  const tracker = createTracker({ ports: [25], implicitTlsPorts: [465], veil, keepFrames: true });
+  const uncounted = options.ran !== undefined && options.ran.dropped === undefined;
+  const tracker = createTracker({ ports: [25], implicitTlsPorts: [465], veil, keepFrames: true, uncounted });
   const evidence = openEvidence(options);
   if (isFault(evidence)) throw new Error(`no evidence: ${evidence.on}`);
   // One buffer for all, as a live capture has it: what is kept must have been copied.
