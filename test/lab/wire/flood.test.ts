@@ -8,6 +8,7 @@ import { labSuite, type Need } from '../../kit/lab';
 import type { Child } from '../../kit/process';
 import { LONE, makeWire, meet, ONE, startLoad, startServers, THREE, TWO, WHOLE } from '../../kit/wire';
 import type { Servers, Wire } from '../../kit/wire';
+import { playRecorded } from './recorded';
 
 const NEEDS: readonly Need[] = ['python3', 'bpf'];
 /** Of a SYN flood; FLOOD=100000 plays the large one. */
@@ -132,16 +133,12 @@ lab.test('more servers than have room: what is repaired stays so, and what comes
   await wire.leave();
   remember([truncated(TWO)]);
   await enter();
-  const { name } = wire.topology;
-  const program = ['flood.py', 'greet', String(SERVERS), `${name}-cli`, 'eth0', `${name}-mta`, 'eth0'];
-  const [file = '', ...args] = program;
-  const { code, output } = await wire.topology.run('cli', 300_000, 'python3', join(__dirname, file), ...args);
-  assert.is(code, 0, output);
-  await wire.line(
-    'the last of them',
-    (line) => line['server.address'] === `100.64.66.${(SERVERS - 1) & 255}`,
-    PATIENCE_MS,
-  );
+  // Servers whose connections begin while the ring is crowded are not met: they come again.
+  for (let rounds = 0; learned() <= TABLE; rounds += 1) {
+    assert.ok(rounds < 10, `only ${learned()} servers were met`);
+    await greetAll();
+    await playRecorded(wire, ONE, 1);
+  }
   for (const server of [TWO, THREE]) {
     if (server === THREE) await meet(wire, server);
     const { fine, failed } = await startLoad(wire, server, { connections: 2, pace: 0, sessions: 10 }).ended;
@@ -154,6 +151,22 @@ lab.test('more servers than have room: what is repaired stays so, and what comes
   const unheld = wire.events().filter(({ event }) => event === 'server-not-held');
   assert.equal(unheld, []);
 });
+
+/** One connection to each of them, with a whole greeting. */
+async function greetAll(): Promise<void> {
+  const { name } = wire.topology;
+  const program = ['flood.py', 'greet', String(SERVERS), `${name}-cli`, 'eth0', `${name}-mta`, 'eth0'];
+  const [file = '', ...args] = program;
+  const { code, output } = await wire.topology.run('cli', 300_000, 'python3', join(__dirname, file), ...args);
+  assert.is(code, 0, output);
+}
+
+/** How many of them the log says were learned. */
+function learned(): number {
+  const lessons = wire.events().filter(({ event }) => event === 'learned');
+  const servers = lessons.map((line) => String(line['server.address']));
+  return new Set(servers.filter((server) => server.startsWith('100.64.'))).size;
+}
 
 lab.test('auto, a table that is full: whoever is met gets a place, and what it needs', NEEDS, async () => {
   await wire.leave();
@@ -181,8 +194,6 @@ lab.test('auto, a table that is full: whoever is met gets a place, and what it n
   assert.equal(unheld, []);
 });
 
-/** To read 17,000 sessions, on a machine that has much else to do. */
-const PATIENCE_MS = 60_000;
 /** Places of the kernel's table of servers. */
 const TABLE = 16_384;
 

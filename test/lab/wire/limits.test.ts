@@ -7,6 +7,7 @@ import { labSuite, type Need } from '../../kit/lab';
 import { until, type Child } from '../../kit/process';
 import { makeWire, ONE, startLoad, startServers, TWO, WHOLE } from '../../kit/wire';
 import type { Servers, Tally, Wire } from '../../kit/wire';
+import { counter, playRecorded } from './recorded';
 
 const NEEDS: readonly Need[] = ['python3', 'bpf'];
 /** Of the ring: so many octets are the dialogues of some ten sessions. */
@@ -40,43 +41,28 @@ lab.test('a full ring: mail goes on, and the log says how much it missed', NEEDS
   const load = startLoad(wire, ONE, { connections: MANY, pace: 0.1 });
   await until('all of them', () => servers.peers(ONE).length >= MANY || undefined, PATIENCE_MS);
   ehlowire.process.kill('SIGSTOP');
-  await until('records to be lost', async () => (await counter('lost')) > 100 || undefined, PATIENCE_MS);
+  await until(
+    'records to be lost',
+    async () => (await counter(wire, 'lost')) > 100 || undefined,
+    PATIENCE_MS,
+  );
   ehlowire.process.kill('SIGCONT');
   await sleep(2_500);
   const { fine, failed } = await load.stop();
   assert.equal(failed, {});
-  const lost = await counter('lost');
+  const lost = await counter(wire, 'lost');
   await wire.line('the losses', () => lossesTold() === lost, PATIENCE_MS);
   for (const line of linesOf('loss')) assert.is(line['source'], 'ring');
   // What was not seen proves nothing.
   assert.equal(linesOf('verdict'), []);
   assert.ok(linesOf('session').length < fine, 'all of them were told');
   // What begins behind the loss is whole again.
-  await playRecorded(3);
-  await wire.line('three sessions', () => sessionsAt(TWO).length >= 3, PATIENCE_MS);
+  const last = await playRecorded(wire, TWO, 3);
   assert.equal(
-    sessionsAt(TWO).map((line) => [line['messages'], line['bytes.client']]),
+    last.map((line) => [line['messages'], line['bytes.client']]),
     [1, 2, 3].map(() => [2, OCTETS]),
   );
 });
-
-/** Sessions at TWO, one after the other, until so many were recorded: the process may still be busy with a ring that was full. */
-async function playRecorded(wanted: number): Promise<void> {
-  for (let missing = wanted; missing > 0;) {
-    const before = await counter('unwatched');
-    const tally = await startLoad(wire, TWO, { connections: 1, pace: 0, sessions: missing }).ended;
-    assert.equal(tally, { fine: missing, messages: 2 * missing, failed: {} });
-    missing = (await counter('unwatched')) - before;
-  }
-}
-
-async function counter(name: string): Promise<number> {
-  return (await wire.status()).counters[name] ?? 0;
-}
-
-function sessionsAt(server: string): LogLine[] {
-  return linesOf('session').filter((line) => line['server.address'] === server);
-}
 
 /** Of the commands and messages of one session of the load. */
 const OCTETS = 395;
@@ -111,12 +97,11 @@ lab.test(
     assert.ok(told.length > 0);
     for (const line of told) assert.ok(Number(line['bytes.client']) <= OCTETS, JSON.stringify(line));
     // And whoever comes alone is followed from beginning to end.
-    const known = sessionsAt(TWO).length;
-    const after = await startLoad(wire, TWO, { connections: 1, pace: 0, sessions: 1 }).ended;
-    assert.equal(after.failed, {});
-    await wire.line('its session', () => sessionsAt(TWO).length > known, PATIENCE_MS);
-    const [last] = sessionsAt(TWO).slice(known);
-    assert.equal([last?.['messages'], last?.['bytes.client']], [2, OCTETS]);
+    const last = await playRecorded(wire, TWO, 1);
+    assert.equal(
+      last.map((line) => [line['messages'], line['bytes.client']]),
+      [[2, OCTETS]],
+    );
   },
 );
 
