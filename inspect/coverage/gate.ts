@@ -23,9 +23,12 @@ const HOLDS: Readonly<Record<Premise, (coverage: Coverage) => boolean>> = {
   'in-order': ({ client, server }) => client.disordered === 0 && server.disordered === 0,
 };
 
-/** Whether an oddity of the dialogue may be said. What was not observed can look like any of them. */
+/**
+ * Whether an oddity of the dialogue may be said. What was not observed can look like any of them; of a silence nothing that
+ * was observed tells it.
+ */
 export function isAdmitted({ anomaly }: Pick<AnomalyEvent, 'anomaly'>, coverage: Coverage): boolean {
-  return OF_COVERAGE.has(anomaly) || isWhole(coverage);
+  return OF_COVERAGE.has(anomaly) || (isWhole(coverage) && (coverage.counted || anomaly !== 'silence'));
 }
 
 /** They say themselves that something was not observed, or that no more is read. */

@@ -13,6 +13,8 @@ import { many, milliseconds as ms } from './words';
 /** Of what was missed the first command may be a part. */
 const PREMISES: Premises = { toSay: ['handshake', 'nothing-missed'] };
 
+const OF_UNANSWERED: Premises = { toSay: [...PREMISES.toSay, 'losses-counted'] };
+
 /** Watches the client's first command. */
 export function createHeldJudge(): Judge {
   const state: State = { before: undefined, hello: undefined, others: [], done: false };
@@ -77,6 +79,8 @@ function decide(state: State, { connection, kind, at }: Sight): Finding[] {
   // A clock that runs backwards is another machine's: whoever judges that needs no help.
   if (ticks < 0) return [];
   const arrived = ms(hello.segment.at - hello.before.at);
+  // It may be a copy of one that came in time, was answered, and was not captured.
+  const answered = connection.client.acked > 0;
   const rate =
     clock.rate === undefined ? 'a clock of unknown rate' : `its clock of ${clock.rate} ticks a second`;
   return [
@@ -84,7 +88,7 @@ function decide(state: State, { connection, kind, at }: Sight): Finding[] {
       at: hello.segment.at,
       verdict: 'ehlo-held',
       worth: clock.rate === undefined ? 'suspected' : 'proved',
-      premises: PREMISES,
+      premises: answered ? PREMISES : OF_UNANSWERED,
       proof: 'timestamp',
       where: 'before',
       held,

@@ -123,6 +123,7 @@ test('oddities of the dialogue are said of a dialogue that was seen whole; what 
     fc.property(coverages, (coverage) => {
       assert.ok(isAdmitted({ anomaly: 'gap' }, coverage));
       assert.is(isAdmitted({ anomaly: 'bare-lf' }, coverage), isWhole(coverage));
+      assert.is(isAdmitted({ anomaly: 'silence' }, coverage), isWhole(coverage) && coverage.counted);
       if (SIDES.every((each) => isPlainSide(coverage[each])) && !coverage.blind) assert.ok(isWhole(coverage));
     }),
   );

@@ -3,7 +3,7 @@
 
 import { FLAG } from '../../../inspect/tcp/segment';
 import { packetise, type Sent } from '../tcp/packetise';
-import { extra, type Row } from './verdicts.table';
+import { carries, delay, DIALOGUE, extra, type Row } from './verdicts.table';
 
 // The client's first octet is 1001, the server's 2001; the greeting has 14 octets, EHLO 9.
 const CLIENT = 1_001;
@@ -34,6 +34,8 @@ export const UNCOUNTED: Readonly<Record<string, readonly string[]>> = {
   'EHLO eaten, and a later HELO comes through': ['ehlo-dropped suspected sequence'],
   // It may answer a segment that is not here.
   'a RST at a number that the server was at before, and no answer by its form': [],
+  // It may be a copy of one that came in time.
+  'EHLO is late by its stamp, and nobody answers it': [],
   // One answer is easily lost.
   'a client that is gone, probed': [],
   'a client that is gone: retransmissions only': [],
@@ -52,6 +54,12 @@ export const UNCOUNTED: Readonly<Record<string, readonly string[]>> = {
 };
 
 export const UNCOUNTED_ROWS: readonly Row[] = [
+  {
+    name: 'EHLO is late by its stamp, and nobody answers it',
+    sent: delay(packetise(DIALOGUE), carries('EHLO'), 800_000).slice(0, 6),
+    until: 6,
+    want: ['ehlo-held proved timestamp'],
+  },
   {
     name: 'EHLO eaten, the client resets, and the server answers that it has nothing (RFC 5961)',
     sent: [
