@@ -48,15 +48,26 @@ export function findRunning(file: string): Running | undefined {
 
 /** Faults: `already-running`, `journal-unwritable`, `tool-missing`. */
 export function takeCharge(file: string, does: Doing): Release | Fault {
+  const since = performance.now();
   for (;;) {
     const fd = openFile(file);
     if (isFault(fd)) return fd;
-    const locked = lock(fd, file);
+    const locked = lock(fd);
     if (locked === true && isStillThere(fd, file)) return sign(fd, file, does);
     closeSync(fd);
     // Who was in charge took the file away in between: another one is at its place, or none.
-    if (locked !== true) return locked;
+    if (locked === true) continue;
+    if (isFault(locked)) return locked;
+    const other = findRunning(file);
+    // Who has locked it a moment ago has not signed it yet, and who has taken it away has not given the lock back.
+    if (other !== undefined || performance.now() - since > SIGNED_MS) return alreadyRunning(file, other);
+    pause(STEP_MS);
   }
+}
+
+function alreadyRunning(file: string, other: Running | undefined): Fault {
+  const on = other === undefined ? file : `process ${other.pid}, \`ehlowire ${other.does}\``;
+  return createFault('already-running', on, other?.does === 'leave' ? { mend: LEAVING } : {});
 }
 
 function openFile(file: string): number | Fault {
@@ -68,14 +79,11 @@ function openFile(file: string): number | Fault {
   }
 }
 
-/** flock(1) locks what is open here; the lock is ours until we close it or end. */
-function lock(fd: number, file: string): true | Fault {
+/** flock(1) locks what is open here; the lock is ours until we close it or end. False: somebody else has it. */
+function lock(fd: number): boolean | Fault {
   const { error, status } = spawnSync('flock', ['-n', '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
   if (error !== undefined) return createFault('tool-missing', 'flock', { mend: 'apt install util-linux' });
-  if (status === 0) return true;
-  const other = findRunning(file);
-  const on = other === undefined ? file : `process ${other.pid}, \`ehlowire ${other.does}\``;
-  return createFault('already-running', on, other?.does === 'leave' ? { mend: LEAVING } : {});
+  return status === 0;
 }
 
 function isStillThere(fd: number, file: string): boolean {
@@ -122,5 +130,12 @@ function readEntry(file: string): Entry | undefined {
   }
 }
 
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+/** On a machine that has much else to do. */
+const SIGNED_MS = 5_000;
+const STEP_MS = 20;
 const RIGHTS: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS']);
 const LEAVING = 'it ends by itself: try again in a moment';

@@ -1,9 +1,8 @@
 // A stage with an address and a default route, and ehlowire on it as a user runs it.
 
 import { test } from 'uvu';
-import { copyFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { OBJECT } from '../../proxy/wire/object';
 import { skip } from '../kit/lab';
 import type { Child, Outcome } from '../kit/process';
 import { buildLauncher } from '../proxy/launch';
@@ -28,7 +27,6 @@ const reason = unfit();
 // Compiled: it is started some forty times.
 const { dir } = buildLauncher();
 export const LAUNCHER = join(dir, 'ehlowire');
-if (reason === undefined) copyFileSync(OBJECT, join(dir, 'dist/proxy/wire/ehlowire.bpf.o'));
 test.after(() => rmSync(dir, { recursive: true }));
 
 let count = 0;
