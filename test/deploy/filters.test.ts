@@ -2,10 +2,9 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { copyFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import { OBJECT } from '../../proxy/wire/object';
 import { skip } from '../kit/lab';
 import { buildLauncher } from '../proxy/launch';
 import { awaitInPlace, makeStage, NODE, unfit, type Stage } from './stage';
@@ -17,7 +16,6 @@ type How = (typeof HOWS)[number];
 
 const reason = unfit();
 const { dir } = buildLauncher();
-if (reason === undefined) copyFileSync(OBJECT, join(dir, 'dist/proxy/wire/ehlowire.bpf.o'));
 test.after(() => rmSync(dir, { recursive: true }));
 
 HOWS.flatMap((ours) => HOWS.map((theirs) => [ours, theirs] as const)).forEach(([ours, theirs], nth) => {

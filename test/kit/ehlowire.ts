@@ -20,8 +20,8 @@ export interface Relayed {
   events(): readonly LogLine[];
   /** Standard output and standard error: empty where nothing went wrong. */
   output(): string;
-  /** SIGTERM: ends when its connections have ended. */
-  stop(): Promise<Outcome>;
+  /** SIGTERM: ends when its connections have ended; SIGKILL after two seconds, or after the time given. */
+  stop(patienceMs?: number): Promise<Outcome>;
   /** Removes the log. */
   discard(): void;
 }
@@ -71,7 +71,7 @@ export async function startRelay(
     log,
     events,
     output: child.output,
-    stop: () => child.stop(),
+    stop: (patienceMs) => child.stop('SIGTERM', patienceMs),
     discard: () => discard(folder),
   };
 }
