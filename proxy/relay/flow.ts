@@ -104,5 +104,5 @@ const NOTHING: Uint8Array = new Uint8Array(0);
 /** From this many octets on, the beginning of an end of data includes its dot. */
 const DOT = 3;
 /** What libuv reads at once. */
-const READ = 65_536;
+export const READ = 65_536;
 const RELEASE_MS = 5;

@@ -7,7 +7,7 @@ import { errno } from '../fault';
 import { createDeadline, type Deadline } from './deadline';
 import type { Dialogue, Outlet } from './dialogue';
 import { cut, dismiss, linger, reset } from './farewell';
-import { createFlow, type Flow } from './flow';
+import { createFlow, READ, type Flow } from './flow';
 
 export interface PumpOptions {
   readonly client: Socket;
@@ -42,6 +42,7 @@ export function createPump(options: PumpOptions): Pump {
     endedFirst: undefined,
     over: false,
     open: 2,
+    spent: { client: 0, server: 0 },
   };
   watch(pump, client, 'client');
   watch(pump, upstream, 'server');
@@ -76,6 +77,8 @@ interface State extends Omit<PumpOptions, 'dialogue'> {
   over: boolean;
   /** Sockets that are not yet closed. */
   open: number;
+  /** What each side has taken of its turn. */
+  readonly spent: Record<Direction, Micros>;
 }
 
 function watch(pump: State, socket: Socket, side: Direction): void {
@@ -87,7 +90,7 @@ function watch(pump: State, socket: Socket, side: Direction): void {
 
 function onClient(pump: State, bytes: Uint8Array): void {
   const at = now();
-  const taken = inTurn(pump, pump.client, bytes, at, pump.up, pump.dialogue.fromClient);
+  const taken = inTurn(pump, 'client', bytes, at);
   if (pump.over) return;
   pump.up.write(bytes.subarray(0, taken), pump.dialogue.begun(), taken < bytes.length);
   if (pump.endedFirst === 'server') endClient(pump);
@@ -95,7 +98,7 @@ function onClient(pump: State, bytes: Uint8Array): void {
 }
 
 function onServer(pump: State, bytes: Uint8Array): void {
-  inTurn(pump, pump.upstream, bytes, now(), pump.down, pump.dialogue.fromServer);
+  inTurn(pump, 'server', bytes, now());
   rearm(pump);
 }
 
@@ -103,24 +106,26 @@ function onServer(pump: State, bytes: Uint8Array): void {
  * Tells what was read, piece by piece, until it has taken its turn's time; what is left is put back, and comes
  * again when every other connection has had its turn. Says how many octets were told.
  */
-function inTurn(
-  pump: State,
-  socket: Socket,
-  bytes: Uint8Array,
-  at: Micros,
-  flow: Flow,
-  tell: (bytes: Uint8Array, at: Micros) => void,
-): number {
+function inTurn(pump: State, side: Direction, bytes: Uint8Array, at: Micros): number {
+  const { dialogue, client, upstream, up, down } = pump;
+  const [socket, flow, tell] =
+    side === 'client' ? [client, up, dialogue.fromClient] : [upstream, down, dialogue.fromServer];
+  const before = pump.spent[side];
   let taken = 0;
+  let spent = before;
   while (taken < bytes.length && !pump.over) {
     const end = Math.min(taken + PIECE, bytes.length);
     tell(bytes.length <= PIECE ? bytes : bytes.subarray(taken, end), at);
     taken = end;
-    if (now() - at <= TURN || pump.over) continue;
+    spent = before + now() - at;
+    if (spent <= TURN || pump.over) continue;
     flow.rest();
     if (taken < bytes.length) socket.unshift(bytes.subarray(taken));
+    spent = 0;
     break;
   }
+  // libuv reads a socket up to 32 times before the others have their turn; what does not fill its buffer is the last time.
+  pump.spent[side] = bytes.length >= READ ? spent : 0;
   return taken;
 }
 
