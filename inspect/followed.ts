@@ -6,6 +6,7 @@ import { createInspector, type Inspector, type InspectorEvent } from './inspecto
 import { CONNECTIONS, LINGER, LINGER_RESET, STRAGGLERS } from './limits';
 import { createOneSided, type Heard, type OneSided } from './one-sided';
 import { advance, type Seq } from './tcp/seq';
+import type { Holding } from './tcp/stream';
 import { createRecency, type Link, type Recency } from './recency';
 import type { Veil } from './smtp/argument';
 import { FLAG, type Ends, type Leg, type Segment } from './tcp/segment';
@@ -72,6 +73,8 @@ export interface Followed {
   readonly oneSided: OneSided<Entry>;
   /** Those that want to be asked again when time passes. */
   readonly waiting: Set<Entry>;
+  /** What is held beyond holes, of all of them. */
+  readonly holding: Holding;
   /** Of connections that begin by then something may be missing. */
   lostUntil: Micros;
 }
@@ -91,6 +94,7 @@ export function createFollowed(options: Followed['options']): Followed {
     recency: createRecency(),
     oneSided: createOneSided(options.oneSided ?? Infinity),
     waiting: new Set(),
+    holding: { octets: 0 },
     lostUntil: -Infinity,
   };
 }
@@ -111,7 +115,7 @@ export function open(state: Followed, key: string, first: Segment, toServer: boo
   const [client, server] = fromClient ? [a, b] : [b, a];
   const implicitTls = state.options.implicitTlsPorts.includes(server.port);
   const { veil, uncounted = false } = state.options;
-  const inspector = createInspector(first, { implicitTls, veil, uncounted });
+  const inspector = createInspector(first, { implicitTls, veil, uncounted, holding: state.holding });
   if (first.at <= state.lostUntil) inspector.lost();
   const entry: Entry = {
     key,

@@ -8,6 +8,7 @@ import type { Veil } from './smtp/argument';
 import { createSession, type Session } from './smtp/session';
 import { createConnection, type Connection, type Flow } from './tcp/connection';
 import { FLAG, type Segment } from './tcp/segment';
+import type { Holding } from './tcp/stream';
 import { advance, type Seq } from './tcp/seq';
 import type { ConnectionView, Sight } from './tcp/view';
 import { createJudges } from './verdict/judges';
@@ -32,6 +33,8 @@ export interface InspectorOptions {
   readonly veil?: Veil | undefined;
   /** The capture may have lost segments, and does not say so: see `Coverage.counted`. */
   readonly uncounted?: boolean;
+  /** What is held beyond holes at its point; absent: it has a point of its own. */
+  readonly holding?: Holding;
 }
 
 export interface Inspector {
@@ -79,7 +82,7 @@ export interface Stretch {
 
 /** `first` is the connection's first segment; it is to be fed like all others. */
 export function createInspector(first: Segment, options: InspectorOptions = {}): Inspector {
-  const connection = createConnection(first.at);
+  const connection = createConnection(first.at, options.holding);
   const coverage = createCoverage(options.uncounted !== true);
   const state: State = {
     connection,

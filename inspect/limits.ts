@@ -106,6 +106,14 @@ export const AHEAD_OCTETS = 262_144;
 /** Pieces held beyond a hole: at 1448 octets each this is the window above. */
 export const AHEAD_PIECES = 256;
 
+/**
+ * Octets held beyond all holes of one point, their objects counted in. Beyond it a direction holds the least, which a dialogue's
+ * hole hardly needs: the product of the caps above is more than any machine has, and a flood can open as many holes.
+ */
+export const AHEAD_ALL = 33_554_432;
+export const AHEAD_LEAST_OCTETS = 4_096;
+export const AHEAD_LEAST_PIECES = 16;
+
 /** Octets kept behind, to compare a retransmission with: several commands, or one segment (MSS 1460). */
 export const RECENT_OCTETS = 2_048;
 

@@ -6,7 +6,7 @@ import { isCopyOf, keepRecent } from './copies';
 import { createOrdering, type Ordering, type Waiting } from './ordering';
 import { FLAG, headerOf, type Segment } from './segment';
 import { distance, type Seq } from './seq';
-import { createStream, type Carried, type StreamNews } from './stream';
+import { createStream, type Carried, type Holding, type StreamNews } from './stream';
 import type { ConnectionView, SideView } from './view';
 
 /** What the streams gave, in order of cause: what a session is fed with. */
@@ -50,8 +50,9 @@ export interface Taken {
   readonly flow: readonly Flow[];
 }
 
-export function createConnection(started: Micros): Connection {
-  const sides = { client: createSide(), server: createSide() };
+/** `holding`: of the point that it is seen at. */
+export function createConnection(started: Micros, holding?: Holding): Connection {
+  const sides = { client: createSide(holding), server: createSide(holding) };
   const state: State = {
     sides,
     ordering: undefined,
@@ -196,9 +197,9 @@ type Side = Mutable<SideView> & {
   heardOf: Seq | undefined;
 };
 
-function createSide(): Side {
+function createSide(holding: Holding | undefined): Side {
   return {
-    stream: createStream(),
+    stream: createStream(holding),
     recent: [],
     given: 0,
     heardOf: undefined,

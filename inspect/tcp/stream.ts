@@ -1,7 +1,14 @@
 // One direction of a connection: segments in any order become octets in order, each once, holes known.
 
 import type { Micros, Span } from '../events';
-import { AHEAD_OCTETS, AHEAD_PIECES, RECENT_OCTETS } from '../limits';
+import {
+  AHEAD_ALL,
+  AHEAD_LEAST_OCTETS,
+  AHEAD_LEAST_PIECES,
+  AHEAD_OCTETS,
+  AHEAD_PIECES,
+  RECENT_OCTETS,
+} from '../limits';
 import { type Seq, advance, distance } from './seq';
 import { FLAG, type Segment } from './segment';
 
@@ -54,8 +61,13 @@ export interface Stream {
   giveUp(): { readonly length: number; readonly news: StreamNews[] } | undefined;
 }
 
+/** What all streams of a point hold beyond holes, their objects counted in. */
+export interface Holding {
+  octets: number;
+}
+
 /** The stream is its own state: an accessor for each of its numbers would be read by every judge at every segment. */
-export function createStream(): Stream {
+export function createStream(holding: Holding = { octets: 0 }): Stream {
   const state: State = {
     origin: undefined,
     next: 0,
@@ -64,6 +76,7 @@ export function createStream(): Stream {
     fin: undefined,
     ahead: [],
     aheadOctets: 0,
+    holding,
     recent: cutRing(),
     recentFrom: 0,
     recentBefore: { start: 0, end: 0 },
@@ -103,6 +116,7 @@ interface State extends Stream {
   /** Pieces beyond a hole, by their start. */
   ahead: Piece[];
   aheadOctets: number;
+  readonly holding: Holding;
   /** A ring of the last octets in order: what a repetition is compared with. Offset n stands at n mod its size. */
   readonly recent: Uint8Array;
   /** The ring holds octets from this offset on, as far as it goes back; */
@@ -217,7 +231,7 @@ function deliverAhead(state: State): StreamNews[] {
   const news: StreamNews[] = [];
   for (let piece = state.ahead[0]; piece && piece.start <= state.next; piece = state.ahead[0]) {
     state.ahead.shift();
-    state.aheadOctets -= piece.bytes.length;
+    count(state, piece, -1);
     if (piece.start + piece.length <= state.next) continue;
     news.push(...deliver(state, cutFront(piece, state.next - piece.start)));
   }
@@ -232,10 +246,18 @@ function keepAhead(state: State, piece: Piece): void {
   // The capture's buffer is not ours to keep.
   const own = { ...piece, bytes: piece.bytes.slice() };
   state.ahead.splice(at < 0 ? state.ahead.length : at, 0, own);
-  state.aheadOctets += own.bytes.length;
-  while (state.ahead.length > AHEAD_PIECES || state.aheadOctets > AHEAD_OCTETS) {
-    state.aheadOctets -= state.ahead.pop()?.bytes.length ?? 0;
+  count(state, own, 1);
+  const crowded = state.holding.octets > AHEAD_ALL;
+  const [pieces, octets] = crowded ? [AHEAD_LEAST_PIECES, AHEAD_LEAST_OCTETS] : [AHEAD_PIECES, AHEAD_OCTETS];
+  while (state.ahead.length > pieces || state.aheadOctets > octets) {
+    const farthest = state.ahead.pop();
+    if (farthest) count(state, farthest, -1);
   }
+}
+
+function count(state: State, { bytes }: Piece, sign: 1 | -1): void {
+  state.aheadOctets += sign * bytes.length;
+  state.holding.octets += sign * (bytes.length + PIECE);
 }
 
 function giveUp(state: State): { length: number; news: StreamNews[] } | undefined {
@@ -287,6 +309,8 @@ function cutRing(): Uint8Array {
 
 let sheet = { octets: new Uint8Array(0), free: 0 };
 const RINGS = 32;
+/** Octets of memory that a piece takes beside its own. */
+const PIECE = 300;
 const NO_NEWS: readonly StreamNews[] = [];
 const KEEPALIVE: readonly StreamNews[] = [{ kind: 'keepalive' }];
 const WRAP = 0x1_0000_0000;
