@@ -47,7 +47,9 @@ function readReplyLine(state: State, bytes: Uint8Array, from: number, at: Micros
   const side = state.sides.server;
   if (isTlsAgain(state, bytes, from)) return beginAgain(state, at);
   const { next, line } = side.framer.take(bytes, from, side.position, at);
-  if (state.greeting) state.greeting = withPiece(state.greeting, bytes.subarray(from, next));
+  const { greeting } = state;
+  if (greeting && greeting.length < GREETING)
+    state.greeting = withPiece(greeting, bytes.subarray(from, next));
   if (line) handleLine(state, line);
   return next - from;
 }
