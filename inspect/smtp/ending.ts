@@ -30,7 +30,7 @@ export function endSession(state: State, close: Close, at: Micros): void {
 }
 
 /** Octets that no event has told yet: what was only counted, or an unfinished line, reply or message. */
-function tellRest(state: State, from: Direction): void {
+export function tellRest(state: State, from: Direction): void {
   const { position, opaque, lastAt } = state.sides[from];
   const open = opaque ?? openStretch(state, from);
   if (!open || open.start === position) return;

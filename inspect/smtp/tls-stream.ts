@@ -2,6 +2,7 @@
 
 import type { Direction, Micros } from '../events';
 import { say, sayFrom, type Quotable } from '../quotable';
+import { tellRest } from './ending';
 import { endPending, endTls, fragment, openStretch, report, type State, stepAside } from './state';
 import { refuseStep } from './step';
 import { createTls } from './tls';
@@ -53,7 +54,11 @@ export function readTls(state: State, from: Direction, bytes: Uint8Array, index:
 function readPlainly(state: State, at: Micros): void {
   endTls(state, at);
   refuseStep(state);
-  state.sides.client.opaque = state.sides.server.opaque = undefined;
+  for (const from of ['client', 'server'] as const) {
+    // What looked like the beginning of a record has been read, and is not read again.
+    if (state.sides[from].opaque) tellRest(state, from);
+    state.sides[from].opaque = undefined;
+  }
   state.tls = createTls();
   state.tlsDue = true;
   state.mode = { kind: 'command' };
