@@ -129,7 +129,7 @@ function readLine(
   handle: (state: State, line: Line) => void,
 ): number {
   const side = state.sides.client;
-  if (isTlsAgain(state, bytes, from)) return beginAgain(state, at);
+  if (isTlsAgain(state, 'client', bytes[from])) return beginAgain(state, at);
   const { next, line } = side.framer.take(bytes, from, side.position, at);
   if (line) handle(state, line);
   return next - from;

@@ -45,7 +45,7 @@ const READERS: Readonly<Record<State['serverMode'], Reader>> = {
 
 function readReplyLine(state: State, bytes: Uint8Array, from: number, at: Micros): number {
   const side = state.sides.server;
-  if (isTlsAgain(state, bytes, from)) return beginAgain(state, at);
+  if (isTlsAgain(state, 'server', bytes[from])) return beginAgain(state, at);
   const { next, line } = side.framer.take(bytes, from, side.position, at);
   const { greeting } = state;
   if (greeting && greeting.length < GREETING)

@@ -66,9 +66,9 @@ function readPlainly(state: State, at: Micros): void {
 }
 
 /** TLS at the beginning of a line, where it was agreed and plain octets came first. */
-export function isTlsAgain(state: State, bytes: Uint8Array, from: number): boolean {
-  const first = bytes[from];
-  return state.tlsDue && state.tlsBegan === undefined && (first === HANDSHAKE || first === ALERT);
+export function isTlsAgain(state: State, side: Direction, first: number | undefined): boolean {
+  if (!state.tlsDue || state.tlsBegan !== undefined) return false;
+  return (first === HANDSHAKE || first === ALERT) && state.sides[side].framer.peek() === undefined;
 }
 
 export function beginAgain(state: State, at: Micros): number {

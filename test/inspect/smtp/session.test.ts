@@ -250,8 +250,16 @@ test('property: no throw, spans contiguous, output independent of segmentation',
     }),
     {
       numRuns: 400,
-      // One octet that may begin TLS, and then no TLS: it is accounted for all the same.
+      // No TLS begins in the midst of a line; an octet that may begin TLS, and does not, is accounted for all the same.
       examples: [
+        [
+          [
+            turnOf('S', '220 mx ESMTP\r\n'),
+            turnOf('C', 'STARTTLS\r\n'),
+            turnOf('S', '220 go\r\n'),
+            turnOf('C', '\u0000\u0016\u0003\u0001\u0000\u0004x\r\n'),
+          ],
+        ],
         [[turnOf('C', '\u0015'), turnOf('S', '220 mx ESMTP\r\n')]],
         [[turnOf('C', '\u0016'), turnOf('S', '5')]],
       ],
