@@ -8,6 +8,7 @@ import { remarkGroup, speakEarly, tellEarly } from './early';
 import { createEndOfData } from './end-of-data';
 import { type Command, MESSAGE, parseCommand, UNSEEN, type Verb } from './grammar';
 import { joinOctets } from './greeting-mender';
+import { createHeld } from './held';
 import type { Line } from './lines';
 import { dropPreface, readPreface } from './preface';
 import { quoteOddity } from './oddity';
@@ -57,18 +58,23 @@ export function decide(state: State, mode: ClientMode): void {
   const half = state.mode.kind === 'secret' ? state.sides.client.framer.flush() : undefined;
   if (half) fragment(state, 'client', half);
   state.mode = mode;
-  const { held } = state;
-  const side = state.sides.client;
+  const queue = state.held;
+  if (queue.length === 0) return;
   // It was sent in the hope of another answer: what looks like a command may be a message or a password.
-  if (held.length > 0 && mode.kind === 'command') refuseStep(state);
-  side.position -= held.length;
-  for (let piece = held.first(); piece && state.mode.kind !== 'undecided'; piece = held.first()) {
+  if (mode.kind === 'command') refuseStep(state);
+  const side = state.sides.client;
+  // While they are read they are held no more: who steps aside in the midst of them goes on behind what was read.
+  state.held = createHeld();
+  side.position -= queue.length;
+  for (let piece = queue.first(); piece && state.mode.kind !== 'undecided'; piece = queue.first()) {
     const taken = READERS[state.mode.kind](state, piece.bytes, 0, piece.at);
-    held.take(taken);
+    queue.take(taken);
     side.position += taken;
   }
-  side.position += held.length;
-  if (held.length > 0) remarkHeld(state, held.startedAt());
+  if (queue.length === 0) return;
+  side.position += queue.length;
+  state.held = queue;
+  remarkHeld(state, queue.startedAt());
 }
 
 /** What follows is a message (RFC 5321 §4.1.1.4). */

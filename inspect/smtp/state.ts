@@ -123,7 +123,7 @@ export interface State {
   readonly sides: Readonly<Record<Direction, Side>>;
   mode: ClientMode;
   /** The client's octets whose meaning the next reply decides. */
-  readonly held: Held;
+  held: Held;
   /** The client spoke before it was greeted; until its EHLO is answered it may have been right to. */
   early: Early | 'told' | undefined;
   /** Of the message that was answered last: what some servers were asked inside it. */
