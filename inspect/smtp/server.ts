@@ -25,10 +25,10 @@ import { beginAgain, beginTls, isTlsAgain, readTls } from './tls-stream';
 
 /** Reads a chunk of the server's stream. */
 export function readServer(state: State, bytes: Uint8Array, at: Micros): void {
-  endPreface(state);
   const side = state.sides.server;
   let i = 0;
   while (i < bytes.length) {
+    endPreface(state);
     const taken = READERS[state.serverMode](state, bytes, i, at);
     i += taken;
     side.position += taken;

@@ -254,6 +254,21 @@ test('property: no throw, spans contiguous, output independent of segmentation',
       examples: [
         [
           [
+            turnOf('C', '\r'),
+            turnOf('S', '220 mx ESMTP\r\n334 x\r\n220 mx ESMTP\r\n'),
+            turnOf('C', '220 mx ESMTP\r\n'),
+          ],
+        ],
+        [
+          [
+            turnOf('C', '220 mx ESMTP\r\nSTARTTLS\r\n'),
+            turnOf('C', '\u0016\u0003\u0001\u0000\u0004'),
+            turnOf('C', '220 mx ESMTP\r\n'),
+            turnOf('S', '250 ok\r\n220 mx ESMTP\r\n'),
+          ],
+        ],
+        [
+          [
             turnOf('S', '220 mx ESMTP\r\n'),
             turnOf('C', 'STARTTLS\r\n'),
             turnOf('S', '220 go\r\n'),
