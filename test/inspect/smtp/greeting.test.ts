@@ -6,6 +6,7 @@ import fc from 'fast-check';
 
 import type { GreetingDefect } from '../../../inspect/events';
 import { judgeGreeting, repairGreeting, repairGreetingSameLength } from '../../../inspect/smtp/greeting';
+import { isForeignServer } from '../../../inspect/smtp/foreign';
 import { latin1 } from '../../../inspect/text';
 import { GREETINGS, HOSTNAME, octets } from './greeting.table';
 
@@ -157,14 +158,15 @@ test('any octets: repaired, a greeting with a code is complete and never masked 
     fc.property(anyOctets, (bytes) => {
       const before = judgeGreeting(bytes);
       const after = judgeGreeting(repairGreeting(bytes, HOSTNAME).bytes);
-      if (before.lines === 0) return;
+      // `CR LF NUL NUL LF` begins MySQL's handshake: another protocol's greeting stays as it is, whatever follows.
+      if (before.lines === 0 || isForeignServer(bytes)) return;
       assert.ok(after.complete);
       assert.not.ok(after.defects.includes('unfinished'));
       for (const defect of ['masked', 'empty-text'] as const) {
         if (after.defects.includes(defect)) assert.ok(before.defects.includes(defect), defect);
       }
     }),
-    RUNS,
+    { ...RUNS, examples: [[Uint8Array.of(13, 10, 0, 0, 10, 50, 50, 48)]] },
   );
 });
 
