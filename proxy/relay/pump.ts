@@ -248,8 +248,8 @@ const DELIVER_MS = 30_000;
 const REFUSED_MS = 5_000;
 
 /** What one connection may take of everybody's time before the next one's turn, and how often that is looked at. */
-const TURN: Micros = 2_000;
-const PIECE = 8_192;
+const TURN: Micros = 500;
+const PIECE = 2_048;
 
 /** When ehlowire itself is to end, its last words get this long. */
 const HURRY_MS = 1_000;
