@@ -79,7 +79,7 @@ function openFile(file: string): number | Fault {
   }
 }
 
-/** flock(1) locks what is open here; the lock is ours until we close it or end. False: somebody else has it. */
+/** flock(1) locks what is open here; the lock is ours until we close it or end. False: another process has it. */
 function lock(fd: number): boolean | Fault {
   const { error, status } = spawnSync('flock', ['-n', '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
   if (error !== undefined) return createFault('tool-missing', 'flock', { mend: 'apt install util-linux' });

@@ -26,7 +26,7 @@ export interface Coverage {
   /** An unknown number of segments was not observed: the ring overflowed, or a datagram was fragmented. */
   readonly blind: boolean;
   /**
-   * Whoever captured it counts what it loses: that a segment is not here shows that it did not pass. Else any segment
+   * The capture counts the frames that it loses: a segment that is not here did not pass. Else any segment
    * may have passed and been lost by the capture.
    */
   readonly counted: boolean;

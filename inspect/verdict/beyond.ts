@@ -45,7 +45,7 @@ export function createBeyondJudge(from: Direction, counted: boolean): Judge {
 
 interface State {
   readonly from: Direction;
-  /** Copies without an answer that a silence is told of. */
+  /** How many copies must stay without an answer before the silence is reported. */
   readonly unanswered: number;
   head: Head | undefined;
   /** Where the side's first command, or its greeting, ends. */

@@ -25,7 +25,7 @@ export interface PassOptions {
   readonly observe: Observe;
   /** Evidence is written: it begins with the handshake. */
   readonly keepFrames?: boolean;
-  /** Whoever captured says that nothing was missed. */
+  /** The user states that the capture lost no frames (`--no-drops`). */
   readonly noDrops?: boolean;
   /**
    * After every mebibyte: octets read in all, frames so far, the time of the first and the last of them. Resolves to
@@ -43,7 +43,7 @@ export interface PassResult {
   readonly counts: TrackerCounts;
   /** Frames that the capturing program says it missed. */
   readonly lost: number;
-  /** Nothing was missed, as all of the files say, or whoever captured: else any frame may have passed and not be here. */
+  /** All files, or the user, state that no frame was lost. Else any frame may have passed and not be here. */
   readonly counted: boolean;
   /** Frames that were written late, and steps of a clock. */
   readonly disorder: Disorder;

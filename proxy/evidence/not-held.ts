@@ -1,4 +1,4 @@
-// Octets of a connection that were read and of which a copy is not held: nobody can say whether another copy is equal.
+// Octets of a connection that were read and of which a copy is not held: another copy cannot be compared with it.
 
 import type { Direction, Span } from '../../inspect/events';
 import { FLAG } from '../../inspect/tcp/segment';

@@ -74,7 +74,7 @@ function interfaceStatistics({ from, to, dropped }: NonNullable<PcapngFacts['ran
   return block(STATISTICS, Buffer.concat([Buffer.alloc(4), stamp(to)]), [
     option(START_TIME, stamp(from)),
     option(END_TIME, stamp(to)),
-    // Whoever reads it takes a count of 0 for more than no count.
+    // A reader takes a count of 0 as "no frame was lost"; no count says nothing.
     ...(dropped === undefined ? [] : [option(DROPPED, count)]),
   ]);
 }

@@ -50,7 +50,7 @@ export interface Servers {
   owns(endpoint: Endpoint): boolean;
   /** What our own connection saw had been changed by ourselves: it shows nothing. */
   spoil(own: Endpoint): void;
-  /** Segments were not recorded, and nobody knows whose: `spoil` may not come where it should. */
+  /** Segments were not recorded, and it is not known of which connections: `spoil` may not come where it should. */
   missed(): void;
   /** The program in the kernel took back the repair by itself, as the server ended its greeting behind it. */
   withdrawn(endpoint: Endpoint, at: Micros): void;

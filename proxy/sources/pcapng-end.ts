@@ -16,7 +16,7 @@ export function droppedIn(name: string): number | undefined {
     fd = openSync(name, 'r');
     return droppedAtEnd(fd, fstatSync(fd).size);
   } catch {
-    // Whoever reads it says what is wrong with it.
+    // The reader of the file reports what is wrong with it.
     return undefined;
   } finally {
     if (fd !== undefined) closeSync(fd);
@@ -53,7 +53,7 @@ function readAt(fd: number, at: number, length: number): Chunk | undefined {
   return got === length ? { bytes, view: new DataView(bytes.buffer) } : undefined;
 }
 
-/** Names, TLS secrets and blocks of somebody's own: they may stand between the statistics. */
+/** Names, TLS secrets and custom blocks (another program's): they may stand between the statistics. */
 const BESIDE: ReadonlySet<number> = new Set([4, 10, 0x0bad, 0x4000_0bad]);
 /** Interfaces of a capture, with what stands beside. */
 const MOST = 256;

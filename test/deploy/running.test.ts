@@ -14,7 +14,7 @@ const FOLDER = scratch('running');
 const SIGNED = join(FOLDER, 'signed');
 writeFileSync(SIGNED, JSON.stringify({ ...ownIdentity(), since: '', version: '', does: 'bridge' }));
 
-/** What the one that has the lock does, in a shell, and what who asks is told; undefined: it gets the charge. */
+/** What the process that has the lock does, in a shell, and which fault the second one gets; undefined: it gets the lock. */
 const ROWS: readonly (readonly [name: string, does: string, told: RegExp | undefined])[] = [
   ['it signs at once', `cat ${SIGNED} > "$0"; echo locked; exec sleep 60`, /process \d+, `ehlowire bridge`/],
   [
