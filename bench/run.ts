@@ -80,7 +80,7 @@ const SUSTAINED = 60_000;
 /** Beside `dist/`, which others may be running from. */
 function compile(): void {
   compileSources();
-  build('proxy/wire/build.sh', join(COMPILED, 'proxy/wire/ehlowire.bpf.o'));
+  build('proxy/wire/bpf/build.sh', join(COMPILED, 'proxy/wire/bpf/ehlowire.bpf.o'));
 }
 
 function compileSources(): void {

@@ -10,14 +10,14 @@ root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 lib=$root/usr/lib/ehlowire
 doc=$root/usr/share/doc/ehlowire
-mkdir -p "$lib/dist/proxy/wire" "$doc/examples" "$root/DEBIAN" "$root/usr/bin" "$root/usr/share/man/man8" \
+mkdir -p "$lib/dist" "$doc/examples" "$root/DEBIAN" "$root/usr/bin" "$root/usr/share/man/man8" \
 	"$root/lib/systemd/system" "$root/etc/ehlowire" "$root/etc/logrotate.d"
 
 # What runs needs, and nothing of what builds.
 dependencies() { npm ls --omit=dev --all --parseable | tail -n +2; }
 
 npx tsc -p tsconfig.build.json --outDir "$lib/dist"
-proxy/wire/build.sh "$lib/dist/proxy/wire/ehlowire.bpf.o"
+proxy/wire/bpf/build.sh "$lib/dist/proxy/wire/bpf/ehlowire.bpf.o"
 cp ehlowire package.json "$lib/"
 ln -s ../lib/ehlowire/ehlowire "$root/usr/bin/ehlowire"
 dependencies | while read -r folder; do

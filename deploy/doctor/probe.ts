@@ -8,7 +8,7 @@ import { readCapabilities } from '../../proxy/capabilities';
 import { isFault } from '../../proxy/fault';
 import { isTrouble, openLibbpf } from '../../proxy/native/libbpf';
 import { BPFFS, isBpffs } from '../../proxy/wire/bpffs';
-import { OBJECT } from '../../proxy/wire/object';
+import { OBJECT } from '../../proxy/wire/wire';
 import { NF_CALLS, nfSysctl, readLinks } from '../network/links';
 import { readSysctl } from '../network/sysctl';
 import { runTool } from '../network/tools';

@@ -8,10 +8,12 @@ import { isTrouble, openLibbpf, type Libbpf } from '../native/libbpf';
 import { ABI } from './abi';
 import { attach, folderOf, type Attached, type AttachedBy, type WirePlace } from './attachment';
 import { BPFFS, mountBpffs } from './bpffs';
-import { OBJECT } from './object';
 import { openRing, piecesOf, type Ring } from './ring';
 import { createTables, tableOf, type Tables } from './tables';
 import { faultOf, RIGHTS } from './trouble';
+
+/** The compiled program, made by `npm run build:wire`: beside its source, and in the package at the same place. */
+export const OBJECT = join(__dirname, 'bpf/ehlowire.bpf.o');
 
 export interface WireOptions {
   /** A folder in a bpffs, of ehlowire's own. */

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { suite as uvuSuite } from 'uvu';
 import { isTrouble, openLibbpf } from '../../proxy/native/libbpf';
-import { OBJECT } from '../../proxy/wire/object';
+import { OBJECT } from '../../proxy/wire/wire';
 import { hasPeer } from './peers';
 
 /** What a lab test may need beside this repository. */

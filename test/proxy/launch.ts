@@ -15,10 +15,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import type { Readable } from 'node:stream';
 import { ModuleKind, ScriptTarget, transpileModule } from 'typescript';
-import { OBJECT } from '../../proxy/wire/object';
+import { OBJECT } from '../../proxy/wire/wire';
 
 const ROOT = join(__dirname, '../..');
 
@@ -76,7 +76,11 @@ function compileTree(dir: string, more: readonly string[]): void {
       if (name.endsWith('.ts')) compile(join(folder, name), dir);
     }
   }
-  if (existsSync(OBJECT)) copyFileSync(OBJECT, join(dir, 'dist/proxy/wire/ehlowire.bpf.o'));
+  if (existsSync(OBJECT)) {
+    const compiled = join(dir, 'dist', relative(ROOT, OBJECT));
+    mkdirSync(dirname(compiled), { recursive: true });
+    copyFileSync(OBJECT, compiled);
+  }
   symlinkSync(join(ROOT, 'node_modules'), join(dir, 'node_modules'));
 }
 

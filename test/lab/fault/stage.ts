@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { OBJECT } from '../../../proxy/wire/object';
+import { OBJECT } from '../../../proxy/wire/wire';
 import type { LogLine } from '../../kit/ehlowire';
 import type { Child } from '../../kit/process';
 import { awaitWord, forgetStale, makeTopology, type Topology } from '../../kit/topology';

@@ -209,9 +209,9 @@ async function buildVersion(file: string, from: RegExp, to: string): Promise<str
     assert.match(text, pattern);
     writeFileSync(path, text.replace(pattern, by));
   };
-  replace(join(next, 'proxy/wire', file), from, to);
+  replace(join(next, 'proxy/wire/bpf', file), from, to);
   if (file === 'abi.h') replace(join(next, 'proxy/wire/abi.ts'), /const ABI = \d+/, 'const ABI = 4711');
-  const built = await run(join(next, 'proxy/wire/build.sh'), []);
+  const built = await run(join(next, 'proxy/wire/bpf/build.sh'), []);
   assert.is(built.code, 0, built.output);
   return join(next, 'ehlowire');
 }

@@ -9,7 +9,7 @@ import { launcher } from '../../kit/launcher';
 import { makeMessage, writeMessage } from '../../kit/message';
 import { scratch, until } from '../../kit/process';
 import { ADDRESS, awaitWord, makeTopology, type Topology } from '../../kit/topology';
-import { OBJECT } from '../../../proxy/wire/object';
+import { OBJECT } from '../../../proxy/wire/wire';
 import { readLog } from '../fault/product';
 import { startRecording } from '../fault/recording';
 import { startWire } from '../fault/wire';

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { isTrouble, openLibbpf } from '../../../proxy/native/libbpf';
-import { OBJECT } from '../../../proxy/wire/object';
+import { OBJECT } from '../../../proxy/wire/wire';
 
 export { OBJECT };
 

@@ -6,7 +6,7 @@ import { isTrouble, openLibbpf, type BpfObject, type Libbpf } from '../../../pro
 import { POLICY, SERVER, SERVER_KEY, SERVER_KEY_SIZE, SERVER_SIZE } from '../../../proxy/wire/abi';
 import { writeAddress } from '../../../proxy/wire/address';
 import { followRecord } from '../../../proxy/wire/follow';
-import { OBJECT } from '../../../proxy/wire/object';
+import { OBJECT } from '../../../proxy/wire/wire';
 import { readRecord, type WireRecord } from '../../../proxy/wire/records';
 import { createTables, tableOf, type WireCounters } from '../../../proxy/wire/tables';
 import { openRing, piecesOf, type Ring } from '../../../proxy/wire/ring';

@@ -1,7 +1,0 @@
-#!/bin/sh
-# Compiles the program for the kernel; the object runs on any machine, without a compiler there.
-set -eu
-cd "$(dirname "$0")"
-# The headers of the kernel's own types lie where Debian keeps them by architecture.
-exec clang -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-parameter \
-	-I"/usr/include/$(uname -m)-linux-gnu" -c ehlowire.bpf.c -o "${1:-ehlowire.bpf.o}"
