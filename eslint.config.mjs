@@ -1,14 +1,14 @@
 import tseslint from 'typescript-eslint';
-
-// Imports go deploy, bench, test -> proxy -> inspect, never back.
-const noImport = (...patterns) => ['error', { patterns: patterns.map((p) => ({ group: [p] })) }];
+import { rooms } from './eslint.rooms.mjs';
 
 export default tseslint.config(
   { ignores: ['dist/', 'dist-bench/', 'node_modules/'] },
   ...tseslint.configs.strict,
   {
     files: ['**/*.ts'],
+    plugins: { rooms },
     rules: {
+      'rooms/order': 'error',
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-non-null-assertion': 'error',
       eqeqeq: 'error',
@@ -31,16 +31,12 @@ export default tseslint.config(
         'performance',
       ],
       'no-restricted-properties': ['error', { object: 'Math', property: 'random' }],
-      'no-restricted-imports': noImport('node:*', '**/proxy/**', '**/deploy/**', '**/test/**'),
+      'no-restricted-imports': ['error', { patterns: ['node:*'] }],
     },
   },
   {
     files: ['proxy/**/*.ts'],
-    rules: { 'no-restricted-imports': noImport('**/deploy/**', '**/test/**', '**/bench/**') },
-  },
-  {
-    files: ['proxy/**/*.ts'],
-    ignores: ['proxy/config.ts'],
+    ignores: ['proxy/config/config.ts'],
     rules: { 'no-restricted-properties': ['error', { object: 'process', property: 'env' }] },
   },
   {

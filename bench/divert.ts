@@ -1,6 +1,6 @@
 // Hands every new SMTP connection of a bridge to somebody's transparent listener: divert.ts PINS MAC MARK PORT
 
-import { formatFault, isFault } from '../proxy/fault';
+import { formatFault, isFault } from '../proxy/system/fault';
 import { openWire } from '../proxy/wire/wire';
 
 const [pins = '', mac = '', mark = '', port = ''] = process.argv.slice(2);

@@ -2,7 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { cpus, release } from 'node:os';
-import { readVersion } from '../proxy/version';
+import { readVersion } from '../proxy/system/version';
 import { median } from './median';
 import { CONGESTION_CONTROL } from './place';
 import { barsOf, type Recorded } from './recorded';

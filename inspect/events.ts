@@ -1,6 +1,6 @@
 // The vocabulary: everything the inspector can say, as `kind`-tagged values without behaviour.
 
-import type { ProxyFacts } from './proxy-header';
+import type { Endpoint } from './address';
 import type { Quotable } from './quotable';
 
 /** Microseconds since the Unix epoch, UTC. A double holds them exactly until the year 2255. */
@@ -221,31 +221,29 @@ export interface ContentEvent extends Stretch {
   readonly last: boolean;
 }
 
-/** A line of an AUTH exchange: its place is known, its content is not kept (RFC 4954 §4). */
-export interface SecretEvent extends Stretch {
-  readonly kind: 'secret';
+/**
+ * Octets that are no line, each with its reason. `secret`: a line of an AUTH exchange (RFC 4954 §4). `fragment`: a line that was cut, or that was
+ * not part of any dialogue. `opaque`: only counted, since they are TLS or lie behind a cap; one at the end of each side.
+ * `gap`: they never reached us.
+ */
+export interface StretchEvent extends Stretch {
+  readonly kind: 'secret' | 'fragment' | 'opaque' | 'gap';
 }
 
-/** A line that was cut, or that was not part of any dialogue. */
-export interface FragmentEvent extends Stretch {
-  readonly kind: 'fragment';
-}
-
-/** A PROXY protocol header in front of the client's first octets: no command. */
-export interface ProxyEvent extends Stretch, ProxyFacts {
+/** A PROXY protocol header in front of the client's first octets: no command. Version 1's UNKNOWN is `proxy` without addresses. */
+export interface ProxyEvent extends Stretch {
   readonly kind: 'proxy';
   readonly from: 'client';
+  readonly version: 1 | 2;
+  /** `local`: the sender speaks for itself, as in a health check, and the connection's own addresses hold. */
+  readonly command: 'proxy' | 'local';
+  /** Addresses are absent where the sender did not know them (UNKNOWN, UNSPEC, AF_UNIX, datagrams). */
+  readonly source?: Endpoint;
+  readonly destination?: Endpoint;
 }
 
-/** Octets that were only counted: TLS, or a stream behind a cap. One at the end of each side. */
-export interface OpaqueEvent extends Stretch {
-  readonly kind: 'opaque';
-}
-
-/** Octets that never reached us. */
-export interface GapEvent extends Stretch {
-  readonly kind: 'gap';
-}
+/** What a header says. */
+export type ProxyFacts = Pick<ProxyEvent, 'version' | 'command' | 'source' | 'destination'>;
 
 /** The TLS hellos were read. */
 export interface TlsEvent extends TlsFacts {
@@ -462,11 +460,8 @@ export type SmtpEvent =
   | CommandEvent
   | ReplyEvent
   | ContentEvent
-  | SecretEvent
-  | FragmentEvent
-  | OpaqueEvent
+  | StretchEvent
   | ProxyEvent
-  | GapEvent
   | TlsEvent
   | PhaseEvent
   | SessionEvent

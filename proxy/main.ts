@@ -1,12 +1,11 @@
 // The command line: what can be asked for, and how an outcome becomes lines and an exit code.
 
 import { Command, CommanderError } from 'commander';
-import type { AnalyzeFlags } from './analyze/request';
-import type { CheckFlags } from './commands/check';
-import type { Outcome } from './commands/outcome';
-import type { RelayFlags } from './commands/relay';
-import { createFault, exitCode, formatFault, isFault, type Fault } from './fault';
-import { readVersion } from './version';
+import type { AnalyzeFlags } from './report/analyze/request';
+import type { CheckFlags } from './cli/check/check';
+import type { RelayFlags } from './cli/relay';
+import { createFault, exitCode, type Fault, formatFault, isFault, type Outcome } from './system/fault';
+import { readVersion } from './system/version';
 
 const RELAY_HELP = `
 Examples:
@@ -143,7 +142,7 @@ function relayCommand(settle: Settle): Command {
     .option('--set <key=value>', 'one configuration value; repeatable', collect)
     .addHelpText('after', RELAY_HELP)
     .action(async (flags: RelayFlags) => {
-      const { runRelay } = await import('./commands/relay');
+      const { runRelay } = await import('./cli/relay');
       settle(await runRelay(flags));
     });
 }
@@ -159,7 +158,7 @@ function checkCommand(settle: Settle): Command {
     .option('--set <key=value>', 'one configuration value; repeatable', collect)
     .addHelpText('after', CHECK_HELP)
     .action(async (target: string, flags: CheckFlags) => {
-      const { runCheck } = await import('./commands/check');
+      const { runCheck } = await import('./cli/check/check');
       settle(await runCheck(target, flags));
     });
 }
@@ -195,7 +194,7 @@ function analyzeCommand(settle: Settle): Command {
     .option('--set <key=value>', 'one configuration value; repeatable', collect)
     .addHelpText('after', ANALYZE_HELP)
     .action(async (files: readonly string[], flags: AnalyzeFlags) => {
-      const { runAnalyze } = await import('./commands/analyze');
+      const { runAnalyze } = await import('./cli/analyze');
       settle(await runAnalyze(files, flags));
     });
 }
@@ -204,7 +203,7 @@ function demoCommand(settle: Settle): Command {
   return prepare(new Command('demo'))
     .description('A broken mail server, the relay and a client, on this machine alone: see it work.')
     .action(async () => {
-      const { runDemo } = await import('./commands/demo');
+      const { runDemo } = await import('./cli/demo/demo');
       settle(await runDemo());
     });
 }

@@ -1,6 +1,6 @@
 // What a machine's parts mean for the wire path: one finding each, and what to do where something is missing.
 
-import { hasCapability } from '../../proxy/capabilities';
+import { hasCapability } from '../../proxy/system/capabilities';
 import type { Machine, Part } from './probe';
 
 export type Finding = {

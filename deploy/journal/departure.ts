@@ -1,7 +1,7 @@
 // What leaving takes back, looked at as a whole before the first of it is taken back.
 
 import { accessSync, constants } from 'node:fs';
-import { isFault, type Fault } from '../../proxy/fault';
+import { isFault, type Fault } from '../../proxy/system/fault';
 import { readAddresses, readLinks, type Address } from '../network/links';
 import { readSysctl, sysctlFile } from '../network/sysctl';
 import { runTool } from '../network/tools';

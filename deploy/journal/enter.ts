@@ -1,7 +1,7 @@
 // Entering and leaving: steps into the journal and then into the network, and the way back.
 
-import { isFault, type Fault } from '../../proxy/fault';
-import { removePins } from '../network/filters';
+import { isFault, type Fault } from '../../proxy/system/fault';
+import { removePins } from './filters';
 import type { Change, Step } from './change';
 import { planDeparture } from './departure';
 import { readJournal, removeJournal, writeJournal, type Journal } from './journal';

@@ -2,10 +2,9 @@
 
 import { closeSync, fsyncSync, openSync, readlinkSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { createFault, errno, type Fault } from '../../proxy/fault';
-import { makeFolder } from '../../proxy/folder';
-import { readPlainFile } from '../../proxy/plain-file';
-import { bootId } from '../../proxy/process';
+import { createFault, errno, type Fault } from '../../proxy/system/fault';
+import { makeFolder, readPlainFile } from '../../proxy/system/files';
+import { bootId } from '../../proxy/system/process';
 import type { Step } from './change';
 import { JOURNAL_AT_MOST, parseJournal, SCHEMA } from './parse';
 

@@ -1,6 +1,6 @@
 // Making a step's changes, in the order in which it names them.
 
-import { createFault, isFault, type Fault } from '../../proxy/fault';
+import { createFault, isFault, type Fault } from '../../proxy/system/fault';
 import type { Attached, WirePlace } from '../../proxy/wire/attachment';
 import { writeSysctl } from '../network/sysctl';
 import { runBatch, runTool } from '../network/tools';

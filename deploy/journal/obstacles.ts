@@ -1,7 +1,7 @@
 // What would keep a place from being left as it was found: looked for before anything is taken back, so that a
 // refusal leaves all in force.
 
-import { createFault, type Fault } from '../../proxy/fault';
+import { createFault, type Fault } from '../../proxy/system/fault';
 import type { Address, Link } from '../network/links';
 import type { Change, Step } from './change';
 

@@ -1,8 +1,8 @@
 // Taking changes back, newest first, whatever of them is still there: what is gone needs no undoing.
 
-import { createFault, isFault, type Fault } from '../../proxy/fault';
+import { createFault, isFault, type Fault } from '../../proxy/system/fault';
 import { removeLinks } from '../../proxy/wire/attachment';
-import { removeFilters } from '../network/filters';
+import { removeFilters } from './filters';
 import {
   readAddresses,
   readLinks,

@@ -1,6 +1,6 @@
 // Interfaces, addresses, routes and rules as they are now.
 
-import { isFault, type Fault } from '../../proxy/fault';
+import { isFault, type Fault } from '../../proxy/system/fault';
 import { askTool, runTool, type Json } from './tools';
 
 export type Family = 4 | 6;

@@ -1,7 +1,7 @@
 // Settings of the kernel below /proc/sys.
 
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { createFault, errno, type Fault } from '../../proxy/fault';
+import { createFault, errno, type Fault } from '../../proxy/system/fault';
 
 /** Its value, or undefined where this kernel or interface has no such setting. `key`: `net/ipv4/ip_forward`. */
 export function readSysctl(key: string): string | undefined {

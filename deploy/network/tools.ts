@@ -1,7 +1,7 @@
 // The tools of iproute2 and ethtool as this program runs them: their answers, or a fault.
 
 import { spawnSync } from 'node:child_process';
-import { createFault, errno, isFault, type Fault } from '../../proxy/fault';
+import { createFault, errno, isFault, type Fault } from '../../proxy/system/fault';
 
 export type Tool = 'ip' | 'tc' | 'ethtool';
 

@@ -1,6 +1,6 @@
 // What is known of servers, a line each, for a person.
 
-import { formatEndpoint } from '../../proxy/address';
+import { formatEndpoint } from '../../proxy/system/address';
 import { decideFor } from '../../proxy/config/servers';
 import type { ServerKnowledge, Suspect } from '../../proxy/servers/knowledge';
 import { printable } from '../../proxy/sinks/wording';

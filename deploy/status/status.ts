@@ -1,16 +1,16 @@
 // The state of things: what the journal says, and what of it is still so.
 
-import type { Config } from '../../proxy/config';
-import { isFault, type Fault } from '../../proxy/fault';
-import { planDivert, type Divert } from '../bridge/divert';
-import { readFacts } from '../bridge/facts';
+import type { Config } from '../../proxy/config/config';
+import { isFault, type Fault } from '../../proxy/system/fault';
+import { planDivert, type Divert } from '../attach/divert';
+import { readFacts } from '../attach/network-facts';
 import { isOfThisBoot, isOfThisNamespace, readJournal, type Journal, type Place } from '../journal/journal';
-import { isAttached } from '../network/filters';
+import { isAttached } from '../journal/filters';
 import { readRules } from '../network/links';
 import { readSysctl } from '../network/sysctl';
 import { stateFile } from '../../proxy/wire/state';
-import { findRunning, runningFile, type Running } from '../running';
-import { changesOf, findBroken, type Seen } from './broken';
+import { findRunning, runningFile, type Running } from '../journal/control-process';
+import { changesOf, findBroken, type Seen } from './problems';
 import { readWire, type WireReading } from './wire-state';
 
 export type Status =

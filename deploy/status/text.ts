@@ -1,13 +1,13 @@
 // A status for a person at 3 a.m., and as one JSON object.
 
 import { createColors } from 'picocolors';
-import { isFault } from '../../proxy/fault';
+import { isFault } from '../../proxy/system/fault';
 import { ABI } from '../../proxy/wire/abi';
-import { describePlace } from '../place';
+import { describePlace } from '../attach/attach';
 import type { Place } from '../journal/journal';
-import type { Running } from '../running';
+import type { Running } from '../journal/control-process';
 import type { RelayStates } from '../../proxy/relay/state';
-import { changesOf, commandOf, howToRestart } from './broken';
+import { changesOf, commandOf, howToRestart } from './problems';
 import { linesOfRelays } from './relays';
 import { learnedLines } from './servers';
 import type { InPlace, Status } from './status';

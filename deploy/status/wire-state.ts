@@ -1,6 +1,6 @@
 // What is pinned, as far as a status tells of it.
 
-import { isFault, type Fault } from '../../proxy/fault';
+import { isFault, type Fault } from '../../proxy/system/fault';
 import { readState, type WireState as Saved } from '../../proxy/wire/state';
 import type { Tables } from '../../proxy/wire/tables';
 import { readWire as openPinned, type Pinned } from '../../proxy/wire/wire';

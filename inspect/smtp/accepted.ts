@@ -4,8 +4,8 @@ import type { Micros, ReplyCode } from '../events';
 import { NOTHING_SAID, say } from '../quotable';
 import { type Behind, type End, octetsBehind, takenEnd } from './behind';
 import { decide, tellContent } from './client';
-import { createEndOfData } from './end-of-data';
-import { canHave, MESSAGE, parseCommand } from './grammar';
+import { createEndOfData } from '../grammar/end-of-data';
+import { canHave, MESSAGE, parseCommand } from '../grammar/grammar';
 import { type Pending, report, type State } from './state';
 
 /**

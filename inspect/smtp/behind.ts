@@ -3,7 +3,7 @@
 import type { Micros } from '../events';
 import { UNDECIDED } from '../limits';
 import { latin1 } from '../text';
-import type { Lookalike } from './end-of-data';
+import type { Lookalike } from '../grammar/end-of-data';
 import { type Piece, createHeld, type Held } from './held';
 
 /** A look-alike: where it ends in the client's stream, and when its last octet came. */

@@ -5,15 +5,15 @@ import { LINE_BY_RFC, PENDING_COMMANDS, UNDECIDED } from '../limits';
 import { say, type Quotable } from '../quotable';
 import { keepBehind } from './behind';
 import { remarkGroup, speakEarly, tellEarly } from './early';
-import { createEndOfData } from './end-of-data';
-import { type Command, MESSAGE, parseCommand, UNSEEN, type Verb } from './grammar';
-import { joinOctets } from './greeting-mender';
+import { createEndOfData } from '../grammar/end-of-data';
+import { type Command, MESSAGE, parseCommand, UNSEEN, type Verb } from '../grammar/grammar';
+import { joinOctets } from '../greeting/repair';
 import { createHeld } from './held';
-import type { Line } from './lines';
+import type { Line } from '../grammar/lines';
 import { dropPreface, readPreface } from './preface';
 import { quoteOddity } from './oddity';
 import { goOn, presume } from './pairing';
-import { describeOctets, quoteParsed, sayVerb } from './quote';
+import { describeOctets, quoteParsed, sayVerb } from '../grammar/quote';
 import {
   type ClientMode,
   type Content,

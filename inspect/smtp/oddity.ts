@@ -3,9 +3,9 @@
 import { QUOTE } from '../limits';
 import { clipQuotable, joinQuotable, say, type Quotable } from '../quotable';
 import { latin1 } from '../text';
-import type { Command } from './grammar';
-import type { Line } from './lines';
-import { describeOctets, quoteMask, quoteParsed, sayVerb } from './quote';
+import type { Command } from '../grammar/grammar';
+import type { Line } from '../grammar/lines';
+import { describeOctets, quoteMask, quoteParsed, sayVerb } from '../grammar/quote';
 import { lengthOf, type Said } from './step';
 
 export function quoteOddity(line: Line, { oddity }: Command, said: Said): Quotable {

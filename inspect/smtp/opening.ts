@@ -1,7 +1,7 @@
 // What a stranger begins with, as a class: enough to find the mistake, and never a quote.
 
 import { latin1 } from '../text';
-import { isHttp, VERBS } from './grammar';
+import { isHttp, VERBS } from '../grammar/grammar';
 
 /** `an SMTP command (EHLO)`, `a TLS ClientHello`, …; `nothing` of nothing. */
 export function describeOpening(bytes: Uint8Array): string {

@@ -3,7 +3,7 @@
 import type { Micros, ReplyCode } from '../events';
 import { opensWithCommand, opensWithHeader } from './behind';
 import { beginBody, decide } from './client';
-import { canHave, UNSEEN } from './grammar';
+import { canHave, UNSEEN } from '../grammar/grammar';
 import { endPending, fragment, type Pending, type State } from './state';
 
 /** The command that a reply answers, as the first one that is pending; those before it are given up. */

@@ -1,15 +1,9 @@
 // What may stand before a client's first octets: a PROXY header. It is no command, and nothing answers it.
 
-import type { Micros } from '../events';
-import {
-  createProxyReader,
-  describeProxy,
-  type ProxyFacts,
-  type ProxyHeader,
-  type ProxyReader,
-} from '../proxy-header';
+import type { Micros, ProxyFacts } from '../events';
+import { describeProxy, type ProxyHeader } from '../grammar/proxy-header';
 import type { Piece } from './held';
-import { quoteParsed } from './quote';
+import { quoteParsed } from '../grammar/quote';
 import { report, type Preface, type State } from './state';
 
 /** Takes a chunk while `state.preface` is there; the answer is what to read as a dialogue, if anything. */
@@ -64,20 +58,6 @@ export function factsOf({ version, command, source, destination }: ProxyFacts): 
   return { version, command, ...(source && { source }), ...(destination && { destination }) };
 }
 
-/** Of what a client sends, what is said behind a PROXY header: nothing while it may still be one. */
-export function createHeaderSkip(): (bytes: Uint8Array) => Uint8Array {
-  let reader: ProxyReader | undefined = createProxyReader();
-  return (bytes) => {
-    if (reader === undefined) return bytes;
-    const parsed = reader.take(bytes);
-    if (parsed.kind === 'incomplete') return SILENT;
-    const { held } = reader;
-    reader = undefined;
-    return parsed.kind === 'header' ? held.subarray(parsed.length) : held;
-  };
-}
-
 const NOTHING: readonly Piece[] = [];
-const SILENT = new Uint8Array(0);
 /** CRLF CRLF NUL CRLF, and `QUIT`, which is answered otherwise. */
 const LINES_2 = 3;

@@ -5,11 +5,11 @@ import { GREETING, LINE_BY_RFC, QUOTE, REPLY_TEXTS } from '../limits';
 import { clipQuotable, joinQuotable, NOTHING_SAID, say, type Quotable } from '../quotable';
 import { endAtLookalike, expectSurplus } from './accepted';
 import { beginBlob, beginBody, decide, endPreface, dropInjected, endBlob } from './client';
-import { isMasked, type Next, parseReplyLine, type ReplyLine, type Verb } from './grammar';
+import { isMasked, type Next, parseReplyLine, type ReplyLine, type Verb } from '../grammar/grammar';
 import { judgeEarly, seeKeyword, tellEarly } from './early';
-import type { Line } from './lines';
+import type { Line } from '../grammar/lines';
 import { loseCommands, pair } from './pairing';
-import { quoteMask } from './quote';
+import { quoteMask } from '../grammar/quote';
 import {
   endPending,
   fragment,

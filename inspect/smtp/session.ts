@@ -1,14 +1,13 @@
 // The session machine: both directions' octets and times in, events out. No socket, no clock, no configuration.
 
-import type { Close, Direction, Micros, Phase, SmtpEvent } from '../events';
+import type { Close, Direction, Micros, Phase, ProxyFacts, SmtpEvent } from '../events';
 import { SILENCE } from '../limits';
-import type { ProxyFacts } from '../proxy-header';
 import { say } from '../quotable';
-import type { Veil } from './argument';
+import type { Veil } from '../grammar/argument';
 import { readClient } from './client';
 import { elide } from './elide';
 import { endSession } from './ending';
-import { beginsSsl2, beginsTls } from './foreign';
+import { beginsSsl2, beginsTls } from '../greeting/foreign';
 import { skip } from './gap';
 import { readServer } from './server';
 import { beginImplicitTls } from './tls-stream';

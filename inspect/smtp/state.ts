@@ -5,6 +5,7 @@ import type {
   ContentEvent,
   Direction,
   Micros,
+  ProxyFacts,
   ReplyCode,
   SmtpEvent,
   Span,
@@ -12,15 +13,15 @@ import type {
 } from '../events';
 import { ANOMALIES_OF_A_KIND, COMMAND_LINE, REPLY_LINE } from '../limits';
 import { joinQuotable, type Quotable } from '../quotable';
-import type { Veil } from './argument';
+import type { Veil } from '../grammar/argument';
 import type { Early } from './early';
-import type { EndOfData } from './end-of-data';
-import { createProxyReader, type ProxyFacts, type ProxyReader } from '../proxy-header';
-import { judgeGreeting } from './greeting';
-import { UNSEEN, type Verb } from './grammar';
+import type { EndOfData } from '../grammar/end-of-data';
+import { createProxyReader, type ProxyReader } from '../grammar/proxy-header';
+import { judgeGreeting } from '../greeting/greeting';
+import { UNSEEN, type Verb } from '../grammar/grammar';
 import { createHeld, type Held, type Piece } from './held';
 import type { Behind } from './behind';
-import { createFramer, type Framer, type Line } from './lines';
+import { createFramer, type Framer, type Line } from '../grammar/lines';
 import { createStep, type Said, type Step } from './step';
 import { createTimeline, type PhaseFacts, type Timeline } from './timeline';
 import { createTls, type Tls } from './tls';

@@ -3,11 +3,11 @@
 import type { ReplyCode } from '../events';
 import { TEXT } from '../limits';
 import { NOTHING_SAID, type Quotable } from '../quotable';
-import type { Command } from './grammar';
-import type { Line } from './lines';
+import type { Command } from '../grammar/grammar';
+import type { Line } from '../grammar/lines';
 import { latin1 } from '../text';
-import { describeOctets, quoteKnownWords, quoteParsed, quoteServer } from './quote';
-import { queueNameIn } from './reply-words';
+import { describeOctets, quoteKnownWords, quoteParsed, quoteServer } from '../grammar/quote';
+import { queueNameIn } from '../grammar/reply-words';
 import type { Pending, State } from './state';
 
 /**

@@ -3,7 +3,7 @@
 import type { Direction, TlsFacts } from '../events';
 import { TLS_HELLO, TLS_RECORD } from '../limits';
 import type { Quotable } from '../quotable';
-import { type Hello, parseHello, versionName } from './tls-hello';
+import { type Hello, parseHello, versionName } from '../grammar/tls-hello';
 
 /** What a stretch of TLS told; `index` is just behind the octet that told it. */
 export type TlsNews =

@@ -1,7 +1,7 @@
 // Frames in, segments out: link layers, IPv4, IPv6 and TCP headers. Every length is checked before it is used.
 
 import type { Micros } from '../events';
-import { ipv4Text, ipv6Text } from './address';
+import { ipv4Text, ipv6Text } from '../address';
 import { parseTcp } from './header';
 import { follow, has, octet, word, type Found, type Layer, type Walk } from './layer';
 import { linkLayer } from './link';

@@ -1,7 +1,7 @@
 // The probe: an empty segment with an old number, to which every living TCP answers with SEQ = SND.NXT.
 
 import type { Direction, Micros } from '../events';
-import { addressOctets } from './address';
+import { addressOctets } from '../address';
 import { advance } from './seq';
 import { FLAG } from './segment';
 import type { ConnectionView } from './view';

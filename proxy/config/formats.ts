@@ -1,7 +1,7 @@
 // The formats of configuration values: each reads a text (environment, --set) and judges a value.
 
-import { formatAddress, parseAddress, parseNetwork } from '../address';
-import { isFault } from '../fault';
+import { formatAddress, parseAddress, parseNetwork } from '../system/address';
+import { isFault } from '../system/fault';
 import { repairProblem, serversProblem } from './servers';
 
 export interface Format {

@@ -1,7 +1,7 @@
 // The layers of the configuration: what the file, the environment and the command line say, key by key.
 
 import { readFileSync } from 'node:fs';
-import { createFault, errno, isFault, type Fault } from '../fault';
+import { createFault, errno, isFault, type Fault } from '../system/fault';
 import { FORMATS } from './formats';
 import { ENV_PREFIX, envName, SETTINGS } from './schema';
 import type { Setting } from './setting';

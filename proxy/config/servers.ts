@@ -1,9 +1,9 @@
 // What the operator decided about the greetings of single servers: `greeting.servers`.
 
 import ipaddr from 'ipaddr.js';
-import { formatEndpoint, parseAddress } from '../address';
-import { isFault } from '../fault';
-import type { Endpoint } from '../sinks/record';
+import { formatEndpoint, parseAddress } from '../system/address';
+import type { Endpoint } from '../../inspect/address';
+import { isFault } from '../system/fault';
 import type { Problem } from './formats';
 
 export const REPAIRS = ['learn', 'now', 'never'] as const;

@@ -3,13 +3,28 @@
 import { createRequire } from 'node:module';
 import type * as Koffi from 'koffi';
 
-/** State as in sd_notify(3): `READY=1`. False where nobody asked for it, or there is no libsystemd. */
-export function notifyManager(state: string): boolean {
+/**
+ * Ready, and from now on alive as long as the event loop turns; `status` is for those who ask the manager. The answer
+ * says that the end has begun. Without a manager nothing happens.
+ */
+export function reportReady(status: string): () => void {
+  notifyManager(`READY=1\nSTATUS=${status}`);
+  const every = watchdogMs();
+  // Half of the time, as sd_watchdog_enabled(3) recommends.
+  const pulse = every === undefined ? undefined : setInterval(() => notifyManager('WATCHDOG=1'), every / 2);
+  return () => {
+    clearInterval(pulse);
+    notifyManager('STOPPING=1');
+  };
+}
+
+/** State as in sd_notify(3): `READY=1`. False where no manager asked for it, or there is no libsystemd. */
+function notifyManager(state: string): boolean {
   return (library()?.notify(0, state) ?? 0) > 0;
 }
 
 /** How often the manager wants to hear of us, in milliseconds; undefined: it does not. */
-export function watchdogMs(): number | undefined {
+function watchdogMs(): number | undefined {
   const micros = [0];
   if ((library()?.watchdog(0, micros) ?? 0) <= 0) return undefined;
   return (micros[0] ?? 0) / 1_000;

@@ -1,25 +1,26 @@
 // A client's call from its acceptance on: the upstream is reached and joined, or the client is told why not.
 
+import type { Endpoint } from '../../inspect/address';
 import type { Socket } from 'node:net';
 import type { Close, CloseReason, Micros } from '../../inspect/events';
-import { formatLocalHeader, formatProxyHeader } from '../../inspect/proxy-header';
+import { formatLocalHeader, formatProxyHeader } from '../../inspect/grammar/proxy-header';
 import { factsOf } from '../../inspect/smtp/preface';
-import { isRepair } from '../../inspect/smtp/greeting-lesson';
-import { now } from '../clock';
-import type { ListenerConfig } from '../config';
+import { isRepair } from '../../inspect/greeting/lesson';
+import { now } from '../system/clock';
+import type { ListenerConfig } from '../config/config';
 import { repairOf, type Repair } from '../config/servers';
-import { errno, isFault, type Fault, type FaultCode } from '../fault';
+import { errno, isFault, type Fault, type FaultCode } from '../system/fault';
 import { setKeepAlive } from '../native/libc';
-import type { Connection, Endpoint } from '../sinks/record';
+import type { Connection } from '../sinks/record';
 import { createDialogue, type Dialogue, type Outlet } from './dialogue';
-import { cut, dismiss } from './farewell';
-import { localEndpoint, remoteEndpoint } from './endpoint';
+import { cut, dismiss } from '../sockets/linger';
+import { localEndpoint, remoteEndpoint } from '../sockets/endpoint';
 import { hostnameFor } from './hostname';
-import { veilOf } from '../veil';
+import { veilOf } from '../sinks/envelope-address';
 import { createPump, type Pump } from './pump';
 import { recordUnreached } from './refusal';
 import { connectionOf, isImplicitTls, nameOf, type Caller, type Route } from './route';
-import type { Target } from './upstream';
+import type { Target } from '../sockets/upstream';
 import type { Watched } from './watch';
 
 export interface Call {

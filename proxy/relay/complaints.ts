@@ -1,7 +1,7 @@
 // What the operator is told of trouble that comes with every connection: the first time, and then now and then.
 
 import type { Micros } from '../../inspect/events';
-import { steady } from '../clock';
+import { steady } from '../system/clock';
 import type { Connection, Fields, Sink } from '../sinks/record';
 
 export interface Complaints {

@@ -2,8 +2,8 @@
 
 import type { Micros } from '../../inspect/events';
 import type { Waiting } from '../../inspect/smtp/session';
-import { steady } from '../clock';
-import type { TimeoutsMs } from '../config';
+import { steady } from '../system/clock';
+import type { TimeoutsMs } from '../config/config';
 
 export interface Deadline {
   /**

@@ -3,9 +3,9 @@
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { Micros } from '../../inspect/events';
-import { now } from '../clock';
+import { now } from '../system/clock';
 import { descriptorOf } from '../native/libc';
-import type { Sockets } from './farewell';
+import type { Sockets } from '../sockets/linger';
 
 /**
  * Whether a connection that was just accepted must go no further. The system gives out the lowest descriptor

@@ -1,13 +1,12 @@
 // What one connection says, to the inspector and to the record: session and greeter behind one door, no sockets.
 
-import type { Close, Micros, SmtpEvent } from '../../inspect/events';
-import type { Veil } from '../../inspect/smtp/argument';
-import { createGreeter, type Greeter, type GreeterAction } from '../../inspect/smtp/greeter';
-import type { ProxyFacts } from '../../inspect/proxy-header';
-import { doubtOf, type Lesson } from '../../inspect/smtp/greeting-lesson';
+import type { Close, Micros, ProxyFacts, SmtpEvent } from '../../inspect/events';
+import type { Veil } from '../../inspect/grammar/argument';
+import { createGreeter, type Greeter, type GreeterAction } from '../../inspect/greeting/greeter';
+import { doubtOf, type Lesson } from '../../inspect/greeting/lesson';
 import { createSession, type Session, type Waiting } from '../../inspect/smtp/session';
-import { now, steady } from '../clock';
-import type { Repair, TimeoutsMs } from '../config';
+import { now, steady } from '../system/clock';
+import type { Repair, TimeoutsMs } from '../config/config';
 import type { Connection, Sink } from '../sinks/record';
 import type { Listen, Server } from '../servers/servers';
 import { timeoutMs } from './deadline';

@@ -1,8 +1,8 @@
 // The name that ehlowire gives where it speaks in a server's place.
 
 import ipaddr from 'ipaddr.js';
-import type { Address } from '../address';
-import type { Endpoint } from '../sinks/record';
+import type { Address } from '../system/address';
+import type { Endpoint } from '../../inspect/address';
 
 /** The configured one, else the name the server was given as, else its address as a literal (RFC 5321 §4.1.3). */
 export function hostnameFor(configured: string, upstream: Address, endpoint: Endpoint): string {

@@ -1,20 +1,20 @@
 // One listening socket: who is let in, who is told to come later, and the calls of those inside.
 
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
-import { formatAddress, isWithin } from '../address';
-import { now } from '../clock';
-import { errno, isFault, listenFault, type Fault } from '../fault';
-import type { Endpoint } from '../sinks/record';
+import { formatAddress, isWithin } from '../system/address';
+import type { Endpoint } from '../../inspect/address';
+import { now } from '../system/clock';
+import { errno, isFault, listenFault, type Fault } from '../system/fault';
 import { startCall } from './call';
 import { clientKey, type Cap } from './caps';
 import { isScarce, limitOfDescriptors } from './descriptors';
-import { localEndpoint, remoteEndpoint } from './endpoint';
-import { cut, type Sockets } from './farewell';
+import { localEndpoint, remoteEndpoint } from '../sockets/endpoint';
+import { cut, type Sockets } from '../sockets/linger';
 import { isLocal } from './local';
 import { takeProxyHeader, type Intake } from './proxy-intake';
 import { refuse, type Door, type Refusal } from './refusal';
 import { connectionOf, type Caller, type Route } from './route';
-import { openTransparentSocket } from './transparent';
+import { openTransparentSocket } from '../sockets/transparent';
 
 /** What the listeners of one relay share. */
 export interface Gate {

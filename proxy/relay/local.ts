@@ -2,7 +2,7 @@
 
 import { networkInterfaces } from 'node:os';
 import ipaddr from 'ipaddr.js';
-import { now } from '../clock';
+import { now } from '../system/clock';
 import type { Micros } from '../../inspect/events';
 
 /** Whether a connection to that IP address stays on this machine. */

@@ -1,7 +1,7 @@
 // Takes the PROXY header off a connection that has just been accepted.
 
 import type { Socket } from 'node:net';
-import { createProxyReader, NO_HEADER, type ProxyHeader } from '../../inspect/proxy-header';
+import { createProxyReader, NO_HEADER, type ProxyHeader } from '../../inspect/grammar/proxy-header';
 import { describeOpening } from '../../inspect/smtp/opening';
 
 export type Intake =

@@ -2,11 +2,11 @@
 
 import type { Socket } from 'node:net';
 import type { Close, Direction, Micros } from '../../inspect/events';
-import { now } from '../clock';
-import { errno } from '../fault';
+import { now } from '../system/clock';
+import { errno } from '../system/fault';
 import { createDeadline, type Deadline } from './deadline';
 import type { Dialogue, Outlet } from './dialogue';
-import { cut, dismiss, linger, reset } from './farewell';
+import { cut, dismiss, linger, reset } from '../sockets/linger';
 import { createFlow, READ, type Flow } from './flow';
 
 export interface PumpOptions {

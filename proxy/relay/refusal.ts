@@ -2,10 +2,10 @@
 
 import type { Close, CloseReason, Micros } from '../../inspect/events';
 import { createSession } from '../../inspect/smtp/session';
-import { now } from '../clock';
+import { now } from '../system/clock';
 import type { Connection, Sink } from '../sinks/record';
 import { isRecorded } from './dialogue';
-import { cut, dismiss, hurryAway } from './farewell';
+import { cut, dismiss, hurryAway } from '../sockets/linger';
 import { beginningOf, connectionOf, isImplicitTls, nameOf, type Caller, type Route } from './route';
 
 /** How a client is refused. Without a line: who sends no proper PROXY header is no mail client. */

@@ -1,23 +1,23 @@
 // The relay path: every listener with its upstream, from the start to the last connection.
 
-import type { Config, ListenerConfig } from '../config';
-import { formatAddress, formatEndpoint } from '../address';
-import { createFault, formatFault, isFault, type Fault } from '../fault';
-import { SMTP_PORTS, SUBMISSIONS } from '../ports';
+import type { Config, ListenerConfig } from '../config/config';
+import { formatAddress, formatEndpoint, SMTP_PORTS, SUBMISSIONS } from '../system/address';
+import type { Endpoint } from '../../inspect/address';
+import { createFault, formatFault, isFault, type Fault } from '../system/fault';
 import type { ServerKnowledge, Suspect } from '../servers/knowledge';
 import { createServers, type Servers } from '../servers/servers';
-import { createNames } from '../sinks/names';
-import type { Connection, Endpoint, Sink } from '../sinks/record';
+import { createNames } from '../sinks/record';
+import type { Connection, Sink } from '../sinks/record';
 import { createCap } from './caps';
 import { createComplaints } from './complaints';
-import { createSockets } from './farewell';
+import { createSockets } from '../sockets/linger';
 import { openListener, type Counters, type Gate, type Listener } from './listener';
 import { answersAt } from './local';
 import type { Route } from './route';
-import { createTransparentUpstream } from './transparent';
-import { resolveUpstream } from './upstream';
-import { openKeptEvidence } from '../evidence/service';
-import { veilOf } from '../veil';
+import { createTransparentUpstream } from '../sockets/transparent';
+import { resolveUpstream } from '../sockets/upstream';
+import { openKeptEvidence } from '../report/evidence/service';
+import { veilOf } from '../sinks/envelope-address';
 import { ANY, createWatch, type Watch, type WatchOptions } from './watch';
 
 export interface Relay {

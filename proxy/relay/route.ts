@@ -2,17 +2,17 @@
 
 import type { Socket } from 'node:net';
 import type { Micros } from '../../inspect/events';
-import type { ProxyHeader } from '../../inspect/proxy-header';
+import type { ProxyHeader } from '../../inspect/grammar/proxy-header';
 import { factsOf } from '../../inspect/smtp/preface';
 import type { SessionOptions } from '../../inspect/smtp/session';
-import type { Config, ListenerConfig } from '../config';
-import type { Fault } from '../fault';
-import { SUBMISSIONS } from '../ports';
+import type { Config, ListenerConfig } from '../config/config';
+import type { Fault } from '../system/fault';
+import { SUBMISSIONS } from '../system/address';
 import type { Servers } from '../servers/servers';
 import type { Connection, Sink } from '../sinks/record';
 import type { Complaints } from './complaints';
 import { hostnameFor } from './hostname';
-import type { Ends, Target, Upstream } from './upstream';
+import type { Ends, Target, Upstream } from '../sockets/upstream';
 import type { Watch } from './watch';
 
 /** A client that was let in. Its addresses may come from a PROXY header. */

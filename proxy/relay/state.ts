@@ -2,13 +2,12 @@
 
 import { existsSync, lstatSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { formatAddress } from '../address';
-import type { Config } from '../config';
-import { errno } from '../fault';
-import { makeFolder } from '../folder';
-import { readPlainFile } from '../plain-file';
-import { isAlive, ownIdentity, type Identity } from '../process';
-import { readVersion } from '../version';
+import { formatAddress } from '../system/address';
+import type { Config } from '../config/config';
+import { errno } from '../system/fault';
+import { makeFolder, readPlainFile } from '../system/files';
+import { isAlive, ownIdentity, type Identity } from '../system/process';
+import { readVersion } from '../system/version';
 import {
   readKnowledge,
   readSuspects,

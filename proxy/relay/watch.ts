@@ -1,26 +1,21 @@
 // The relay's second pair of eyes: the segments of its own connections, judged as on the wire.
 
 import type { Direction, Micros, VerdictEvent, VerdictName } from '../../inspect/events';
-import type { Frame } from '../../inspect/half-open';
-import type { InspectorEvent } from '../../inspect/inspector';
-import type { Veil } from '../../inspect/smtp/argument';
+import type { Frame } from '../../inspect/tracker/half-open';
+import type { InspectorEvent } from '../../inspect/tracker/inspector';
+import type { Veil } from '../../inspect/grammar/argument';
 import { ONE_SIDED_LIVE } from '../../inspect/limits';
-import {
-  createTracker,
-  type Peer,
-  type Tracked,
-  type Tracker,
-  type TrackerNews,
-} from '../../inspect/tracker';
-import type { EvidenceWriter } from '../evidence/evidence';
-import { formatFault, isFault } from '../fault';
+import { createTracker, type Tracked, type Tracker, type TrackerNews } from '../../inspect/tracker/tracker';
+import type { Endpoint } from '../../inspect/address';
+import type { EvidenceWriter } from '../report/evidence/evidence';
+import { formatFault, isFault } from '../system/fault';
 import type { Connection, Sink } from '../sinks/record';
 import { openLive, portFilters, type LiveListener, type LiveSource } from '../sources/live';
 
 /** One of a connection's two legs: who called whom, as their packets say it. */
 export interface Leg {
-  readonly caller: Peer;
-  readonly called: Peer;
+  readonly caller: Endpoint;
+  readonly called: Endpoint;
 }
 
 export interface Legs {

@@ -3,9 +3,9 @@
 import ipaddr from 'ipaddr.js';
 import type { GreetingClass, Policy } from '../../inspect/events';
 import { TEXT } from '../../inspect/limits';
-import type { GreetingKnowledge } from '../../inspect/smtp/greeter';
-import { isRepair, type Standing, type Way } from '../../inspect/smtp/greeting-lesson';
-import type { Endpoint } from '../sinks/record';
+import type { GreetingKnowledge } from '../../inspect/greeting/greeter';
+import { isRepair, type Standing, type Way } from '../../inspect/greeting/lesson';
+import type { Endpoint } from '../../inspect/address';
 
 export interface ServerKnowledge {
   readonly server: Endpoint;

@@ -1,9 +1,10 @@
 // What the operator is told between two `learned` lines: suspicions, what our own connections showed, and what to decide.
 
-import { isContested, type Standing, type Verification } from '../../inspect/smtp/greeting-lesson';
-import { formatEndpoint } from '../address';
+import { isContested, type Standing, type Verification } from '../../inspect/greeting/lesson';
+import { formatEndpoint } from '../system/address';
+import type { Endpoint } from '../../inspect/address';
 import { decideFor, type Repair } from '../config/servers';
-import type { Endpoint, Sink } from '../sinks/record';
+import type { Sink } from '../sinks/record';
 
 /** The first client that saw it is news. */
 export function tellSuspicion(sink: Sink, server: Endpoint, before: Standing, { suspicion }: Standing): void {

@@ -1,8 +1,8 @@
 // Connections of our own, those that are open and those of the last minute: segments of them may still be read.
 
 import type { Micros } from '../../inspect/events';
-import type { Verification } from '../../inspect/smtp/greeting-lesson';
-import type { Endpoint } from '../sinks/record';
+import type { Verification } from '../../inspect/greeting/lesson';
+import type { Endpoint } from '../../inspect/address';
 
 export interface Own {
   open(own: Endpoint): void;

@@ -1,7 +1,7 @@
 // What is known of each server: one store for the relay, the wire and the program in the kernel.
 
 import type { LearnedEvent, Micros } from '../../inspect/events';
-import { findWithdrawn, type GreetingKnowledge } from '../../inspect/smtp/greeting-knowledge';
+import { findWithdrawn, type GreetingKnowledge } from '../../inspect/greeting/known';
 import {
   isRepair,
   teach,
@@ -12,14 +12,14 @@ import {
   type Standing,
   type Taught,
   type Verification,
-} from '../../inspect/smtp/greeting-lesson';
-import { formatEndpoint } from '../address';
-import { now, steady } from '../clock';
+} from '../../inspect/greeting/lesson';
+import { formatEndpoint, networkOf } from '../system/address';
+import type { Endpoint } from '../../inspect/address';
+import { now, steady } from '../system/clock';
 import { repairOf, type Repair, type ServerRepairs } from '../config/servers';
-import { createSockets, type Sockets } from '../relay/farewell';
-import type { Connection, Endpoint, Sink } from '../sinks/record';
+import { createSockets, type Sockets } from '../sockets/linger';
+import type { Connection, Sink } from '../sinks/record';
 import { suspectOf, type ServerKnowledge, type Suspect } from './knowledge';
-import { networkOf } from './network';
 import { createOwn, keyOf, type Own } from './own';
 import { tellSuspicion, tellVerification } from './notes';
 import { createSchedule } from './schedule';

@@ -2,16 +2,16 @@
 
 import type { Socket } from 'node:net';
 import type { Micros } from '../../inspect/events';
-import { createGreeter, type Greeter } from '../../inspect/smtp/greeter';
-import type { Verification } from '../../inspect/smtp/greeting-lesson';
-import { codeAt } from '../../inspect/smtp/greeting-lines';
-import { steady } from '../clock';
-import { formatFault, isFault, type Fault } from '../fault';
-import { localEndpoint } from '../relay/endpoint';
-import { cut, dismiss, type Sockets } from '../relay/farewell';
-import { connectMarked } from '../relay/transparent';
-import { connectUpstream } from '../relay/upstream';
-import type { Endpoint } from '../sinks/record';
+import { createGreeter, type Greeter } from '../../inspect/greeting/greeter';
+import type { Verification } from '../../inspect/greeting/lesson';
+import { codeAt } from '../../inspect/greeting/lines';
+import { steady } from '../system/clock';
+import { formatFault, isFault, type Fault } from '../system/fault';
+import { localEndpoint } from '../sockets/endpoint';
+import { cut, dismiss, type Sockets } from '../sockets/linger';
+import { connectMarked } from '../sockets/transparent';
+import { connectUpstream } from '../sockets/upstream';
+import type { Endpoint } from '../../inspect/address';
 
 export interface VisitOptions {
   readonly server: Endpoint;

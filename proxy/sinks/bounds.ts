@@ -1,7 +1,7 @@
 // How much of a log one peer can make, or many that come to nothing: what is beyond a bound is counted, and the count is a line.
 
 import type { Micros } from '../../inspect/events';
-import { now } from '../clock';
+import { now } from '../system/clock';
 import type { Connection, Recorded } from './record';
 
 /** In front of a sink, for every path. Captures that are analysed have no bounds: who reads a file wants all of it. */

@@ -2,8 +2,8 @@
 
 import { closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { createBatch } from './batch';
-import { createFault, errno } from '../fault';
-import { openDestination, type Destination } from '../log';
+import { createFault, errno } from '../system/fault';
+import { openDestination, type Destination } from './pino';
 import { logFault, patiently, type Output, type OutputEvents } from './output';
 
 interface State {

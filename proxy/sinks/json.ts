@@ -1,11 +1,12 @@
 // Events as lines of the event log, schema 1 (DESIGN §5): one flat JSON object each, its fields in a fixed order.
 
+import type { Level } from '../config/config';
 import { isPlainSide, type Coverage, type SideCoverage } from '../../inspect/coverage/coverage';
 import type { Evidence, Micros, PhaseEvent, SessionEvent, VerdictEvent } from '../../inspect/events';
-import type { SegmentSessionEvent } from '../../inspect/inspector';
-import { formatTime } from '../clock';
-import { createSerializer, harmless } from '../log';
-import type { Connection, Fields, Level, Recorded, Renderer } from './record';
+import type { SegmentSessionEvent } from '../../inspect/tracker/inspector';
+import { formatTime } from '../system/clock';
+import { createSerializer, harmless } from './pino';
+import type { Connection, Fields, Recorded, Renderer } from './record';
 import { messagesOf } from './wording';
 
 /** The version of the vocabulary; told at the head of every log file. */

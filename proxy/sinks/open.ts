@@ -3,7 +3,7 @@
 import { constants, closeSync, fstatSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { isatty } from 'node:tty';
-import { createFault, type Fault } from '../fault';
+import { createFault, type Fault } from '../system/fault';
 import { createFileOutput } from './file';
 import { logFault, type Output, type OutputEvents } from './output';
 import { createPipeOutput } from './pipe';

@@ -1,6 +1,6 @@
 // Where lines end up, as bytes: what files and pipes have in common.
 
-import { createFault, errno, type Fault } from '../fault';
+import { createFault, errno, type Fault } from '../system/fault';
 
 export interface Output {
   /** Never blocks. False where too much waits already: the text is left out. */

@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net';
 import { createBatch } from './batch';
-import { createFault } from '../fault';
+import { createFault } from '../system/fault';
 import { patiently, type Output, type OutputEvents } from './output';
 
 /** The stream is never ended, only let go: other processes may write to the same pipe. */

@@ -12,13 +12,9 @@ import type {
   SessionEvent,
   VerdictEvent,
 } from '../../inspect/events';
-import type { SegmentSessionEvent } from '../../inspect/inspector';
-
-export interface Endpoint {
-  /** IP address, without brackets or zone. */
-  readonly address: string;
-  readonly port: number;
-}
+import type { Level } from '../config/config';
+import type { Endpoint } from '../../inspect/address';
+import type { SegmentSessionEvent } from '../../inspect/tracker/inspector';
 
 /** One SMTP connection, the same value for all of its events. */
 export interface Connection {
@@ -41,8 +37,6 @@ export type Recorded =
   | BlockedEvent
   | LossEvent
   | OmittedEvent;
-
-export type Level = 'debug' | 'info' | 'warn' | 'error';
 
 /** What a note may say beside its name; flat, in the order given. */
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -67,4 +61,14 @@ export interface Sink {
 export interface Renderer {
   event(level: Level, connection: Connection | undefined, event: Recorded): string;
   note(at: Micros, level: Level, what: string, fields?: Fields): string;
+}
+
+/** `kind` tells apart the paths of one process. */
+export function createNames(kind = ''): () => string {
+  const start = Date.now().toString(36);
+  let count = 0;
+  return () => {
+    count += 1;
+    return `${start}-${kind}${count.toString(36)}`;
+  };
 }

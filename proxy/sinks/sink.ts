@@ -2,15 +2,15 @@
 
 import { isatty } from 'node:tty';
 import type { Micros } from '../../inspect/events';
-import { now } from '../clock';
-import { wantsColor, type LogConfig } from '../config';
-import { isFault, type Fault } from '../fault';
-import { readVersion } from '../version';
+import { now } from '../system/clock';
+import { type Level, type LogConfig, wantsColor } from '../config/config';
+import { isFault, type Fault } from '../system/fault';
+import { readVersion } from '../system/version';
 import { createBounds } from './bounds';
 import { createJsonRenderer, SCHEMA } from './json';
 import { openOutput } from './open';
 import type { Output, OutputEvents } from './output';
-import type { Fields, Level, Recorded, Renderer, Sink } from './record';
+import type { Fields, Recorded, Renderer, Sink } from './record';
 import { createTerminalRenderer } from './terminal';
 
 /** What the owner of a sink has to know of its destination. */

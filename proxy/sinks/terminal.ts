@@ -1,12 +1,13 @@
 // Events for a person at a terminal: one line each, in steady columns; what needs a look stands out.
 
+import type { Level } from '../config/config';
 import { createColors } from 'picocolors';
 import type { Micros, PhaseEvent, SessionEvent, VerdictEvent } from '../../inspect/events';
-import type { SegmentSessionEvent } from '../../inspect/inspector';
-import { describeProxy } from '../../inspect/proxy-header';
-import { formatTime } from '../clock';
+import type { SegmentSessionEvent } from '../../inspect/tracker/inspector';
+import { describeProxy } from '../../inspect/grammar/proxy-header';
+import { formatTime } from '../system/clock';
 import { clip, formatBytes, formatClose, formatDuration, messagesOf, plural, printable } from './wording';
-import type { Connection, Fields, Level, Recorded, Renderer } from './record';
+import type { Connection, Fields, Recorded, Renderer } from './record';
 
 type Paint = (text: string) => string;
 type Colors = ReturnType<typeof createColors>;

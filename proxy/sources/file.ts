@@ -2,7 +2,7 @@
 // about what is wrong with them.
 
 import type { Micros } from '../../inspect/events';
-import { createFault, isFault, type Fault } from '../fault';
+import { createFault, isFault, type Fault } from '../system/fault';
 import { CHUNK, type Chunk, type Format, type Take } from './frame';
 import { createOrder, type Disorder, type Order } from './order';
 import { PCAP_HEADER, pcapFormat } from './pcap';

@@ -2,8 +2,8 @@
 
 import type { Micros } from '../../inspect/events';
 import { isKnownLink } from '../../inspect/tcp/link';
-import { now } from '../clock';
-import { createFault, type Fault } from '../fault';
+import { now } from '../system/clock';
+import { createFault, type Fault } from '../system/fault';
 import {
   openPcap,
   type PcapFrame,

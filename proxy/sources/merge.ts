@@ -1,7 +1,7 @@
 // Several captures as one, by time: the rings of a capturing program, a file a direction, a file an interface.
 
 import type { Micros } from '../../inspect/events';
-import { isFault, type Fault } from '../fault';
+import { isFault, type Fault } from '../system/fault';
 import { firstTime, openCapture, type CaptureSource } from './file';
 import type { Take } from './frame';
 import type { Disorder } from './order';

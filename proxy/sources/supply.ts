@@ -3,7 +3,7 @@
 import { closeSync, createReadStream, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { pipeline, Readable, type Duplex } from 'node:stream';
 import * as zlib from 'node:zlib';
-import { createFault, errno, type Fault } from '../fault';
+import { createFault, errno, type Fault } from '../system/fault';
 import { packedBy } from './strangers';
 
 export interface Supply {

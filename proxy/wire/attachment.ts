@@ -2,8 +2,8 @@
 
 import { closeSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { createFault, type Fault } from '../fault';
-import { makeFolder } from '../folder';
+import { createFault, type Fault } from '../system/fault';
+import { makeFolder } from '../system/files';
 import { isTrouble, openLibbpf, type BpfObject, type BpfTrouble, type Libbpf } from '../native/libbpf';
 import type { TcFilter } from '../native/tc';
 import { ABI } from './abi';

@@ -1,6 +1,7 @@
 // A record of the ring, told to the tracker.
 
-import { peersOf, type Peer, type Tracker, type TrackerNews } from '../../inspect/tracker';
+import { peersOf, type Tracker, type TrackerNews } from '../../inspect/tracker/tracker';
+import type { Endpoint } from '../../inspect/address';
 import type { WireRecord } from './records';
 
 /** What the record says is new; one that is no segment says nothing. */
@@ -14,7 +15,7 @@ export function followRecord(tracker: Tracker, record: WireRecord): TrackerNews[
 
 type Told = Exclude<WireRecord, { kind: 'odd' }>;
 
-function betweenOf(record: Told): readonly [Peer, Peer] {
+function betweenOf(record: Told): readonly [Endpoint, Endpoint] {
   return record.kind === 'stretch' ? [record.client, record.server] : peersOf(record.segment);
 }
 

@@ -1,12 +1,12 @@
 // What the wire learns of servers by looking on: each greeting, as it passed, and whether it was seen undisturbed.
 
 import type { Micros } from '../../inspect/events';
-import { createGreeter, type Greeter } from '../../inspect/smtp/greeter';
-import { waitFor, type GreetingKnowledge } from '../../inspect/smtp/greeting-knowledge';
-import type { Lesson } from '../../inspect/smtp/greeting-lesson';
+import { createGreeter, type Greeter } from '../../inspect/greeting/greeter';
+import { waitFor, type GreetingKnowledge } from '../../inspect/greeting/known';
+import type { Lesson } from '../../inspect/greeting/lesson';
 import type { Leg } from '../../inspect/tcp/segment';
 import { leavesRoom } from '../../inspect/tcp/view';
-import type { Tracked, TrackerNews } from '../../inspect/tracker';
+import type { Tracked, TrackerNews } from '../../inspect/tracker/tracker';
 
 export interface Learned {
   readonly connection: Tracked;

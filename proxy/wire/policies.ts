@@ -1,11 +1,11 @@
 // Which server is observed, repaired or relayed: what is known of it in, the kernel's table out.
 
 import type { Policy } from '../../inspect/events';
-import type { GreetingKnowledge } from '../../inspect/smtp/greeting-knowledge';
-import { formatEndpoint } from '../address';
+import type { GreetingKnowledge } from '../../inspect/greeting/known';
+import { formatEndpoint } from '../system/address';
+import type { Endpoint } from '../../inspect/address';
 import { repairOf, serversOf, type Repair, type ServerRepairs } from '../config/servers';
 import type { Complaints } from '../relay/complaints';
-import type { Endpoint } from '../sinks/record';
 import type { Held, Tables, WirePolicy, WireServer } from './tables';
 
 /** What the operator asked for. */

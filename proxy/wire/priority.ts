@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
-import { hasCapability, readCapabilities } from '../capabilities';
+import { hasCapability, readCapabilities } from '../system/capabilities';
 import { runAsOthers, runWhenIdle } from '../native/libc';
 import type { Sink } from '../sinks/record';
 import type { Priority } from './pace';

@@ -2,7 +2,7 @@
 
 import { isRefusal, type Refusal } from '../native/libc';
 import { openSender } from '../native/packet';
-import { createProbes, type Probes as Asking } from '../probes';
+import { createProbes, type Probes as Asking } from '../sources/probes';
 
 export interface Probes extends Asking {
   close(): void;

@@ -1,16 +1,16 @@
 // From the ring to the log: records in, each connection's lines out.
 
 import type { Micros, RepairEvent } from '../../inspect/events';
-import type { InspectorEvent } from '../../inspect/inspector';
+import type { InspectorEvent } from '../../inspect/tracker/inspector';
 import { HALF_OPEN_TOLD_LIVE, ONE_SIDED_LIVE } from '../../inspect/limits';
-import { findHonest } from '../../inspect/smtp/greeting-knowledge';
-import { doubtOf, type Lesson } from '../../inspect/smtp/greeting-lesson';
-import { codeAt } from '../../inspect/smtp/greeting-lines';
-import type { Veil } from '../../inspect/smtp/argument';
-import { quoteKnownWords, quoteServer } from '../../inspect/smtp/quote';
-import { createTracker, type Tracked, type Tracker, type TrackerNews } from '../../inspect/tracker';
-import type { EvidenceWriter } from '../evidence/evidence';
-import { probedNews, type Probes } from '../probes';
+import { findHonest } from '../../inspect/greeting/known';
+import { doubtOf, type Lesson } from '../../inspect/greeting/lesson';
+import { codeAt } from '../../inspect/greeting/lines';
+import type { Veil } from '../../inspect/grammar/argument';
+import { quoteKnownWords, quoteServer } from '../../inspect/grammar/quote';
+import { createTracker, type Tracked, type Tracker, type TrackerNews } from '../../inspect/tracker/tracker';
+import type { EvidenceWriter } from '../report/evidence/evidence';
+import { probedNews, type Probes } from '../sources/probes';
 import type { Connection, Recorded, Sink } from '../sinks/record';
 import { followRecord } from './follow';
 import type { Servers } from '../servers/servers';

@@ -1,9 +1,9 @@
 // Reads the ring as long as there is something, looks again a little later, and reports what the program could not record.
 
 import type { Micros } from '../../inspect/events';
-import { isRepair } from '../../inspect/smtp/greeting-lesson';
-import { now } from '../clock';
-import type { EvidenceWriter } from '../evidence/evidence';
+import { isRepair } from '../../inspect/greeting/lesson';
+import { now } from '../system/clock';
+import type { EvidenceWriter } from '../report/evidence/evidence';
 import type { Servers } from '../servers/servers';
 import type { Sink } from '../sinks/record';
 import { createOverload } from './overload';

@@ -1,11 +1,11 @@
 // What the program wrote into the ring, read: one record, to segments and stretches.
 
 import type { Direction, Micros } from '../../inspect/events';
-import type { Frame } from '../../inspect/half-open';
-import type { Stretch } from '../../inspect/inspector';
+import type { Frame } from '../../inspect/tracker/half-open';
+import type { Stretch } from '../../inspect/tracker/inspector';
 import { parsePacket } from '../../inspect/tcp/packet';
 import type { Leg, Segment } from '../../inspect/tcp/segment';
-import type { Peer } from '../../inspect/tracker';
+import type { Endpoint } from '../../inspect/address';
 import { readAddress } from './address';
 import { FLOW_KEY, LEG, RECORD, RECORD_FLAG, RECORD_KIND, STRETCH_KEY, TAIL } from './abi';
 
@@ -20,8 +20,8 @@ export type WireRecord =
     })
   | (Facts & {
       readonly kind: 'stretch';
-      readonly client: Peer;
-      readonly server: Peer;
+      readonly client: Endpoint;
+      readonly server: Endpoint;
       readonly stretch: Stretch;
     })
   /** A frame that the program took for TCP and our parser did not. */

@@ -1,17 +1,17 @@
 // The control process: reads the ring, decides about servers, relays where that is asked for. Frames need none of it.
 
 import type { Micros } from '../../inspect/events';
-import { now } from '../clock';
-import type { Config } from '../config';
-import { openKeptEvidence } from '../evidence/service';
-import { isFault, type Fault } from '../fault';
-import { SUBMISSIONS } from '../ports';
+import { now } from '../system/clock';
+import type { Config } from '../config/config';
+import { openKeptEvidence } from '../report/evidence/service';
+import { isFault, type Fault } from '../system/fault';
+import { SUBMISSIONS } from '../system/address';
 import { createComplaints } from '../relay/complaints';
 import { startRelay, type Relay } from '../relay/relay';
 import { createServers, type Servers } from '../servers/servers';
-import { createNames } from '../sinks/names';
+import { createNames } from '../sinks/record';
 import type { Sink } from '../sinks/record';
-import { veilOf } from '../veil';
+import { veilOf } from '../sinks/envelope-address';
 import { createLearner } from './learner';
 import { createPolicies, type Policies } from './policies';
 import { createPace, createSteadyPace } from './pace';

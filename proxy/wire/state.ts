@@ -2,8 +2,8 @@
 
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Config } from '../config';
-import { makeFolder } from '../folder';
+import type { Config } from '../config/config';
+import { makeFolder } from '../system/files';
 import {
   readKnowledge,
   readSuspects,

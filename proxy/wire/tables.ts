@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Libbpf } from '../native/libbpf';
-import type { Endpoint } from '../sinks/record';
+import type { Endpoint } from '../../inspect/address';
 import {
   ABI,
   COMMON_KEY,

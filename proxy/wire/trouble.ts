@@ -1,6 +1,6 @@
 // What the kernel or its library refused, as a fault with what to do.
 
-import { createFault, type Fault } from '../fault';
+import { createFault, type Fault } from '../system/fault';
 import type { BpfTrouble } from '../native/libbpf';
 
 /** Faults: `library-missing`, `wire-refused`. */

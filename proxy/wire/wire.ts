@@ -2,8 +2,8 @@
 
 import { closeSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createFault, errno, isFault, type Fault } from '../fault';
-import { makeFolder } from '../folder';
+import { createFault, errno, isFault, type Fault } from '../system/fault';
+import { makeFolder } from '../system/files';
 import { isTrouble, openLibbpf, type Libbpf } from '../native/libbpf';
 import { ABI } from './abi';
 import { attach, folderOf, type Attached, type AttachedBy, type WirePlace } from './attachment';

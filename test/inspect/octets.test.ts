@@ -7,7 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { COMMAND_LINE, HELD_PIECES, UNDECIDED } from '../../inspect/limits';
 import { put } from '../../inspect/octets';
-import { createFramer } from '../../inspect/smtp/lines';
+import { createFramer } from '../../inspect/grammar/lines';
 import { createHeld } from '../../inspect/smtp/held';
 
 test('property: what was put in is there, in order', () => {

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import * as assert from 'uvu/assert';
 import { labSuite } from '../kit/lab';
-import { startServer } from '../proxy/commands/servers';
+import { startServer } from '../proxy/cli/servers';
 import { buildLauncher, type Launched, type Result } from '../proxy/launch';
 
 const suite = labSuite('analyze --live');

@@ -3,7 +3,7 @@
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { octets, type GreetingRow } from '../inspect/smtp/greeting.table';
+import { octets, type GreetingRow } from '../inspect/greeting/greeting.table';
 import { clientNamed, type Client } from '../kit/clients';
 import { makeMessage, writeMessage } from '../kit/message';
 import { discard, scratch } from '../kit/process';

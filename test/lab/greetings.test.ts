@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { GREETINGS, HOSTNAME } from '../inspect/smtp/greeting.table';
+import { GREETINGS, HOSTNAME } from '../inspect/greeting/greeting.table';
 import { startRelay, type Relayed } from '../kit/ehlowire';
 import { labSuite, type Need } from '../kit/lab';
 import { renderClients, renderReport, type Report } from './greeting-report';

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { startRelay } from '../kit/ehlowire';
 import { labSuite } from '../kit/lab';
 import { freePort, scratch, start, until } from '../kit/process';
-import { startServer } from '../proxy/commands/servers';
+import { startServer } from '../proxy/cli/servers';
 
 /** Speaks at once, waits for the greeting and its answers, and leaves. */
 const EARLY = `import socket, sys, time

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { startServer } from './commands/servers';
+import { startServer } from './cli/servers';
 import { buildLauncher, type Result } from './launch';
 
 const { dir, launch } = buildLauncher();

@@ -1,26 +1,26 @@
 // Nothing secret is written: marked secrets wherever an octet can be sent, and everything that is written searched for them.
 
-import { lostBefore } from './evidence/dialogue.table';
+import { lostBefore } from './report/evidence/dialogue.table';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { SmtpEvent } from '../../inspect/events';
-import type { Veil } from '../../inspect/smtp/argument';
+import type { Veil } from '../../inspect/grammar/argument';
 import { createSession } from '../../inspect/smtp/session';
-import { createTracker } from '../../inspect/tracker';
-import { createLadders } from '../../proxy/analyze/ladder';
-import { createLines } from '../../proxy/analyze/lines';
+import { createTracker } from '../../inspect/tracker/tracker';
+import { createLadders } from '../../proxy/report/analyze/ladder';
+import { createLines } from '../../proxy/report/analyze/lines';
 import { createJsonRenderer } from '../../proxy/sinks/json';
 import type { Recorded } from '../../proxy/sinks/record';
 import { createTerminalRenderer } from '../../proxy/sinks/terminal';
-import { veilOf } from '../../proxy/veil';
+import { veilOf } from '../../proxy/sinks/envelope-address';
 import { packetise, type Sent } from '../inspect/tcp/packetise';
 import { ROWS } from '../inspect/smtp/session.table';
 import { CUTS, everySplit, octets, pieces, run, SECOND, START, type Turn } from '../inspect/smtp/transcript';
 import { scratch } from '../kit/process';
-import { record } from './evidence/frames';
+import { record } from './report/evidence/frames';
 import { ECHOES, SECRET, SECRET_LINES, SECRET_ROWS } from './secrets.table';
 import { CONNECTION } from './sinks/records';
 

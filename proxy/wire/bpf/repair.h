@@ -1,4 +1,4 @@
-/* Greetings: the same octets as `repairGreetingSameLength` in inspect/smtp/greeting.ts. */
+/* Greetings: the same octets as `repairGreetingSameLength` in inspect/greeting/greeting.ts. */
 #ifndef EHLOWIRE_REPAIR_H
 #define EHLOWIRE_REPAIR_H
 

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { SmtpEvent } from '../../../inspect/events';
-import type { InspectorEvent, SegmentSessionEvent } from '../../../inspect/inspector';
-import { createTracker, type Tracked, type TrackerNews } from '../../../inspect/tracker';
-import { isFault } from '../../../proxy/fault';
+import type { InspectorEvent, SegmentSessionEvent } from '../../../inspect/tracker/inspector';
+import { createTracker, type Tracked, type TrackerNews } from '../../../inspect/tracker/tracker';
+import { isFault } from '../../../proxy/system/fault';
 import { openCapture } from '../../../proxy/sources/file';
 import { skip } from '../../kit/lab';
 

@@ -2,9 +2,9 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { SmtpEvent } from '../../../inspect/events';
-import { formatLocalHeader, formatProxyHeader, type ProxyFacts } from '../../../inspect/proxy-header';
-import { createGreeter } from '../../../inspect/smtp/greeter';
+import type { ProxyFacts, SmtpEvent } from '../../../inspect/events';
+import { formatLocalHeader, formatProxyHeader } from '../../../inspect/grammar/proxy-header';
+import { createGreeter } from '../../../inspect/greeting/greeter';
 import { createSession, type SessionOptions } from '../../../inspect/smtp/session';
 import { latin1 } from '../../../inspect/text';
 import { CUTS, everySplit, octets, pieces, run, START, tell, totals, type Turn, untiled } from './transcript';

@@ -9,7 +9,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Direction } from '../../../inspect/events';
 import { createTls } from '../../../inspect/smtp/tls';
-import { parseHello } from '../../../inspect/smtp/tls-hello';
+import { parseHello } from '../../../inspect/grammar/tls-hello';
 import { CERTIFICATE, KEY } from '../../kit/certificate';
 import { CUTS, octets, pieces, run, tell, type Turn } from './transcript';
 

@@ -3,7 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Direction } from '../../../inspect/events';
-import { createGreeter, type GreeterOptions } from '../../../inspect/smtp/greeter';
+import { createGreeter, type GreeterOptions } from '../../../inspect/greeting/greeter';
 import { createSession } from '../../../inspect/smtp/session';
 
 type Feed = (bytes: Uint8Array, at: number) => unknown;

@@ -3,7 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Direction } from '../../../inspect/events';
-import { createInspector } from '../../../inspect/inspector';
+import { createInspector } from '../../../inspect/tracker/inspector';
 import { SECOND } from '../smtp/transcript';
 import { packetise, type Sent } from './packetise';
 

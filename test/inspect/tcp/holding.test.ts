@@ -3,7 +3,7 @@
 import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { createInspector } from '../../../inspect/inspector';
+import { createInspector } from '../../../inspect/tracker/inspector';
 import { AHEAD_ALL, AHEAD_LEAST_OCTETS, AHEAD_OCTETS } from '../../../inspect/limits';
 import { advance } from '../../../inspect/tcp/seq';
 import { FLAG } from '../../../inspect/tcp/segment';

@@ -3,7 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as fc from 'fast-check';
-import { createInspector, type InspectorEvent } from '../../../inspect/inspector';
+import { createInspector, type InspectorEvent } from '../../../inspect/tracker/inspector';
 import { DISORDER } from '../../../inspect/limits';
 import { START, type Turn } from '../smtp/transcript';
 import { packetise, type Sent } from './packetise';

@@ -2,7 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { createInspector } from '../../../inspect/inspector';
+import { createInspector } from '../../../inspect/tracker/inspector';
 import { parseIp } from '../../../inspect/tcp/packet';
 import { nextProbe, probePacket } from '../../../inspect/tcp/probe';
 import { FLAG } from '../../../inspect/tcp/segment';

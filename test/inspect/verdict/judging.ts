@@ -1,7 +1,7 @@
 // Runs a row's segments past the judges, with the time between them.
 
 import type { VerdictEvent } from '../../../inspect/events';
-import { createInspector, type Inspector, type InspectorEvent } from '../../../inspect/inspector';
+import { createInspector, type Inspector, type InspectorEvent } from '../../../inspect/tracker/inspector';
 import { SECOND, START } from '../smtp/transcript';
 import type { Row } from './verdicts.table';
 

@@ -3,7 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Direction, VerdictEvent } from '../../../inspect/events';
-import { createInspector } from '../../../inspect/inspector';
+import { createInspector } from '../../../inspect/tracker/inspector';
 import { withVerdict } from '../../../inspect/verdict/standing';
 import type { Segment } from '../../../inspect/tcp/segment';
 import { advance } from '../../../inspect/tcp/seq';

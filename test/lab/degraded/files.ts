@@ -1,8 +1,8 @@
 // Capture files as lists of frames, and back.
 
 import { writeFileSync } from 'node:fs';
-import { formatFault } from '../../../proxy/fault';
-import { pcapngOf } from '../../../proxy/evidence/pcapng';
+import { formatFault } from '../../../proxy/system/fault';
+import { pcapngOf } from '../../../proxy/report/evidence/pcapng';
 import type { Take } from '../../../proxy/sources/frame';
 import { createMerge } from '../../../proxy/sources/merge';
 import { frameOf, type Frame } from './frame';

@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { SMTP_PORTS } from '../../../proxy/ports';
+import { SMTP_PORTS } from '../../../proxy/system/address';
 import { framesOf } from './files';
 import type { Frame } from './frame';
 import { recordings } from './recordings';

@@ -1,10 +1,10 @@
 // Two captures as ehlowire reads them: a trace of each connection at each point, matched, aligned and judged.
 
-import { createTracker } from '../../../inspect/tracker';
-import { surveyTwoPoints, type PointCapture } from '../../../inspect/verdict/two-point-survey';
-import { IMPLICIT_TLS } from '../../../proxy/analyze/passes';
-import type { Trace } from '../../../inspect/verdict/two-point-trace';
-import { createCollector } from '../../../proxy/two-point/point';
+import { createTracker } from '../../../inspect/tracker/tracker';
+import { surveyTwoPoints, type PointCapture } from '../../../inspect/two-point/survey';
+import { IMPLICIT_TLS } from '../../../proxy/report/analyze/pass';
+import type { Trace } from '../../../inspect/two-point/trace';
+import { createCollector } from '../../../proxy/report/two-point/point';
 import type { Frame } from './frame';
 import { keyOf, nameOf, saidOf, type Outcome, type Said } from './reading';
 import type { Points } from './ways-two';

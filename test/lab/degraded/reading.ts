@@ -1,8 +1,8 @@
 // A play as ehlowire reads it: the same tracker, judges and learner as in its programs, in this process.
 
 import type { Certainty, Micros, VerdictEvent } from '../../../inspect/events';
-import { createTracker, type Tracked, type TrackerNews } from '../../../inspect/tracker';
-import { IMPLICIT_TLS } from '../../../proxy/analyze/passes';
+import { createTracker, type Tracked, type TrackerNews } from '../../../inspect/tracker/tracker';
+import { IMPLICIT_TLS } from '../../../proxy/report/analyze/pass';
 import { createLearner } from '../../../proxy/wire/learner';
 import type { Variant } from './ways';
 

@@ -1,7 +1,7 @@
 // Ways of being between clients and servers in the lab: a plain relay in front, the wire, and auto.
 
 import { join } from 'node:path';
-import { formatAddress } from '../../../proxy/address';
+import { formatAddress } from '../../../proxy/system/address';
 import { launcher } from '../../kit/launcher';
 import { until, type Child } from '../../kit/process';
 import { ADDRESS } from '../../kit/topology';

@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { formatEndpoint } from '../../../proxy/address';
+import { formatEndpoint } from '../../../proxy/system/address';
 import type { LogLine } from '../../kit/ehlowire';
 import { until, type Child } from '../../kit/process';
 import { awaitWord } from '../../kit/topology';

@@ -2,7 +2,7 @@
 // `ready` and where its log is.
 
 import { join } from 'node:path';
-import { formatEndpoint } from '../../../proxy/address';
+import { formatEndpoint } from '../../../proxy/system/address';
 import { startPostfix, type PostfixOptions } from '../../kit/postfix';
 
 async function main(): Promise<void> {

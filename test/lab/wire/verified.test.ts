@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
-import { formatEndpoint } from '../../../proxy/address';
+import { formatEndpoint } from '../../../proxy/system/address';
 import type { LogLine } from '../../kit/ehlowire';
 import { labSuite, type Need } from '../../kit/lab';
 import type { Child } from '../../kit/process';

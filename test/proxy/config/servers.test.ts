@@ -2,9 +2,9 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { loadConfig, type Config } from '../../../proxy/config';
+import { loadConfig, type Config } from '../../../proxy/config/config';
 import { decideFor, repairOf, serversOf } from '../../../proxy/config/servers';
-import { formatFault, isFault, type Fault } from '../../../proxy/fault';
+import { formatFault, isFault, type Fault } from '../../../proxy/system/fault';
 
 function load(servers: unknown): Config | readonly Fault[] {
   const text = typeof servers === 'string' ? servers : JSON.stringify(servers);

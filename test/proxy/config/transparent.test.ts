@@ -2,8 +2,8 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { loadConfig, type Config } from '../../../proxy/config';
-import { formatFault, type Fault } from '../../../proxy/fault';
+import { loadConfig, type Config } from '../../../proxy/config/config';
+import { formatFault, type Fault } from '../../../proxy/system/fault';
 
 const PAIR = { listen: '127.0.0.1:2525', upstream: 'mail.example:25' };
 

@@ -3,8 +3,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Direction, Phase } from '../../../inspect/events';
-import { steady } from '../../../proxy/clock';
-import type { TimeoutsMs } from '../../../proxy/config';
+import { steady } from '../../../proxy/system/clock';
+import type { TimeoutsMs } from '../../../proxy/config/config';
 import { createDeadline, timeoutMs } from '../../../proxy/relay/deadline';
 
 const TIMEOUTS: TimeoutsMs = {

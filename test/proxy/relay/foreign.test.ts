@@ -6,7 +6,7 @@ import * as tls from 'node:tls';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
-import type { ListenerConfig } from '../../../proxy/config';
+import type { ListenerConfig } from '../../../proxy/config/config';
 import { startRelay } from '../../../proxy/relay/relay';
 import { CERTIFICATE, KEY } from '../../kit/certificate';
 import { call, eventually, peerOf } from './peers';

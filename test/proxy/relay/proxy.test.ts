@@ -2,7 +2,11 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { formatLocalHeader, formatProxyHeader, parseProxyHeader } from '../../../inspect/proxy-header';
+import {
+  formatLocalHeader,
+  formatProxyHeader,
+  parseProxyHeader,
+} from '../../../inspect/grammar/proxy-header';
 import { call, eventually, GREETING, politely, type Peer } from './peers';
 import { closeOf, onStage, upstreamOf, type Stage } from './stage';
 

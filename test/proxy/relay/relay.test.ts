@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isFault, type FaultCode } from '../../../proxy/fault';
+import { isFault, type FaultCode } from '../../../proxy/system/fault';
 import { startRelay } from '../../../proxy/relay/relay';
 import { call, eventually, GREETING, playServer, politely, type Peer } from './peers';
 import { closeOf, configOf, onStage, rememberingSink, type Wishes } from './stage';

@@ -1,8 +1,8 @@
 // A server, the relay before it and a sink that remembers, for one scene.
 
 import type { Close } from '../../../inspect/events';
-import { parseNetwork, type Network } from '../../../proxy/address';
-import type { Config, ListenerConfig, TimeoutsMs } from '../../../proxy/config';
+import { parseNetwork, type Network } from '../../../proxy/system/address';
+import type { Config, ListenerConfig, TimeoutsMs } from '../../../proxy/config/config';
 import { startRelay, type Relay } from '../../../proxy/relay/relay';
 import type { Connection, Fields, Recorded, Sink } from '../../../proxy/sinks/record';
 import { eventually, firstOf, playServer, type Peer, type Played } from './peers';

@@ -3,7 +3,7 @@
 import { stepWall } from './wall';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { now } from '../../../proxy/clock';
+import { now } from '../../../proxy/system/clock';
 import { call, eventually, politely, sleep, type Peer } from './peers';
 import { onStage } from './stage';
 

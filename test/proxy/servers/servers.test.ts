@@ -2,9 +2,9 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { GreetingKnowledge } from '../../../inspect/smtp/greeting-knowledge';
-import type { Lesson, Verification } from '../../../inspect/smtp/greeting-lesson';
-import { networkOf } from '../../../proxy/servers/network';
+import type { GreetingKnowledge } from '../../../inspect/greeting/known';
+import type { Lesson, Verification } from '../../../inspect/greeting/lesson';
+import { networkOf } from '../../../proxy/system/address';
 import { BACK_OFF, createSchedule, VISITS_PER_MINUTE } from '../../../proxy/servers/schedule';
 import { readServers } from '../../../proxy/config/servers';
 import { createServers, type Servers, type ServersOptions } from '../../../proxy/servers/servers';

@@ -2,8 +2,8 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Verification } from '../../../inspect/smtp/greeting-lesson';
-import { createSockets } from '../../../proxy/relay/farewell';
+import type { Verification } from '../../../inspect/greeting/lesson';
+import { createSockets } from '../../../proxy/sockets/linger';
 import { makeVisit, type VisitOptions } from '../../../proxy/servers/visit';
 import { eventually, playServer, type Peer } from '../relay/peers';
 

@@ -2,7 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isFault } from '../../../proxy/fault';
+import { isFault } from '../../../proxy/system/fault';
 import { createJsonRenderer } from '../../../proxy/sinks/json';
 import { createSink } from '../../../proxy/sinks/sink';
 import { createBounds, LINES, REPEATS, UNGREETED } from '../../../proxy/sinks/bounds';

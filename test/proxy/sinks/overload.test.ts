@@ -6,7 +6,7 @@ import { existsSync, closeSync, constants, createReadStream, openSync, readFileS
 import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { isFault } from '../../../proxy/fault';
+import { isFault } from '../../../proxy/system/fault';
 import type { Sink } from '../../../proxy/sinks/record';
 import { openSink } from '../../../proxy/sinks/sink';
 import { buildLauncher } from '../launch';

@@ -1,6 +1,6 @@
 // A process that logs: `writer MODE [FILE]`; stands on its own so that its standard output can be anything.
 
-import { isFault } from '../../../proxy/fault';
+import { isFault } from '../../../proxy/system/fault';
 import { openSink } from '../../../proxy/sinks/sink';
 import * as records from './records';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { formatFault, isFault } from '../../../proxy/fault';
+import { formatFault, isFault } from '../../../proxy/system/fault';
 import { firstTime, openCapture } from '../../../proxy/sources/file';
 import { ELIDED_INTERFACE } from '../../../proxy/sources/pcapng';
 import { AT, big, little, MICROS, PLAIN, ROWS, text, type Frame } from './file.table';

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as fc from 'fast-check';
-import { pcapngOf } from '../../../proxy/evidence/pcapng';
+import { pcapngOf } from '../../../proxy/report/evidence/pcapng';
 import { droppedIn } from '../../../proxy/sources/pcapng-end';
 import { scratch } from '../../kit/process';
 import { pcapFile } from './frames';

@@ -8,7 +8,7 @@ import { gzipSync } from 'node:zlib';
 import * as zlib from 'node:zlib';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { formatFault, isFault } from '../../../proxy/fault';
+import { formatFault, isFault } from '../../../proxy/system/fault';
 import { openCapture } from '../../../proxy/sources/file';
 import { quoted } from '../../../proxy/sources/supply';
 import { PLAIN, text } from './file.table';

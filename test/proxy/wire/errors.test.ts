@@ -6,7 +6,7 @@ import { FLAG } from '../../../inspect/tcp/segment';
 import { SETTINGS, SETTINGS_SIZE } from '../../../proxy/wire/abi';
 import { segment } from '../../inspect/tcp/packetise';
 import { skip } from '../../kit/lab';
-import { frameOf } from '../evidence/frames';
+import { frameOf } from '../report/evidence/frames';
 import { layoutOf, valuesOf } from './btf';
 import { readFlow, writeFlow } from './flow';
 import { missing } from './object';

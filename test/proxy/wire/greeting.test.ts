@@ -4,15 +4,15 @@ import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Direction } from '../../../inspect/events';
-import { repairGreetingSameLength } from '../../../inspect/smtp/greeting';
+import { repairGreetingSameLength } from '../../../inspect/greeting/greeting';
 import { advance } from '../../../inspect/tcp/seq';
 import { FLAG } from '../../../inspect/tcp/segment';
 import { POLICY } from '../../../proxy/wire/abi';
 import { parsePacket } from '../../../inspect/tcp/packet';
-import { GREETINGS, octets } from '../../inspect/smtp/greeting.table';
+import { GREETINGS, octets } from '../../inspect/greeting/greeting.table';
 import { segment } from '../../inspect/tcp/packetise';
 import { skip } from '../../kit/lab';
-import { frameOf } from '../evidence/frames';
+import { frameOf } from '../report/evidence/frames';
 import { missing } from './object';
 import { loadProgram, type Program } from './program';
 

@@ -7,7 +7,7 @@ import { FLAG } from '../../../inspect/tcp/segment';
 import { POLICY } from '../../../proxy/wire/abi';
 import { packetise, segment, type Sent } from '../../inspect/tcp/packetise';
 import { skip } from '../../kit/lab';
-import { frameOf } from '../evidence/frames';
+import { frameOf } from '../report/evidence/frames';
 import { missing } from './object';
 import { loadProgram, type Program } from './program';
 

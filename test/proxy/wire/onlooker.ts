@@ -2,9 +2,9 @@
 
 import type { Direction } from '../../../inspect/events';
 import { FLAG, NO_OCTETS, type Leg, type Segment } from '../../../inspect/tcp/segment';
-import { createTracker } from '../../../inspect/tracker';
+import { createTracker } from '../../../inspect/tracker/tracker';
 import { createLearner } from '../../../proxy/wire/learner';
-import { octets } from '../../inspect/smtp/greeting.table';
+import { octets } from '../../inspect/greeting/greeting.table';
 
 const SECOND = 1e6;
 const START = 1_700_000_000 * SECOND;

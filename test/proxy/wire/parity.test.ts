@@ -7,7 +7,7 @@ import { packetise, type Sent } from '../../inspect/tcp/packetise';
 import { ROWS } from '../../inspect/smtp/session.table';
 import type { Turn } from '../../inspect/smtp/transcript';
 import { skip } from '../../kit/lab';
-import { frameOf } from '../evidence/frames';
+import { frameOf } from '../report/evidence/frames';
 import { createHold } from './flow';
 import { missing } from './object';
 import { loadProgram, track, type Program } from './program';

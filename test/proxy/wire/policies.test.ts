@@ -1,11 +1,12 @@
 // Who has an entry in the kernel's table, and who gives up a place when there is none left.
 
+import type { Endpoint } from '../../../inspect/address';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { GreetingKnowledge } from '../../../inspect/smtp/greeting-knowledge';
+import type { GreetingKnowledge } from '../../../inspect/greeting/known';
 import { createComplaints } from '../../../proxy/relay/complaints';
 import { readServers, type ServerRepairs } from '../../../proxy/config/servers';
-import type { Endpoint, Fields } from '../../../proxy/sinks/record';
+import type { Fields } from '../../../proxy/sinks/record';
 import { createPolicies, type Asked } from '../../../proxy/wire/policies';
 import type { Tables, WireServer } from '../../../proxy/wire/tables';
 

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { hasCapability, readCapabilities } from '../../../proxy/capabilities';
+import { hasCapability, readCapabilities } from '../../../proxy/system/capabilities';
 import { createPriority } from '../../../proxy/wire/priority';
 import type { Sink } from '../../../proxy/sinks/record';
 import { skip } from '../../kit/lab';

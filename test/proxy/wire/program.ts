@@ -1,7 +1,7 @@
 // The program without any device: frames through BPF_PROG_TEST_RUN, and what comes out of its ring.
 
 import type { Direction } from '../../../inspect/events';
-import { createTracker, type TrackerNews } from '../../../inspect/tracker';
+import { createTracker, type TrackerNews } from '../../../inspect/tracker/tracker';
 import { isTrouble, openLibbpf, type BpfObject, type Libbpf } from '../../../proxy/native/libbpf';
 import { POLICY, SERVER, SERVER_KEY, SERVER_KEY_SIZE, SERVER_SIZE } from '../../../proxy/wire/abi';
 import { writeAddress } from '../../../proxy/wire/address';

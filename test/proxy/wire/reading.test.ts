@@ -2,7 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { GreetingKnowledge } from '../../../inspect/smtp/greeting-knowledge';
+import type { GreetingKnowledge } from '../../../inspect/greeting/known';
 import { COUNTER } from '../../../proxy/wire/abi';
 import { createSteadyPace } from '../../../proxy/wire/pace';
 import { readUntil, type Reading } from '../../../proxy/wire/reading';

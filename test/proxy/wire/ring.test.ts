@@ -15,7 +15,7 @@ import { ROWS } from '../../inspect/smtp/session.table';
 import { packetise, segment } from '../../inspect/tcp/packetise';
 import { skip } from '../../kit/lab';
 import { scratch } from '../../kit/process';
-import { frameOf } from '../evidence/frames';
+import { frameOf } from '../report/evidence/frames';
 import { layoutOf } from './btf';
 import { readFlow, streamAt } from './flow';
 import { missing } from './object';

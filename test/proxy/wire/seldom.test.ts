@@ -11,7 +11,7 @@ import { positionsOf } from '../../../proxy/wire/ring';
 import type { Turn } from '../../inspect/smtp/transcript';
 import { packetise, segment, type Sent } from '../../inspect/tcp/packetise';
 import { skip } from '../../kit/lab';
-import { frameOf } from '../evidence/frames';
+import { frameOf } from '../report/evidence/frames';
 import { buildFrame } from '../sources/frames';
 import { createHold } from './flow';
 import { missing } from './object';

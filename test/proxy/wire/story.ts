@@ -1,7 +1,7 @@
 // What a connection's events say, in words: the same whoever saw it.
 
-import type { InspectorEvent } from '../../../inspect/inspector';
-import { createTracker, type TrackerNews } from '../../../inspect/tracker';
+import type { InspectorEvent } from '../../../inspect/tracker/inspector';
+import { createTracker, type TrackerNews } from '../../../inspect/tracker/tracker';
 import { tell } from '../../inspect/smtp/transcript';
 import type { Sent } from '../../inspect/tcp/packetise';
 

@@ -7,7 +7,7 @@ import { packetise, segment, type Sent } from '../../inspect/tcp/packetise';
 import type { Turn } from '../../inspect/smtp/transcript';
 import { COMMON_SIZE, INDEX, WAYS } from '../../../proxy/wire/abi';
 import { skip } from '../../kit/lab';
-import { frameOf } from '../evidence/frames';
+import { frameOf } from '../report/evidence/frames';
 import { layoutOf } from './btf';
 import { flowKey, readFlow, writeFlow } from './flow';
 import { missing } from './object';

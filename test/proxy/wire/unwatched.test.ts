@@ -11,7 +11,7 @@ import { ROWS } from '../../inspect/smtp/session.table';
 import type { Turn } from '../../inspect/smtp/transcript';
 import { packetise, segment, type PacketOptions, type Sent } from '../../inspect/tcp/packetise';
 import { skip } from '../../kit/lab';
-import { frameOf } from '../evidence/frames';
+import { frameOf } from '../report/evidence/frames';
 import { flowKey, readFlow } from './flow';
 import { missing } from './object';
 import { loadProgram, track, type Program } from './program';

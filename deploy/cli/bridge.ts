@@ -1,0 +1,33 @@
+// `ehlowire bridge`: in line between two interfaces.
+
+import type { Config } from '../../proxy/config/config';
+import { isFault, type Outcome } from '../../proxy/system/fault';
+import { runWire, type RunOptions } from '../../proxy/wire/run';
+import { readLinks } from '../network/links';
+import { enterBridge, type InPlace } from '../attach/attach';
+import { readPath, type BridgeFlags } from './flags';
+import { serve } from './serve';
+
+/** Stays until a signal ends it. */
+export async function runBridge(config: Config, { path: asked, wan, lan }: BridgeFlags): Promise<Outcome> {
+  const path = readPath(asked);
+  if (isFault(path)) return path;
+  const { bridge: name, mark, table, priority } = config.deploy;
+  const divert = path === 'wire' || mark === 0 ? undefined : { mark, table, priority };
+  const wish = { ports: { wan, lan }, name, pins: config.wire.pins, divert, mustRelay: path === 'relay' };
+  return serve({
+    config,
+    getIn: (hands) => enterBridge(wish, hands),
+    run: (place, wire, sink, signal) =>
+      runWire({ config, sink, wire, path, wan, relay: relayOf(config, place), signal }),
+  });
+}
+
+function relayOf({ deploy }: Config, { journal, divert }: InPlace): RunOptions['relay'] {
+  if (divert === undefined || divert.families.length === 0 || journal.place.kind !== 'bridge')
+    return undefined;
+  const { bridge } = journal.place;
+  const links = readLinks();
+  const mac = isFault(links) ? undefined : links.find(({ name }) => name === bridge)?.address;
+  return mac === undefined ? undefined : { mark: deploy.mark, mac, ipv6: divert.families.includes(6) };
+}

@@ -1,0 +1,83 @@
+// What `bridge` and `host` have in common once they are in charge: get in, and stay until a signal.
+
+import { isatty } from 'node:tty';
+import type { Config } from '../../proxy/config/config';
+import { type Fault, formatFault, isFault, type Outcome } from '../../proxy/system/fault';
+import { reportReady } from '../../proxy/native/systemd';
+import type { Sink } from '../../proxy/sinks/record';
+import { openSink } from '../../proxy/sinks/sink';
+import type { Hands } from '../journal/enter';
+import { isOfThisBoot, readJournal } from '../journal/journal';
+import type { Attach } from '../journal/make';
+import { describePlace, isFaults, type InPlace } from '../attach/attach';
+import { prepareWire } from '../../proxy/wire/run';
+import { openWire, type Wire } from '../../proxy/wire/wire';
+
+export interface Service {
+  readonly config: Config;
+  getIn(hands: Hands): InPlace | readonly Fault[];
+  /** Until the signal. */
+  run(place: InPlace, wire: Wire, sink: Sink, signal: AbortSignal): Promise<Fault | undefined>;
+}
+
+export async function serve(service: Service): Promise<Outcome> {
+  const sink = openSink(service.config.log, { failing: complain, closed: complain });
+  if (isFault(sink)) return sink;
+  const end = new AbortController();
+  const stop = (): void => end.abort();
+  const hup = (): void => {
+    sink.reopen();
+    sink.note('info', 'log-reopened');
+  };
+  const onHup = service.config.log.file === undefined && isatty(1) ? stop : hup;
+  process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', onHup);
+  try {
+    return await stay(service, sink, end.signal);
+  } finally {
+    process.off('SIGTERM', stop).off('SIGINT', stop).off('SIGHUP', onHup);
+    await sink.close();
+  }
+}
+
+async function stay({ config, getIn, run }: Service, sink: Sink, signal: AbortSignal): Promise<Outcome> {
+  tellOfReboot(config, sink);
+  let wire: Wire | undefined;
+  const load = (): Attach | Fault => {
+    const opened = openWire(config.wire);
+    if (isFault(opened)) return opened;
+    wire = opened;
+    prepareWire(config, opened);
+    return (at) => opened.attach(at);
+  };
+  const place = getIn({ file: config.deploy.journal, load });
+  if (isFaults(place) || wire === undefined) {
+    wire?.close();
+    return isFaults(place) ? place : [];
+  }
+  tellPlace(place, wire, sink);
+  const reportEnd = reportReady(describePlace(place.journal.place));
+  try {
+    return (await run(place, wire, sink, signal)) ?? 0;
+  } finally {
+    wire.close();
+    reportEnd();
+    sink.note('info', 'stopped', { stays: 'frames go on crossing; `ehlowire leave` takes it out' });
+  }
+}
+
+function tellOfReboot({ deploy }: Config, sink: Sink): void {
+  const before = readJournal(deploy.journal);
+  if (before === undefined || isFault(before) || isOfThisBoot(before)) return;
+  sink.note('info', 'forgotten', { because: 'reboot', was: describePlace(before.place) });
+}
+
+function tellPlace({ journal, notes, divert }: InPlace, { adopted }: Wire, sink: Sink): void {
+  const { place } = journal;
+  sink.note('info', 'in-place', { where: describePlace(place), adopted, since: journal.since });
+  for (const text of notes) sink.note('warn', 'network', { text });
+  for (const because of divert?.because ?? []) sink.note('warn', 'not-relayed', { because });
+}
+
+function complain(fault: Fault): void {
+  process.stderr.write(`ehlowire: ${formatFault(fault)}\n`);
+}

@@ -1,0 +1,323 @@
+// What the client sees of a server's greeting, and when: events in, actions out, time is a value.
+
+import type { Micros } from '../events';
+import { GREETING_JUNK_MICROS, LINE_PAUSE_MICROS } from '../limits';
+import { forward, oneWrite, repairsOf, type GreeterAction } from './actions';
+import { findHonest, findTruncated, findWhole, inSeconds, waitFor, type GreetingKnowledge } from './known';
+import { createLate, type Late, type LateOptions, type LateStep } from './late-lines';
+import { isForeignClient } from './foreign';
+import { codeAt, readLine, startsReply } from './lines';
+import { createHeaderSkip } from '../grammar/proxy-header';
+import { createMender, joinOctets, type Mended, type Mender } from './repair';
+
+export type { GreeterAction } from './actions';
+export type { GreetingKnowledge } from './known';
+
+/** `learn`: complete after patience, or at once where it is known to be needed. `now`: always at once. */
+export type RepairMode = 'learn' | 'now' | 'never';
+
+export interface GreeterOptions {
+  readonly mode: RepairMode;
+  /** What earlier connections learned of this server. */
+  readonly known?: GreetingKnowledge;
+  /**
+   * How long a begun greeting may be silent, counted from its last octet: an unknown server's is completed
+   * then. postscreen waits 6 s between its lines; 15 to 20 s have been seen.
+   */
+  readonly patience: Micros;
+  /** Stands for the server where its greeting names no host. */
+  readonly hostname: string;
+  /** When the client's connection began. */
+  readonly opened: Micros;
+}
+
+/**
+ * Decides over the server's octets until `done`; from then on they pass without asking. Every octet that is to
+ * reach the client comes back as a `forward`. The client's own octets are the pump's: it tells of them first
+ * (`client`) and then forwards them, unless that step said `refuse`.
+ */
+export interface Greeter {
+  server(bytes: Uint8Array, at: Micros): GreeterAction[];
+  /**
+   * The server will send no more. While this leaves the greeter not `done`, it holds an answer for the client's
+   * next command: the client's side has to stay open for it (or until it times out).
+   */
+  serverEnd(at: Micros): GreeterAction[];
+  client(bytes: Uint8Array, at: Micros): GreeterAction[];
+  /**
+   * The client will send no more: it left, or can speak no SMTP any more. Nothing is completed for it, and what
+   * follows teaches nothing.
+   */
+  clientEnd(at: Micros): GreeterAction[];
+  /** Time passed; nothing happens before `deadline()`. */
+  idle(at: Micros): GreeterAction[];
+  /** Another connection learned something of this server: whoever waits may profit. */
+  know(knowledge: GreetingKnowledge, at: Micros): GreeterAction[];
+  deadline(): Micros | undefined;
+  readonly done: boolean;
+}
+
+export function createGreeter(options: GreeterOptions): Greeter {
+  const state: State = {
+    options,
+    mender: createMender(options.hostname),
+    known: options.known,
+    late: undefined,
+    first: undefined,
+    last: options.opened,
+    pause: 0,
+    skipHeader: createHeaderSkip(),
+    spoke: false,
+    asked: false,
+    stalled: false,
+    completed: false,
+    refused: false,
+    done: false,
+  };
+  return {
+    server: (bytes, at) => oneWrite(server(state, bytes, at)),
+    serverEnd: (at) => oneWrite(serverEnd(state, at)),
+    client: (bytes, at) => oneWrite(client(state, bytes, at)),
+    clientEnd: () => (state.done || state.late ? [] : stepAside(state)),
+    idle: (at) => oneWrite(idle(state, at)),
+    know(knowledge, at) {
+      state.known = knowledge;
+      return state.done || state.late || !isDue(state) ? [] : oneWrite(complete(state, at));
+    },
+    deadline: () => deadline(state),
+    get done() {
+      return state.done;
+    },
+  };
+}
+
+interface State {
+  readonly options: GreeterOptions;
+  readonly mender: Mender;
+  known: GreetingKnowledge | undefined;
+  /** Once the greeting's end was ours to say. */
+  late: Late | undefined;
+  /** When the greeting's first and last octets were read. */
+  first: Micros | undefined;
+  last: Micros;
+  /** The longest silence behind a whole line. */
+  pause: Micros;
+  /** Of the client's octets those behind a PROXY header, which is nothing that it says. */
+  readonly skipHeader: (bytes: Uint8Array) => Uint8Array;
+  /** The client sent something; `asked`: a whole line. */
+  spoke: boolean;
+  asked: boolean;
+  /** The patience has ended, and that was reported: once is enough. */
+  stalled: boolean;
+  /** We ended the greeting in the server's place. */
+  completed: boolean;
+  refused: boolean;
+  done: boolean;
+}
+
+function server(state: State, bytes: Uint8Array, at: Micros): GreeterAction[] {
+  if (state.refused || bytes.length === 0) return [];
+  if (state.done) return forward(bytes);
+  if (state.late) return afterEnd(state, state.late.server(bytes, at), at);
+  state.first ??= at;
+  if (movedOn(state, bytes)) return moveOn(state, bytes, at);
+  if (state.mender.lines > 0) state.pause = Math.max(state.pause, at - state.last);
+  state.last = at;
+  const mended = state.mender.take(bytes);
+  if (state.options.mode === 'never') return observe(state, mended, bytes);
+  const actions = [
+    ...forward(mended.octets),
+    ...repairsOf(mended.mends, { since: heldSince(state), at, spoke: state.spoke }),
+  ];
+  if (mended.state === 'complete') return [...actions, ...nativeEnd(state, mended, at)];
+  if (mended.state === 'alien' || isForeign(state)) {
+    return [...actions, ...stepAside(state)];
+  }
+  return isDue(state) ? [...actions, ...complete(state, at)] : actions;
+}
+
+function serverEnd(state: State, at: Micros): GreeterAction[] {
+  if (state.done) return [];
+  if (state.late) {
+    const step = state.late.expire();
+    const actions = afterEnd(state, step, at);
+    state.done = step.outcome !== 'held' && step.outcome !== 'waiting';
+    return actions;
+  }
+  // A server that closed may have died or been stopped: that teaches nothing about its next greeting.
+  const actions = state.options.mode === 'never' || state.first === undefined ? [] : end(state, at);
+  state.done = true;
+  return actions;
+}
+
+function client(state: State, bytes: Uint8Array, at: Micros): GreeterAction[] {
+  if (state.done) return [];
+  const said = state.skipHeader(bytes);
+  if (said.length === 0) return [];
+  if (!state.spoke && !state.late && isForeignClient(said)) return stepAside(state);
+  state.spoke = true;
+  state.asked ||= said.includes(LF);
+  return state.late ? afterEnd(state, state.late.client(said), at) : [];
+}
+
+function idle(state: State, at: Micros): GreeterAction[] {
+  const due = deadline(state);
+  if (due === undefined || at < due) return [];
+  if (state.late) return afterEnd(state, state.late.expire(), at);
+  const { mode } = state.options;
+  if (mode === 'now' || (mode === 'learn' && state.mender.codeless)) return complete(state, at);
+  const lesson = stalledLesson(state, at);
+  state.stalled = true;
+  const completed = mode === 'learn' ? complete(state, at) : [];
+  return [...completed, ...lesson];
+}
+
+/**
+ * The greeting's last octet plus the wait. Where it is known or ordered that nothing more will come, only what
+ * may be the rest of a line in flight is waited for: a read may end anywhere.
+ */
+function deadline(state: State): Micros | undefined {
+  const { options, mender, known } = state;
+  if (state.done || state.first === undefined) return undefined;
+  if (state.late) return state.late.deadline();
+  if (options.mode === 'never')
+    return state.stalled ? undefined : state.last + waitFor(known, options.patience);
+  const hasCome = known?.greeting === 'truncated' && mender.tail.length > 0 && mender.lines >= known.lines;
+  const wait = waitFor(known, options.patience);
+  if (options.mode === 'now' || hasCome) return state.last + Math.min(LINE_PAUSE_MICROS, wait);
+  return state.last + (mender.codeless ? Math.min(GREETING_JUNK_MICROS, wait) : wait);
+}
+
+/** A greeting that ends in a continuation line is to be completed without waiting. */
+function isDue({ options, mender, known }: State): boolean {
+  if (options.mode === 'never' || mender.lines === 0 || mender.tail.length > 0) return false;
+  if (options.mode === 'now') return true;
+  return known?.greeting === 'truncated' && known.lines > 0 && mender.lines >= known.lines;
+}
+
+/** Ends the greeting in the server's place and watches what it says next. */
+function complete(state: State, at: Micros): GreeterAction[] {
+  const tail = readLine(state.mender.tail);
+  const goesOn = state.mender.tail.length > 0;
+  const actions = end(state, at);
+  if (state.done) return actions;
+  state.completed = true;
+  watch(
+    state,
+    goesOn ? { open: tail.kind === 'reply' && tail.separator !== 'hyphen' ? 'last' : 'line' } : {},
+  );
+  return actions;
+}
+
+function end(state: State, at: Micros): GreeterAction[] {
+  const mended = state.mender.finish();
+  if (mended.state === 'alien') state.done = true;
+  return [
+    ...forward(mended.octets),
+    ...repairsOf(mended.mends, { since: heldSince(state), at, spoke: state.spoke }),
+  ];
+}
+
+function watch(state: State, open: Pick<LateOptions, 'open'>): void {
+  const code = state.mender.code ?? 220;
+  // After 250 for a greeting nobody could tell a late line from an answer.
+  if (code !== 220 && code < 400) state.done = true;
+  else state.late = createLate({ code, pending: state.asked, ...open });
+}
+
+/** The server ended its greeting itself, or so we read it. */
+function nativeEnd(state: State, mended: Mended, at: Micros): GreeterAction[] {
+  const lesson = endedLesson(state);
+  if (!state.mender.guessed) {
+    state.done = true;
+    return [...forward(mended.rest), ...lesson];
+  }
+  watch(state, {});
+  const rest = mended.rest.length > 0 ? server(state, mended.rest, at) : [];
+  return [...rest, ...lesson];
+}
+
+/** The client spoke first, and what the server answers has no code. */
+function isForeign({ spoke, mender }: State): boolean {
+  return spoke && mender.codeless;
+}
+
+/** No greeting as we know them, or nobody to greet: what is held passes as it came. */
+function stepAside(state: State): GreeterAction[] {
+  state.done = true;
+  // In mode `never` the client has it all.
+  return state.options.mode === 'never' ? [] : forward(state.mender.release());
+}
+
+/** Mode `never`: everything passes, and is understood all the same. */
+function observe(state: State, mended: Mended, bytes: Uint8Array): GreeterAction[] {
+  const lesson = mended.state === 'complete' ? endedLesson(state) : [];
+  state.done = mended.state !== 'open';
+  return [...forward(bytes), ...lesson];
+}
+
+/** An impatient client has spoken, and the server answers it: it will not end its greeting any more. */
+function movedOn({ spoke, mender }: State, bytes: Uint8Array): boolean {
+  // A line whose beginning the client has was begun before it spoke.
+  if (!spoke || mender.lines === 0 || mender.begun) return false;
+  const next = joinOctets([mender.tail.subarray(0, 4), bytes.subarray(0, 4)]);
+  const code = codeAt(next, 0);
+  return startsReply(next, 0) && code < 400 && code !== mender.code;
+}
+
+function moveOn(state: State, bytes: Uint8Array, at: Micros): GreeterAction[] {
+  const answer = joinOctets([state.mender.release(), bytes]);
+  state.done = true;
+  if (state.options.mode === 'never') return forward(bytes);
+  return [...end(state, at), ...forward(answer)];
+}
+
+/** What the server said after we had ended its greeting. */
+function afterEnd(state: State, step: LateStep, at: Micros): GreeterAction[] {
+  if (step.outcome === 'waiting') return forward(step.octets);
+  const actions = [...forward(step.octets), ...lateLesson(state, step, at)];
+  if (step.outcome === 'held') return actions;
+  state.done = true;
+  state.refused = step.outcome === 'refused';
+  return state.refused ? [...actions, { kind: 'refuse' }] : actions;
+}
+
+/**
+ * Before the client has spoken, a line with the greeting's own code is the server's last line. Once it has spoken, the
+ * same line may answer it (RFC 3207 §4): then it is a doubt.
+ */
+function lateLesson(
+  { completed, mender, spoke, last }: State,
+  { outcome }: LateStep,
+  at: Micros,
+): GreeterAction[] {
+  if (outcome !== 'greeted' || !completed || (mender.code ?? 220) >= 400) return [];
+  const delay = at - last;
+  if (!spoke) return [{ kind: 'lesson', lesson: { kind: 'ended', finding: findHonest(delay) } }];
+  const because = `a line like its last one came ${inSeconds(delay)} after its greeting's last octet`;
+  return [{ kind: 'lesson', lesson: { kind: 'doubt', because, delay } }];
+}
+
+/** The server ended its greeting by itself. What a client provoked is only a doubt about what is known. */
+function endedLesson({ mender, pause, spoke }: State): GreeterAction[] {
+  const finding = findWhole(mender, pause);
+  if (finding === undefined) return [];
+  const because = 'its greeting ended on a connection whose client had spoken before';
+  return [
+    { kind: 'lesson', lesson: spoke ? { kind: 'doubt', because, delay: pause } : { kind: 'ended', finding } },
+  ];
+}
+
+/** Silence counts only where the client has not spoken: a server that got octets may wait for more of them. */
+function stalledLesson({ options, known, mender, spoke, last }: State, at: Micros): GreeterAction[] {
+  if (spoke || at - last < waitFor(known, options.patience)) return [];
+  const because = `no last line came within ${inSeconds(at - last)} of its greeting's last octet`;
+  const finding = findTruncated(mender, because);
+  return finding === undefined ? [] : [{ kind: 'lesson', lesson: { kind: 'stalled', finding } }];
+}
+
+function heldSince({ first, options }: State): Micros {
+  return first ?? options.opened;
+}
+
+const LF = 0x0a;

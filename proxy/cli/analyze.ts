@@ -1,0 +1,25 @@
+// `ehlowire analyze`: captures, or a live interface, told as events, ladders, verdicts and a summary.
+
+import { analyzeFiles } from '../report/analyze/files';
+import { analyzeLive } from '../report/analyze/live';
+import { openDesk } from '../report/analyze/report';
+import { readRequest, type AnalyzeFlags } from '../report/analyze/request';
+import { loadConfig } from '../config/config';
+import { isFault, type Outcome } from '../system/fault';
+import { analyzeTwoPoints } from '../report/two-point/two-point';
+import { toOverrides } from '../config/flags';
+
+/** Prints on standard output and tells the exit code: 3 where `--fail-on` found it. */
+export async function runAnalyze(files: readonly string[], flags: AnalyzeFlags): Promise<Outcome> {
+  const request = readRequest(files, flags);
+  const config = loadConfig(toOverrides(flags));
+  if (!('files' in request)) return 'relay' in config ? request : [...request, ...config];
+  if (!('relay' in config)) return config;
+  const desk = openDesk(request, config);
+  if (isFault(desk)) return desk;
+  if (request.points) {
+    const { text, json, color, veil } = desk;
+    return analyzeTwoPoints({ ...request, ...request.points, veil }, { text, json: json?.printer, color });
+  }
+  return request.live === undefined ? analyzeFiles(desk) : analyzeLive(desk, request.live);
+}

@@ -1,0 +1,184 @@
+// Capture files: once for verdicts, lines and counts, and where ladders or evidence are wanted once more for those.
+
+import { statSync } from 'node:fs';
+import type { VerdictName } from '../../../inspect/events';
+import type { TrackerNews } from '../../../inspect/tracker/tracker';
+import type { Outcome } from '../../system/fault';
+import { formatDuration, plural } from '../../sinks/wording';
+import type { Disorder } from '../../sources/order';
+import { isPlainFile } from '../../sources/supply';
+import { createLadders, type Ladders } from './ladder';
+import { openMaillogDesk } from './maillog';
+import { runPass, type PassResult } from './pass';
+import { createProgress } from './progress';
+import { conclude, evidenceFor, evidenceRemark, settle, wanted, type Desk } from './report';
+
+export async function analyzeFiles(desk: Desk): Promise<Outcome> {
+  const { request, json, faults, summarizer } = desk;
+  const { files } = request;
+  const sizes = files.map(sizeOf);
+  const twice = sizes.every((size) => size !== undefined);
+  const flagged = createFlagged();
+  // What cannot be read twice is followed at once, as a live capture is.
+  const once = twice && request.ladder !== 'all' ? undefined : laddersFor(desk, undefined);
+  const evidence = twice ? undefined : evidenceFor(desk, { uncounted: !request.noDrops });
+  const maillog = openMaillogDesk(desk);
+  const total = twice ? sizes.reduce((sum, size) => sum + size, 0) : undefined;
+  const result = await pass(desk, files, total, (news, frame) => {
+    evidence?.take(news, frame);
+    maillog?.take(news);
+    summarizer.see(news);
+    flagged.see(news);
+    json?.printer.write(json.lines.of(news));
+    if (once) desk.text?.write(once.see(news));
+  });
+  faults.push(...result.faults);
+  if (result.used === 0) return faults;
+  if (result.lost > 0) json?.printer.write(json.lines.lost(result.lost, result.lastAt));
+  const remarks = [
+    ...disorderRemark(result.disorder),
+    ...(twice ? await secondPass(desk, files, total, flagged, result) : evidenceRemark(desk, evidence)),
+    ...(once ? omittedRemark(once.omitted) : []),
+    ...((await maillog?.conclude()) ?? []),
+  ];
+  return conclude(desk, { counts: result.counts, lost: result.lost, counted: result.counted, remarks });
+}
+
+/** Ladders and evidence of the connections that the first pass found. It ends with the last of them. */
+async function secondPass(
+  desk: Desk,
+  files: readonly string[],
+  total: number | undefined,
+  flagged: Flagged,
+  { firstAt: from, lastAt: to, lost, counted }: PassResult,
+): Promise<string[]> {
+  const { request, text } = desk;
+  const draw = text && (request.ladder === 'some' || request.ladder === 'flagged');
+  const shown = request.ladder === 'some' ? flagged.some : flagged.all;
+  const ran = { from, to, dropped: counted || lost > 0 ? lost : undefined };
+  const evidence = flagged.all.size > 0 ? evidenceFor(desk, { only: flagged.all, ran }) : undefined;
+  const ladders = draw ? laddersFor(desk, shown) : undefined;
+  let left = evidence ? flagged.all : ladders ? shown : new Set<number>();
+  if (left.size === 0) return evidenceRemark(desk, evidence);
+  left = new Set(left);
+  const waiting = left as Set<number>;
+  await pass(
+    desk,
+    files,
+    total,
+    (news, frame) => {
+      evidence?.take(news, frame);
+      if (ladders) text?.write(ladders.see(news));
+      for (const { connection, ended } of news) if (ended) waiting.delete(connection.id);
+    },
+    () => waiting.size > 0,
+  );
+  return [...evidenceRemark(desk, evidence), ...omittedRemark(draw ? flagged.all.size - shown.size : 0)];
+}
+
+function laddersFor(
+  { request, text, color }: Desk,
+  only: ReadonlySet<number> | undefined,
+): Ladders | undefined {
+  if (!text || request.ladder === 'none') return undefined;
+  return createLadders({
+    color,
+    follow: ({ id }) => only === undefined || only.has(id),
+    all: request.ladder === 'all',
+    most: Number.POSITIVE_INFINITY,
+  });
+}
+
+/** A pipe has no end that is known: Ctrl-C is one, and the summary comes then; a second one ends it all. */
+function createInterrupt(watched: boolean): { readonly came: boolean; end(): void } {
+  let came = false;
+  const note = (): void => void (came = true);
+  if (watched) process.once('SIGINT', note);
+  return {
+    get came() {
+      return came;
+    },
+    end: () => void process.off('SIGINT', note),
+  };
+}
+
+async function pass(
+  desk: Desk,
+  files: readonly string[],
+  total: number | undefined,
+  observe: Parameters<typeof runPass>[1]['observe'],
+  goOn = (): boolean => true,
+): Promise<PassResult> {
+  const progress = createProgress(total);
+  const interrupt = createInterrupt(total === undefined);
+  const { request, summarizer } = desk;
+  try {
+    return await runPass(files, {
+      ports: request.ports,
+      veil: desk.veil,
+      keepFrames: request.evidence !== undefined,
+      noDrops: request.noDrops,
+      observe: (news, frame) => observe(wanted(request, news), frame),
+      async turn(position, counts) {
+        progress.update(position, counts.segments, summarizer.summary.sessions);
+        // Signals and timers have their turn.
+        await new Promise(setImmediate);
+        return (await settle(desk)) && goOn() && !interrupt.came;
+      },
+    });
+  } finally {
+    interrupt.end();
+    progress.end();
+  }
+}
+
+interface Flagged {
+  see(news: readonly TrackerNews[]): void;
+  /** Connections with a verdict. */
+  readonly all: ReadonlySet<number>;
+  /** The first few of each verdict. */
+  readonly some: ReadonlySet<number>;
+}
+
+function createFlagged(): Flagged {
+  const all = new Set<number>();
+  const some = new Set<number>();
+  const counts = new Map<VerdictName, number>();
+  return {
+    all,
+    some,
+    see(news) {
+      for (const { connection, events } of news) {
+        for (const event of events) {
+          if (event.kind !== 'verdict') continue;
+          all.add(connection.id);
+          const before = counts.get(event.verdict) ?? 0;
+          counts.set(event.verdict, before + 1);
+          if (before < SOME) some.add(connection.id);
+        }
+      }
+    },
+  };
+}
+
+function sizeOf(file: string): number | undefined {
+  if (!isPlainFile(file)) return undefined;
+  // What is not there has no size, and its fault is reported when it is opened.
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function disorderRemark({ frames, worst, steps, worstStep }: Disorder): string[] {
+  const late = `${plural(frames, 'frame')} written late, by up to ${formatDuration(worst)}, and put in order.`;
+  const back = `The time goes back ${plural(steps, 'time')}, by up to ${formatDuration(worstStep)}: a clock was set, or files overlap in one. Those frames are read as they come.`;
+  const lines = [...(frames > 0 ? [late] : []), ...(steps > 0 ? [back] : [])];
+  return lines.length > 0 ? [...lines, ''] : [];
+}
+
+function omittedRemark(omitted: number): string[] {
+  if (omitted <= 0) return [];
+  const how = '--ladder flagged shows all, --only CLIENT those of one client or network';
+  return [`${plural(omitted, 'more connection')} with a verdict not shown: ${how}.`, ''];
+}
+
+/** Ladders of each verdict that are shown unasked. */
+const SOME = 5;

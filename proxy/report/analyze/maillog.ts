@@ -1,0 +1,48 @@
+// `--maillog FILE` beside an analysis: each connection's story is kept, and told next to the server's own log.
+
+import type { TrackerNews } from '../../../inspect/tracker/tracker';
+import { isFault } from '../../system/fault';
+import { createSerializer } from '../../sinks/pino';
+import { alignMaillog } from '../maillog/match';
+import { maillogRecords, maillogText, readMaillog } from '../maillog/maillog';
+import { createStories } from '../maillog/story';
+import { plural } from '../../sinks/wording';
+import type { Desk } from './report';
+
+export interface MaillogDesk {
+  take(news: readonly TrackerNews[]): void;
+  /** Reads the log, prints a JSON line a match; the lines of text for the summary. */
+  conclude(): Promise<string[]>;
+}
+
+/** `undefined`: it was not asked for. A log that cannot be read is the desk's fault, and the analysis goes on. */
+export function openMaillogDesk(desk: Desk): MaillogDesk | undefined {
+  const { request, json, faults } = desk;
+  const { maillog } = request;
+  if (maillog === undefined) return undefined;
+  const stories = createStories();
+  return {
+    take: (news) => stories.take(news),
+    async conclude() {
+      const told = stories.end();
+      const [first] = told;
+      if (!first) return ['mail log: no connection in the capture to line up with', ''];
+      const last = told.reduce((latest, { ended }) => Math.max(latest, ended), first.started);
+      const log = await readMaillog(maillog, first.started, last);
+      if (isFault(log)) {
+        faults.push(log);
+        return [];
+      }
+      const alignment = alignMaillog(log.sessions, told);
+      if (json) {
+        const serialize = createSerializer();
+        for (const { level, ...record } of maillogRecords(alignment, json.lines.nameOf)) {
+          json.printer.write(serialize(level, record));
+        }
+      }
+      const left =
+        stories.omitted === 0 ? [] : [`  ${plural(stories.omitted, 'connection')} left out: too many`];
+      return [...maillogText(alignment, log), ...left, ''];
+    },
+  };
+}

@@ -1,0 +1,102 @@
+// One pass over capture files: every frame through a tracker, what it tells to an observer, in bounded memory.
+
+import type { Micros } from '../../../inspect/events';
+import type { Veil } from '../../../inspect/grammar/argument';
+import { createTracker, type TrackerCounts, type TrackerNews } from '../../../inspect/tracker/tracker';
+import type { Fault } from '../../system/fault';
+import { createMerge } from '../../sources/merge';
+import { droppedIn } from '../../sources/pcapng-end';
+import type { Disorder } from '../../sources/order';
+
+/** A frame as the tracker had it; its octets are used again afterwards. */
+export interface SeenFrame {
+  readonly linkType: number;
+  readonly octets: Uint8Array;
+  /** Octets on the wire. */
+  readonly length: number;
+}
+
+/** What a frame, or time that passed, told. */
+export type Observe = (news: readonly TrackerNews[], frame?: SeenFrame) => void;
+
+export interface PassOptions {
+  readonly ports: readonly number[];
+  readonly veil?: Veil | undefined;
+  readonly observe: Observe;
+  /** Evidence is written: it begins with the handshake. */
+  readonly keepFrames?: boolean;
+  /** The user states that the capture lost no frames (`--no-drops`). */
+  readonly noDrops?: boolean;
+  /**
+   * After every mebibyte: octets read in all, frames so far, the time of the first and the last of them. Resolves to
+   * false where the pass should stop.
+   */
+  readonly turn: (
+    position: number,
+    counts: TrackerCounts,
+    firstAt: Micros,
+    lastAt: Micros,
+  ) => Promise<boolean>;
+}
+
+export interface PassResult {
+  readonly counts: TrackerCounts;
+  /** Frames that the capturing program says it missed. */
+  readonly lost: number;
+  /** All files, or the user, state that no frame was lost. Else any frame may have passed and not be here. */
+  readonly counted: boolean;
+  /** Frames that were written late, and steps of a clock. */
+  readonly disorder: Disorder;
+  /** From when to when the captures ran: their first and last frame, or what a file says of itself. */
+  readonly firstAt: Micros;
+  readonly lastAt: Micros;
+  /** Files that were read, in part at least. */
+  readonly used: number;
+  readonly faults: readonly Fault[];
+}
+
+/** Reads the files as one, by time: connections go on from one to another, and a direction may be in each. */
+export async function runPass(files: readonly string[], options: PassOptions): Promise<PassResult> {
+  const { ports, observe, noDrops = false } = options;
+  const counted = noDrops || files.every((file) => droppedIn(file) === 0);
+  const tracker = createTracker({
+    veil: options.veil,
+    ports,
+    implicitTlsPorts: IMPLICIT_TLS,
+    keepFrames: options.keepFrames ?? false,
+    uncounted: !counted,
+  });
+  let firstAt = Infinity;
+  let lastAt = 0;
+  const frame: { -readonly [K in keyof SeenFrame]: SeenFrame[K] } = { ...NO_FRAME };
+  const take = (linkType: number, octets: Uint8Array, at: Micros, length: number, elided?: boolean): void => {
+    if (at > lastAt) lastAt = at;
+    if (at < firstAt) firstAt = at;
+    const news = tracker.frame(linkType, octets, at, length, elided);
+    if (news.length === 0) return;
+    frame.linkType = linkType;
+    frame.octets = octets;
+    frame.length = length;
+    observe(news, frame);
+  };
+  const merge = await createMerge(files);
+  try {
+    for (;;) {
+      const got = await merge.read(take);
+      if (!(await options.turn(merge.position, tracker.counts, firstAt, lastAt)) || got === 'end') break;
+    }
+    firstAt = Math.min(firstAt, merge.ran.from);
+    lastAt = Math.max(lastAt, merge.ran.to);
+    // The capture may have run on when nothing passed any more: that nothing did, is known.
+    observe(tracker.idle(lastAt));
+    observe(tracker.end(lastAt));
+    const { lost, disorder, used, faults } = merge;
+    return { counts: tracker.counts, lost, counted, disorder, firstAt, lastAt, used, faults };
+  } finally {
+    merge.close();
+  }
+}
+
+/** RFC 8314 §3.3. */
+export const IMPLICIT_TLS: readonly number[] = [465];
+const NO_FRAME: SeenFrame = { linkType: 0, octets: new Uint8Array(0), length: 0 };

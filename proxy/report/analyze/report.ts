@@ -1,0 +1,123 @@
+// What both ways to analyze, files and live, have in common: who observes, what is printed, how it ends.
+
+import type { Veil } from '../../../inspect/grammar/argument';
+import { veilOf } from '../../sinks/envelope-address';
+import type { VerdictName } from '../../../inspect/events';
+import type { TrackerCounts, TrackerNews } from '../../../inspect/tracker/tracker';
+import { wantsColor, type Config } from '../../config/config';
+import {
+  openEvidence,
+  type EvidenceCounts,
+  type EvidenceOptions,
+  type EvidenceWriter,
+} from '../evidence/evidence';
+import { type Fault, formatFault, isFault, type Outcome } from '../../system/fault';
+import { createJsonRenderer } from '../../sinks/json';
+import { plural } from '../../sinks/wording';
+import { createLines, type Lines } from './lines';
+import { createStdoutPrinter, openFilePrinter, type Printer } from './printer';
+import type { Request } from './request';
+import { createSummarizer, type Summarizer } from './summary';
+import { summaryText } from './summary-text';
+
+/** Where things go. */
+export interface Desk {
+  readonly request: Request;
+  readonly veil: Veil | undefined;
+  readonly color: boolean;
+  /** Text for a person; absent where JSON lines are printed. */
+  readonly text: Printer | undefined;
+  /** JSON lines: to `--log`, or with `--json` to standard output. */
+  readonly json: { readonly printer: Printer; readonly lines: Lines } | undefined;
+  readonly summarizer: Summarizer;
+  readonly faults: Fault[];
+}
+
+export function openDesk(request: Request, config: Config): Desk | Fault {
+  const { file, format, level, addresses } = config.log;
+  const wantsJson = format === 'json';
+  const log = file === undefined ? undefined : openFilePrinter(file);
+  if (isFault(log)) return log;
+  const stdout = createStdoutPrinter();
+  const printer = log ?? (wantsJson ? stdout : undefined);
+  return {
+    request,
+    veil: veilOf(addresses),
+    color: wantsColor(1),
+    text: wantsJson ? undefined : stdout,
+    json: printer && { printer, lines: createLines(createJsonRenderer(), level) },
+    summarizer: createSummarizer(),
+    faults: [],
+  };
+}
+
+/** The news of the clients that were asked for. */
+export function wanted({ wants }: Request, news: readonly TrackerNews[]): readonly TrackerNews[] {
+  return news.every(({ connection }) => wants(connection.client.address))
+    ? news
+    : news.filter(({ connection }) => wants(connection.client.address));
+}
+
+/** Room for more on all outputs; false where what is printed has no reader any more. */
+export async function settle({ text, json }: Desk): Promise<boolean> {
+  const settled = await Promise.all([text?.settle() ?? true, json?.printer.settle() ?? true]);
+  return settled.every((each) => each);
+}
+
+/** Opens `--evidence`; a folder that cannot be made is a fault, and the analysis goes on. */
+export function evidenceFor(
+  desk: Desk,
+  options: Pick<EvidenceOptions, 'only' | 'ran' | 'uncounted'> = {},
+): EvidenceWriter | undefined {
+  const { evidence } = desk.request;
+  if (evidence === undefined) return undefined;
+  const writer = openEvidence({ folder: evidence, ...options });
+  if (!isFault(writer)) return writer;
+  desk.faults.push(writer);
+  return undefined;
+}
+
+export interface Closing {
+  readonly counts: TrackerCounts;
+  readonly lost: number;
+  /** Frames that were missed are counted: `PassResult.counted`. */
+  readonly counted: boolean;
+  /** Lines of text in front of the summary. */
+  readonly remarks: readonly string[];
+}
+
+/** The summary, and how the command ends. */
+export function conclude(desk: Desk, { counts, lost, counted, remarks }: Closing): Outcome {
+  const { text, json, request, summarizer, color, faults } = desk;
+  for (const remark of remarks) text?.write(`${remark}\n`);
+  const { ports } = request;
+  text?.write(summaryText(summarizer.summary, { counts, lost, counted, ports, color }));
+  text?.close();
+  json?.printer.close();
+  if (json?.printer.fault) faults.push(json.printer.fault);
+  if (!isFound(desk)) return faults.length > 0 ? faults : 0;
+  for (const fault of faults) process.stderr.write(`ehlowire: ${formatFault(fault)}\n`);
+  return FOUND;
+}
+
+export function evidenceRemark(desk: Desk, writer: EvidenceWriter | undefined): string[] {
+  if (!writer) return [];
+  if (writer.fault) desk.faults.push(writer.fault);
+  return [evidenceText(writer.counts, desk.request.evidence), ''];
+}
+
+export function evidenceText({ written, leftOut }: EvidenceCounts, folder = ''): string {
+  const left = leftOut === 0 ? '' : `; ${leftOut} more were left out`;
+  return `Evidence of ${plural(written, 'connection')} is in ${folder}${left}.`;
+}
+
+function isFound({ request: { failOn }, summarizer }: Desk): boolean {
+  if (failOn === undefined) return false;
+  return [...summarizer.summary.verdicts].some(
+    ([name, { proved }]) => !CLEARING.has(name) && (proved > 0 || failOn === 'suspected'),
+  );
+}
+
+/** They say that nobody on the path is to blame: no reason to fail. */
+const CLEARING: ReadonlySet<VerdictName> = new Set(['client-silent', 'client-gone', 'early-talker']);
+const FOUND = 3;

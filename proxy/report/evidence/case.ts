@@ -1,0 +1,80 @@
+// One connection on its way to evidence: its frames, which of its octets may be shown, and its verdicts as they stand.
+
+import type { Certainty, Evidence, VerdictEvent, VerdictName } from '../../../inspect/events';
+import type { Frame } from '../../../inspect/tracker/half-open';
+import type { SegmentSessionEvent } from '../../../inspect/tracker/inspector';
+import type { Tracked, TrackerNews } from '../../../inspect/tracker/tracker';
+import { isSameFinding, withVerdict } from '../../../inspect/verdict/standing';
+import { createRecording, type Recording, type RecordingBounds } from './recording';
+import { createVisible, type Visible } from './visible';
+import { withoutNames } from './wording';
+
+export interface Case {
+  readonly recording: Recording;
+  readonly visible: Visible;
+  /** Those that stand. */
+  verdicts: readonly VerdictEvent[];
+  session: SegmentSessionEvent | undefined;
+}
+
+export function createCase({ inspector }: Tracked, bounds?: RecordingBounds): Case {
+  return {
+    recording: createRecording(bounds),
+    visible: createVisible({
+      midStream: inspector.view.client.syn === undefined,
+      serverFromStart: () => inspector.view.server.syn !== undefined,
+    }),
+    verdicts: [],
+    session: undefined,
+  };
+}
+
+/**
+ * Adds what the tracker made of a frame, the one that it came in. Tells by how many octets more are held now. Where `room`
+ * is used up nothing of the connection is kept: a capture with a hole of our own making proves something else.
+ */
+export function addNews(own: Case, news: TrackerNews, frame: Frame | undefined, room: number): number {
+  const { recording } = own;
+  const { connection, segment, events } = news;
+  const before = recording.size;
+  if (frame && segment) {
+    const { view } = connection.inspector;
+    const start = view[segment.from].stream.offsetOf(segment.segment.seq);
+    if (room > 0) recording.add({ ...frame, ...segment, start });
+    else recording.close();
+  }
+  for (const event of events) {
+    own.visible.see(event);
+    if (event.kind === 'session') own.session = event as SegmentSessionEvent;
+  }
+  return recording.size - before;
+}
+
+/** The frame of the news: the one at hand, or an earlier one that was remembered. */
+export function frameOf({ remembered, segment }: TrackerNews, frame: Frame | undefined): Frame | undefined {
+  return remembered ? remembered.frame : segment && frame;
+}
+
+/** A verdict, perhaps in place of an earlier one: its frames get comments, and those of what it takes back lose theirs. */
+export function noteVerdict(own: Case, event: VerdictEvent): void {
+  const { verdict, withdraws } = event;
+  const before = own.verdicts;
+  own.verdicts = withVerdict(before, event);
+  if (withdraws) own.recording.unmark(`${withdraws} (`);
+  // The earlier word on the same finding has marks of its own.
+  const again = before.some((each) => isSameFinding(each, event));
+  if (again) own.recording.unmark(`${verdict} (`);
+  for (const each of own.verdicts) {
+    if (each === event || (again && each.verdict === verdict)) {
+      for (const shown of each.evidence) markEvidence(own.recording, each, shown);
+    }
+  }
+}
+
+export function markEvidence(
+  recording: Recording,
+  { verdict, certainty }: { readonly verdict: VerdictName; readonly certainty: Certainty },
+  evidence: Evidence,
+): void {
+  recording.mark(evidence, `${verdict} (${certainty}): ${withoutNames(evidence.note)}`);
+}

@@ -1,0 +1,27 @@
+// How envelope addresses are written down (`log.addresses`): as they are, by domain, as a keyed hash, or not at all.
+
+import { createHmac, randomBytes } from 'node:crypto';
+import type { Veil } from '../../inspect/grammar/argument';
+import type { AddressesInLog } from '../config/config';
+
+/** `undefined`: as they are. All paths of one process write one address alike. */
+export function veilOf(how: AddressesInLog): Veil | undefined {
+  return VEILS[how];
+}
+
+const VEILS: Readonly<Record<AddressesInLog, Veil | undefined>> = {
+  full: undefined,
+  domain: (address) => {
+    const at = address.lastIndexOf('@');
+    return at < 0 ? '*' : `*${address.slice(at)}`;
+  },
+  // Local parts are compared without their case: nearly all servers do, and one correspondent is one hash.
+  hash: (address) =>
+    `#${createHmac('sha256', KEY).update(address.toLowerCase(), 'latin1').digest('hex').slice(0, DIGITS)}`,
+  none: () => '*',
+};
+
+/** Never stored: whoever has the log can try no list of addresses against it, and nor can we later. */
+const KEY = randomBytes(32);
+/** 48 bits: two of a million addresses share a hash once in 500 logs. */
+const DIGITS = 12;
