@@ -17,7 +17,7 @@ export type Finding = {
       readonly state: 'missing' | 'unknown' | 'note';
       /** What follows from it. */
       readonly costs: string;
-      readonly mend: string;
+      readonly fix: string;
     }
 );
 
@@ -56,7 +56,7 @@ function kernel({ release }: Machine): Finding {
   const base = { what: 'kernel', found: `Linux ${release}`, needed: true };
   if (major > 5 || (major === 5 && minor >= 17)) return { ...base, state: 'ok' };
   const costs = 'no wire path: the program calls bpf_loop, which came with Linux 5.17';
-  return { ...base, state: 'missing', costs, mend: 'Debian 12 (Linux 6.1) or newer' };
+  return { ...base, state: 'missing', costs, fix: 'Debian 12 (Linux 6.1) or newer' };
 }
 
 /** Those that the wire path needs, and the others. */
@@ -67,8 +67,8 @@ function rights(machine: Machine): readonly Finding[] {
 function rightsOf({ capabilities, user }: Machine, what: string, needed: boolean): Finding {
   if (capabilities === undefined) {
     const costs = 'whether this user may change the network is not known';
-    const mend = 'mount /proc, or run it as root and see';
-    return { what, state: 'unknown', found: 'no /proc/self/status', needed, costs, mend };
+    const fix = 'mount /proc, or run it as root and see';
+    return { what, state: 'unknown', found: 'no /proc/self/status', needed, costs, fix };
   }
   const asked = CAPABILITIES.filter((each) => each.needed === needed);
   const lacks = asked.filter((each) => !may(capabilities, each));
@@ -80,7 +80,7 @@ function rightsOf({ capabilities, user }: Machine, what: string, needed: boolean
     found: `user ${user ?? '?'} lacks ${names(lacks)}`,
     needed,
     costs: lacks.map(({ costs }) => costs).join('; '),
-    mend:
+    fix:
       user === 0
         ? 'root was given less here: a container, or a unit with CapabilityBoundingSet; run it on the machine itself'
         : 'run it as root, or by the systemd units, which give these and no more',
@@ -93,13 +93,13 @@ function may(capabilities: bigint, { bit, part }: Capability): boolean {
 
 function bpffs({ bpffs: state, capabilities }: Machine): Finding {
   const what = 'bpffs';
-  const mend = `mount -t bpf bpf ${BPFFS}`;
+  const fix = `mount -t bpf bpf ${BPFFS}`;
   const found = `not mounted at ${BPFFS}`;
   if (state === 'mounted') return { what, state: 'ok', found: `at ${BPFFS}`, needed: true };
   if (state === 'absent') {
     const costs = 'no wire path: the program could not outlive its process';
     const better = 'a kernel with CONFIG_BPF_SYSCALL; in a container, one that has /sys';
-    return { what, state: 'missing', found: `there is no ${BPFFS}`, needed: true, costs, mend: better };
+    return { what, state: 'missing', found: `there is no ${BPFFS}`, needed: true, costs, fix: better };
   }
   return capabilities === undefined || hasCapability(capabilities, ADMIN)
     ? {
@@ -108,10 +108,10 @@ function bpffs({ bpffs: state, capabilities }: Machine): Finding {
         found,
         needed: false,
         costs: 'it is mounted when it is needed',
-        mend: `nothing, or: ${mend}`,
+        fix: `nothing, or: ${fix}`,
       }
     : {
-        ...{ what, state: 'missing', found, needed: true, mend: `as root: ${mend}` },
+        ...{ what, state: 'missing', found, needed: true, fix: `as root: ${fix}` },
         costs:
           'no wire path: the program could not outlive its process, and who has no CAP_SYS_ADMIN cannot mount it',
       };
@@ -119,8 +119,8 @@ function bpffs({ bpffs: state, capabilities }: Machine): Finding {
 
 function koffi({ koffi: part }: Machine): Finding {
   const costs = 'no wire path, no live evidence, no transparent relay; `ehlowire relay --upstream` goes on';
-  const mend = 'npm install koffi, or the deb package, which brings it';
-  return found('koffi', true, part, costs, mend);
+  const fix = 'npm install koffi, or the deb package, which brings it';
+  return found('koffi', true, part, costs, fix);
 }
 
 function libbpf({ libbpf: part }: Machine): Finding {
@@ -132,24 +132,24 @@ function libpcap({ libpcap: part }: Machine): Finding {
   return found('libpcap', false, part, costs, 'apt install libpcap0.8');
 }
 
-function found(what: string, needed: boolean, part: Part, costs: string, mend: string): Finding {
+function found(what: string, needed: boolean, part: Part, costs: string, fix: string): Finding {
   if (part.kind === 'there') return { what, state: 'ok', found: part.text, needed };
-  if (part.kind === 'missing') return { what, state: 'missing', found: part.why, needed, costs, mend };
+  if (part.kind === 'missing') return { what, state: 'missing', found: part.why, needed, costs, fix };
   return {
     what,
     state: 'unknown',
     found: part.why,
     needed,
     costs: `if it is missing: ${costs}`,
-    mend: FIRST,
+    fix: FIRST,
   };
 }
 
 function object({ object: { path, there } }: Machine): Finding {
   const base = { what: 'the compiled program', needed: true };
   if (there) return { ...base, state: 'ok', found: path };
-  const mend = 'npm run build:wire (needs clang and libbpf-dev), or the npm or deb package, which have it';
-  return { ...base, state: 'missing', found: `no ${path}`, costs: 'no wire path', mend };
+  const fix = 'npm run build:wire (needs clang and libbpf-dev), or the npm or deb package, which have it';
+  return { ...base, state: 'missing', found: `no ${path}`, costs: 'no wire path', fix };
 }
 
 /** The proof of all the above: it was loaded, and let go again. */
@@ -162,7 +162,7 @@ function program({ program: part, capabilities = 0n }: Machine): Finding {
       state: 'unknown',
       found: part.why,
       costs: 'whether the kernel takes the program is not known',
-      mend: FIRST,
+      fix: FIRST,
     };
   }
   const { code, text } = part;
@@ -173,7 +173,7 @@ function program({ program: part, capabilities = 0n }: Machine): Finding {
       state: 'unknown',
       found: 'not for this user',
       costs: 'whether the kernel takes the program is not known',
-      mend: FIRST,
+      fix: FIRST,
     };
   }
   return {
@@ -181,7 +181,7 @@ function program({ program: part, capabilities = 0n }: Machine): Finding {
     state: 'missing',
     found: `the kernel refuses the program: ${code === '' ? text : code}`,
     costs: 'no wire path; `ehlowire relay` goes on',
-    mend: REFUSED[code] ?? `report it with \`uname -a\` and this: ${text}`,
+    fix: REFUSED[code] ?? `report it with \`uname -a\` and this: ${text}`,
   };
 }
 
@@ -194,7 +194,7 @@ function tool(
 ): Finding {
   const path = tools[name];
   if (path !== undefined) return { what: name, state: 'ok', found: path, needed };
-  return { what: name, state: 'missing', found: 'not installed', costs, mend: `apt install ${pack}`, needed };
+  return { what: name, state: 'missing', found: 'not installed', costs, fix: `apt install ${pack}`, needed };
 }
 
 function lockdown({ lockdown: text }: Machine): Finding {
@@ -208,7 +208,7 @@ function lockdown({ lockdown: text }: Machine): Finding {
     state: 'missing',
     found: mode,
     costs,
-    mend: 'boot with lockdown=integrity on the kernel command line',
+    fix: 'boot with lockdown=integrity on the kernel command line',
   };
 }
 
@@ -221,7 +221,7 @@ function iptables({ calls }: Machine): Finding {
     found: `on: ${calls.map((key) => key.replace(/^.*\./, '')).join(', ')}`,
     costs:
       'on a bridge of yours nothing can be relayed; for a bridge that `ehlowire bridge` makes it is switched off',
-    mend: `nothing, or if no rule needs it: sysctl ${calls.map((key) => `${key}=0`).join(' ')}`,
+    fix: `nothing, or if no rule needs it: sysctl ${calls.map((key) => `${key}=0`).join(' ')}`,
   };
 }
 
@@ -229,7 +229,7 @@ function receiveOffload({ lro }: Machine): Finding {
   const base = { what: 'large receive offload', needed: false };
   if (lro === undefined) {
     const costs = 'where it is on, the kernel switches it off on a port of a bridge';
-    return { ...base, state: 'unknown', found: 'cannot look without ip and ethtool', costs, mend: FIRST };
+    return { ...base, state: 'unknown', found: 'cannot look without ip and ethtool', costs, fix: FIRST };
   }
   if (lro.length === 0) return { ...base, state: 'ok', found: 'off on all interfaces' };
   const costs = 'the kernel switches it off on a port of a bridge';
@@ -238,7 +238,7 @@ function receiveOffload({ lro }: Machine): Finding {
     state: 'note',
     found: `on: ${lro.join(', ')}`,
     costs,
-    mend: 'nothing: `leave` switches it on again',
+    fix: 'nothing: `leave` switches it on again',
   };
 }
 
@@ -247,7 +247,7 @@ function pinned({ pinned: state }: Machine): Finding {
   if (state === 'nothing') return { ...base, state: 'ok', found: 'nothing of ehlowire is in the kernel' };
   if (state === 'unknown') {
     const costs = 'whether something of ehlowire is in the kernel is not known';
-    return { ...base, state: 'unknown', found: 'not for this user', costs, mend: 'as root: ehlowire status' };
+    return { ...base, state: 'unknown', found: 'not for this user', costs, fix: 'as root: ehlowire status' };
   }
   const costs = 'starting `bridge` or `host` takes it over';
   return {
@@ -255,7 +255,7 @@ function pinned({ pinned: state }: Machine): Finding {
     state: 'note',
     found: `something is pinned in ${state.pins}`,
     costs,
-    mend: 'ehlowire status',
+    fix: 'ehlowire status',
   };
 }
 
@@ -291,7 +291,7 @@ const CAPABILITIES = [
 const ADMIN = 21;
 const BPFFS = '/sys/fs/bpf';
 /** Something that stands above it is missing. */
-const FIRST = 'mend what is missing first';
+const FIRST = 'fix what is missing first';
 const REFUSED: Readonly<Record<string, string>> = {
   EPERM:
     'in a container root is not enough: run it on the machine itself, or permit bpf(2) in its seccomp profile and start it without a user namespace',

@@ -12,7 +12,7 @@ export function toText(findings: readonly Finding[], color: boolean): string {
   const mark = { ok: green('ok'), note: cyan('note'), unknown: yellow('unknown'), missing: red('missing') };
   const lines = inOrder(findings).flatMap((finding) => [
     `  ${mark[finding.state]}${' '.repeat(9 - finding.state.length)}${finding.what.padEnd(24)}${finding.found}`,
-    ...(finding.state === 'ok' ? [] : [`${INDENT}${costsOf(finding)}`, `${INDENT}-> ${bold(finding.mend)}`]),
+    ...(finding.state === 'ok' ? [] : [`${INDENT}${costsOf(finding)}`, `${INDENT}-> ${bold(finding.fix)}`]),
   ]);
   const lacks = obstacles(findings).map(({ what }) => what);
   const wire =

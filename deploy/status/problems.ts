@@ -127,5 +127,5 @@ function brokenChange(change: Change, seen: Seen, again: string): string | undef
 function brokenWayBack(journal: Journal, { divert }: Seen, again: string): string[] {
   const relays = changesOf(journal).some(({ kind }) => kind === 'rule');
   if (!relays || divert === undefined || divert.families.length > 0) return [];
-  return [`relayed connections are lost, as ${divert.because.join('; ')}: mend that, then ${again}`];
+  return [`relayed connections are lost, as ${divert.because.join('; ')}: fix that, then ${again}`];
 }

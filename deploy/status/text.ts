@@ -169,7 +169,7 @@ function wayOut(place: Place): string {
 
 /** Why servers and counters are not shown; undefined: they are, or `broken` says that there are none. */
 function whyUnread({ wire, running, journal }: Elsewhere | InPlace): string | undefined {
-  if (isFault(wire)) return `servers and counters cannot be read: ${wire.on}: ${wire.mend}`;
+  if (isFault(wire)) return `servers and counters cannot be read: ${wire.on}: ${wire.fix}`;
   if (wire.kind !== 'other-version') return undefined;
   const whose = running === undefined ? '' : ` (the process says ${running.version})`;
   return (

@@ -64,7 +64,7 @@ const ROWS: readonly Row[] = [
       '           -> run it as root, or by the systemd units, which give these and no more',
       '  unknown  eBPF                    not for this user',
       '           whether the kernel takes the program is not known',
-      '           -> mend what is missing first',
+      '           -> fix what is missing first',
       '  missing  more rights             user 1000 lacks CAP_NET_RAW, CAP_NET_BIND_SERVICE',
       '           not needed, but: no probes, no live captures; no relay on a port below 1024',
       '           -> run it as root, or by the systemd units, which give these and no more',
@@ -175,7 +175,7 @@ const ROWS: readonly Row[] = [
       '           -> npm install koffi, or the deb package, which brings it',
       '  unknown  libbpf                  cannot look without koffi',
       '           if it is missing: no wire path; `ehlowire relay` goes on',
-      '           -> mend what is missing first',
+      '           -> fix what is missing first',
     ],
   },
   {

@@ -107,7 +107,7 @@ const BROKEN: readonly {
   {
     name: 'the bridge lost its address under the relay',
     seen: { divert: { families: [], because: ['ehlowire0 has no IPv4 address'] } },
-    want: [`relayed connections are lost, as ehlowire0 has no IPv4 address: mend that, then ${AGAIN}`],
+    want: [`relayed connections are lost, as ehlowire0 has no IPv4 address: fix that, then ${AGAIN}`],
   },
   {
     name: 'somebody hands frames to iptables',
