@@ -133,7 +133,7 @@ function relayCommand(settle: Settle): Command {
     )
     .option('--upstream <host:port>', 'the mail server; one for each --listen', collect)
     .option('--transparent', 'instead of --upstream: relay what the kernel diverts, both addresses kept')
-    .option('--repair <when>', 'complete an unfinished greeting: learn, now or never (default: learn)')
+    .option('--repair <when>', 'complete a truncated greeting: learn, now or never (default: learn)')
     .option('--proxy-protocol <how>', 'PROXY headers: in, out-v1 or out-v2; repeatable', collect)
     .option('--evidence <dir>', 'keep a capture and a page for each connection with a verdict there, bounded')
     .option('--log <file>', 'write the event log there instead of to standard output')

@@ -128,7 +128,7 @@ function doctorCommand(settle: Settle): Command {
 function common(command: Command): Command {
   return settings(
     command
-      .option('--repair <when>', 'end an unfinished greeting: learn, now or never (default: learn)')
+      .option('--repair <when>', 'end a truncated greeting: learn, now or never (default: learn)')
       .option(
         '--evidence <dir>',
         'keep a capture and a page for each connection with a verdict there, bounded',

@@ -14,7 +14,7 @@ export interface Advice {
 const UNKNOWN = 'no client that was tried';
 
 export const ADVICE: Readonly<Record<GreetingDefect, Advice>> = {
-  unfinished: {
+  truncated: {
     means: 'the last line, "220-", says that another line follows, and none does (RFC 5321 §4.2.1)',
     suffers:
       'all clients wait for it: smtplib, curl, nodemailer, swaks and Postfix stall until they time out',
