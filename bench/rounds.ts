@@ -1,12 +1,11 @@
-// Rounds, interleaved: each candidate in turn, in an order that changes, so that no one has the quiet minutes.
+// The rounds of a discipline: each candidate in turn, in an order that changes, so that none gets the quiet minutes.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, type Outcome } from '../test/kit/process';
-import type { Candidate } from './candidates';
-import { median } from './median';
-import { SERVER } from './place';
-import { since, type Recorded } from './recorded';
+import type { Candidate, Logged } from './candidates';
+import { SERVER } from './network';
+import { median } from './records';
 
 /** What was measured of each candidate, one number a round. */
 export type Samples = ReadonlyMap<string, readonly number[]>;
@@ -16,12 +15,12 @@ export interface Result {
   readonly samples: Samples;
   /** Seconds of processor, of all that ran on the machine while it was measured. */
   readonly busy: Samples;
-  /** Tries of each candidate whose client failed, and that were made once more; none: not in it. */
+  /** How often a candidate's client failed, and the round was measured again; never: not in it. */
   readonly failed: ReadonlyMap<string, number>;
   /** Rounds, those that warm up too. */
   readonly measured: number;
-  /** By those candidates that write something down, in all of these rounds. */
-  readonly recorded: ReadonlyMap<string, Recorded>;
+  /** What ehlowire logged in all of these rounds. */
+  readonly logged: Logged | undefined;
 }
 
 export interface Discipline {
@@ -29,11 +28,11 @@ export interface Discipline {
   readonly unit: string;
   /** Of ratios: whether the better one is the larger. */
   readonly larger: boolean;
-  /** Its server, to be started at the candidate's place. */
+  /** The server to start in the candidate's network. */
   readonly server: readonly [string, ...string[]];
   /** Rounds that are not counted. */
   readonly warm: number;
-  /** Of each measuring, where its client speaks SMTP. */
+  /** SMTP sessions of a round, where their number is fixed. */
   readonly sessions?: number;
   measure(candidate: Candidate): Promise<number>;
 }
@@ -49,8 +48,10 @@ export function bulk(octets: number, name: 'bulk' | 'bulk, typical' = 'bulk'): D
     larger: true,
     server: SERVE,
     warm: 1,
-    async measure({ place }) {
-      const { output } = await client(place.enter('cli', 'python3', TRAFFIC, 'bulk', SERVER, String(octets)));
+    async measure({ network }) {
+      const { output } = await client(
+        network.enter('client', 'python3', TRAFFIC, 'bulk', SERVER, String(octets)),
+      );
       const [whole = NaN, ...pieces] = output.split(' ').map(Number);
       const seconds = name === 'bulk' ? whole : median(pieces) * pieces.length;
       return (octets * 8) / seconds / 1e9;
@@ -58,7 +59,7 @@ export function bulk(octets: number, name: 'bulk' | 'bulk, typical' = 'bulk'): D
   };
 }
 
-/** `sustained`: more than ehlowire's ring holds, so that reading it is paid for under way. */
+/** `sustained`: more than ehlowire's ring holds, so that reading the ring is part of what is measured. */
 export function sessions(count: number, name: 'sessions' | 'sustained' = 'sessions'): Discipline {
   return {
     name,
@@ -68,9 +69,9 @@ export function sessions(count: number, name: 'sessions' | 'sustained' = 'sessio
     // The first time round, the ring's memory is new to the machine: 25,000 sessions.
     warm: name === 'sessions' ? 3 : 0,
     sessions: count,
-    async measure({ place }) {
+    async measure({ network }) {
       const load = ['-s', '20', '-m', String(count), '-l', '2000', `${SERVER}:25`];
-      const { seconds } = await client(place.enter('cli', 'smtp-source', ...load));
+      const { seconds } = await client(network.enter('client', 'smtp-source', ...load));
       return count / seconds;
     },
   };
@@ -83,8 +84,10 @@ export function latency(count: number): Discipline {
     larger: false,
     server: SERVE,
     warm: 1,
-    async measure({ place }) {
-      const { output } = await client(place.enter('cli', 'python3', TRAFFIC, 'ping', SERVER, String(count)));
+    async measure({ network }) {
+      const { output } = await client(
+        network.enter('client', 'python3', TRAFFIC, 'ping', SERVER, String(count)),
+      );
       const trips = output.trim().split(' ').map(Number);
       return (trips[trips.length >> 1] ?? NaN) / 1_000;
     },
@@ -105,11 +108,11 @@ export async function compete(
   onRound: (text: string) => void,
 ): Promise<Result> {
   const [command, ...args] = discipline.server;
-  const servers = candidates.map(({ place }) => place.start('mta', command, ...args));
+  const servers = candidates.map(({ network }) => network.start('server', command, ...args));
   const samples = new Map<string, number[]>(candidates.map(({ name }) => [name, []]));
   const busy = new Map<string, number[]>(candidates.map(({ name }) => [name, []]));
   const failed = new Map<string, number>();
-  const before = new Map(candidates.map(({ name, recorded }) => [name, recorded()]));
+  const before = loggedBy(candidates);
   try {
     await new Promise((resolve) => setTimeout(resolve, SERVERS_MS));
     for (let round = 1 - discipline.warm; round <= rounds; round += 1) {
@@ -119,7 +122,7 @@ export async function compete(
         const { name } = candidate;
         const measured = await measureTwiceAtMost(discipline, candidate, (message) => {
           failed.set(name, (failed.get(name) ?? 0) + 1);
-          onRound(`${discipline.name} ${round}: ${name} failed, and is measured once more: ${message}`);
+          onRound(`${discipline.name} ${round}: ${name} failed, and is measured again: ${message}`);
         });
         if (round > 0) samples.get(name)?.push(measured.value);
         if (round > 0) busy.get(name)?.push(measured.busy);
@@ -131,25 +134,31 @@ export async function compete(
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
   }
-  const recorded = candidates.flatMap(({ name, recorded }): [string, Recorded][] => {
-    const [first, last] = [before.get(name), recorded()];
-    return first && last ? [[name, since(first, last)]] : [];
-  });
+  const after = loggedBy(candidates);
   return {
     discipline,
     samples,
     busy,
     failed,
     measured: discipline.warm + rounds,
-    recorded: new Map(recorded),
+    logged: before && after && difference(before, after),
   };
+}
+
+function loggedBy(candidates: readonly Candidate[]): Logged | undefined {
+  return candidates.map((each) => each.logged()).find((logged) => logged !== undefined);
+}
+
+function difference(before: Logged, after: Logged): Logged {
+  const names = Object.keys(after) as (keyof Logged)[];
+  return Object.fromEntries(names.map((name) => [name, after[name] - before[name]])) as unknown as Logged;
 }
 
 interface Measured {
   readonly value: number;
   /** Seconds of processor. */
   readonly busy: number;
-  /** Seconds until what was left to do was done. */
+  /** Seconds until the work that was left was done. */
   readonly settled: number;
 }
 
@@ -160,9 +169,9 @@ function busySeconds(): number {
   return (user + nice + system + irq + softirq) / 100;
 }
 
-/** A client that fails (one lost connection ends `smtp-source`) is no measurement; one that fails again is a finding. */
+/** One lost connection ends `smtp-source`, so a client that fails is measured again; a second failure ends the run. */
 async function measureTwiceAtMost(
-  discipline: Pick<Discipline, 'measure'>,
+  discipline: Discipline,
   candidate: Candidate,
   onFailure: (message: string) => void,
 ): Promise<Measured> {
@@ -170,17 +179,17 @@ async function measureTwiceAtMost(
     const before = busySeconds();
     const value = await discipline.measure(candidate);
     const busy = busySeconds() - before;
-    // Nobody pays for what another one has left to do, nor for what a failed try has.
-    return { value, busy, settled: await candidate.settle() };
+    // None pays for work that another one, or a failed try, has left.
+    return { value, busy, settled: await candidate.settle(discipline.sessions ?? 1) };
   };
   try {
     return await measure();
   } catch (error) {
     onFailure(error instanceof Error ? error.message.trim() : String(error));
-    await candidate.settle();
+    await candidate.settle(0);
     return await measure();
   }
 }
 
-/** Until a server listens; it says so to nobody. */
+/** `smtp-sink` does not say when it listens. */
 const SERVERS_MS = 1_000;

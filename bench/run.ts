@@ -1,94 +1,245 @@
-// `npm run bench`: everything in one run, on one machine, candidates side by side. [--rounds N] [--only NAME] [--quick]
+// `npm run bench`: everything in one run, on one machine, candidates side by side.
+//
+//   npm run bench [-- --rounds N]  all; appended to runs.jsonl, RESULTS.md and README's line are made from it
+//   npm run bench -- --only NAME   one part; only on the terminal
+//   npm run bench -- --quick       all, in two minutes; only on the terminal, and not for claims
+//   npm run bench -- --report      measures nothing, only makes RESULTS.md and README's line from runs.jsonl
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, release } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { playAnalyze } from './analyze';
+import { readVersion } from '../proxy/system/version';
+import { measureAnalyze } from './analyze';
 import { COMPILED, ehlowire, haproxy, plain, type Candidate } from './candidates';
-import { playHostile } from './hostile';
-import { describe, goalsOf } from './results';
-import { bulk, compete, latency, sessions, type Result } from './rounds';
+import { figuresOf } from './goals';
+import { measureHostile } from './hostile';
+import { CONGESTION_CONTROL } from './network';
+import {
+  appendLine,
+  describeCode,
+  isReached,
+  joinFigures,
+  readRuns,
+  type Begun,
+  type Figures,
+} from './records';
+import { describeFigures, describePerformance, describeRuns, insertPerformance } from './report';
+import { bulk, compete, latency, sessions, type Discipline, type Result } from './rounds';
+
+/** How much of everything; the names are those of the results. */
+const FULL = {
+  rounds: 9,
+  /** The most rounds of a part that takes long. */
+  'rounds of sustained': 2,
+  'rounds of hostile': 5,
+  'rounds of analyze': 3,
+  sessions: 10_000,
+  /** They fill ehlowire's ring more than twice. */
+  'sustained sessions': 60_000,
+  'octets of bulk': 4e9,
+  'round trips': 20_000,
+  'seconds of an attack': 3,
+  'captured connections': 40_000,
+};
+type Sizes = Readonly<typeof FULL>;
+const QUICK: Sizes = {
+  ...FULL,
+  rounds: 1,
+  sessions: 1_000,
+  'sustained sessions': 4_000,
+  'octets of bulk': 4e8,
+  'round trips': 2_000,
+  'seconds of an attack': 1,
+  'captured connections': 2_000,
+};
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: 'string', default: '9' },
-      only: { type: 'string' },
-      /** Where the results go; absent: only to the terminal. */
-      write: { type: 'string' },
-    },
-  });
-  const onRound = (text: string): void => console.error(text);
-  const { only } = values;
-  const hostile =
-    only === undefined || only === 'hostile' ? await playHostile(Number(values.rounds), onRound) : [];
-  // By itself it needs none of the candidates, and makes no results of all.
-  if (only === 'hostile') return console.log(hostile.join('\n'));
-  if (only === 'analyze') {
-    compileSources();
-    return console.log(playAnalyze(Number(values.rounds), onRound).join('\n'));
+  const { only, quick, report, sizes } = readArguments();
+  if (report) return writeReport();
+  const why = refusal(only);
+  if (quick || only !== undefined) {
+    if (why !== undefined) throw new Error(why);
+    const figures = await measure(sizes, only);
+    console.log(describeFigures(figures));
+    console.log(
+      `${quick ? '--quick: all is shortened' : '--only'}: these figures are not recorded, and not for claims.`,
+    );
+    if (isFailed(figures)) process.exitCode = 1;
+    return;
   }
-  const odd = whatIsOdd();
-  if (odd !== undefined) throw new Error(odd);
+  const began = performance.now();
+  const begun = describeRun(sizes);
+  appendLine(begun);
+  try {
+    // A run that is stopped has no other chance to be counted.
+    writeReport();
+    if (why !== undefined) throw new Error(why);
+    const figures = await measure(sizes, undefined);
+    console.log(describeFigures(figures));
+    appendLine({ kind: 'ended', run: begun.run, minutes: (performance.now() - began) / 60_000, ...figures });
+    if (isFailed(figures)) process.exitCode = 1;
+  } catch (error) {
+    appendLine({ kind: 'failed', run: begun.run, why: reasonOf(error) });
+    throw error;
+  } finally {
+    writeReport();
+  }
+}
+
+/** One part, or all. */
+async function measure(sizes: Sizes, only: string | undefined): Promise<Figures> {
+  const onRound = (text: string): void => console.error(text);
+  const isChosen = (part: string): boolean => only === undefined || only === part;
   compile();
+  const all: Figures[] = [];
+  if (isChosen('hostile')) {
+    all.push(await measureHostile(sizes['seconds of an attack'], roundsOf(sizes, 'hostile'), onRound));
+  }
+  if (only !== 'hostile' && only !== 'analyze') all.push(await measureCandidates(sizes, isChosen, onRound));
+  if (isChosen('analyze')) {
+    all.push(measureAnalyze(sizes['captured connections'], roundsOf(sizes, 'analyze'), onRound));
+  }
+  return joinFigures(all);
+}
+
+async function measureCandidates(
+  sizes: Sizes,
+  isChosen: (part: string) => boolean,
+  onRound: (text: string) => void,
+): Promise<Figures> {
   const candidates: Candidate[] = [];
   try {
-    candidates.push(await plain('bridge'));
-    candidates.push(await plain('bridge again'));
-    candidates.push(await ehlowire());
-    candidates.push(await haproxy());
-    // Sessions first: what runs for days has compiled itself long ago, and a bulk transfer alone would not get it to.
-    const disciplines = [
-      sessions(10_000),
-      sessions(SUSTAINED, 'sustained'),
-      bulk(4e9),
-      bulk(4e9, 'bulk, typical'),
-      latency(20_000),
-    ].filter(({ name }) => only === undefined || name === only);
+    for (const make of [() => plain('bridge'), () => plain('bridge again'), ehlowire, haproxy]) {
+      candidates.push(await make());
+    }
     const results: Result[] = [];
-    for (const discipline of disciplines) {
-      const rounds = Math.min(Number(values.rounds), discipline.name === 'sustained' ? 2 : Infinity);
-      results.push(await compete(discipline, candidates, rounds, onRound));
+    for (const discipline of disciplines(sizes).filter(({ name }) => isChosen(name))) {
+      results.push(await compete(discipline, candidates, roundsOf(sizes, discipline.name), onRound));
     }
-    const settings = `${values.rounds} rounds, bulk 4 GB, 10,000 sessions of one message of 2,000 octets, 20 at a time (sustained: ${SUSTAINED.toLocaleString('en')}, 2 rounds), 20,000 round trips`;
-    const goals = goalsOf(results);
-    const text = describe(results, goals, settings, hostile);
-    console.log(text);
-    if (goals.some(({ must, reached }) => must && !reached)) {
-      process.exitCode = 1;
-      for (const { quote } of candidates) onRound(quote?.() ?? '');
-    }
-    if (values.write !== undefined) writeFileSync(values.write, text);
+    const figures = figuresOf(results);
+    if (isFailed(figures)) for (const { quote } of candidates) onRound(quote?.() ?? '');
+    return figures;
   } finally {
     for (const candidate of candidates.reverse()) await candidate.stop();
   }
 }
 
-/** What would be measured in place of the candidates. */
-function whatIsOdd(): string | undefined {
-  return readFileSync(BPF_STATISTICS, 'latin1').trim() === '0'
-    ? undefined
-    : 'the kernel times each run of a BPF program, which costs as much as half of it: sysctl kernel.bpf_stats_enabled=0';
+/** Sessions first: a process that runs for days has compiled itself, and bulk transfers alone would not make it do so. */
+function disciplines(sizes: Sizes): Discipline[] {
+  return [
+    sessions(sizes.sessions),
+    sessions(sizes['sustained sessions'], 'sustained'),
+    bulk(sizes['octets of bulk']),
+    bulk(sizes['octets of bulk'], 'bulk, typical'),
+    latency(sizes['round trips']),
+  ];
 }
 
-const BPF_STATISTICS = '/proc/sys/kernel/bpf_stats_enabled';
+function roundsOf(sizes: Readonly<Record<string, number>>, part: string): number {
+  return Math.min(sizes['rounds'] ?? NaN, sizes[`rounds of ${part}`] ?? Infinity);
+}
 
-/** Sessions that fill ehlowire's ring more than twice. */
-const SUSTAINED = 60_000;
+function isFailed({ goals }: Figures): boolean {
+  return goals.some((goal) => goal.must && !isReached(goal));
+}
 
-/** Beside `dist/`, which others may be running from. */
+/** Why nothing can be measured here; `only`: that one part. */
+function refusal(only: string | undefined): string | undefined {
+  if (process.getuid?.() !== 0) return 'network namespaces need root: run it as root';
+  const missing = PROGRAMS.filter((program) => versionOf('which', program) === '');
+  if (missing.length > 0) return `programs are missing: install ${missing.join(', ')}`;
+  if (only === 'hostile' || only === 'analyze') return undefined;
+  return readFileSync(BPF_STATISTICS, 'latin1').trim() === '0'
+    ? undefined
+    : 'the kernel times each run of a BPF program, which takes up to as long as half a run: sysctl kernel.bpf_stats_enabled=0';
+}
+
+function describeRun(sizes: Sizes): Begun {
+  const programs = `${versionOf('haproxy', '-v')}, Postfix ${versionOf('postconf', '-h', 'mail_version')}, ${versionOf('tshark', '--version')}`;
+  return {
+    kind: 'begun',
+    run: new Date().toISOString(),
+    ...describeCode(),
+    machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Linux ${release()}, Node ${process.version}, TCP with ${CONGESTION_CONTROL}, ${programs}, ehlowire ${readVersion()}`,
+    load: loadavg()[0] ?? NaN,
+    sizes,
+  };
+}
+
+/** The first line of what it prints; nothing where it is not there. */
+function versionOf(command: string, ...args: string[]): string {
+  try {
+    const output = execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    return (output.split('\n')[0] ?? '').replace(/ (\d{4}\/|\(Git).*/, '').trim();
+  } catch {
+    return '';
+  }
+}
+
+interface Arguments {
+  readonly sizes: Sizes;
+  readonly only: string | undefined;
+  readonly quick: boolean;
+  readonly report: boolean;
+}
+
+/** Ends the process where they are wrong. */
+function readArguments(): Arguments {
+  try {
+    const { values } = parseArgs({
+      options: {
+        rounds: { type: 'string' },
+        only: { type: 'string' },
+        quick: { type: 'boolean', default: false },
+        report: { type: 'boolean', default: false },
+      },
+    });
+    const { only, quick, report, rounds } = values;
+    const sizes = { ...(quick ? QUICK : FULL), ...(rounds === undefined ? {} : { rounds: Number(rounds) }) };
+    const parts = [...disciplines(sizes).map(({ name }) => name), 'hostile', 'analyze'];
+    if (only !== undefined && !parts.includes(only)) {
+      throw new Error(`--only ${only}: there is no such part; the parts are ${parts.join('; ')}`);
+    }
+    if (rounds !== undefined && !/^[1-9]\d{0,3}$/.test(rounds)) {
+      throw new Error(`--rounds ${rounds}: not a number from 1 to 9999`);
+    }
+    if (report && (quick || only !== undefined || rounds !== undefined)) {
+      throw new Error('--report measures nothing: it takes no other option');
+    }
+    return { sizes, only, quick, report };
+  } catch (error) {
+    console.error(reasonOf(error));
+    return process.exit(2);
+  }
+}
+
+function writeReport(): void {
+  const runs = readRuns();
+  writeFileSync(join(__dirname, 'RESULTS.md'), describeRuns(runs));
+  const readme = join(ROOT, 'README.md');
+  writeFileSync(readme, insertPerformance(readFileSync(readme, 'utf8'), describePerformance(runs)));
+}
+
 function compile(): void {
-  compileSources();
+  const build = (command: string, ...args: string[]): void =>
+    void execFileSync(command, args, { cwd: ROOT, stdio: 'inherit' });
+  build('npx', 'tsc', '-p', 'tsconfig.build.json', '--outDir', COMPILED);
   build('proxy/wire/bpf/build.sh', join(COMPILED, 'proxy/wire/bpf/ehlowire.bpf.o'));
 }
 
-function compileSources(): void {
-  build('npx', 'tsc', '-p', 'tsconfig.build.json', '--outDir', COMPILED);
+/** One line, without this machine's paths. */
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return (text.trim().split('\n')[0] ?? '').replaceAll(`${ROOT}/`, '');
 }
 
-function build(command: string, ...args: string[]): void {
-  execFileSync(command, args, { cwd: join(__dirname, '..'), stdio: 'inherit' });
-}
+const ROOT = join(__dirname, '..');
+const BPF_STATISTICS = '/proc/sys/kernel/bpf_stats_enabled';
+const PROGRAMS = 'haproxy smtp-source smtp-sink python3 tshark /usr/bin/time nsenter clang'.split(' ');
 
-void main();
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});

@@ -1,10 +1,10 @@
-// A client that fails in a benchmark: measured once more, counted, and told; twice in a row it ends the run.
+// A client that fails in a benchmark: its round is measured again, counted and reported; two failures in a row end the run.
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Candidate } from '../../bench/candidates';
-import type { Place } from '../../bench/place';
-import { describeFailures } from '../../bench/results';
+import { figuresOf } from '../../bench/goals';
+import type { Network } from '../../bench/network';
 import { compete, type Discipline, type Result } from '../../bench/rounds';
 import { start } from '../kit/process';
 
@@ -15,48 +15,48 @@ interface Row {
   readonly name: string;
   readonly clients: Clients;
   readonly want:
-    | { readonly samples: readonly number[]; readonly written: readonly string[] }
+    | { readonly samples: readonly number[]; readonly failures: readonly string[] }
     | { readonly thrown: string };
-  readonly told: readonly string[];
+  readonly reported: readonly string[];
 }
 
 const LOST = 'lost connection while reading server greeting';
-const AGAIN = `haproxy failed, and is measured once more: ${LOST}`;
+const AGAIN = `haproxy failed, and is measured again: ${LOST}`;
 
 const TABLE: readonly Row[] = [
   {
-    name: 'all clients do: nothing is said of failures',
+    name: 'all clients succeed: no failure is reported',
     clients: [1, 2, 3],
-    want: { samples: [2, 3], written: [] },
-    told: [],
+    want: { samples: [2, 3], failures: [] },
+    reported: [],
   },
   {
-    name: 'a client fails: the same round is measured once more',
+    name: 'a client fails: the same round is measured again',
     clients: [1, LOST, 2, 3],
     want: {
       samples: [2, 3],
-      written: ['Tries that failed and were made once more: haproxy, sessions, 1.', ''],
+      failures: ['haproxy, sessions, 1'],
     },
-    told: [`sessions 1: ${AGAIN}`],
+    reported: [`sessions 1: ${AGAIN}`],
   },
   {
     name: 'failures of different rounds are not two in a row; a round that warms up counts too',
     clients: [LOST, 1, LOST, 2, LOST, 3],
     want: {
       samples: [2, 3],
-      written: ['Tries that failed and were made once more: haproxy, sessions, 3.', ''],
+      failures: ['haproxy, sessions, 3'],
     },
-    told: [`sessions 0: ${AGAIN}`, `sessions 1: ${AGAIN}`, `sessions 2: ${AGAIN}`],
+    reported: [`sessions 0: ${AGAIN}`, `sessions 1: ${AGAIN}`, `sessions 2: ${AGAIN}`],
   },
   {
     name: 'two failures in a row end the run, with the message of the second',
     clients: [1, LOST, 'connection refused'],
     want: { thrown: 'connection refused' },
-    told: [`sessions 1: ${AGAIN}`],
+    reported: [`sessions 1: ${AGAIN}`],
   },
 ];
 
-for (const { name, clients, want, told } of TABLE) {
+for (const { name, clients, want, reported } of TABLE) {
   test(name, async () => {
     const left = [...clients];
     const discipline: Discipline = {
@@ -73,21 +73,21 @@ for (const { name, clients, want, told } of TABLE) {
     assert.equal(result instanceof Error ? { thrown: result.message } : seen(result), want);
     assert.equal(
       lines.filter((line) => line.includes('failed')),
-      told,
+      reported,
     );
     assert.equal(left, []);
   });
 }
 
 function seen(result: Result): unknown {
-  return { samples: result.samples.get('haproxy'), written: describeFailures([result]) };
+  return { samples: result.samples.get('haproxy'), failures: figuresOf([result]).failures };
 }
 
 const CANDIDATE: Candidate = {
   name: 'haproxy',
-  place: { start: (_node, command, ...args) => start(command, args) } as Pick<Place, 'start'> as Place,
+  network: { start: (_host, command, ...args) => start(command, args) } as Pick<Network, 'start'> as Network,
   settle: () => Promise.resolve(0),
-  recorded: () => undefined,
+  logged: () => undefined,
   stop: () => Promise.resolve(),
 };
 
