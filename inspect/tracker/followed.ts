@@ -1,7 +1,7 @@
 // One connection at a time, of all that a tracker follows: begun, fed, asked, ended.
 
 import type { Endpoint } from '../address';
-import type { Direction, Micros } from '../events';
+import type { Direction, Micros, VerdictEvent } from '../events';
 import type { Frame } from './half-open';
 import { createInspector, type Inspector, type InspectorEvent } from './inspector';
 import { CONNECTIONS, LINGER, LINGER_RESET, STRAGGLERS } from '../limits';
@@ -46,8 +46,15 @@ export interface TrackerNews {
    */
   readonly remembered?: { readonly frame: Frame | undefined };
   readonly events: readonly InspectorEvent[];
+  /** The verdicts that stand after these events (`Inspector.verdicts`). */
+  readonly verdicts: readonly VerdictEvent[];
   /** The connection's last news. */
   readonly ended: boolean;
+}
+
+/** What is new of a connection without a segment. */
+export function newsOf(connection: Tracked, events: readonly InspectorEvent[], ended = false): TrackerNews {
+  return { connection, events, verdicts: connection.inspector.verdicts, ended };
 }
 
 export interface Entry extends Link<Entry>, Heard {
@@ -137,8 +144,7 @@ export function feed(state: Followed, entry: Entry, each: Segment, leg: Leg | un
   const { client } = entry.tracked;
   const from = client.address === each.source && client.port === each.sourcePort ? 'client' : 'server';
   state.oneSided.see(entry, from, each.flags);
-  if (entry.tracked.inspector.isCopy(from, each))
-    return { connection: entry.tracked, events: [], ended: false };
+  if (entry.tracked.inspector.isCopy(from, each)) return newsOf(entry.tracked, []);
   const events = entry.tracked.inspector.segment(from, each);
   const last = entry.tracked.inspector.settled ? settle(state, entry, each.at) : undefined;
   if (!last) wait(state, entry, each.at);
@@ -146,6 +152,7 @@ export function feed(state: Followed, entry: Entry, each: Segment, leg: Leg | un
     connection: entry.tracked,
     segment: { from, segment: each },
     events: last ? [...events, ...last.events] : events,
+    verdicts: entry.tracked.inspector.verdicts,
     ended: last !== undefined,
   };
   return leg ? { ...news, leg } : news;
@@ -190,7 +197,7 @@ export function ask(state: Followed, entry: Entry, at: Micros): TrackerNews[] {
     }
     const events = inspector.idle(due);
     wait(state, entry, due, at);
-    if (events.length > 0) news.push({ connection: tracked, events, ended: false });
+    if (events.length > 0) news.push(newsOf(tracked, events));
   }
   return news;
 }
@@ -206,7 +213,7 @@ export function finish(state: Followed, entry: Entry, at: Micros): TrackerNews {
   state.recency.remove(entry);
   state.oneSided.remove(entry);
   state.waiting.delete(entry);
-  return { connection: entry.tracked, events: entry.tracked.inspector.end(at), ended: true };
+  return newsOf(entry.tracked, entry.tracked.inspector.end(at), true);
 }
 
 /**

@@ -19,6 +19,7 @@ import { advance, type Seq } from '../tcp/seq';
 import type { ConnectionView, Sight } from '../tcp/view';
 import { createJudges } from '../verdict/judges';
 import type { Judge } from '../verdict/judge';
+import { withVerdict } from '../verdict/standing';
 
 /** A connection's line, with what only its segments tell. */
 export interface SegmentSessionEvent extends SessionEvent {
@@ -47,6 +48,8 @@ export interface Inspector {
   readonly view: ConnectionView;
   /** What was not observed. */
   readonly coverage: Coverage;
+  /** The verdicts that stand now: what a later one withdraws is not among them, and each finding is as it was said last. */
+  readonly verdicts: readonly VerdictEvent[];
   /** When both sides had ended, or one had reset: stragglers apart nothing more is to be expected. */
   readonly closedAt: Micros | undefined;
   /** Closed in good order and acknowledged to the end (RFC 9293 §3.6): what may still come are copies. */
@@ -96,7 +99,7 @@ export function createInspector(first: Segment, options: InspectorOptions = {}):
     judges: createJudges(coverage.counted),
     options,
     session: undefined,
-    verdicts: new Set(),
+    verdicts: NOTHING,
     probedAt: { client: undefined, server: undefined },
     found: [],
     fedAt: first.at,
@@ -126,7 +129,7 @@ interface State extends Inspector {
   readonly judges: readonly Judge[];
   readonly options: InspectorOptions;
   session: Session | undefined;
-  readonly verdicts: Set<string>;
+  verdicts: readonly VerdictEvent[];
   /** When each side was last probed and has not answered yet. */
   readonly probedAt: Record<Direction, Micros | undefined>;
   /** Findings of a moment at which something is awaited that may have been missed: it is not known yet what was observed. */
@@ -187,7 +190,7 @@ function isSeenWhole({ coverage, view, connection }: State): boolean {
 
 /** Of a connection on which anything was odd, more is awaited. */
 function isSettled({ close, view, verdicts, judges, coverage, connection }: State): boolean {
-  if (!close || coverage.blind || verdicts.size > 0 || connection.due() !== undefined) return false;
+  if (!close || coverage.blind || verdicts.length > 0 || connection.due() !== undefined) return false;
   const whole = SIDES.every((side) => {
     const { finAcked, retransmits, stream } = view[side];
     // Many a client resets what the server has ended and it has read to its end: then its own side has no FIN.
@@ -290,13 +293,13 @@ function judge(state: State, sight: Sight): readonly VerdictEvent[] {
     : admitAll(state);
 }
 
-function admitAll({ found, coverage, verdicts }: State): readonly VerdictEvent[] {
+function admitAll(state: State): readonly VerdictEvent[] {
+  const { found, coverage } = state;
   const admitted: VerdictEvent[] = [];
   for (const finding of found.splice(0)) {
     const verdict = coverage.blind ? undefined : admit(finding, coverage);
     if (!verdict) continue;
-    verdicts.add(verdict.verdict);
-    if (verdict.withdraws) verdicts.delete(verdict.withdraws);
+    state.verdicts = withVerdict(state.verdicts, verdict);
     admitted.push(verdict);
   }
   return admitted;
@@ -324,7 +327,7 @@ function withSegmentFacts(state: State, event: SmtpEvent): SmtpEvent | SegmentSe
     ...event,
     retransmits: { client: client.retransmits, server: server.retransmits },
     ...(rtt !== undefined && { rtt }),
-    verdicts: [...state.verdicts],
+    verdicts: [...new Set(state.verdicts.map(({ verdict }) => verdict))],
     ...(isPlain(state.coverage) ? {} : { coverage: state.coverage }),
   };
 }

@@ -13,6 +13,7 @@ import {
   isStraggler,
   join,
   keyOf,
+  newsOf,
   NO_NEWS,
   open,
   peersOf,
@@ -30,7 +31,7 @@ import { FLAG, type Ends, type Leg, type Segment } from '../tcp/segment';
 import { createUnopened, type Unopened } from './unopened';
 
 export type { TrackerCounts } from './counts';
-export { peersOf, type Tracked, type TrackerNews } from './followed';
+export { newsOf, peersOf, type Tracked, type TrackerNews } from './followed';
 
 export interface TrackerOptions {
   /** Server ports whose connections are followed. */
@@ -292,7 +293,7 @@ function stretch(
   entry.lastAt = each.at;
   state.recency.use(entry);
   const events = entry.tracked.inspector.stretch(from, each);
-  return [...before, { connection: entry.tracked, ...(leg && { leg }), events, ended: false }];
+  return [...before, { ...newsOf(entry.tracked, events), ...(leg && { leg }) }];
 }
 
 /** Asks those whose time has come, ends those that are closed or forgotten. Costs nothing most of the time. */

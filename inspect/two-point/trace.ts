@@ -79,7 +79,7 @@ export interface Trace {
 export interface Tracer {
   segment(from: Direction, segment: Segment): void;
   event(event: InspectorEvent): void;
-  trace(inspector: Pick<Inspector, 'view' | 'coverage'>): Trace;
+  trace(inspector: Pick<Inspector, 'view' | 'coverage' | 'verdicts'>): Trace;
 }
 
 export function createTracer(
@@ -87,8 +87,6 @@ export function createTracer(
   started: Micros,
   point: Point,
 ): Tracer {
-  const own = OWN_VERDICTS[point];
-  const verdicts: VerdictEvent[] = [];
   const keep = createKeeper();
   const passages: Passage[] = [];
   const acks: Record<Direction, Acknowledgement[]> = { client: [], server: [] };
@@ -111,13 +109,10 @@ export function createTracer(
     },
     event(event) {
       if (event.kind === 'command' && (event.verb === 'EHLO' || event.verb === 'HELO')) hellos += 1;
-      if (event.kind === 'verdict' && own.has(event.verdict) && verdicts.length < TRACE_VERDICTS) {
-        verdicts.push({ ...event, evidence: event.evidence.map((each) => ({ ...each, point })) });
-      }
       if (event.kind !== 'reply' || event.answers !== 'hello' || event.code !== 250) return;
       keywords = event.texts.slice(1).map((text) => text.split(' ', 1)[0]?.toUpperCase() ?? '');
     },
-    trace({ view: { client, server }, coverage }) {
+    trace({ view: { client, server }, coverage, verdicts }) {
       const base = {
         ...(client.syn && { client: advance(client.syn.seq, 1) }),
         ...(server.syn && { server: advance(server.syn.seq, 1) }),
@@ -133,7 +128,7 @@ export function createTracer(
         hellos,
         keywords,
         coverage,
-        verdicts: client.syn && server.syn ? verdicts : [],
+        verdicts: client.syn && server.syn ? ownVerdicts(verdicts, point) : [],
       };
     },
   };
@@ -142,6 +137,13 @@ export function createTracer(
 /** All octets of a small segment. */
 export function wholePayload({ payload, length }: Passage): Uint8Array | undefined {
   return payload?.length === length ? payload : undefined;
+}
+
+function ownVerdicts(verdicts: readonly VerdictEvent[], point: Point): VerdictEvent[] {
+  return verdicts
+    .filter(({ verdict }) => OWN_VERDICTS[point].has(verdict))
+    .slice(0, TRACE_VERDICTS)
+    .map((each) => ({ ...each, evidence: each.evidence.map((segment) => ({ ...segment, point })) }));
 }
 
 /** The verdicts that are a point's to tell: the client's doings show outside, the server's inside. */

@@ -7,7 +7,7 @@ import { VERDICTS } from '../limits';
 export type Told = Pick<VerdictEvent, 'verdict' | 'where' | 'about'>;
 
 /** The later word of the two is the one that counts: suspected first, then proved; or dropped, and then how it ended. */
-export function isSameFinding(a: Told, b: Told): boolean {
+function isSameFinding(a: Told, b: Told): boolean {
   return (
     a.verdict === b.verdict &&
     a.where === b.where &&

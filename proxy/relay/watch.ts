@@ -107,8 +107,8 @@ export function createWatch(sink: Sink, evidence?: EvidenceWriter): Watch {
 function listenerOf(state: State): LiveListener {
   const { tracker, sink } = state;
   const take = (news: readonly TrackerNews[], frame?: Frame): void => {
-    const told = news.map((each) => tell(state, each));
-    state.evidence?.take(told, frame);
+    const reported = news.map((each) => report(state, each));
+    state.evidence?.take(reported, frame);
   };
   return {
     frame(linkType, octets, at, length) {
@@ -138,14 +138,19 @@ interface State {
 interface Followed {
   readonly connection: Connection;
   readonly side: Direction;
-  readonly verdicts: Set<VerdictName>;
   readonly repaired: () => boolean;
+  /** Verdicts that the log has of this leg, and those of them that stand. */
+  readonly reported: Set<VerdictName>;
+  standing: readonly VerdictName[];
 }
 
 function follow(state: State, connection: Connection, { client, server, repaired }: Legs): Watched {
-  const verdicts = new Set<VerdictName>();
-  state.legs.set(keyOf(client), { connection, side: 'client', verdicts, repaired });
-  if (server) state.legs.set(keyOf(server), { connection, side: 'server', verdicts, repaired });
+  const followed = (side: Direction): Followed => ({
+    ...{ connection, side, repaired, reported: new Set(), standing: [] },
+  });
+  const legs = { client: followed('client'), server: followed('server') };
+  state.legs.set(keyOf(client), legs.client);
+  if (server) state.legs.set(keyOf(server), legs.server);
   return {
     facts() {
       const front = state.tracker.find(client.caller, client.called);
@@ -155,7 +160,7 @@ function follow(state: State, connection: Connection, { client, server, repaired
         // Each leg's far end: what we send again ourselves says nothing of a peer.
         retransmits: { client: retransmits(front, 'client'), server: retransmits(back, 'server') },
         ...(rtt !== undefined && { rtt }),
-        verdicts: [...verdicts],
+        verdicts: [...new Set([...legs.client.standing, ...legs.server.standing])],
       };
     },
   };
@@ -165,22 +170,23 @@ function retransmits(tracked: Tracked | undefined, side: Direction): number {
   return tracked?.inspector.view[side].retransmits ?? 0;
 }
 
-/** What was told of it: the verdicts among its events are those that the log has. */
-function tell(state: State, news: TrackerNews): TrackerNews {
+/** The news with those verdicts only that the log has. */
+function report(state: State, news: TrackerNews): TrackerNews {
   const { client, server } = news.connection;
   const key = keyOf({ caller: client, called: server });
   const followed = state.legs.get(key);
   if (news.ended) state.legs.delete(key);
-  if (!news.events.some(isVerdict)) return news;
-  const events = news.events.filter((event) => !isVerdict(event) || tellVerdict(state, followed, event));
-  return { ...news, events };
+  if (news.verdicts.length === 0 && !news.events.some(isVerdict)) return news;
+  const events = news.events.filter((event) => !isVerdict(event) || reportVerdict(state, followed, event));
+  const verdicts = news.verdicts.filter(({ verdict }) => followed?.reported.has(verdict));
+  if (followed) followed.standing = verdicts.map(({ verdict }) => verdict);
+  return { ...news, events, verdicts };
 }
 
-function tellVerdict({ sink, told }: State, followed: Followed | undefined, event: VerdictEvent): boolean {
+function reportVerdict({ sink, told }: State, followed: Followed | undefined, event: VerdictEvent): boolean {
   if (!followed || !CONCERNS[followed.side].has(event.verdict)) return false;
   if (OF_GREETING.has(event.verdict) && isKnown(told, followed, event.verdict)) return false;
-  followed.verdicts.add(event.verdict);
-  if (event.withdraws) followed.verdicts.delete(event.withdraws);
+  followed.reported.add(event.verdict);
   sink.write(followed.connection, event);
   return true;
 }

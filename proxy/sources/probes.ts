@@ -4,7 +4,7 @@ import type { Micros } from '../../inspect/events';
 import { createProber } from '../../inspect/tracker/prober';
 import { ethernetHead } from '../../inspect/tcp/link';
 import { probePacket } from '../../inspect/tcp/probe';
-import type { Tracked, TrackerNews } from '../../inspect/tracker/tracker';
+import { newsOf, type Tracked, type TrackerNews } from '../../inspect/tracker/tracker';
 
 export interface Probes {
   /** What a tracker reported, and the Ethernet frame of it: at least what stands before its IP packet. */
@@ -76,7 +76,7 @@ export function createProbes(put: (frame: Uint8Array) => string | undefined): Pr
 
 /** What the inspector has to say to it that a client was asked. */
 export function probedNews(connection: Tracked, at: Micros): TrackerNews {
-  return { connection, events: connection.inspector.probed('client', at), ended: false };
+  return newsOf(connection, connection.inspector.probed('client', at));
 }
 
 /** By which leg each side's frames come in, if it is where it is expected. */

@@ -134,7 +134,7 @@ async function pass(
 
 interface Flagged {
   see(news: readonly TrackerNews[]): void;
-  /** Connections with a verdict. */
+  /** Connections with a verdict that stands at their end. */
   readonly all: ReadonlySet<number>;
   /** The first few of each verdict. */
   readonly some: ReadonlySet<number>;
@@ -148,12 +148,12 @@ function createFlagged(): Flagged {
     all,
     some,
     see(news) {
-      for (const { connection, events } of news) {
-        for (const event of events) {
-          if (event.kind !== 'verdict') continue;
+      for (const { connection, verdicts, ended } of news) {
+        if (!ended) continue;
+        for (const { verdict } of verdicts) {
           all.add(connection.id);
-          const before = counts.get(event.verdict) ?? 0;
-          counts.set(event.verdict, before + 1);
+          const before = counts.get(verdict) ?? 0;
+          counts.set(verdict, before + 1);
           if (before < SOME) some.add(connection.id);
         }
       }

@@ -3,7 +3,6 @@
 import { createColors } from 'picocolors';
 import type { Evidence, VerdictEvent } from '../../../inspect/events';
 import type { Tracked, TrackerNews } from '../../../inspect/tracker/tracker';
-import { withVerdict } from '../../../inspect/verdict/standing';
 import { formatTime } from '../../system/clock';
 import { formatClose, formatDuration, printable } from '../../sinks/wording';
 import { beginBefore, quietText, rowOf, rowOfEvidence, type Before, type Row } from './row';
@@ -29,16 +28,16 @@ export function createLadders(options: LadderOptions): Ladders {
   const open = new Map<number, Ladder>();
   let shown = 0;
   let omitted = 0;
-  const end = (tracked: Tracked): string => {
-    const ladder = open.get(tracked.id);
-    open.delete(tracked.id);
-    if (!ladder || (ladder.verdicts.length === 0 && !options.all)) return '';
+  const end = ({ connection, verdicts }: TrackerNews): string => {
+    const ladder = open.get(connection.id);
+    open.delete(connection.id);
+    if (!ladder || (verdicts.length === 0 && !options.all)) return '';
     if (shown >= options.most) {
       omitted += 1;
       return '';
     }
     shown += 1;
-    return draw(tracked, ladder, options.color);
+    return draw(connection, ladder, verdicts, options.color);
   };
   return {
     see(news) {
@@ -46,7 +45,7 @@ export function createLadders(options: LadderOptions): Ladders {
       for (const each of news) {
         const { connection } = each;
         if (options.follow(connection)) add(open, each);
-        if (each.ended) text += end(connection);
+        if (each.ended) text += end(each);
       }
       return text;
     },
@@ -62,8 +61,6 @@ interface Ladder {
   /** The last rows; what is pushed out of it is left out. */
   readonly tail: Row[];
   left: number;
-  /** Those that stand. */
-  verdicts: readonly VerdictEvent[];
   closing: string;
 }
 
@@ -72,7 +69,6 @@ function add(open: Map<number, Ladder>, { connection, segment, events }: Tracker
   open.set(connection.id, ladder);
   if (segment) place(ladder, rowOf(connection, segment, events, ladder.before));
   for (const event of events) {
-    if (event.kind === 'verdict') ladder.verdicts = withVerdict(ladder.verdicts, event);
     if (event.kind === 'session') {
       const took = formatDuration(event.at - event.started);
       ladder.closing = `${took}, ${formatClose(event.close)}`;
@@ -81,7 +77,7 @@ function add(open: Map<number, Ladder>, { connection, segment, events }: Tracker
 }
 
 function begin(): Ladder {
-  return { before: beginBefore(), head: [], tail: [], left: 0, verdicts: [], closing: '' };
+  return { before: beginBefore(), head: [], tail: [], left: 0, closing: '' };
 }
 
 /** Segments in a row that say nothing become one. */
@@ -100,11 +96,11 @@ function place(ladder: Ladder, row: Row): void {
   }
 }
 
-function draw(tracked: Tracked, ladder: Ladder, color: boolean): string {
+function draw(tracked: Tracked, ladder: Ladder, verdicts: readonly VerdictEvent[], color: boolean): string {
   const colors = createColors(color);
   const { id, client, server, inspector } = tracked;
   const { started } = inspector.view;
-  annotate(ladder);
+  annotate(ladder, verdicts);
   const peers = `${printable(client.address)} port ${client.port} -> ${printable(server.address)} port ${server.port}`;
   const line = (row: Row): string => rowText(row, started, colors);
   return [
@@ -113,15 +109,15 @@ function draw(tracked: Tracked, ladder: Ladder, color: boolean): string {
     ...ladder.head.map(line),
     ...(ladder.left > 0 ? [colors.dim(`${' '.repeat(16)}… ${ladder.left} rows left out …`)] : []),
     ...ladder.tail.map(line),
-    ...ladder.verdicts.map((verdict) => verdictText(verdict, colors)),
+    ...verdicts.map((verdict) => verdictText(verdict, colors)),
     '',
     '',
   ].join('\n');
 }
 
 /** Marks the rows that verdicts rest on; a segment that was drawn together with others gets its row back. */
-function annotate(ladder: Ladder): void {
-  for (const evidence of ladder.verdicts.flatMap((verdict) => verdict.evidence)) {
+function annotate(ladder: Ladder, verdicts: readonly VerdictEvent[]): void {
+  for (const evidence of verdicts.flatMap((verdict) => verdict.evidence)) {
     const row = find(ladder.head, evidence) ?? find(ladder.tail, evidence);
     if (!row) insert(ladder, rowOfEvidence(evidence));
     else if (!row.marks.includes(evidence.note)) row.marks.push(evidence.note);

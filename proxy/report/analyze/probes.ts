@@ -3,7 +3,7 @@
 import type { Micros } from '../../../inspect/events';
 import { parsePacket } from '../../../inspect/tcp/packet';
 import type { Segment } from '../../../inspect/tcp/segment';
-import { peersOf, type Tracker, type TrackerNews } from '../../../inspect/tracker/tracker';
+import { newsOf, peersOf, type Tracker, type TrackerNews } from '../../../inspect/tracker/tracker';
 import { createFault, isFault, type Fault } from '../../system/fault';
 import { createProbes, ETHERNET, probedNews, type Probes } from '../../sources/probes';
 import { plural } from '../../sinks/wording';
@@ -98,7 +98,7 @@ function tellLeft(state: State, at: Micros): void {
     if (!connection) continue;
     const isClient = connection.client.address === source.address && connection.client.port === source.port;
     const from = isClient ? 'client' : 'server';
-    const news = { connection, segment: { from, segment }, leg: 'lan', events: [], ended: false } as const;
+    const news: TrackerNews = { ...newsOf(connection, []), segment: { from, segment }, leg: 'lan' };
     state.probes.see([news], octets);
   }
 }

@@ -12,7 +12,7 @@ import type {
 } from '../../../inspect/events';
 import type { SegmentSessionEvent } from '../../../inspect/tracker/inspector';
 import type { Tracked, TrackerNews } from '../../../inspect/tracker/tracker';
-import { happenedAt, withVerdict } from '../../../inspect/verdict/standing';
+import { happenedAt } from '../../../inspect/verdict/standing';
 import { createHistogram, type Histogram } from './histogram';
 import { networkOf } from '../../system/address';
 import { addObserved, createObserved, type Observed } from './observed';
@@ -78,7 +78,6 @@ export function createSummarizer(): Summarizer {
     verdicts: new Map(),
     networks: new Map(),
     flagged: 0,
-    open: new Map(),
   };
   return {
     see(news) {
@@ -98,22 +97,18 @@ interface State extends Mutable<Omit<Summary, 'phases' | 'verdicts' | 'networks'
   readonly phases: Map<Phase, Histogram>;
   readonly verdicts: Map<VerdictName, VerdictSummary>;
   readonly networks: Map<string, number>;
-  /** What stands of connections that are not over, by `Tracked.id`: until then it may be taken back. */
-  readonly open: Map<number, readonly VerdictEvent[]>;
 }
 
-function see(state: State, { connection, segment, events, ended }: TrackerNews): void {
+function see(state: State, { connection, segment, events, verdicts, ended }: TrackerNews): void {
   if (segment) span(state, segment.segment.at);
   for (const event of events) {
     if (event.kind === 'phase' && isAnswered(event, connection)) addPhase(state, event);
-    else if (event.kind === 'verdict') note(state, connection.id, event);
     else if (event.kind === 'session') addSession(state, connection, event as SegmentSessionEvent);
   }
-  if (ended) addStanding(state, connection);
-}
-
-function note({ open }: State, id: number, event: VerdictEvent): void {
-  open.set(id, withVerdict(open.get(id) ?? [], event));
+  // Until the connection is over a verdict may be withdrawn.
+  if (!ended || verdicts.length === 0) return;
+  state.flagged += 1;
+  addVerdicts(state.verdicts, verdicts, connection.client.address);
 }
 
 /** A phase that nobody answered, or that did not end, says nothing of how long it takes. */
@@ -144,14 +139,6 @@ function addSession(state: State, connection: Tracked, event: SegmentSessionEven
   state.outcomes.set(outcome, (state.outcomes.get(outcome) ?? 0) + 1);
   if (refusal) count(state.refusals, `${refusal.code} ${refusal.phase}`);
   count(state.networks, networkOf(connection.client.address));
-}
-
-function addStanding(state: State, { id, client }: Tracked): void {
-  const said = state.open.get(id);
-  if (!said) return;
-  state.open.delete(id);
-  if (said.length > 0) state.flagged += 1;
-  addVerdicts(state.verdicts, said, client.address);
 }
 
 /** One session more with what stands of it; of several findings of one name the surest decides what it is. */

@@ -1,10 +1,9 @@
-// One connection on its way to evidence: its frames, which of its octets may be shown, and its verdicts as they stand.
+// One connection on its way to evidence: its frames, and which of its octets may be shown.
 
 import type { Certainty, Evidence, VerdictEvent, VerdictName } from '../../../inspect/events';
 import type { Frame } from '../../../inspect/tracker/half-open';
 import type { SegmentSessionEvent } from '../../../inspect/tracker/inspector';
 import type { Tracked, TrackerNews } from '../../../inspect/tracker/tracker';
-import { isSameFinding, withVerdict } from '../../../inspect/verdict/standing';
 import { createRecording, type Recording, type RecordingBounds } from './recording';
 import { createVisible, type Visible } from './visible';
 import { withoutNames } from './wording';
@@ -12,8 +11,6 @@ import { withoutNames } from './wording';
 export interface Case {
   readonly recording: Recording;
   readonly visible: Visible;
-  /** Those that stand. */
-  verdicts: readonly VerdictEvent[];
   session: SegmentSessionEvent | undefined;
 }
 
@@ -24,7 +21,6 @@ export function createCase({ inspector }: Tracked, bounds?: RecordingBounds): Ca
       midStream: inspector.view.client.syn === undefined,
       serverFromStart: () => inspector.view.server.syn !== undefined,
     }),
-    verdicts: [],
     session: undefined,
   };
 }
@@ -55,19 +51,11 @@ export function frameOf({ remembered, segment }: TrackerNews, frame: Frame | und
   return remembered ? remembered.frame : segment && frame;
 }
 
-/** A verdict, perhaps in place of an earlier one: its frames get comments, and those of what it takes back lose theirs. */
-export function noteVerdict(own: Case, event: VerdictEvent): void {
-  const { verdict, withdraws } = event;
-  const before = own.verdicts;
-  own.verdicts = withVerdict(before, event);
-  if (withdraws) own.recording.unmark(`${withdraws} (`);
-  // The earlier word on the same finding has marks of its own.
-  const again = before.some((each) => isSameFinding(each, event));
-  if (again) own.recording.unmark(`${verdict} (`);
-  for (const each of own.verdicts) {
-    if (each === event || (again && each.verdict === verdict)) {
-      for (const shown of each.evidence) markEvidence(own.recording, each, shown);
-    }
+/** Comments on the frames of the verdicts that stand; those of before lose theirs. */
+export function markVerdicts(recording: Recording, verdicts: readonly VerdictEvent[]): void {
+  recording.unmark();
+  for (const verdict of verdicts) {
+    for (const evidence of verdict.evidence) markEvidence(recording, verdict, evidence);
   }
 }
 

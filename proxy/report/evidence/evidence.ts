@@ -7,7 +7,7 @@ import type { Tracked, TrackerNews } from '../../../inspect/tracker/tracker';
 import { isFault, type Fault } from '../../system/fault';
 import { makeFolder } from '../../system/files';
 import { readVersion } from '../../system/version';
-import { addNews, createCase, frameOf, noteVerdict, type Case } from './case';
+import { addNews, createCase, frameOf, markVerdicts, type Case } from './case';
 import { cutFrames } from './cut';
 import { nameOf, unwritable, writeWhole } from './files';
 import { createKeeper, type KeepBounds, type Keeper } from './keep';
@@ -109,14 +109,14 @@ function noteTime({ ran }: State, { segment, events }: TrackerNews): void {
 }
 
 function follow(state: State, news: TrackerNews, frame: Frame | undefined): void {
-  const { connection, events, ended } = news;
+  const { connection, events, verdicts, ended } = news;
   const own = state.open.get(connection.id) ?? begin(state, connection);
   state.held += addNews(own, news, frame, state.memory - state.held);
-  for (const event of events) if (event.kind === 'verdict') noteVerdict(own, event);
+  if (events.some(({ kind }) => kind === 'verdict')) markVerdicts(own.recording, verdicts);
   if (!ended) return;
   state.open.delete(connection.id);
   state.held -= own.recording.size;
-  finish(state, connection, own);
+  finish(state, news, own);
 }
 
 function begin(state: State, connection: Tracked): Case {
@@ -125,9 +125,10 @@ function begin(state: State, connection: Tracked): Case {
   return own;
 }
 
-function finish(state: State, connection: Tracked, own: Case): void {
+function finish(state: State, news: TrackerNews, own: Case): void {
+  const { connection, verdicts } = news;
   const { counts, most, folder, keeper, ran } = state;
-  const [first] = own.verdicts;
+  const [first] = verdicts;
   if (!first) return;
   const { verdict } = first;
   const refused = keeper !== undefined && !keeper.admit(verdict, ran.to);
@@ -138,7 +139,7 @@ function finish(state: State, connection: Tracked, own: Case): void {
     return;
   }
   const name = nameOf(connection.inspector.view.started, connection.client, verdict);
-  const { capture, page } = filesOf(state, connection, own, name);
+  const { capture, page } = filesOf(state, news, own, name);
   const text = Buffer.from(page);
   const fault =
     writeWhole(join(folder, `${name}.pcapng`), capture) ?? writeWhole(join(folder, `${name}.md`), text);
@@ -153,11 +154,11 @@ function finish(state: State, connection: Tracked, own: Case): void {
 
 function filesOf(
   { given, ran }: State,
-  connection: Tracked,
+  { connection, verdicts }: TrackerNews,
   own: Case,
   name: string,
 ): { capture: Uint8Array; page: string } {
-  const { recording, visible, verdicts, session } = own;
+  const { recording, visible, session } = own;
   const { frames, omitted } = recording;
   const version = readVersion();
   const capture = pcapngOf({

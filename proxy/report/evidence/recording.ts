@@ -48,10 +48,10 @@ export interface Recording {
   readonly size: number;
   readonly notHeld: NotHeld['spans'];
   add(facts: FrameFacts): void;
-  /** Marks the frame that this is about; tells whether it is still there. */
-  mark(evidence: Evidence, comment: string): boolean;
-  /** Takes back all comments that begin so. */
-  unmark(beginning: string): void;
+  /** Comments on the frame that this is about, if it is still there. */
+  mark(evidence: Evidence, comment: string): void;
+  /** Removes all comments. */
+  unmark(): void;
   /** Forgets all frames, and takes no more. */
   close(): void;
 }
@@ -110,9 +110,10 @@ export function createRecording(bounds: RecordingBounds = BOUNDS): Recording {
       if (frame && frame.comments.length < COMMENTS && !frame.comments.includes(comment)) {
         frame.comments.push(comment);
       }
-      return frame !== undefined;
     },
-    unmark: (beginning) => unmark([...head, ...tail], beginning),
+    unmark() {
+      for (const { comments } of [...head, ...tail]) comments.splice(0);
+    },
     close() {
       closed = true;
       head = [];
@@ -167,13 +168,6 @@ function headersOf({ linkType, octets, length, segment: { dataAt, at } }: FrameF
   // Of a handshake that was kept in few octets: its frame is there, and where the headers end is read again.
   const packet = parsePacket(linkType, octets, at, length);
   return (packet.kind === 'segment' && packet.segment.dataAt) || 0;
-}
-
-function unmark(frames: readonly RecordedFrame[], beginning: string): void {
-  for (const { comments } of frames) {
-    const kept = comments.filter((comment) => !comment.startsWith(beginning));
-    comments.splice(0, comments.length, ...kept);
-  }
 }
 
 function strip(frame: RecordedFrame, leave: NotHeld['leave']): void {

@@ -2,7 +2,6 @@
 
 import type { Close, Micros, VerdictEvent } from '../../../inspect/events';
 import type { TrackerNews } from '../../../inspect/tracker/tracker';
-import { withVerdict } from '../../../inspect/verdict/standing';
 
 export interface PacketStory {
   readonly id: number;
@@ -22,10 +21,7 @@ export interface PacketStory {
   readonly close?: Close;
 }
 
-export type Told = Pick<
-  VerdictEvent,
-  'verdict' | 'certainty' | 'where' | 'about' | 'came' | 'missingBytes' | 'withdraws'
->;
+export type Told = Pick<VerdictEvent, 'verdict' | 'certainty' | 'where' | 'about' | 'came' | 'missingBytes'>;
 
 export interface Stories {
   take(news: readonly TrackerNews[]): void;
@@ -47,6 +43,7 @@ export function createStories(): Stories {
         if (!each.ended) continue;
         open.delete(story.id);
         const { client, server } = each.connection.inspector.view;
+        story.verdicts = each.verdicts.map(toldOf);
         story.whole = client.syn !== undefined && server.syn !== undefined;
         if (done.length < STORIES) done.push(story);
         else omitted += 1;
@@ -80,19 +77,15 @@ function note(story: Growing, event: TrackerNews['events'][number]): void {
     story.commands[verb] = (story.commands[verb] ?? 0) + 1;
   } else if (event.kind === 'gap' || event.kind === 'opaque') story.partial = true;
   else if (event.kind === 'session') story.close = event.close;
-  else if (event.kind === 'verdict') {
-    story.verdicts = withVerdict(story.verdicts, toldOf(event));
-  }
 }
 
 /** What is kept of it: without its segments. */
-function toldOf({ verdict, certainty, where, about, came, missingBytes, withdraws }: VerdictEvent): Told {
+function toldOf({ verdict, certainty, where, about, came, missingBytes }: VerdictEvent): Told {
   return {
     ...{ verdict, certainty, where },
     ...(about && { about }),
     ...(came && { came }),
     ...(missingBytes !== undefined && { missingBytes }),
-    ...(withdraws && { withdraws }),
   };
 }
 

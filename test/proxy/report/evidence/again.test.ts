@@ -9,7 +9,6 @@ import { FLAG } from '../../../../inspect/tcp/segment';
 import { advance } from '../../../../inspect/tcp/seq';
 import type { TrackerNews } from '../../../../inspect/tracker/tracker';
 import { VERDICT_NAMES } from '../../../../inspect/verdict/causes';
-import { withVerdict } from '../../../../inspect/verdict/standing';
 import { runPass } from '../../../../proxy/report/analyze/pass';
 import { scratch } from '../../../kit/process';
 import { SECOND, START } from '../../../inspect/smtp/transcript';
@@ -24,8 +23,7 @@ function createWitness(): { take(news: readonly TrackerNews[]): void; readonly s
   let standing: readonly VerdictEvent[] = [];
   return {
     take(news) {
-      for (const { events } of news)
-        for (const event of events) if (event.kind === 'verdict') standing = withVerdict(standing, event);
+      for (const { verdicts } of news) standing = verdicts;
     },
     get said() {
       return standing.map(
