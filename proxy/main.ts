@@ -1,4 +1,4 @@
-// The command line: what can be asked for, and how an outcome becomes lines and an exit code.
+// The command line: commands, flags and help, and how an outcome becomes lines and an exit code.
 
 import { Command, CommanderError } from 'commander';
 import type { AnalyzeFlags } from './report/analyze/request';
@@ -13,14 +13,14 @@ Examples:
       forward port 2525 to the mail server; a greeting that never ends is completed after 20 s,
       and at once from the next connection on
   ehlowire relay --listen :25 --upstream 10.0.0.5:25 --repair now --log /var/log/ehlowire.log
-      the server is known to be broken: do not wait (never in front of postscreen)
+      the server is known to greet truncated: do not wait (never in front of postscreen)
   ehlowire relay --listen :25 --upstream 10.0.0.5:25 --proxy-protocol out-v2
       tell the server who the client is (postfix: smtpd_upstream_proxy_protocol=haproxy)
   ehlowire relay --listen :8025 --transparent
-      on the router between clients and servers: take what its rules divert to port 8025; server and client see
-      one another's addresses and not the relay's (README, "On the router"); needs root or cap_net_admin
+      on the router between clients and servers: relay what its rules divert to port 8025; server and client see
+      each other's addresses, not the relay's (README, "On the router"); needs root or cap_net_admin
 
-Signals: TERM or INT lets the open connections end, a second one ends them; HUP reopens the log.
+Signals: TERM or INT waits until open connections end, a second one ends them; HUP reopens the log.
 A port below 1024 needs root, or: setcap cap_net_bind_service=+ep "$(readlink -f "$(which node)")"
 All configuration keys, with their EHLOWIRE_* variables: CONFIG.md`;
 
@@ -30,9 +30,9 @@ Examples:
   ehlowire check 10.0.0.5:25 --fail-on proved       exit 3 where the greeting is provably broken
   ehlowire check 10.0.0.5:25 --json --set greeting.patience=5s
 
-It waits as long as a patient client does (greeting.patience, 20 s) for a greeting that is not finished, then
+It waits for the last line of the greeting as long as a patient client does (greeting.patience, 20 s). Then it
 sends EHLO and QUIT. It never sends mail.
-Exit codes: 0 fine, 1 no connection or no SMTP, 2 wrong usage, 3 found what --fail-on asks for`;
+Exit codes: 0 fine, 1 no connection or no SMTP, 2 wrong usage, 3 found what --fail-on names`;
 
 const ANALYZE_HELP = `
 Examples:
@@ -43,20 +43,20 @@ Examples:
   ssh firewall tcpdump -i eth1 -U -w - port 25 | ehlowire analyze -
       standard input, until it ends or Ctrl-C
   ehlowire analyze incident.pcap --json --fail-on proved
-      JSON lines, one event a line; exit 3 where somebody on the path is proved to have done something
+      JSON lines, one event a line; exit 3 if a verdict about the path is proved
   ehlowire analyze --wan outside.pcap --dmz inside.pcap --evidence report/
       what one side of a firewall saw and the other did not; for every connection with a verdict the captures
-      of both sides and one page, and analyze --wan --dmz of the two says the same again
+      of both sides and one page; analyze --wan --dmz of these captures gives the same verdict
   ehlowire analyze --live eth0
       an interface, until Ctrl-C; needs root, or cap_net_raw, and libpcap
   ehlowire analyze --live eth0 --probe
-      the same in line, on the interface that faces the clients: a client that is silent for 3 s is asked by
-      an empty segment in the server's name, and its answer proves what was dropped
+      the same in line, on the interface towards the clients: a client that is silent for 3 s gets an empty
+      segment in the server's name (a probe); its answer proves what was dropped
 
-pcap and pcapng are read, gzip too, and tunnels in them (GRE, ERSPAN, VXLAN, GENEVE, MPLS, PPPoE, IP in IP).
-Several files are read as one, by time. TCP ports other than 25, 587, 465 (TLS) and 2525: --port.
-Exit codes: 0 fine, 1 a capture is cut or damaged (what is whole was used), 2 wrong usage or no capture,
-3 found what --fail-on asks for`;
+It reads pcap and pcapng, also with gzip, and tunnels in them (GRE, ERSPAN, VXLAN, GENEVE, MPLS, PPPoE, IP in IP).
+Several files are read as one, in order of time. TCP ports other than 25, 587, 465 (TLS) and 2525: --port.
+Exit codes: 0 fine, 1 a capture is cut or damaged (its intact part was used), 2 wrong usage or no capture,
+3 found what --fail-on names`;
 
 /** What other folders add to the program: their commands, and lines of `--help` for them. */
 export interface Addition {
@@ -65,17 +65,17 @@ export interface Addition {
   readonly help: string;
 }
 
-/** Takes what a command ends with. */
+/** Receives what a command ends with. */
 export type Settle = (outcome: Outcome) => void;
 
 const programHelp = (more: string): string => `
 Start here:
-  ehlowire demo                     see it work, on this machine alone
+  ehlowire demo                     see it work, on this machine only
   ehlowire check mx.example:25      judge a server's greeting
-  ehlowire relay --help             put it in front of a server
-  ehlowire analyze FILE             what happened in a capture, and who did it
+  ehlowire relay --help             relay connections to a server
+  ehlowire analyze FILE             what the path did to SMTP in a capture
 ${more}
-Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration, 3 found what --fail-on asks for`;
+Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration, 3 found what --fail-on names`;
 
 /** Runs one command line (without node and script) to its end and returns the exit code. */
 export async function main(args: readonly string[], addition: Addition): Promise<number> {
@@ -101,7 +101,7 @@ export function start(addition: Addition): void {
   void main(process.argv.slice(2), addition).then(leave);
 }
 
-/** Prints what went wrong, one line each, and tells the exit code. */
+/** Prints each fault on one line; returns the exit code. */
 function report(outcome: Outcome): number {
   if (typeof outcome === 'number') return outcome;
   const faults = isFault(outcome) ? [outcome] : outcome;
@@ -135,7 +135,10 @@ function relayCommand(settle: Settle): Command {
     .option('--transparent', 'instead of --upstream: relay what the kernel diverts, both addresses kept')
     .option('--repair <when>', 'complete a truncated greeting: learn, now or never (default: learn)')
     .option('--proxy-protocol <how>', 'PROXY headers: in, out-v1 or out-v2; repeatable', collect)
-    .option('--evidence <dir>', 'keep a capture and a page for each connection with a verdict there, bounded')
+    .option(
+      '--evidence <dir>',
+      'write a capture and a page there for each connection with a verdict; the folder is bounded',
+    )
     .option('--log <file>', 'write the event log there instead of to standard output')
     .option('--json', 'JSON lines also on a terminal')
     .option('--config <file>', 'configuration, JSON')
@@ -152,7 +155,7 @@ function checkCommand(settle: Settle): Command {
     .description("Read one server's greeting and EHLO reply, and judge them.")
     .argument('<host:port>', 'the mail server')
     .option('--name <name>', "the name to say EHLO with (default: this machine's)")
-    .option('--fail-on <certainty>', 'exit 3 where the greeting is defective: proved, or suspected too')
+    .option('--fail-on <certainty>', 'exit 3 if the greeting has a defect: proved, or suspected too')
     .option('--json', 'one JSON object instead of text')
     .option('--config <file>', 'configuration, JSON')
     .option('--set <key=value>', 'one configuration value; repeatable', collect)
@@ -165,29 +168,33 @@ function checkCommand(settle: Settle): Command {
 
 function analyzeCommand(settle: Settle): Command {
   return prepare(new Command('analyze'))
-    .description('Prove from a capture what happened to SMTP on its way: dropped, held, altered, terminated.')
+    .description('Prove from a capture what the path did to SMTP: dropped, held, altered, terminated.')
     .argument('[file...]', 'captures, pcap or pcapng')
-    .option('--live <interface>', 'capture there instead, until Ctrl-C')
-    .option('--probe', 'with --live: ask silent clients where they are (an empty TCP segment)')
-    .option('--wan <file>', 'with --dmz: a capture taken outside of the firewall')
-    .option('--dmz <file>', 'with --wan: one taken inside at the same time; both are lined up')
-    .option('--together', 'both captures ran all the time: their ends, too, are evidence')
+    .option('--live <interface>', 'capture from an interface instead, until Ctrl-C')
+    .option('--probe', 'with --live: probe silent clients (an empty TCP segment)')
+    .option('--wan <file>', 'with --dmz: a capture from outside the firewall')
+    .option('--dmz <file>', 'with --wan: one from inside, of the same time')
+    .option('--together', 'both captures ran all the time: their beginnings and ends are evidence, too')
     .option(
       '--no-drops',
-      'the capture missed nothing (tcpdump: "0 packets dropped by kernel"); pcapng says it itself',
+      'the capture lost no frame (tcpdump: "0 packets dropped by kernel"); a pcapng file says this itself',
     )
-    .option('--port <number>', 'SMTP ports in place of 25, 587, 465, 2525: 25,10025; repeatable', collect)
+    .option(
+      '--port <number>',
+      'SMTP ports instead of 25, 587, 465, 2525, as in 25,10025; repeatable',
+      collect,
+    )
     .option('--only <client>', 'only this client address or network (CIDR); repeatable', collect)
-    .option('--ladder <which>', 'segments of all, flagged or none (default: the first 5 of each verdict)')
+    .option(
+      '--ladder <which>',
+      'show segments: all, flagged or none (default: the first 5 connections of each verdict)',
+    )
     .option(
       '--evidence <dir>',
-      'write a page for each connection with a verdict there, and its capture; of two points both',
+      'write a page and a capture there for each connection with a verdict (of two points: both captures)',
     )
-    .option(
-      '--maillog <file>',
-      "the server's log (Postfix, Exim, sendmail): where its story and the packets' differ",
-    )
-    .option('--fail-on <certainty>', 'exit 3 where the path did something: proved, or suspected too')
+    .option('--maillog <file>', "compare with the server's log (Postfix, Exim, sendmail)")
+    .option('--fail-on <certainty>', 'exit 3 if there is a verdict about the path: proved, or suspected too')
     .option('--log <file>', 'write the events there as JSON lines')
     .option('--json', 'JSON lines instead of text')
     .option('--config <file>', 'configuration, JSON')
@@ -201,7 +208,9 @@ function analyzeCommand(settle: Settle): Command {
 
 function demoCommand(settle: Settle): Command {
   return prepare(new Command('demo'))
-    .description('A broken mail server, the relay and a client, on this machine alone: see it work.')
+    .description(
+      'See it work: a mail server with a truncated greeting, the relay and a client, on this machine only.',
+    )
     .action(async () => {
       const { runDemo } = await import('./cli/demo/demo');
       settle(await runDemo());
@@ -210,12 +219,12 @@ function demoCommand(settle: Settle): Command {
 
 function helpCommand(program: Command, settle: Settle): Command {
   return prepare(new Command('help'))
-    .description('The help of a command, as `ehlowire COMMAND --help`.')
+    .description('Show the help of a command, as `ehlowire COMMAND --help`.')
     .argument('[command]', 'one of those above')
     .action((name?: string) => {
       const about = name === undefined ? program : program.commands.find((known) => known.name() === name);
       if (about) about.outputHelp();
-      else settle(createFault('bad-flag', `unknown command '${name}'`, { fix: 'see ehlowire --help' }));
+      else settle(createFault('bad-flag', `unknown command '${name}'`, { mend: 'see ehlowire --help' }));
     });
 }
 
@@ -237,7 +246,7 @@ function usageFault(error: CommanderError): Fault {
   const on = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
   const help =
     command === undefined || command === 'ehlowire' ? 'ehlowire --help' : `ehlowire ${command} --help`;
-  return createFault('bad-flag', on, { fix: `see ${help}`, cause: error });
+  return createFault('bad-flag', on, { mend: `see ${help}`, cause: error });
 }
 
 export function collect(value: string, before: readonly string[] | undefined): readonly string[] {

@@ -1,4 +1,4 @@
-// The commands that put ehlowire into the path, tell where it is, and take it out again.
+// The commands that attach ehlowire to the path, show its state, and detach it.
 
 import { Command } from 'commander';
 import { collect, prepare, type Settle } from '../../proxy/main';
@@ -10,40 +10,39 @@ const BRIDGE_HELP = `
 Examples:
   ehlowire bridge --wan eth1 --lan eth2
       between a firewall (eth1) and a mail server (eth2): makes a bridge of both ports, or uses the one that joins
-      them already; a server not met before is relayed until its greeting is understood, then left to the kernel
+      them already; a new server is relayed until its greeting is understood, then its connections stay in the kernel
   ehlowire bridge --wan eth1 --lan eth2 --path wire --repair never --log /var/log/ehlowire.log
-      look only: nothing is relayed and nothing repaired
+      only observe: nothing is relayed, nothing is repaired
 
-It stays in the foreground. TERM or INT ends the process and nothing else: frames go on crossing, repairs included.
-\`ehlowire leave\` undoes what was changed, also after a crash. Addresses of the ports go to the bridge and come back.
-Needs root, and what \`ehlowire doctor\` asks for. Where mail really flows, read the runbooks first.`;
+It stays in the foreground. TERM or INT ends only the process: frames are still forwarded and known servers repaired.
+\`ehlowire leave\` undoes what was changed, also after a crash. Addresses of the ports move to the bridge and back.
+Needs root, and what \`ehlowire doctor\` lists. Before you use it on production mail, read the runbooks.`;
 
 const HOST_HELP = `
 Examples:
   ehlowire host --dev eth0
-      on the mail server itself: no cabling, no bridge; of the interface nothing changes but the program at its tc hooks
+      on the mail server itself: no cabling, no bridge; only a program is added at the tc hooks of the interface
 
-It stays in the foreground. TERM or INT ends the process and nothing else; \`ehlowire leave\` takes it out.`;
+It stays in the foreground. TERM or INT ends only the process; \`ehlowire leave\` detaches the program.`;
 
 const LEAVE_HELP = `
 Undoes \`ehlowire bridge\` or \`ehlowire host\`, newest change first: filters, rules, sysctls, addresses, the bridge. It needs
-no running process and may be repeated. A bridge that ehlowire made goes, and with it what crosses it: in line, put
-the cables back first, or use --keep-bridge, which takes out all but the bridge; a later \`leave\` removes that too.
-Exit codes: 0 as it was, or nothing to undo; 1 something is left, see its lines; 2 wrong usage`;
+no running process and may be repeated. A bridge that ehlowire made is removed, and connections over it end: put the
+cables back first, or use --keep-bridge, which keeps only a plain bridge; a later \`leave\` removes that too.
+Exit codes: 0 everything is undone, or there was nothing to undo; 1 something is left, see the output; 2 wrong usage`;
 
 const STATUS_HELP = `
-Relays that run (\`ehlowire relay\`) are shown too: to root all of them, to others their own.
-Exit codes: 0 in place, and the process lives, or nothing in place and a relay runs; 1 not so, or in place without
-what it needs; 2 wrong usage`;
+It also shows running relays (\`ehlowire relay\`): to root all of them, to other users only their own.
+Exit codes: 0 attached without problems and the process runs, or not attached and a relay runs; 1 not so; 2 wrong usage`;
 
 const DOCTOR_HELP = `
-Changes nothing, and needs nothing: what cannot be seen without root is said.
-Exit codes: 0 the wire path can be used; 1 something that it needs is missing; 2 wrong usage`;
+It changes nothing. Without root it says what it could not check.
+Exit codes: 0 this machine can use the wire path; 1 something is missing; 2 wrong usage`;
 
 /** Lines for the program's own help. */
 export const DEPLOY_HELP = `  ehlowire doctor                   what this machine can do, and what is missing
-  ehlowire bridge --help            put it in line, at line rate; \`leave\` takes it out again
-  ehlowire status                   where it is, what it learned, what it counted
+  ehlowire bridge --help            attach it in line, at line rate; \`leave\` detaches it
+  ehlowire status                   where it is attached, what it learned, what it counted
 `;
 
 export function deployCommands(settle: Settle): readonly Command[] {
@@ -59,9 +58,9 @@ export function deployCommands(settle: Settle): readonly Command[] {
 function bridgeCommand(settle: Settle): Command {
   return common(prepare(new Command('bridge')))
     .description(
-      'Put it in line between two interfaces, in the kernel: watch, repair, and relay where needed.',
+      'Attach in line between two interfaces, in the kernel: observe, repair, and relay where needed.',
     )
-    .requiredOption('--wan <interface>', 'the side of the clients: towards the firewall')
+    .requiredOption('--wan <interface>', 'the side of the clients (towards the firewall)')
     .requiredOption('--lan <interface>', 'the side of the mail servers')
     .option('--path <which>', 'auto, wire (never relay) or relay (always) (default: auto)')
     .addHelpText('after', BRIDGE_HELP)
@@ -78,8 +77,8 @@ function bridgeCommand(settle: Settle): Command {
 
 function hostCommand(settle: Settle): Command {
   return common(prepare(new Command('host')))
-    .description("The same on the mail server's own interface, without a bridge and without relaying.")
-    .requiredOption('--dev <interface>', 'the interface that mail comes in by')
+    .description("Attach to the mail server's own interface: no bridge, no relaying.")
+    .requiredOption('--dev <interface>', 'the interface that receives mail')
     .addHelpText('after', HOST_HELP)
     .action(async (flags: HostFlags) => {
       const { inCharge } = await import('./charge');
@@ -95,7 +94,7 @@ function hostCommand(settle: Settle): Command {
 function leaveCommand(settle: Settle): Command {
   return settings(prepare(new Command('leave')))
     .description('Undo `bridge` or `host`: the network as it was found, also after a crash.')
-    .option('--keep-bridge', 'leave the bridge, and take out the rest')
+    .option('--keep-bridge', 'keep a plain bridge, and undo the rest')
     .addHelpText('after', LEAVE_HELP)
     .action(async (flags: LeaveFlags) => {
       const { runLeave } = await import('./leave');
@@ -105,7 +104,7 @@ function leaveCommand(settle: Settle): Command {
 
 function statusCommand(settle: Settle): Command {
   return settings(prepare(new Command('status')))
-    .description('Where it is in place, what was learned of which server, and the counters.')
+    .description('Show where it is attached, what it learned of each server, and the counters.')
     .option('--json', 'one JSON object instead of text')
     .addHelpText('after', STATUS_HELP)
     .action(async (flags: StatusFlags) => {
@@ -116,7 +115,7 @@ function statusCommand(settle: Settle): Command {
 
 function doctorCommand(settle: Settle): Command {
   return settings(prepare(new Command('doctor')))
-    .description('What this machine can do, and what is missing.')
+    .description('Show what this machine can do, and what is missing.')
     .option('--json', 'one JSON object instead of text')
     .addHelpText('after', DOCTOR_HELP)
     .action(async (flags: StatusFlags) => {
@@ -128,10 +127,10 @@ function doctorCommand(settle: Settle): Command {
 function common(command: Command): Command {
   return settings(
     command
-      .option('--repair <when>', 'end a truncated greeting: learn, now or never (default: learn)')
+      .option('--repair <when>', 'complete a truncated greeting: learn, now or never (default: learn)')
       .option(
         '--evidence <dir>',
-        'keep a capture and a page for each connection with a verdict there, bounded',
+        'write a capture and a page there for each connection with a verdict; the folder is bounded',
       )
       .option('--log <file>', 'write the event log there instead of to standard output')
       .option('--json', 'JSON lines also on a terminal'),

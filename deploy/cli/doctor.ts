@@ -2,7 +2,7 @@
 
 import { wantsColor } from '../../proxy/config/config';
 import type { Outcome } from '../../proxy/system/fault';
-import { isFit, judgeMachine } from '../doctor/findings';
+import { isFit, judgeMachine } from '../doctor/checks';
 import { readMachine } from '../doctor/probe';
 import { toObject, toText } from '../doctor/text';
 import { isConfig, readConfig } from './flags';
@@ -12,9 +12,9 @@ import type { StatusFlags } from './status';
 export async function runDoctor(flags: StatusFlags): Promise<Outcome> {
   const config = readConfig({ ...flags, json: false });
   if (!isConfig(config)) return config;
-  const findings = judgeMachine(readMachine(config.wire.pins));
+  const checks = judgeMachine(readMachine(config.wire.pins));
   process.stdout.write(
-    flags.json === true ? `${JSON.stringify(toObject(findings))}\n` : toText(findings, wantsColor(1)),
+    flags.json === true ? `${JSON.stringify(toObject(checks))}\n` : toText(checks, wantsColor(1)),
   );
-  return isFit(findings) ? 0 : 1;
+  return isFit(checks) ? 0 : 1;
 }

@@ -68,12 +68,12 @@ async function stay({ config, getIn, run }: Service, sink: Sink, signal: AbortSi
 function tellOfReboot({ deploy }: Config, sink: Sink): void {
   const before = readJournal(deploy.journal);
   if (before === undefined || isFault(before) || isOfThisBoot(before)) return;
-  sink.note('info', 'forgotten', { because: 'reboot', was: describePlace(before.place) });
+  sink.note('info', 'lost_at_restart', { because: 'reboot', was: describePlace(before.place) });
 }
 
 function tellPlace({ journal, notes, divert }: InPlace, { adopted }: Wire, sink: Sink): void {
   const { place } = journal;
-  sink.note('info', 'in-place', { where: describePlace(place), adopted, since: journal.since });
+  sink.note('info', 'attached', { where: describePlace(place), adopted, since: journal.since });
   for (const text of notes) sink.note('warn', 'network', { text });
   for (const because of divert?.because ?? []) sink.note('warn', 'not-relayed', { because });
 }

@@ -1,20 +1,20 @@
-// The doctor's report: what each path can do here, then one line for each finding, what is missing first.
+// The doctor's report: what each path can do here, then one line for each check, what is missing first.
 
 import { createColors } from 'picocolors';
-import { isFit, obstacles, type Finding } from './findings';
+import { isFit, obstacles, type Check } from './checks';
 
-export function toObject(findings: readonly Finding[]): Record<string, unknown> {
-  return { wire: isFit(findings), relay: true, findings };
+export function toObject(checks: readonly Check[]): Record<string, unknown> {
+  return { wire: isFit(checks), relay: true, checks };
 }
 
-export function toText(findings: readonly Finding[], color: boolean): string {
+export function toText(checks: readonly Check[], color: boolean): string {
   const { green, red, cyan, yellow, bold } = createColors(color);
   const mark = { ok: green('ok'), note: cyan('note'), unknown: yellow('unknown'), missing: red('missing') };
-  const lines = inOrder(findings).flatMap((finding) => [
-    `  ${mark[finding.state]}${' '.repeat(9 - finding.state.length)}${finding.what.padEnd(24)}${finding.found}`,
-    ...(finding.state === 'ok' ? [] : [`${INDENT}${costsOf(finding)}`, `${INDENT}-> ${bold(finding.fix)}`]),
+  const lines = inOrder(checks).flatMap((check) => [
+    `  ${mark[check.state]}${' '.repeat(9 - check.state.length)}${check.what.padEnd(24)}${check.found}`,
+    ...(check.state === 'ok' ? [] : [`${INDENT}${costsOf(check)}`, `${INDENT}-> ${bold(check.fix)}`]),
   ]);
-  const lacks = obstacles(findings).map(({ what }) => what);
+  const lacks = obstacles(checks).map(({ what }) => what);
   const wire =
     lacks.length === 0
       ? `${green('yes')}: \`ehlowire bridge\`, \`ehlowire host\``
@@ -28,15 +28,15 @@ export function toText(findings: readonly Finding[], color: boolean): string {
   ].join('\n');
 }
 
-function costsOf({ costs, needed, state }: Exclude<Finding, { state: 'ok' }>): string {
+function costsOf({ costs, needed, state }: Exclude<Check, { state: 'ok' }>): string {
   return needed || state === 'note' ? costs : `not needed, but: ${costs}`;
 }
 
-function inOrder(findings: readonly Finding[]): readonly Finding[] {
-  return [...findings].sort((a, b) => rank(a) - rank(b));
+function inOrder(checks: readonly Check[]): readonly Check[] {
+  return [...checks].sort((a, b) => rank(a) - rank(b));
 }
 
-function rank({ state, needed }: Finding): number {
+function rank({ state, needed }: Check): number {
   return RANK[state] + (needed ? 0 : 2);
 }
 

@@ -1,4 +1,4 @@
-// What should be so and is not: one sentence each, of what, on what, and what to do.
+// What is wrong with an attachment: one sentence each, of what, on what, and what to do.
 
 import { isFault, type Fault } from '../../proxy/system/fault';
 import type { Divert } from '../attach/divert';
@@ -8,7 +8,7 @@ import type { Family, Link, Route, Rule } from '../network/links';
 import type { Running } from '../journal/control-process';
 import type { WireReading } from './wire-state';
 
-/** The network as it is now, as far as a journal tells of it. */
+/** The network as it is now, as far as a journal names it. */
 export interface Seen {
   readonly links: ReadonlyMap<string, Pick<Link, 'up' | 'carrier' | 'master'>>;
   readonly routes: readonly Pick<Route, 'family' | 'table' | 'destination'>[];
@@ -21,25 +21,22 @@ export interface Seen {
   readonly wire: WireReading;
 }
 
-export function findBroken(journal: Journal, seen: Seen, running: Running | undefined): readonly string[] {
+export function findProblems(journal: Journal, seen: Seen, running: Running | undefined): readonly string[] {
   const { place } = journal;
-  if (running?.does === 'leave')
-    return [`it is being taken out just now, by process ${running.pid}: ask again in a moment`];
+  if (running?.does === 'leave') return [`process ${running.pid} is detaching it now: ask again in a moment`];
   if (!journal.entered) {
     return running === undefined
-      ? [
-          `getting in was cut short, and nothing of it is of use: \`ehlowire leave\`, then \`${commandOf(place)}\``,
-        ]
-      : [`it is getting in just now, by process ${running.pid}: ask again in a moment`];
+      ? [`attaching was interrupted and is incomplete: \`ehlowire leave\`, then \`${commandOf(place)}\``]
+      : [`process ${running.pid} is attaching it now: ask again in a moment`];
   }
   const again = howToRestart(place, running);
   return [
-    ...brokenLinks(place, seen, again),
-    ...changesOf(journal).flatMap((change) => brokenChange(change, seen, again) ?? []),
-    ...brokenWayBack(journal, seen, again),
+    ...problemsOfLinks(place, seen, again),
+    ...changesOf(journal).flatMap((change) => problemsOfChange(change, seen, again) ?? []),
+    ...problemsOfWayBack(journal, seen, again),
     ...(seen.wire.kind === 'nothing'
       ? [
-          `what was pinned in ${journal.pins} is gone, and the program can be neither read nor steered: ` +
+          `the pinned tables in ${journal.pins} are gone; the program can be neither read nor controlled: ` +
             `\`ehlowire leave\`, then \`${commandOf(place)}\``,
         ]
       : []),
@@ -50,24 +47,24 @@ export function changesOf(journal: Journal): readonly Change[] {
   return journal.steps.flatMap(({ changes }) => changes);
 }
 
-/** The command that enters, as far as the journal knows it. */
+/** The command that attaches, as far as the journal knows it. */
 export function commandOf(place: Place): string {
   return place.kind === 'host'
     ? `ehlowire host --dev ${place.device}`
     : `ehlowire bridge --wan ${place.wan} --lan ${place.lan}`;
 }
 
-/** What is missing is put there again when the process starts. */
+/** What is missing is made again when the process starts. */
 export function howToRestart(place: Place, running: Running | undefined): string {
   const unit = place.kind === 'host' ? `ehlowire-host@${place.device}` : 'ehlowire-bridge';
   const first = running === undefined ? '' : `end process ${running.pid} and start `;
   return `\`systemctl restart ${unit}\`, or ${first}\`${commandOf(place)}\``;
 }
 
-function brokenLinks(place: Place, { links }: Seen, again: string): string[] {
-  if (place.kind === 'host') return brokenPort(place.device, links, '', again);
+function problemsOfLinks(place: Place, { links }: Seen, again: string): string[] {
+  if (place.kind === 'host') return problemsOfPort(place.device, links, '', again);
   const { bridge, made } = place;
-  const lost = ', and nothing crosses';
+  const lost = ', and no frame is forwarded';
   if (!links.has(bridge)) {
     const make = made ? '' : ', make it as it was';
     return [`the bridge ${bridge} is gone${lost}: \`ehlowire leave\`${make}, then \`${commandOf(place)}\``];
@@ -75,28 +72,28 @@ function brokenLinks(place: Place, { links }: Seen, again: string): string[] {
   const down =
     links.get(bridge)?.up === false ? [`${bridge} is down${lost}: \`ip link set ${bridge} up\``] : [];
   const ports = [place.wan, place.lan].flatMap((name) => {
-    const broken = brokenPort(name, links, lost, again);
-    if (broken.length > 0 || links.get(name)?.master === bridge) return broken;
+    const found = problemsOfPort(name, links, lost, again);
+    if (found.length > 0 || links.get(name)?.master === bridge) return found;
     const back = made ? again : `\`ip link set ${name} master ${bridge}\``;
     return [`${name} is no port of ${bridge} any more${lost}: ${back}`];
   });
   return [...down, ...ports];
 }
 
-function brokenPort(name: string, links: Seen['links'], lost: string, again: string): string[] {
+function problemsOfPort(name: string, links: Seen['links'], lost: string, again: string): string[] {
   const link = links.get(name);
   if (link === undefined) return [`${name} is gone${lost}: when \`ip link\` shows it again, ${again}`];
   if (!link.up) return [`${name} is down${lost}: \`ip link set ${name} up\``];
   return link.carrier ? [] : [`${name} has no carrier${lost}: is its cable in, is the other end up?`];
 }
 
-function brokenChange(change: Change, seen: Seen, again: string): string | undefined {
+function problemsOfChange(change: Change, seen: Seen, again: string): string | undefined {
   switch (change.kind) {
     case 'filter': {
       // The interface itself is missed elsewhere.
       if (!seen.links.has(change.device) || seen.attached(change.device, change.hook) !== false)
         return undefined;
-      return `no program at ${change.device} ${change.hook}, and frames there are neither seen nor repaired: ${again}`;
+      return `no program at ${change.device} ${change.hook}, and frames there are neither recorded nor repaired: ${again}`;
     }
     case 'rule': {
       const rules = seen.rules(change.family);
@@ -116,7 +113,7 @@ function brokenChange(change: Change, seen: Seen, again: string): string | undef
       if (!change.key.startsWith('net/bridge/') || now === undefined || now === change.after)
         return undefined;
       const name = change.key.replaceAll('/', '.');
-      return `somebody set ${name} to ${now}, and frames pass iptables: \`sysctl ${name}=${change.after}\``;
+      return `${name} was set to ${now} by another process, and frames pass iptables: \`sysctl ${name}=${change.after}\``;
     }
     default:
       return undefined;
@@ -124,7 +121,7 @@ function brokenChange(change: Change, seen: Seen, again: string): string | undef
 }
 
 /** Rules hand connections to the relay, and the relay could not answer their clients. */
-function brokenWayBack(journal: Journal, { divert }: Seen, again: string): string[] {
+function problemsOfWayBack(journal: Journal, { divert }: Seen, again: string): string[] {
   const relays = changesOf(journal).some(({ kind }) => kind === 'rule');
   if (!relays || divert === undefined || divert.families.length > 0) return [];
   return [`relayed connections are lost, as ${divert.because.join('; ')}: fix that, then ${again}`];

@@ -7,7 +7,7 @@ import { learnedLines } from './servers';
 export function linesOfRelays({ relays, closed }: RelayStates): readonly string[] {
   return [
     ...relays.flatMap(relayText),
-    ...closed.map((folder) => `Relays that tell of themselves in ${folder} can be seen by root only`),
+    ...closed.map((folder) => `Only root can see the relays of ${folder}`),
   ];
 }
 
@@ -26,9 +26,9 @@ function relayText({
     `Relaying, by process ${pid}, since ${printable(since)}, version ${printable(version)}`,
     ...listeners.map(
       ({ listen, upstream }) =>
-        `  ${printable(listen)} → ${upstream === undefined ? 'the server that each client meant' : printable(upstream)}`,
+        `  ${printable(listen)} → ${upstream === undefined ? 'the server that each client addressed' : printable(upstream)}`,
     ),
-    `  connections: ${count(active)} open, ${count(accepted)} taken so far, ${count(blocked)} turned away, ${count(unreachable)} whose server could not be reached`,
+    `  connections: ${count(active)} open, ${count(accepted)} accepted so far, ${count(blocked)} refused, ${count(unreachable)} whose server could not be reached`,
     '  servers:',
     ...learnedLines(servers, suspects).map((line) => `    ${line}`),
   ];

@@ -14,7 +14,7 @@ export function learnedLines(
   const more = servers.length > SHOWN ? [`… ${servers.length - SHOWN} more: --json`] : [];
   const open = suspects.slice(-SHOWN).flatMap(suspectLines);
   const all = [...more, ...lines, ...open];
-  return all.length === 0 ? ['none known yet'] : all;
+  return all.length === 0 ? ['none yet'] : all;
 }
 
 function serverLine({ server, knowledge, way }: ServerKnowledge): string {
@@ -32,11 +32,11 @@ function suspectLines({
   const seen = `${clients} client${clients === 1 ? '' : 's'} of ${networks} network${networks === 1 ? '' : 's'}`;
   const own =
     unreachable === undefined
-      ? `ehlowire itself was greeted well ${honest} time${honest === 1 ? '' : 's'}`
-      : `ehlowire cannot connect itself (${printable(unreachable)})`;
+      ? `ehlowire's own connections got a complete greeting ${honest} time${honest === 1 ? '' : 's'}`
+      : `ehlowire cannot connect to it (${printable(unreachable)})`;
   return [
     `${where(server)}suspected ${greeting}, not repaired: seen by ${seen}; ${own}`,
-    `  ${decideFor(server)}; else it stays as it is until both show the same`,
+    `  ${decideFor(server)}; otherwise nothing changes until both show the same`,
   ];
 }
 
@@ -48,6 +48,6 @@ function where(server: ServerKnowledge['server']): string {
 const WAYS: Readonly<Record<ServerKnowledge['way'], string>> = {
   seen: "as clients' connections showed",
   verified: "verified by a connection of ehlowire's own",
-  networks: 'shown by clients of three networks, since ehlowire cannot connect itself',
+  networks: 'shown by clients of three networks, because ehlowire cannot connect to it',
 };
 const SHOWN = 20;

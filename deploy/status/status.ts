@@ -1,4 +1,4 @@
-// The state of things: what the journal says, and what of it is still so.
+// The state of the attachment: what the journal says, and what of it is still true.
 
 import type { Config } from '../../proxy/config/config';
 import { isFault, type Fault } from '../../proxy/system/fault';
@@ -10,34 +10,34 @@ import { readRules } from '../network/links';
 import { readSysctl } from '../network/sysctl';
 import { stateFile } from '../../proxy/wire/state';
 import { findRunning, runningFile, type Running } from '../journal/control-process';
-import { changesOf, findBroken, type Seen } from './problems';
+import { changesOf, findProblems, type Seen } from './problems';
 import { readWire, type WireReading } from './wire-state';
 
 export type Status =
-  /** `before`: where it was until the machine was started anew; nothing of that is left. */
+  /** `before`: where it was attached until this machine was restarted; nothing of that is left. */
   | {
-      readonly kind: 'nowhere';
+      readonly kind: 'detached';
       readonly before: Place | undefined;
-      /** Who is on the way in, and has changed nothing yet. */
+      /** A process that is attaching, and has changed nothing yet. */
       readonly running?: Running | undefined;
     }
-  /** In another network namespace, of which nothing can be seen from here but what is pinned. */
+  /** In another network namespace: only what is pinned can be seen from here. */
   | {
-      readonly kind: 'elsewhere';
+      readonly kind: 'other-namespace';
       readonly journal: Journal;
       readonly running: Running | undefined;
       readonly wire: WireReading;
     }
-  /** The program was taken out; the bridge stays. */
-  | { readonly kind: 'plain'; readonly journal: Journal }
-  | InPlace;
+  /** The program was detached; the bridge stays. */
+  | { readonly kind: 'bridge-only'; readonly journal: Journal }
+  | Attached;
 
-export interface InPlace {
-  readonly kind: 'in-place';
+export interface Attached {
+  readonly kind: 'attached';
   readonly journal: Journal;
   readonly running: Running | undefined;
-  /** What should be so and is not, one sentence each, with what to do. */
-  readonly broken: readonly string[];
+  /** What is wrong, one sentence each, with what to do. */
+  readonly problems: readonly string[];
   /** Why some or all connections cannot be relayed; empty where they can, or need not. */
   readonly notRelayed: readonly string[];
   /** New servers are relayed until they are known. */
@@ -51,12 +51,13 @@ export function readStatus(config: Config): Status | Fault {
   const journal = readJournal(file);
   if (isFault(journal)) return journal;
   const running = findRunning(runningFile(file));
-  if (journal === undefined) return { kind: 'nowhere', before: undefined, running };
-  if (!isOfThisBoot(journal)) return { kind: 'nowhere', before: journal.place, running };
+  if (journal === undefined) return { kind: 'detached', before: undefined, running };
+  if (!isOfThisBoot(journal)) return { kind: 'detached', before: journal.place, running };
   const wire = readWire(journal.pins, stateFile(config));
-  if (!isOfThisNamespace(journal)) return { kind: 'elsewhere', journal, running, wire };
+  if (!isOfThisNamespace(journal)) return { kind: 'other-namespace', journal, running, wire };
   const changes = changesOf(journal);
-  if (journal.entered && !changes.some(({ kind }) => kind === 'filter')) return { kind: 'plain', journal };
+  if (journal.entered && !changes.some(({ kind }) => kind === 'filter'))
+    return { kind: 'bridge-only', journal };
   const { place } = journal;
   const facts = readFacts(place.kind === 'bridge' ? [place.bridge, place.wan, place.lan] : [place.device]);
   if (isFault(facts)) return facts;
@@ -65,10 +66,10 @@ export function readStatus(config: Config): Status | Fault {
   const seen = { ...facts, attached, rules: readRules, sysctl: readSysctl, divert, wire };
   const relays = changes.some(({ kind }) => kind === 'rule');
   return {
-    kind: 'in-place',
+    kind: 'attached',
     journal,
     running,
-    broken: findBroken(journal, seen, running),
+    problems: findProblems(journal, seen, running),
     notRelayed: whyNotRelayed(divert, relays),
     relays,
     wire,
@@ -76,6 +77,6 @@ export function readStatus(config: Config): Status | Fault {
 }
 
 function whyNotRelayed(divert: Divert | undefined, relays: boolean): readonly string[] {
-  if (divert === undefined) return ['on a host nothing is relayed'];
-  return relays || divert.because.length > 0 ? divert.because : ['--path wire was asked for'];
+  if (divert === undefined) return ['`ehlowire host` relays nothing'];
+  return relays || divert.because.length > 0 ? divert.because : ['--path wire was given'];
 }

@@ -1,4 +1,4 @@
-// A status for a person at 3 a.m., and as one JSON object.
+// The status as text and as one JSON object.
 
 import { createColors } from 'picocolors';
 import { isFault } from '../../proxy/system/fault';
@@ -10,38 +10,38 @@ import type { RelayStates } from '../../proxy/relay/state';
 import { changesOf, commandOf, howToRestart } from './problems';
 import { linesOfRelays } from './relays';
 import { learnedLines } from './servers';
-import type { InPlace, Status } from './status';
+import type { Attached, Status } from './status';
 import type { WireState } from './wire-state';
 
 type Colors = ReturnType<typeof createColors>;
-type Elsewhere = Extract<Status, { kind: 'elsewhere' }>;
+type OtherNamespace = Extract<Status, { kind: 'other-namespace' }>;
 
-/** In place, whole, seen in full, and in somebody's charge; or nothing was in place, and a relay runs. */
+/** Attached without problems, readable, with its process; or never attached, and a relay runs. */
 export function isWell(status: Status, { relays }: RelayStates = NO_RELAYS): boolean {
-  if (status.kind === 'nowhere')
+  if (status.kind === 'detached')
     return relays.length > 0 && status.before === undefined && status.running === undefined;
-  return isWhole(status) && status.running !== undefined && status.wire.kind === 'state';
+  return isHealthy(status) && status.running !== undefined && status.wire.kind === 'state';
 }
 
-function isWhole(status: Status): status is InPlace {
-  return status.kind === 'in-place' && status.broken.length === 0;
+function isHealthy(status: Status): status is Attached {
+  return status.kind === 'attached' && status.problems.length === 0;
 }
 
 /** The same keys for every status; what is not known is null. */
 export function toObject(status: Status, { relays }: RelayStates = NO_RELAYS): Record<string, unknown> {
-  const journal = status.kind === 'nowhere' ? undefined : status.journal;
-  const here = status.kind === 'in-place' ? status : undefined;
-  const there = status.kind === 'elsewhere' ? status : here;
+  const journal = status.kind === 'detached' ? undefined : status.journal;
+  const here = status.kind === 'attached' ? status : undefined;
+  const there = status.kind === 'other-namespace' ? status : here;
   const wire = there?.wire.kind === 'state' ? there.wire : undefined;
   return {
-    in_place: there !== undefined,
-    whole: isWhole(status),
-    forgotten: status.kind === 'nowhere' && status.before !== undefined,
-    place: journal?.place ?? null,
+    attached: there !== undefined,
+    healthy: isHealthy(status),
+    lost_at_restart: status.kind === 'detached' && status.before !== undefined,
+    attached_to: journal?.place ?? null,
     since: journal?.since ?? null,
     pins: journal?.pins ?? null,
-    process: there?.running ?? (status.kind === 'nowhere' ? status.running : undefined) ?? null,
-    broken: status.kind === 'elsewhere' ? [elsewhere(status)] : (here?.broken ?? []),
+    process: there?.running ?? (status.kind === 'detached' ? status.running : undefined) ?? null,
+    problems: status.kind === 'other-namespace' ? [elsewhere(status)] : (here?.problems ?? []),
     relays: here?.relays ?? false,
     not_relayed: here?.notRelayed ?? [],
     attachments: (journal === undefined ? [] : changesOf(journal)).flatMap((change) =>
@@ -67,13 +67,13 @@ export function toObject(status: Status, { relays }: RelayStates = NO_RELAYS): R
   };
 }
 
-/** The verdict first, then what to do, then the rest. */
+/** First the state, then what to do, then the rest. */
 export function toText(status: Status, color: boolean, states: RelayStates = NO_RELAYS): string {
   const colors = createColors(color);
   const lines = linesOf(status, colors);
   const relays = linesOfRelays(states);
-  // Of one who only relays, the relay comes first.
-  const all = status.kind === 'nowhere' ? [relays, lines] : [lines, relays];
+  // Where only a relay runs, it comes first.
+  const all = status.kind === 'detached' ? [relays, lines] : [lines, relays];
   return `${all
     .filter(({ length }) => length > 0)
     .map((part) => part.join('\n'))
@@ -83,102 +83,101 @@ export function toText(status: Status, color: boolean, states: RelayStates = NO_
 function linesOf(status: Status, colors: Colors): readonly string[] {
   const { bold, green, red, yellow } = colors;
   switch (status.kind) {
-    case 'nowhere': {
-      if (status.running !== undefined) return [onItsWay(status.running)];
+    case 'detached': {
+      if (status.running !== undefined) return [beginning(status.running)];
       const was =
-        status.before && ` (it was ${describePlace(status.before)}, before the machine was started anew)`;
+        status.before && ` (it was ${describePlace(status.before)}, before this machine was restarted)`;
       const enter = status.before ? commandOf(status.before) : 'ehlowire bridge --help';
       return [
-        `${bold('Not in place')}${was ?? ''}: nothing of ehlowire is in the network`,
-        `  \`${enter}\` puts it in; \`ehlowire doctor\` says whether this machine can`,
+        `${bold('Not attached')}${was ?? ''}: nothing of ehlowire is in the network`,
+        `  attach it: \`${enter}\`; check this machine first: \`ehlowire doctor\``,
       ];
     }
-    case 'plain':
-      return plainLines(status.journal.place, colors);
-    case 'elsewhere':
+    case 'bridge-only':
+      return bridgeOnlyLines(status.journal.place, colors);
+    case 'other-namespace':
       return [
-        `${red('In place, and not here')} ${describePlace(status.journal.place)}, since ${status.journal.since}`,
+        `${red('Attached in another network namespace,')} ${describePlace(status.journal.place)}, since ${status.journal.since}`,
         `  ${red('!')} ${elsewhere(status)}`,
         '',
         row('Process', [processLine(status.running, status.journal.place, colors)]),
         ...wireLines(status, colors),
       ];
-    case 'in-place': {
-      const { journal, broken, running } = status;
+    case 'attached': {
+      const { journal, problems, running } = status;
       const unseen =
         status.wire.kind === 'state' || status.wire.kind === 'nothing' ? '' : ', as far as can be seen';
       const head =
-        broken.length > 0
-          ? red('In place, and not whole')
+        problems.length > 0
+          ? red('Attached, with problems')
           : unseen
-            ? yellow(`In place${unseen}`)
-            : green('In place');
+            ? yellow(`Attached${unseen}`)
+            : green('Attached');
       return [
         `${head} ${describePlace(journal.place)}, since ${journal.since}`,
-        ...broken.map((text) => `  ${red('!')} ${text}`),
+        ...problems.map((text) => `  ${red('!')} ${text}`),
         '',
         row('Process', [processLine(running, journal.place, colors)]),
         row('Relay', relayLines(status)),
-        row('Way out', [wayOut(journal.place)]),
+        row('Detach', [howToDetach(journal.place)]),
         ...wireLines(status, colors),
       ];
     }
   }
 }
 
-function onItsWay({ pid, does }: Running): string {
+function beginning({ pid, does }: Running): string {
   return does === 'leave'
-    ? `Not in place: process ${pid}, \`ehlowire leave\`, has just taken it out`
-    : `Not in place yet: process ${pid}, \`ehlowire ${does}\`, is on its way there: ask again in a moment`;
+    ? `Not attached: process ${pid}, \`ehlowire leave\`, has just detached it`
+    : `Not attached yet: process ${pid}, \`ehlowire ${does}\`, is attaching it now: ask again in a moment`;
 }
 
-function plainLines(place: Place, { bold }: Colors): readonly string[] {
+function bridgeOnlyLines(place: Place, { bold }: Colors): readonly string[] {
   const name = place.kind === 'host' ? place.device : place.bridge;
-  const kept =
-    place.kind === 'bridge' && place.made ? 'removes the bridge' : `gives ${name} back as it was found`;
+  const kept = place.kind === 'bridge' && place.made ? 'removes the bridge' : `restores ${name} as it was`;
   return [
-    `${bold('Taken out')}: ${name} goes on as a plain bridge, and frames are neither seen nor repaired`,
-    `  \`${commandOf(place)}\` puts it in again; \`ehlowire leave\` ${kept}`,
+    `${bold('Detached')}: ${name} is still a plain bridge; frames are neither recorded nor repaired`,
+    `  attach it again: \`${commandOf(place)}\`; \`ehlowire leave\` ${kept}`,
   ];
 }
 
-function elsewhere({ journal, running }: Elsewhere): string {
+function elsewhere({ journal, running }: OtherNamespace): string {
   const how =
     running === undefined
       ? `find it by \`lsns -t net\` (${journal.namespace}), and \`nsenter -t PID -n ehlowire status\``
       : `\`nsenter -t ${running.pid} -n ehlowire status\``;
-  return `it is in place in another network namespace, and only there it can be judged or left: ${how}`;
+  return `it is attached in another network namespace; status and \`leave\` work only there: ${how}`;
 }
 
 function processLine(running: Running | undefined, place: Place, { yellow }: Colors): string {
   if (running !== undefined) return `${running.pid}, since ${running.since}, version ${running.version}`;
-  return `${yellow('none')}: frames cross and known servers are repaired, but nothing is written or learned: ${howToRestart(place, running)}`;
+  return `${yellow('none')}: frames are forwarded and known servers are repaired, but nothing is logged or learned: ${howToRestart(place, running)}`;
 }
 
-function relayLines({ relays, notRelayed, running }: InPlace): string[] {
-  if (!relays) return ['nothing: all servers stay on the wire', ...notRelayed];
-  if (running === undefined) return ['nothing until there is a process again: all connections cross'];
+function relayLines({ relays, notRelayed, running }: Attached): string[] {
+  if (!relays) return ['off: all servers stay on the wire path', ...notRelayed];
+  if (running === undefined) return ['off until a process runs again: all connections are only forwarded'];
   const limit = notRelayed.map((because) => `not all: ${because}`);
-  return ['servers not met before, until their greeting is known, and those that need it', ...limit];
+  return ['new servers until their greeting is known, and servers that need the relay', ...limit];
 }
 
-function wayOut(place: Place): string {
+function howToDetach(place: Place): string {
   if (place.kind === 'host' || !place.made) return '`ehlowire leave`: no connection is interrupted';
-  return '`ehlowire leave --keep-bridge`: mail goes on crossing; `ehlowire leave` removes the bridge too';
+  return '`ehlowire leave --keep-bridge`: mail is still forwarded; `ehlowire leave` removes the bridge too';
 }
 
-/** Why servers and counters are not shown; undefined: they are, or `broken` says that there are none. */
-function whyUnread({ wire, running, journal }: Elsewhere | InPlace): string | undefined {
-  if (isFault(wire)) return `servers and counters cannot be read: ${wire.on}: ${wire.fix}`;
+/** Why servers and counters are not shown; undefined: they are, or `problems` says that there are none. */
+function whyUnread({ wire, running, journal }: OtherNamespace | Attached): string | undefined {
+  if (isFault(wire)) return `servers and counters cannot be read: ${wire.on}: ${wire.mend}`;
   if (wire.kind !== 'other-version') return undefined;
   const whose = running === undefined ? '' : ` (the process says ${running.version})`;
   return (
-    `another version of ehlowire put this in${whose}: its tables are of version ${wire.versions.join(' and ')}, and ` +
-    `this one reads ${ABI}: ask by that one's \`ehlowire status\`, or let this one take over: ${howToRestart(journal.place, running)}`
+    `another version of ehlowire attached this${whose}: its tables have version ${wire.versions.join(' and ')}, ` +
+    `this one reads ${ABI}: use that version's \`ehlowire status\`, or let this version take over: ${howToRestart(journal.place, running)}`
   );
 }
 
-function wireLines(status: Elsewhere | InPlace, colors: Colors): string[] {
+function wireLines(status: OtherNamespace | Attached, colors: Colors): string[] {
   const { yellow, bold } = colors;
   const { wire } = status;
   const unread = whyUnread(status);
@@ -203,13 +202,15 @@ function serverLines({ servers, unheld }: WireState, { yellow }: Colors): string
       ? []
       : [
           yellow(
-            `  ! ${unheld} more found no room in the kernel's table: each is treated like a server not met before`,
+            `  ! ${unheld} more servers do not fit into the kernel's table: each is treated like a new server`,
           ),
         ];
   if (servers.length === 0) return ['  none yet', ...over];
   const lines = servers.slice(0, SERVERS).map(({ address, port, policy, contradicted }) => {
     const where = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-    const back = contradicted ? yellow(', taken back: its greeting went on behind a repair') : '';
+    const back = contradicted
+      ? yellow(', repair withdrawn: the greeting continued after its repaired line')
+      : '';
     return `  ${where.padEnd(28)}${policy}${back}`;
   });
   const rest = servers.length > SERVERS ? [`  … ${servers.length - SERVERS} more: --json`] : [];
@@ -219,7 +220,7 @@ function serverLines({ servers, unheld }: WireState, { yellow }: Colors): string
 function counterLines(wire: WireState, { yellow }: Colors): string[] {
   return Object.entries(namedCounters(wire)).map(([name, count]) => {
     const text = `${name.padEnd(24)}${count.toLocaleString('en').padStart(16)}`;
-    const alarm = count > 0 ? ALARMING[name] : undefined;
+    const alarm = count > 0 ? WARNINGS[name] : undefined;
     return `  ${alarm === undefined ? text : yellow(`${text}  ${alarm}`)}`;
   });
 }
@@ -240,11 +241,11 @@ function row(name: string, texts: readonly string[]): string {
 
 const NO_RELAYS: RelayStates = { relays: [], closed: [] };
 const SERVERS = 20;
-/** What should be nought, and what it means that it is not. */
-const ALARMING: Readonly<Record<string, string>> = {
-  lost: 'records found no room: the log has gaps, mail has not (wire.ring)',
+/** Counters that should be 0, and what it means when they are not. */
+const WARNINGS: Readonly<Record<string, string>> = {
+  lost: 'records did not fit into the ring: the log has gaps; mail was forwarded (raise wire.ring)',
   unwatched:
-    'connections were not recorded, as the ring was half full when they began: the log lacks them, mail crossed (wire.ring)',
-  contradicted: 'repairs were taken back: those servers go on behind the line that seemed their last',
-  no_relay: 'connections were to be relayed, and crossed: no relay listened',
+    'connections were not recorded, because the ring was half full when they began; mail was forwarded (raise wire.ring)',
+  contradicted: 'repairs were withdrawn: those servers continue after the line that looked like their last',
+  no_relay: 'connections should have been relayed and were only forwarded: no relay listened',
 };

@@ -1,4 +1,4 @@
-// What is pinned, as far as a status tells of it.
+// The pinned tables, as far as a status shows them.
 
 import { isFault, type Fault } from '../../proxy/system/fault';
 import { readState, type WireState as Saved } from '../../proxy/wire/state';

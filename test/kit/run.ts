@@ -39,9 +39,7 @@ function plan(): Plan {
     .map((name) => join(values.tests, name))
     .filter((path) => only.length === 0 || only.some((part) => path.includes(part)))
     .sort();
-  // Getting in and out of a path takes namespaces of its own and time, as all of the lab.
-  const isLab = (path: string): boolean =>
-    ['lab/', 'deploy/'].some((folder) => path.startsWith(join(values.tests, folder)));
+  const isLab = (path: string): boolean => path.startsWith(join(values.tests, 'lab/'));
   return {
     fast: values.lab ? [] : files.filter((path) => !isLab(path)),
     lab: values.fast ? [] : files.filter(isLab),
@@ -82,7 +80,7 @@ async function runLab(files: readonly string[], report: Report, shaky: string[])
  * starts processes more than it looks at the clock.
  */
 function isOutside(path: string): boolean {
-  return path.includes('/deploy/');
+  return path.includes('/lab/deploy/');
 }
 
 /** Beside those: what waits most of its time, has stages of its own too, and asks for no exact times. */

@@ -44,10 +44,10 @@ export interface Wire {
 
 /** Of `ehlowire status --json`. */
 export interface WireStatus {
-  readonly in_place: boolean;
+  readonly attached: boolean;
   readonly whole: boolean;
   readonly process: { readonly pid: number } | null;
-  readonly broken: readonly string[];
+  readonly problems: readonly string[];
   readonly relays: boolean;
   readonly not_relayed: readonly string[];
   /** Why `counters` and `servers` are not there. */

@@ -2,7 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isFit, judgeMachine } from '../../../deploy/doctor/findings';
+import { isFit, judgeMachine } from '../../../deploy/doctor/checks';
 import type { Machine } from '../../../deploy/doctor/probe';
 import { toObject, toText } from '../../../deploy/doctor/text';
 
@@ -45,8 +45,8 @@ const ROWS: readonly Row[] = [
     lacks: 'kernel',
     says: [
       '  missing  kernel                  Linux 5.10.0-28-amd64',
-      '           no wire path: the program calls bpf_loop, which came with Linux 5.17',
-      '           -> Debian 12 (Linux 6.1) or newer',
+      '           no wire path: the program needs bpf_loop, which is in Linux 5.17 and later',
+      '           -> use Debian 12 (Linux 6.1) or newer',
     ],
   },
   {
@@ -61,15 +61,15 @@ const ROWS: readonly Row[] = [
     says: [
       '  missing  rights                  user 1000 lacks CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON',
       '           no filter, bridge or transparent socket; no program can be loaded; no program can read packets by pointers',
-      '           -> run it as root, or by the systemd units, which give these and no more',
-      '  unknown  eBPF                    not for this user',
-      '           whether the kernel takes the program is not known',
+      '           -> run it as root, or use the systemd units: they give exactly these rights',
+      '  unknown  eBPF                    this user cannot see it',
+      '           it is not known whether the kernel accepts the program',
       '           -> fix what is missing first',
       '  missing  more rights             user 1000 lacks CAP_NET_RAW, CAP_NET_BIND_SERVICE',
       '           not needed, but: no probes, no live captures; no relay on a port below 1024',
-      '           -> run it as root, or by the systemd units, which give these and no more',
-      '  unknown  in place                not for this user',
-      '           not needed, but: whether something of ehlowire is in the kernel is not known',
+      '           -> run it as root, or use the systemd units: they give exactly these rights',
+      '  unknown  attached                this user cannot see it',
+      '           not needed, but: it is not known whether ehlowire is in the kernel',
       '           -> as root: ehlowire status',
     ],
   },
@@ -83,7 +83,7 @@ const ROWS: readonly Row[] = [
     says: [
       '  missing  rights                  user 0 lacks CAP_BPF',
       '           no program can be loaded',
-      '           -> root was given less here: a container, or a unit with CapabilityBoundingSet; run it on the machine itself',
+      '           -> root has fewer rights here (a container, or a unit with CapabilityBoundingSet): run it on the machine itself',
     ],
   },
   {
@@ -106,8 +106,8 @@ const ROWS: readonly Row[] = [
     lacks: 'eBPF',
     says: [
       '  missing  eBPF                    the kernel refuses the program: EPERM',
-      '           no wire path; `ehlowire relay` goes on',
-      '           -> in a container root is not enough: run it on the machine itself, or permit bpf(2) in its seccomp profile and start it without a user namespace',
+      '           no wire path; `ehlowire relay` works',
+      '           -> root in a container is not enough: run it on the machine itself, or permit bpf(2) in its seccomp profile and start it without a user namespace',
     ],
   },
   {
@@ -119,11 +119,11 @@ const ROWS: readonly Row[] = [
     lacks: 'bpffs, eBPF',
     says: [
       '  missing  bpffs                   there is no /sys/fs/bpf',
-      '           no wire path: the program could not outlive its process',
-      '           -> a kernel with CONFIG_BPF_SYSCALL; in a container, one that has /sys',
+      '           no wire path: without it the program ends with its process',
+      '           -> use a kernel with CONFIG_BPF_SYSCALL; in a container, one with /sys',
       '  missing  eBPF                    the kernel refuses the program: ENOSYS',
-      '           no wire path; `ehlowire relay` goes on',
-      '           -> a kernel with CONFIG_BPF_SYSCALL (Debian 12 has it), or a container whose seccomp profile permits bpf(2)',
+      '           no wire path; `ehlowire relay` works',
+      '           -> use a kernel with CONFIG_BPF_SYSCALL (Debian 12 has it), or a container whose seccomp profile permits bpf(2)',
     ],
   },
   {
@@ -134,7 +134,7 @@ const ROWS: readonly Row[] = [
     lacks: 'eBPF',
     says: [
       '  missing  eBPF                    the kernel refuses the program: EACCES',
-      '           no wire path; `ehlowire relay` goes on',
+      '           no wire path; `ehlowire relay` works',
       '           -> report it with `uname -a` and this: permission denied: R1 invalid mem access',
     ],
   },
@@ -144,8 +144,8 @@ const ROWS: readonly Row[] = [
     lacks: '',
     says: [
       '  note     bpffs                   not mounted at /sys/fs/bpf',
-      '           it is mounted when it is needed',
-      '           -> nothing, or: mount -t bpf bpf /sys/fs/bpf',
+      '           ehlowire mounts it when it needs it',
+      '           -> nothing to do, or: mount -t bpf bpf /sys/fs/bpf',
     ],
   },
   {
@@ -154,7 +154,7 @@ const ROWS: readonly Row[] = [
     lacks: 'bpffs',
     says: [
       '  missing  bpffs                   not mounted at /sys/fs/bpf',
-      '           no wire path: the program could not outlive its process, and who has no CAP_SYS_ADMIN cannot mount it',
+      '           no wire path: without it the program ends with its process; only CAP_SYS_ADMIN can mount it',
       '           -> as root: mount -t bpf bpf /sys/fs/bpf',
     ],
   },
@@ -171,10 +171,10 @@ const ROWS: readonly Row[] = [
     lacks: 'koffi, libbpf, eBPF',
     says: [
       "  missing  koffi                   Cannot find module 'koffi'",
-      '           no wire path, no live evidence, no transparent relay; `ehlowire relay --upstream` goes on',
-      '           -> npm install koffi, or the deb package, which brings it',
+      '           no wire path, no live evidence, no transparent relay; `ehlowire relay --upstream` works',
+      '           -> npm install koffi, or install the deb package, which contains it',
       '  unknown  libbpf                  cannot look without koffi',
-      '           if it is missing: no wire path; `ehlowire relay` goes on',
+      '           if it is missing: no wire path; `ehlowire relay` works',
       '           -> fix what is missing first',
     ],
   },
@@ -187,7 +187,7 @@ const ROWS: readonly Row[] = [
     lacks: 'libbpf, eBPF',
     says: [
       '  missing  libbpf                  libbpf.so.1: cannot open shared object file',
-      '           no wire path; `ehlowire relay` goes on',
+      '           no wire path; `ehlowire relay` works',
       '           -> apt install libbpf1',
     ],
   },
@@ -201,7 +201,7 @@ const ROWS: readonly Row[] = [
     says: [
       '  missing  the compiled program    no /x/ehlowire.bpf.o',
       '           no wire path',
-      '           -> npm run build:wire (needs clang and libbpf-dev), or the npm or deb package, which have it',
+      '           -> npm run build:wire (needs clang and libbpf-dev), or install the npm or deb package, which contain it',
     ],
   },
   {
@@ -210,7 +210,7 @@ const ROWS: readonly Row[] = [
     lacks: '',
     says: [
       '  missing  libpcap                 libpcap.so.0.8: cannot open shared object file',
-      '           not needed, but: no `analyze --live`, no probes, and the relay does not see its segments',
+      '           not needed, but: no `analyze --live`, no probes, and no evidence for relayed connections',
       '           -> apt install libpcap0.8',
     ],
   },
@@ -220,7 +220,7 @@ const ROWS: readonly Row[] = [
     lacks: 'ip, tc',
     says: [
       '  missing  tc                      not installed',
-      '           filters cannot be seen or taken away',
+      '           filters cannot be listed or removed',
       '           -> apt install iproute2',
     ],
   },
@@ -241,7 +241,7 @@ const ROWS: readonly Row[] = [
     says: [
       '  note     large receive offload   on: eth1, eth2',
       '           the kernel switches it off on a port of a bridge',
-      '           -> nothing: `leave` switches it on again',
+      '           -> nothing to do: `leave` switches it on again',
     ],
   },
   {
@@ -250,17 +250,17 @@ const ROWS: readonly Row[] = [
     lacks: '',
     says: [
       '  note     bridge-nf               on: bridge-nf-call-iptables',
-      '           on a bridge of yours nothing can be relayed; for a bridge that `ehlowire bridge` makes it is switched off',
-      '           -> nothing, or if no rule needs it: sysctl net.bridge.bridge-nf-call-iptables=0',
+      '           on your own bridge nothing can be relayed; for a bridge that `ehlowire bridge` makes, ehlowire switches it off',
+      '           -> nothing to do, or if no rule needs it: sysctl net.bridge.bridge-nf-call-iptables=0',
     ],
   },
   {
-    name: 'something is in place',
+    name: 'something is attached',
     machine: { pinned: { pins: '/sys/fs/bpf/ehlowire' } },
     lacks: '',
     says: [
-      '  note     in place                something is pinned in /sys/fs/bpf/ehlowire',
-      '           starting `bridge` or `host` takes it over',
+      '  note     attached                something is pinned in /sys/fs/bpf/ehlowire',
+      '           `bridge` or `host` takes it over when it starts',
       '           -> ehlowire status',
     ],
   },
@@ -268,13 +268,13 @@ const ROWS: readonly Row[] = [
 
 for (const { name, machine, lacks, says } of ROWS) {
   test(name, () => {
-    const findings = judgeMachine({ ...FINE, ...machine });
-    const text = toText(findings, false);
+    const checks = judgeMachine({ ...FINE, ...machine });
+    const text = toText(checks, false);
     assert.match(text, lacks === '' ? /^Wire path {3}yes: / : new RegExp(`^Wire path   no: ${lacks}\n`));
     assert.match(text, /^Relay path {2}yes: /m);
     assert.ok(text.includes(`\n${says.join('\n')}\n`), text);
-    assert.is(isFit(findings), lacks === '');
-    assert.is(toObject(findings)['wire'], lacks === '');
+    assert.is(isFit(checks), lacks === '');
+    assert.is(toObject(checks)['wire'], lacks === '');
   });
 }
 

@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Journal } from '../../../deploy/journal/journal';
 import type { Running } from '../../../deploy/journal/control-process';
-import { findBroken, type Seen } from '../../../deploy/status/problems';
+import { findProblems, type Seen } from '../../../deploy/status/problems';
 import { ADOPTED, AGAIN, HOST, JOURNAL, RUNNING, START, WIRE } from '../journal/samples';
 
 type SeenLink = { readonly up: boolean; readonly carrier: boolean; readonly master: string | undefined };
@@ -39,42 +39,42 @@ const BROKEN: readonly {
     running: null,
     seen: { links: links({ ehlowire0: undefined }) },
     want: [
-      'getting in was cut short, and nothing of it is of use: `ehlowire leave`, then `ehlowire bridge --wan eth1 --lan eth2`',
+      'attaching was interrupted and is incomplete: `ehlowire leave`, then `ehlowire bridge --wan eth1 --lan eth2`',
     ],
   },
   {
     name: 'on its way in',
     journal: { entered: false },
-    want: ['it is getting in just now, by process 4242: ask again in a moment'],
+    want: ['process 4242 is attaching it now: ask again in a moment'],
   },
   {
     name: 'on its way out',
     running: { ...RUNNING, does: 'leave' },
-    want: ['it is being taken out just now, by process 4242: ask again in a moment'],
+    want: ['process 4242 is detaching it now: ask again in a moment'],
   },
   {
     name: 'a port left the bridge',
     seen: { links: links({ eth1: UP }) },
-    want: [`eth1 is no port of ehlowire0 any more, and nothing crosses: ${AGAIN}`],
+    want: [`eth1 is no port of ehlowire0 any more, and no frame is forwarded: ${AGAIN}`],
   },
   {
-    name: "a port left somebody's own bridge",
+    name: "a port left the operator's own bridge",
     journal: { place: ADOPTED },
     seen: { links: links({ br0: UP, eth1: { ...UP, master: 'br0' }, eth2: UP }) },
-    want: ['eth2 is no port of br0 any more, and nothing crosses: `ip link set eth2 master br0`'],
+    want: ['eth2 is no port of br0 any more, and no frame is forwarded: `ip link set eth2 master br0`'],
   },
   {
     name: 'a port is gone',
     seen: { links: links({ eth2: undefined }) },
     running: null,
-    want: [`eth2 is gone, and nothing crosses: when \`ip link\` shows it again, ${START}`],
+    want: [`eth2 is gone, and no frame is forwarded: when \`ip link\` shows it again, ${START}`],
   },
   {
     name: 'a port is down, another has no cable',
     seen: { links: links({ eth1: { ...PORT, up: false }, eth2: { ...PORT, carrier: false } }) },
     want: [
-      'eth1 is down, and nothing crosses: `ip link set eth1 up`',
-      'eth2 has no carrier, and nothing crosses: is its cable in, is the other end up?',
+      'eth1 is down, and no frame is forwarded: `ip link set eth1 up`',
+      'eth2 has no carrier, and no frame is forwarded: is its cable in, is the other end up?',
     ],
   },
   {
@@ -83,18 +83,18 @@ const BROKEN: readonly {
       links: links({ ehlowire0: undefined, eth1: UP, eth2: UP }),
     },
     want: [
-      'the bridge ehlowire0 is gone, and nothing crosses: `ehlowire leave`, then `ehlowire bridge --wan eth1 --lan eth2`',
+      'the bridge ehlowire0 is gone, and no frame is forwarded: `ehlowire leave`, then `ehlowire bridge --wan eth1 --lan eth2`',
     ],
   },
   {
     name: 'the bridge is down',
     seen: { links: links({ ehlowire0: { ...UP, up: false } }) },
-    want: ['ehlowire0 is down, and nothing crosses: `ip link set ehlowire0 up`'],
+    want: ['ehlowire0 is down, and no frame is forwarded: `ip link set ehlowire0 up`'],
   },
   {
     name: 'the program is gone from a port',
     seen: { attached: (device) => device !== 'eth1' },
-    want: [`no program at eth1 ingress, and frames there are neither seen nor repaired: ${AGAIN}`],
+    want: [`no program at eth1 ingress, and frames there are neither recorded nor repaired: ${AGAIN}`],
   },
   {
     name: 'rule and route for the relay are gone',
@@ -113,14 +113,14 @@ const BROKEN: readonly {
     name: 'somebody hands frames to iptables',
     seen: { sysctl: () => '1' },
     want: [
-      'somebody set net.bridge.bridge-nf-call-iptables to 1, and frames pass iptables: `sysctl net.bridge.bridge-nf-call-iptables=0`',
+      'net.bridge.bridge-nf-call-iptables was set to 1 by another process, and frames pass iptables: `sysctl net.bridge.bridge-nf-call-iptables=0`',
     ],
   },
   {
     name: 'nothing is pinned any more',
     seen: { wire: { kind: 'nothing' } },
     want: [
-      'what was pinned in /sys/fs/bpf/ehlowire is gone, and the program can be neither read nor steered: `ehlowire leave`, then `ehlowire bridge --wan eth1 --lan eth2`',
+      'the pinned tables in /sys/fs/bpf/ehlowire are gone; the program can be neither read nor controlled: `ehlowire leave`, then `ehlowire bridge --wan eth1 --lan eth2`',
     ],
   },
   {
@@ -137,7 +137,7 @@ const BROKEN: readonly {
 for (const { name, seen, journal, running, want } of BROKEN) {
   test(name, () => {
     const who = running === null ? undefined : (running ?? RUNNING);
-    assert.equal(findBroken({ ...JOURNAL, ...journal }, { ...SEEN, ...seen }, who), want);
+    assert.equal(findProblems({ ...JOURNAL, ...journal }, { ...SEEN, ...seen }, who), want);
   });
 }
 

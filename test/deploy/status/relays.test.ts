@@ -21,7 +21,7 @@ const RELAY: RelayState = {
   ],
   suspects: [],
 };
-const NOWHERE = { kind: 'nowhere', before: undefined } as const;
+const NOWHERE = { kind: 'detached', before: undefined } as const;
 const NONE = { relays: [], closed: [] };
 const ONE = { relays: [RELAY], closed: [] };
 
@@ -29,13 +29,13 @@ test('only a relay: what runs, what it learned and counted, and that is well', (
   assert.equal(toText(NOWHERE, false, ONE).split('\n'), [
     `Relaying, by process 4711, since ${SINCE}, version 0.1.0`,
     '  [::]:25 → 192.0.2.25:25',
-    '  0.0.0.0:8025 → the server that each client meant',
-    '  connections: 3 open, 1,203 taken so far, 2 turned away, 0 whose server could not be reached',
+    '  0.0.0.0:8025 → the server that each client addressed',
+    '  connections: 3 open, 1,203 accepted so far, 2 refused, 0 whose server could not be reached',
     '  servers:',
     "    192.0.2.25:25               truncated, repair: verified by a connection of ehlowire's own",
     '',
-    'Not in place: nothing of ehlowire is in the network',
-    '  `ehlowire bridge --help` puts it in; `ehlowire doctor` says whether this machine can',
+    'Not attached: nothing of ehlowire is in the network',
+    '  attach it: `ehlowire bridge --help`; check this machine first: `ehlowire doctor`',
     '',
   ]);
   assert.ok(isWell(NOWHERE, ONE));
@@ -44,12 +44,12 @@ test('only a relay: what runs, what it learned and counted, and that is well', (
 
 test('a relay that has met no server', () => {
   const text = toText(NOWHERE, false, { ...ONE, relays: [{ ...RELAY, servers: [] }] });
-  assert.match(text, '\n    none known yet\n');
+  assert.match(text, '\n    none yet\n');
 });
 
 test('what only root may see is named', () => {
   const text = toText(NOWHERE, false, { relays: [], closed: ['/run/ehlowire'] });
-  assert.match(text, /^Relays that tell of themselves in \/run\/ehlowire can be seen by root only\n/);
+  assert.match(text, /^Only root can see the relays of \/run\/ehlowire\n/);
 });
 
 test('another user cannot write to the terminal', () => {
@@ -73,7 +73,7 @@ test('on the way in, before anything is changed', () => {
   const text = toText({ ...NOWHERE, running: RUNNING }, false);
   assert.is(
     text,
-    'Not in place yet: process 4242, `ehlowire bridge`, is on its way there: ask again in a moment\n',
+    'Not attached yet: process 4242, `ehlowire bridge`, is attaching it now: ask again in a moment\n',
   );
 });
 

@@ -7,8 +7,8 @@ import { isWell, toObject, toText } from '../../../deploy/status/text';
 import { createFault } from '../../../proxy/system/fault';
 import { AGAIN, BRIDGE, HOST, JOURNAL, PINS, RUNNING, SINCE, START, WIRE } from '../journal/samples';
 
-const FINE: Extract<Status, { kind: 'in-place' }> = {
-  ...{ kind: 'in-place', journal: JOURNAL, running: RUNNING, broken: [], notRelayed: [], relays: true },
+const FINE: Extract<Status, { kind: 'attached' }> = {
+  ...{ kind: 'attached', journal: JOURNAL, running: RUNNING, problems: [], notRelayed: [], relays: true },
   wire: WIRE,
 };
 
@@ -22,24 +22,24 @@ const TEXTS: readonly {
   readonly json: Readonly<Record<string, unknown>>;
 }[] = [
   {
-    name: 'in place and fine',
+    name: 'attached and fine',
     status: FINE,
     says: [
       [
-        `In place on ${HEAD}`,
+        `Attached on ${HEAD}`,
         '',
         `  Process   4242, since ${SINCE}, version 0.1.0`,
-        '  Relay     servers not met before, until their greeting is known, and those that need it',
-        '  Way out   `ehlowire leave --keep-bridge`: mail goes on crossing; `ehlowire leave` removes the bridge too',
+        '  Relay     new servers until their greeting is known, and servers that need the relay',
+        '  Detach    `ehlowire leave --keep-bridge`: mail is still forwarded; `ehlowire leave` removes the bridge too',
         '',
         'Servers',
         '  192.0.2.25:25               repair',
-        '  [2001:db8::25]:587          observe, taken back: its greeting went on behind a repair',
+        '  [2001:db8::25]:587          observe, repair withdrawn: the greeting continued after its repaired line',
         '',
         'Learned',
         "  192.0.2.25:25               truncated, repair: verified by a connection of ehlowire's own",
-        '  [2001:db8::25]:587          suspected truncated, not repaired: seen by 3 clients of 2 networks; ehlowire itself was greeted well 1 time',
-        '    greeting.servers with {"server":"[2001:db8::25]:587","repair":"now"} (or "never") in the configuration decides for this server, --repair for all; else it stays as it is until both show the same',
+        "  [2001:db8::25]:587          suspected truncated, not repaired: seen by 3 clients of 2 networks; ehlowire's own connections got a complete greeting 1 time",
+        '    greeting.servers with {"server":"[2001:db8::25]:587","repair":"now"} (or "never") in the configuration decides for this server, --repair for all; otherwise nothing changes until both show the same',
         '',
         'Counters',
         '  frames                         1,234,567',
@@ -49,15 +49,15 @@ const TEXTS: readonly {
     lacks: /!/,
     json: {
       ...{
-        in_place: true,
-        whole: true,
-        forgotten: false,
-        place: BRIDGE,
+        attached: true,
+        healthy: true,
+        lost_at_restart: false,
+        attached_to: BRIDGE,
         since: SINCE,
         pins: PINS,
         process: RUNNING,
       },
-      ...{ broken: [], relays: true, not_relayed: [], abi: 3, unread: null },
+      ...{ problems: [], relays: true, not_relayed: [], abi: 3, unread: null },
       attachments: [
         { device: 'eth1', hook: 'ingress', by: 'tc', priority: 1 },
         { device: 'eth2', hook: 'ingress', by: 'tc', priority: 1 },
@@ -70,108 +70,108 @@ const TEXTS: readonly {
     },
   },
   {
-    name: 'not in place',
-    status: { kind: 'nowhere', before: undefined },
+    name: 'not attached',
+    status: { kind: 'detached', before: undefined },
     says: [
       [
-        'Not in place: nothing of ehlowire is in the network',
-        '  `ehlowire bridge --help` puts it in; `ehlowire doctor` says whether this machine can',
+        'Not attached: nothing of ehlowire is in the network',
+        '  attach it: `ehlowire bridge --help`; check this machine first: `ehlowire doctor`',
       ],
     ],
     json: {
       ...{
-        in_place: false,
-        whole: false,
-        forgotten: false,
-        place: null,
+        attached: false,
+        healthy: false,
+        lost_at_restart: false,
+        attached_to: null,
         since: null,
         pins: null,
         process: null,
       },
-      ...{ broken: [], relays: false, not_relayed: [], attachments: [], abi: null, unread: null },
+      ...{ problems: [], relays: false, not_relayed: [], attachments: [], abi: null, unread: null },
       ...{ counters: null, servers: null, servers_not_held: null, learned: null, suspects: null },
     },
   },
   {
     name: 'before a reboot',
-    status: { kind: 'nowhere', before: BRIDGE },
+    status: { kind: 'detached', before: BRIDGE },
     says: [
       [
-        'Not in place (it was on ehlowire0, between eth1 and eth2, before the machine was started anew): nothing of ehlowire is in the network',
-        '  `ehlowire bridge --wan eth1 --lan eth2` puts it in; `ehlowire doctor` says whether this machine can',
+        'Not attached (it was on ehlowire0, between eth1 and eth2, before this machine was restarted): nothing of ehlowire is in the network',
+        '  attach it: `ehlowire bridge --wan eth1 --lan eth2`; check this machine first: `ehlowire doctor`',
       ],
     ],
-    json: { in_place: false, whole: false, forgotten: true, place: null },
+    json: { attached: false, healthy: false, lost_at_restart: true, attached_to: null },
   },
   {
     name: 'the program was taken out',
-    status: { kind: 'plain', journal: { ...JOURNAL, steps: [] } },
+    status: { kind: 'bridge-only', journal: { ...JOURNAL, steps: [] } },
     says: [
       [
-        'Taken out: ehlowire0 goes on as a plain bridge, and frames are neither seen nor repaired',
-        '  `ehlowire bridge --wan eth1 --lan eth2` puts it in again; `ehlowire leave` removes the bridge',
+        'Detached: ehlowire0 is still a plain bridge; frames are neither recorded nor repaired',
+        '  attach it again: `ehlowire bridge --wan eth1 --lan eth2`; `ehlowire leave` removes the bridge',
       ],
     ],
-    json: { in_place: false, whole: false, place: BRIDGE, broken: [], attachments: [] },
+    json: { attached: false, healthy: false, attached_to: BRIDGE, problems: [], attachments: [] },
   },
   {
     name: 'in another namespace, with its process',
-    status: { kind: 'elsewhere', journal: JOURNAL, running: RUNNING, wire: WIRE },
+    status: { kind: 'other-namespace', journal: JOURNAL, running: RUNNING, wire: WIRE },
     says: [
       [
-        `In place, and not here on ${HEAD}`,
-        '  ! it is in place in another network namespace, and only there it can be judged or left: `nsenter -t 4242 -n ehlowire status`',
+        `Attached in another network namespace, on ${HEAD}`,
+        '  ! it is attached in another network namespace; status and `leave` work only there: `nsenter -t 4242 -n ehlowire status`',
         '',
         `  Process   4242, since ${SINCE}, version 0.1.0`,
       ],
       ['Servers', '  192.0.2.25:25               repair'],
     ],
-    lacks: /Relay|Way out/,
+    lacks: /Relay|Detach/,
     json: {
-      ...{ in_place: true, whole: false, process: RUNNING, abi: 3, servers: WIRE.servers },
-      broken: [
-        'it is in place in another network namespace, and only there it can be judged or left: `nsenter -t 4242 -n ehlowire status`',
+      ...{ attached: true, healthy: false, process: RUNNING, abi: 3, servers: WIRE.servers },
+      problems: [
+        'it is attached in another network namespace; status and `leave` work only there: `nsenter -t 4242 -n ehlowire status`',
       ],
     },
   },
   {
     name: 'in another namespace, without',
-    status: { kind: 'elsewhere', journal: JOURNAL, running: undefined, wire: { kind: 'nothing' } },
+    status: { kind: 'other-namespace', journal: JOURNAL, running: undefined, wire: { kind: 'nothing' } },
     says: [
       [
-        '  ! it is in place in another network namespace, and only there it can be judged or left: find it by `lsns -t net` (net:[4026532000]), and `nsenter -t PID -n ehlowire status`',
+        '  ! it is attached in another network namespace; status and `leave` work only there: find it by `lsns -t net` (net:[4026532000]), and `nsenter -t PID -n ehlowire status`',
       ],
     ],
-    json: { in_place: true, whole: false, process: null, servers: null },
+    json: { attached: true, healthy: false, process: null, servers: null },
   },
   {
-    name: 'not whole: what is broken stands right below',
+    name: 'with problems: they stand right below',
     status: {
       ...FINE,
-      broken: ['eth1 is down: `ip link set eth1 up`', 'eth2 has no carrier: is its cable in?'],
+      problems: ['eth1 is down: `ip link set eth1 up`', 'eth2 has no carrier: is its cable in?'],
     },
     says: [
       [
-        `In place, and not whole on ${HEAD}`,
+        `Attached, with problems on ${HEAD}`,
         '  ! eth1 is down: `ip link set eth1 up`',
         '  ! eth2 has no carrier: is its cable in?',
         '',
       ],
     ],
-    json: { in_place: true, whole: false },
+    json: { attached: true, healthy: false },
   },
   {
-    name: 'nobody is in charge: what goes on, what does not, and what to do',
+    name: 'no process: what goes on, what does not, and what to do',
     status: { ...FINE, running: undefined },
     says: [
       [
-        `In place on ${HEAD}`,
+        `Attached on ${HEAD}`,
         '',
-        `  Process   none: frames cross and known servers are repaired, but nothing is written or learned: ${START}`,
-        '  Relay     nothing until there is a process again: all connections cross',
+        `  Process   none: frames are forwarded and known servers are repaired, but nothing is logged or learned: ${START}`,
+        '  Relay     off until a process runs again: all connections are only forwarded',
       ],
     ],
-    json: { in_place: true, whole: true, process: null },
+    json: { attached: true, healthy: true, process: null },
   },
   {
     name: 'tables of another version',
@@ -181,17 +181,17 @@ const TEXTS: readonly {
       wire: { kind: 'other-version', versions: [4711] },
     },
     says: [
-      [`In place, as far as can be seen on ${HEAD}`],
+      [`Attached, as far as can be seen on ${HEAD}`],
       [
-        `  Unread    another version of ehlowire put this in (the process says 0.0.9): its tables are of version 4711, and this one reads 3: ask by that one's \`ehlowire status\`, or let this one take over: ${AGAIN}`,
+        `  Unread    another version of ehlowire attached this (the process says 0.0.9): its tables have version 4711, this one reads 3: use that version's \`ehlowire status\`, or let this version take over: ${AGAIN}`,
       ],
     ],
     lacks: /Servers|Counters|libbpf/,
-    json: { in_place: true, whole: true, abi: null, counters: null, servers: null },
+    json: { attached: true, healthy: true, abi: null, counters: null, servers: null },
   },
   {
     name: 'no libbpf any more',
-    status: { ...FINE, wire: createFault('library-missing', 'libbpf.so.1', { fix: 'apt install libbpf1' }) },
+    status: { ...FINE, wire: createFault('library-missing', 'libbpf.so.1', { mend: 'apt install libbpf1' }) },
     says: [['  Unread    servers and counters cannot be read: libbpf.so.1: apt install libbpf1']],
     json: { unread: 'servers and counters cannot be read: libbpf.so.1: apt install libbpf1', counters: null },
   },
@@ -204,7 +204,7 @@ const TEXTS: readonly {
     },
     says: [
       [
-        '  Relay     nothing: all servers stay on the wire',
+        '  Relay     off: all servers stay on the wire path',
         '            there is no IPv4 route back to the clients: no default route',
       ],
     ],
@@ -215,7 +215,7 @@ const TEXTS: readonly {
     status: { ...FINE, notRelayed: ['ehlowire0 has no IPv6 address'] },
     says: [
       [
-        '  Relay     servers not met before, until their greeting is known, and those that need it',
+        '  Relay     new servers until their greeting is known, and servers that need the relay',
         '            not all: ehlowire0 has no IPv6 address',
       ],
     ],
@@ -226,13 +226,13 @@ const TEXTS: readonly {
     status: {
       ...FINE,
       journal: { ...JOURNAL, place: HOST },
-      ...{ relays: false, notRelayed: ['on a host nothing is relayed'] },
+      ...{ relays: false, notRelayed: ['`ehlowire host` relays nothing'] },
     },
     says: [
-      [`In place on eth0, since ${SINCE}`],
-      ['  Way out   `ehlowire leave`: no connection is interrupted'],
+      [`Attached on eth0, since ${SINCE}`],
+      ['  Detach    `ehlowire leave`: no connection is interrupted'],
     ],
-    json: { place: HOST },
+    json: { attached_to: HOST },
   },
   {
     name: 'counters that should be nought say what it means that they are not',
@@ -247,10 +247,10 @@ const TEXTS: readonly {
     says: [
       ['Servers', '  none yet'],
       [
-        '  lost                                  12  records found no room: the log has gaps, mail has not (wire.ring)',
-        '  contradicted                           1  repairs were taken back: those servers go on behind the line that seemed their last',
-        '  no_relay                               3  connections were to be relayed, and crossed: no relay listened',
-        '  unwatched                          1,234  connections were not recorded, as the ring was half full when they began: the log lacks them, mail crossed (wire.ring)',
+        '  lost                                  12  records did not fit into the ring: the log has gaps; mail was forwarded (raise wire.ring)',
+        '  contradicted                           1  repairs were withdrawn: those servers continue after the line that looked like their last',
+        '  no_relay                               3  connections should have been relayed and were only forwarded: no relay listened',
+        '  unwatched                          1,234  connections were not recorded, because the ring was half full when they began; mail was forwarded (raise wire.ring)',
       ],
     ],
     json: { counters: { lost: 12, contradicted: 1, no_relay: 3, unwatched: 1_234 }, servers: [] },
@@ -260,8 +260,8 @@ const TEXTS: readonly {
     status: { ...FINE, wire: { ...WIRE, unheld: 12 } },
     says: [
       [
-        '  [2001:db8::25]:587          observe, taken back: its greeting went on behind a repair',
-        "  ! 12 more found no room in the kernel's table: each is treated like a server not met before",
+        '  [2001:db8::25]:587          observe, repair withdrawn: the greeting continued after its repaired line',
+        "  ! 12 more servers do not fit into the kernel's table: each is treated like a new server",
         '',
       ],
     ],
@@ -291,8 +291,8 @@ for (const { name, status, says, lacks, json } of TEXTS) {
     const object = toObject(status);
     for (const [key, value] of Object.entries(json)) assert.equal(object[key], value, key);
     assert.equal(Object.keys(object), Object.keys(toObject(FINE)), 'the same keys always');
-    // Only of what is in place, whole, read and in somebody's charge a monitor may be told that all is well.
-    const well = object['whole'] === true && object['process'] !== null && object['counters'] !== null;
+    // A monitor sees `well` only where it is attached, without problems, readable, and has its process.
+    const well = object['healthy'] === true && object['process'] !== null && object['counters'] !== null;
     assert.is(isWell(status), well);
   });
 }

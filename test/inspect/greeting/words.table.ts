@@ -43,10 +43,10 @@ export const WORDS: readonly GreetingRow[] = [
     repaired: '220 mx.example.com ESMTP\r\n',
   },
   {
-    name: 'leading blank line, then truncated',
+    name: 'leading blank line, then unfinished',
     bytes: '\r\n220-mx.example.com\r\n',
     class: 'truncated',
-    defects: ['leading-blank', 'truncated'],
+    defects: ['leading-blank', 'unfinished'],
     repaired: '220-mx.example.com\r\n220 mx.example.com ESMTP\r\n',
     sameLength: '\r\n220 mx.example.com\r\n',
   },
@@ -115,7 +115,7 @@ export const WORDS: readonly GreetingRow[] = [
     name: 'inner junk instead of an end',
     bytes: '220-mx.example.com ESMTP\r\nready\r\n',
     class: 'truncated',
-    defects: ['inner-junk', 'truncated'],
+    defects: ['inner-junk', 'unfinished'],
     repaired: '220-mx.example.com ESMTP\r\n220 mx.example.com ESMTP\r\n',
   },
 

@@ -79,7 +79,7 @@ lab.test('left under load: the bridge that was there before notices nothing', NE
   await sleep(1_000);
   assert.equal(await failuresOf(load.stop()), {});
   assert.is((await ehlowire.ended).code, 0);
-  assert.is((await wire.status()).in_place, false);
+  assert.is((await wire.status()).attached, false);
 });
 
 lab.test(

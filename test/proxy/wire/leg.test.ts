@@ -8,7 +8,8 @@ import { POLICY } from '../../../proxy/wire/abi';
 import { packetise, segment, type Sent } from '../../inspect/tcp/packetise';
 import { skip } from '../../kit/lab';
 import { frameOf } from '../report/evidence/frames';
-import { loadProgram, missing, type Program } from './program';
+import { missing } from './object';
+import { loadProgram, type Program } from './program';
 
 const SERVER = '198.18.0.2';
 const LONE = '220-mx.example.com ESMTP\r\n';

@@ -10,7 +10,8 @@ import { createLearner } from '../../../proxy/wire/learner';
 import { createReader } from '../../../proxy/wire/reader';
 import { skip } from '../../kit/lab';
 import { buildFrame } from '../sources/frames';
-import { loadProgram, missing } from './program';
+import { missing } from './object';
+import { loadProgram } from './program';
 
 const CLIENT = '198.18.0.1';
 const REPAIRED = '198.18.0.2';

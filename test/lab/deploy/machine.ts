@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { discard, run, scratch, start, until, type Child, type Outcome } from '../kit/process';
+import { discard, run, scratch, start, until, type Child, type Outcome } from '../../kit/process';
 
 export interface Machine {
   /** A path of its disk, for reading and writing from here; only while it is on. */

@@ -7,7 +7,7 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import { skip } from '../../kit/lab';
 import { buildLauncher } from '../../proxy/launch';
-import { awaitInPlace, makeStage, NODE, unfit, type Stage } from '../stage';
+import { awaitInPlace, makeStage, NODE, unfit, type Stage } from './stage';
 
 const KIT = join(__dirname, '../../kit');
 const FILTERS = join(__dirname, '../../../deploy/journal/filters');

@@ -3,9 +3,9 @@
 import { test } from 'uvu';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { skip } from '../kit/lab';
-import type { Child, Outcome } from '../kit/process';
-import { buildLauncher } from '../proxy/launch';
+import { skip } from '../../kit/lab';
+import type { Child, Outcome } from '../../kit/process';
+import { buildLauncher } from '../../proxy/launch';
 import { awaitInPlace, makeStage, NODE, unfit, type Stage } from './stage';
 
 export interface Scene {
@@ -21,7 +21,7 @@ export interface Scene {
 }
 
 /** Names the programs that are there. */
-const ATTACHED = join(__dirname, '../kit/attached.py');
+const ATTACHED = join(__dirname, '../../kit/attached.py');
 export const BRIDGE = ['bridge', '--wan', 'wan', '--lan', 'lan'] as const;
 const reason = unfit();
 // Compiled: it is started some forty times.

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { until } from '../kit/process';
+import { until } from '../../kit/process';
 import { BRIDGE, LAUNCHER, scene } from './scene';
 
 scene(
@@ -46,14 +46,14 @@ scene(
     const asked = it.say('status');
     const first = await Promise.race(both.map(({ ended }) => ended));
     assert.match(first.output, /already running: process \d+, `ehlowire bridge`: see `ehlowire status`/);
-    assert.match((await asked).output, /^(Not in place|In place)/);
+    assert.match((await asked).output, /^(Not attached|Attached)/);
     await until(
       'it is in place',
       () => both.some((child) => child.output().includes('"wire-open"')) || undefined,
       PATIENCE_MS,
     );
     const left = await Promise.all([it.say('leave'), it.say('status'), it.say('leave')]);
-    assert.match(left[1].output, /^(Not in place|In place)/);
+    assert.match(left[1].output, /^(Not attached|Attached)/);
     const [one, two] = [left[0].output, left[2].output].sort();
     assert.match(one ?? '', /^left; /);
     assert.match(two ?? '', /^(nothing to undo$|nothing to undo: another `ehlowire leave` has undone it$)/m);

@@ -3,10 +3,10 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import type { LogLine } from '../kit/ehlowire';
-import { labSuite, type Need } from '../kit/lab';
-import { run, until } from '../kit/process';
-import { makeWire, ONE, startLoad, startServers, WHOLE, type Servers, type Wire } from '../kit/wire';
+import type { LogLine } from '../../kit/ehlowire';
+import { labSuite, type Need } from '../../kit/lab';
+import { run, until } from '../../kit/process';
+import { makeWire, ONE, startLoad, startServers, WHOLE, type Servers, type Wire } from '../../kit/wire';
 import { makeMachine, type Machine } from './machine';
 import { CAP, filesOfOurs, mask, provideNode, rightsOf, security } from './services';
 
@@ -108,7 +108,7 @@ async function inactive(unit: string): Promise<void> {
 }
 
 function starts(): LogLine[] {
-  return events().filter(({ event }) => event === 'in-place');
+  return events().filter(({ event }) => event === 'attached');
 }
 
 /** In place, once more than before; whether it took over what was pinned. */
@@ -226,7 +226,7 @@ step('bridge: a session is relayed, the next one crosses in the kernel, both are
     assert.is(session['messages'], 2);
   }
   const status = JSON.parse(await machine.say('ehlowire', 'status', '--json')) as Record<string, unknown>;
-  assert.equal([status['in_place'], status['whole'], status['relays']], [true, true, true]);
+  assert.equal([status['attached'], status['healthy'], status['relays']], [true, true, true]);
 });
 
 step('logrotate: the log goes on in a new file', async () => {
@@ -284,7 +284,7 @@ step('what leaves ends the service for good; after a power cut it is in line by 
   await machine.boot();
   assert.is(await property(BRIDGE, 'ActiveState'), 'active');
   assert.is(await adopted(count), false);
-  await line('the old place forgotten', ({ event }) => event === 'forgotten');
+  await line('the old place lost_at_restart', ({ event }) => event === 'lost_at_restart');
   await mail();
 });
 
@@ -307,7 +307,7 @@ step('removed: mail crosses a plain bridge; purged: nothing is left', async () =
   assert.is((await machine.run('dpkg-query', '-W', 'ehlowire')).code, 1);
 });
 
-const ROOT = join(__dirname, '../..');
+const ROOT = join(__dirname, '../../..');
 /** Names the programs at an interface. */
 const ATTACHED = join(ROOT, 'test/kit/attached.py');
 /** On a machine that has much else to do. */

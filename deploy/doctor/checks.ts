@@ -1,9 +1,9 @@
-// What a machine's parts mean for the wire path: one finding each, and what to do where something is missing.
+// What a machine's parts mean for the wire path: one check each, and what to do where something is missing.
 
 import { hasCapability } from '../../proxy/system/capabilities';
 import type { Machine, Part } from './probe';
 
-export type Finding = {
+export type Check = {
   /** What was looked at. */
   readonly what: string;
   /** What was found. */
@@ -22,16 +22,16 @@ export type Finding = {
 );
 
 /** The wire path can be used: all that it needs is there. */
-export function isFit(findings: readonly Finding[]): boolean {
-  return obstacles(findings).length === 0;
+export function isFit(checks: readonly Check[]): boolean {
+  return obstacles(checks).length === 0;
 }
 
-/** What the wire path needs and has not, or may not have. */
-export function obstacles(findings: readonly Finding[]): readonly Finding[] {
-  return findings.filter(({ needed, state }) => needed && state !== 'ok' && state !== 'note');
+/** What the wire path needs and lacks, or may lack. */
+export function obstacles(checks: readonly Check[]): readonly Check[] {
+  return checks.filter(({ needed, state }) => needed && state !== 'ok' && state !== 'note');
 }
 
-export function judgeMachine(machine: Machine): readonly Finding[] {
+export function judgeMachine(machine: Machine): readonly Check[] {
   return [
     kernel(machine),
     ...rights(machine),
@@ -42,8 +42,8 @@ export function judgeMachine(machine: Machine): readonly Finding[] {
     program(machine),
     libpcap(machine),
     tool(machine, 'ip', 'iproute2', 'nothing can be attached, bridged or undone', true),
-    tool(machine, 'tc', 'iproute2', 'filters cannot be seen or taken away', true),
-    tool(machine, 'ethtool', 'ethtool', 'large receive offload is not given back after `leave`', false),
+    tool(machine, 'tc', 'iproute2', 'filters cannot be listed or removed', true),
+    tool(machine, 'ethtool', 'ethtool', '`leave` cannot switch large receive offload on again', false),
     lockdown(machine),
     iptables(machine),
     receiveOffload(machine),
@@ -51,23 +51,23 @@ export function judgeMachine(machine: Machine): readonly Finding[] {
   ];
 }
 
-function kernel({ release }: Machine): Finding {
+function kernel({ release }: Machine): Check {
   const [major = 0, minor = 0] = release.split('.').map(Number);
   const base = { what: 'kernel', found: `Linux ${release}`, needed: true };
   if (major > 5 || (major === 5 && minor >= 17)) return { ...base, state: 'ok' };
-  const costs = 'no wire path: the program calls bpf_loop, which came with Linux 5.17';
-  return { ...base, state: 'missing', costs, fix: 'Debian 12 (Linux 6.1) or newer' };
+  const costs = 'no wire path: the program needs bpf_loop, which is in Linux 5.17 and later';
+  return { ...base, state: 'missing', costs, fix: 'use Debian 12 (Linux 6.1) or newer' };
 }
 
 /** Those that the wire path needs, and the others. */
-function rights(machine: Machine): readonly Finding[] {
+function rights(machine: Machine): readonly Check[] {
   return [rightsOf(machine, 'rights', true), rightsOf(machine, 'more rights', false)];
 }
 
-function rightsOf({ capabilities, user }: Machine, what: string, needed: boolean): Finding {
+function rightsOf({ capabilities, user }: Machine, what: string, needed: boolean): Check {
   if (capabilities === undefined) {
-    const costs = 'whether this user may change the network is not known';
-    const fix = 'mount /proc, or run it as root and see';
+    const costs = 'it is not known whether this user may change the network';
+    const fix = 'mount /proc, or run it as root';
     return { what, state: 'unknown', found: 'no /proc/self/status', needed, costs, fix };
   }
   const asked = CAPABILITIES.filter((each) => each.needed === needed);
@@ -82,8 +82,8 @@ function rightsOf({ capabilities, user }: Machine, what: string, needed: boolean
     costs: lacks.map(({ costs }) => costs).join('; '),
     fix:
       user === 0
-        ? 'root was given less here: a container, or a unit with CapabilityBoundingSet; run it on the machine itself'
-        : 'run it as root, or by the systemd units, which give these and no more',
+        ? 'root has fewer rights here (a container, or a unit with CapabilityBoundingSet): run it on the machine itself'
+        : 'run it as root, or use the systemd units: they give exactly these rights',
   };
 }
 
@@ -91,14 +91,14 @@ function may(capabilities: bigint, { bit, part }: Capability): boolean {
   return hasCapability(capabilities, bit) || (part && hasCapability(capabilities, ADMIN));
 }
 
-function bpffs({ bpffs: state, capabilities }: Machine): Finding {
+function bpffs({ bpffs: state, capabilities }: Machine): Check {
   const what = 'bpffs';
   const fix = `mount -t bpf bpf ${BPFFS}`;
   const found = `not mounted at ${BPFFS}`;
   if (state === 'mounted') return { what, state: 'ok', found: `at ${BPFFS}`, needed: true };
   if (state === 'absent') {
-    const costs = 'no wire path: the program could not outlive its process';
-    const better = 'a kernel with CONFIG_BPF_SYSCALL; in a container, one that has /sys';
+    const costs = 'no wire path: without it the program ends with its process';
+    const better = 'use a kernel with CONFIG_BPF_SYSCALL; in a container, one with /sys';
     return { what, state: 'missing', found: `there is no ${BPFFS}`, needed: true, costs, fix: better };
   }
   return capabilities === undefined || hasCapability(capabilities, ADMIN)
@@ -107,32 +107,31 @@ function bpffs({ bpffs: state, capabilities }: Machine): Finding {
         state: 'note',
         found,
         needed: false,
-        costs: 'it is mounted when it is needed',
-        fix: `nothing, or: ${fix}`,
+        costs: 'ehlowire mounts it when it needs it',
+        fix: `nothing to do, or: ${fix}`,
       }
     : {
         ...{ what, state: 'missing', found, needed: true, fix: `as root: ${fix}` },
-        costs:
-          'no wire path: the program could not outlive its process, and who has no CAP_SYS_ADMIN cannot mount it',
+        costs: 'no wire path: without it the program ends with its process; only CAP_SYS_ADMIN can mount it',
       };
 }
 
-function koffi({ koffi: part }: Machine): Finding {
-  const costs = 'no wire path, no live evidence, no transparent relay; `ehlowire relay --upstream` goes on';
-  const fix = 'npm install koffi, or the deb package, which brings it';
+function koffi({ koffi: part }: Machine): Check {
+  const costs = 'no wire path, no live evidence, no transparent relay; `ehlowire relay --upstream` works';
+  const fix = 'npm install koffi, or install the deb package, which contains it';
   return found('koffi', true, part, costs, fix);
 }
 
-function libbpf({ libbpf: part }: Machine): Finding {
-  return found('libbpf', true, part, 'no wire path; `ehlowire relay` goes on', 'apt install libbpf1');
+function libbpf({ libbpf: part }: Machine): Check {
+  return found('libbpf', true, part, 'no wire path; `ehlowire relay` works', 'apt install libbpf1');
 }
 
-function libpcap({ libpcap: part }: Machine): Finding {
-  const costs = 'no `analyze --live`, no probes, and the relay does not see its segments';
+function libpcap({ libpcap: part }: Machine): Check {
+  const costs = 'no `analyze --live`, no probes, and no evidence for relayed connections';
   return found('libpcap', false, part, costs, 'apt install libpcap0.8');
 }
 
-function found(what: string, needed: boolean, part: Part, costs: string, fix: string): Finding {
+function found(what: string, needed: boolean, part: Part, costs: string, fix: string): Check {
   if (part.kind === 'there') return { what, state: 'ok', found: part.text, needed };
   if (part.kind === 'missing') return { what, state: 'missing', found: part.why, needed, costs, fix };
   return {
@@ -145,23 +144,24 @@ function found(what: string, needed: boolean, part: Part, costs: string, fix: st
   };
 }
 
-function object({ object: { path, there } }: Machine): Finding {
+function object({ object: { path, there } }: Machine): Check {
   const base = { what: 'the compiled program', needed: true };
   if (there) return { ...base, state: 'ok', found: path };
-  const fix = 'npm run build:wire (needs clang and libbpf-dev), or the npm or deb package, which have it';
+  const fix =
+    'npm run build:wire (needs clang and libbpf-dev), or install the npm or deb package, which contain it';
   return { ...base, state: 'missing', found: `no ${path}`, costs: 'no wire path', fix };
 }
 
-/** The proof of all the above: it was loaded, and let go again. */
-function program({ program: part, capabilities = 0n }: Machine): Finding {
+/** The proof of all the above: the program was loaded and unloaded. */
+function program({ program: part, capabilities = 0n }: Machine): Check {
   const base = { what: 'eBPF', needed: true };
-  if (part.kind === 'loads') return { ...base, state: 'ok', found: 'the kernel takes the program' };
+  if (part.kind === 'loads') return { ...base, state: 'ok', found: 'the kernel accepts the program' };
   if (part.kind === 'not-tried') {
     return {
       ...base,
       state: 'unknown',
       found: part.why,
-      costs: 'whether the kernel takes the program is not known',
+      costs: 'it is not known whether the kernel accepts the program',
       fix: FIRST,
     };
   }
@@ -171,8 +171,8 @@ function program({ program: part, capabilities = 0n }: Machine): Finding {
     return {
       ...base,
       state: 'unknown',
-      found: 'not for this user',
-      costs: 'whether the kernel takes the program is not known',
+      found: 'this user cannot see it',
+      costs: 'it is not known whether the kernel accepts the program',
       fix: FIRST,
     };
   }
@@ -180,7 +180,7 @@ function program({ program: part, capabilities = 0n }: Machine): Finding {
     ...base,
     state: 'missing',
     found: `the kernel refuses the program: ${code === '' ? text : code}`,
-    costs: 'no wire path; `ehlowire relay` goes on',
+    costs: 'no wire path; `ehlowire relay` works',
     fix: REFUSED[code] ?? `report it with \`uname -a\` and this: ${text}`,
   };
 }
@@ -191,13 +191,13 @@ function tool(
   pack: string,
   costs: string,
   needed: boolean,
-): Finding {
+): Check {
   const path = tools[name];
   if (path !== undefined) return { what: name, state: 'ok', found: path, needed };
   return { what: name, state: 'missing', found: 'not installed', costs, fix: `apt install ${pack}`, needed };
 }
 
-function lockdown({ lockdown: text }: Machine): Finding {
+function lockdown({ lockdown: text }: Machine): Check {
   const base = { what: 'lockdown', needed: true };
   const mode = /\[(\w+)\]/.exec(text ?? '')?.[1] ?? 'none';
   if (mode !== 'confidentiality')
@@ -212,7 +212,7 @@ function lockdown({ lockdown: text }: Machine): Finding {
   };
 }
 
-function iptables({ calls }: Machine): Finding {
+function iptables({ calls }: Machine): Check {
   const base = { what: 'bridge-nf', needed: false };
   if (calls.length === 0) return { ...base, state: 'ok', found: 'bridged frames do not pass iptables' };
   return {
@@ -220,15 +220,15 @@ function iptables({ calls }: Machine): Finding {
     state: 'note',
     found: `on: ${calls.map((key) => key.replace(/^.*\./, '')).join(', ')}`,
     costs:
-      'on a bridge of yours nothing can be relayed; for a bridge that `ehlowire bridge` makes it is switched off',
-    fix: `nothing, or if no rule needs it: sysctl ${calls.map((key) => `${key}=0`).join(' ')}`,
+      'on your own bridge nothing can be relayed; for a bridge that `ehlowire bridge` makes, ehlowire switches it off',
+    fix: `nothing to do, or if no rule needs it: sysctl ${calls.map((key) => `${key}=0`).join(' ')}`,
   };
 }
 
-function receiveOffload({ lro }: Machine): Finding {
+function receiveOffload({ lro }: Machine): Check {
   const base = { what: 'large receive offload', needed: false };
   if (lro === undefined) {
-    const costs = 'where it is on, the kernel switches it off on a port of a bridge';
+    const costs = 'where it is on, the kernel switches it off for a port of a bridge';
     return { ...base, state: 'unknown', found: 'cannot look without ip and ethtool', costs, fix: FIRST };
   }
   if (lro.length === 0) return { ...base, state: 'ok', found: 'off on all interfaces' };
@@ -238,18 +238,24 @@ function receiveOffload({ lro }: Machine): Finding {
     state: 'note',
     found: `on: ${lro.join(', ')}`,
     costs,
-    fix: 'nothing: `leave` switches it on again',
+    fix: 'nothing to do: `leave` switches it on again',
   };
 }
 
-function pinned({ pinned: state }: Machine): Finding {
-  const base = { what: 'in place', needed: false };
+function pinned({ pinned: state }: Machine): Check {
+  const base = { what: 'attached', needed: false };
   if (state === 'nothing') return { ...base, state: 'ok', found: 'nothing of ehlowire is in the kernel' };
   if (state === 'unknown') {
-    const costs = 'whether something of ehlowire is in the kernel is not known';
-    return { ...base, state: 'unknown', found: 'not for this user', costs, fix: 'as root: ehlowire status' };
+    const costs = 'it is not known whether ehlowire is in the kernel';
+    return {
+      ...base,
+      state: 'unknown',
+      found: 'this user cannot see it',
+      costs,
+      fix: 'as root: ehlowire status',
+    };
   }
-  const costs = 'starting `bridge` or `host` takes it over';
+  const costs = '`bridge` or `host` takes it over when it starts';
   return {
     ...base,
     state: 'note',
@@ -290,12 +296,12 @@ const CAPABILITIES = [
 /** CAP_SYS_ADMIN */
 const ADMIN = 21;
 const BPFFS = '/sys/fs/bpf';
-/** Something that stands above it is missing. */
+/** Something that is listed above it is missing. */
 const FIRST = 'fix what is missing first';
 const REFUSED: Readonly<Record<string, string>> = {
   EPERM:
-    'in a container root is not enough: run it on the machine itself, or permit bpf(2) in its seccomp profile and start it without a user namespace',
+    'root in a container is not enough: run it on the machine itself, or permit bpf(2) in its seccomp profile and start it without a user namespace',
   ENOSYS:
-    'a kernel with CONFIG_BPF_SYSCALL (Debian 12 has it), or a container whose seccomp profile permits bpf(2)',
-  ENOMEM: 'the kernel has no memory for its tables: `free -m`, and the limit of the unit or container',
+    'use a kernel with CONFIG_BPF_SYSCALL (Debian 12 has it), or a container whose seccomp profile permits bpf(2)',
+  ENOMEM: 'the kernel has no memory for the tables: see `free -m` and the limit of the unit or container',
 };

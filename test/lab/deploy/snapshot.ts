@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Tells what is at all interfaces, links too. */
-const ATTACHED = join(__dirname, '../kit/attached.py');
+const ATTACHED = join(__dirname, '../../kit/attached.py');
 
 /** Of the namespace that this process is in. */
 export function snapshot(): string {

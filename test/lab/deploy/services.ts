@@ -1,7 +1,7 @@
 // Services on a machine of the lab: what they need to be installed, and what they may do.
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { Outcome } from '../kit/process';
+import type { Outcome } from '../../kit/process';
 import type { Machine } from './machine';
 
 /** What the package depends on, as packages: a machine that has its Node from elsewhere has no such package. */

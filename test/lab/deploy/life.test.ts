@@ -4,8 +4,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ABI } from '../../proxy/wire/abi';
-import { until } from '../kit/process';
+import { ABI } from '../../../proxy/wire/abi';
+import { until } from '../../kit/process';
 import { BRIDGE, scene } from './scene';
 
 /** Where the kernel has links, the program at a hook stays for as long as this. */
@@ -20,7 +20,7 @@ scene('killed: the program stays; leave undoes all of it, twice, without any pro
   assert.is(status.code, 1, 'no process lives');
   const told = JSON.parse(status.output) as Record<string, unknown>;
   assert.is(told['process'], null);
-  assert.equal(told['broken'], []);
+  assert.equal(told['problems'], []);
   const first = await it.say('leave');
   assert.is(first.code, 0, first.output);
   assert.is(await it.snapshot(), before);
@@ -42,7 +42,7 @@ scene(
     assert.is(await it.programs('lan', 'ingress'), 1);
     const status = await it.say('status');
     assert.is(status.code, 0, status.output);
-    assert.match(status.output, /^In place on ehlowire0, between wan and lan/);
+    assert.match(status.output, /^Attached on ehlowire0, between wan and lan/);
     const left = await it.say('leave');
     assert.is(left.code, 0, left.output);
     assert.is((await again.ended).code, 0, 'leave ends the process');
@@ -61,7 +61,7 @@ scene('a signal ends the process and nothing else; --keep-bridge leaves a plain 
   assert.match(it.stage.ip('link', 'show', 'wan'), 'master ehlowire0');
   const status = await it.say('status');
   assert.is(status.code, 1);
-  assert.match(status.output, /^Taken out: ehlowire0 goes on as a plain bridge/);
+  assert.match(status.output, /^Detached: ehlowire0 goes on as a plain bridge/);
   assert.not.match(it.stage.ip('rule'), 'fwmark');
   assert.is((await it.say('leave')).code, 0);
   assert.is(await it.snapshot(), before);
@@ -132,13 +132,13 @@ scene('what somebody took away is told, each with what mends it, and so it is me
   assert.is(await it.snapshot(), before);
 });
 
-scene('after a reboot the journal is forgotten, not undone', async (it) => {
+scene('after a reboot the journal is lost_at_restart, not undone', async (it) => {
   await (await it.enter(...BRIDGE)).stop('SIGKILL');
   const text = readFileSync(it.stage.journal, 'utf8').replace(/"boot": "[^"]*"/, '"boot": "another"');
   writeFileSync(it.stage.journal, text);
   const status = await it.say('status');
   assert.is(status.code, 1);
-  assert.match(status.output, 'before the machine was started anew');
+  assert.match(status.output, 'before this machine was restarted');
   const left = await it.say('leave');
   assert.is(left.code, 0);
   assert.match(left.output, 'started anew');

@@ -2,8 +2,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { join } from 'node:path';
 import { skip } from '../../kit/lab';
-import { SITUATIONS, type Situation } from '../situations.table';
-import { makeStage, NODE, unfit } from '../stage';
+import { SITUATIONS, type Situation } from './situations.table';
+import { makeStage, NODE, unfit } from './stage';
 
 const reason = unfit();
 
@@ -22,7 +22,7 @@ function scene(title: string, { name }: Situation, what: 'entering' | 'refusing'
     const stage = makeStage(`eb${process.pid}${(count += 1)}`);
     if (typeof stage === 'string') throw new Error(stage);
     try {
-      const script = join(__dirname, '../inside.ts');
+      const script = join(__dirname, 'inside.ts');
       const { output, code } = await stage.run(...NODE, script, name, stage.journal, stage.pins, what);
       assert.is(code, 0, output);
       const problems = JSON.parse(output) as readonly string[];

@@ -3,9 +3,9 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { BPFFS, isBpffs } from '../../proxy/wire/bpffs';
-import { makeNamespace } from '../kit/netns';
-import { run, scratch, discard, start, until, type Child, type Outcome } from '../kit/process';
+import { BPFFS, isBpffs } from '../../../proxy/wire/bpffs';
+import { makeNamespace } from '../../kit/netns';
+import { run, scratch, discard, start, until, type Child, type Outcome } from '../../kit/process';
 
 export interface Stage {
   readonly journal: string;
