@@ -94,7 +94,7 @@ export type CloseReason =
 /** What is odd about a greeting; the rows of the greeting table are named after these. */
 export type GreetingDefect =
   /** Ends in a continuation line `220-`: no last line (RFC 5321 §4.2.1). */
-  | 'unfinished'
+  | 'truncated'
   /** Octets behind the last terminator, or no terminator at all. */
   | 'no-terminator'
   /** The code is followed neither by a space nor by a hyphen. */

@@ -224,7 +224,7 @@ function helpCommand(program: Command, settle: Settle): Command {
     .action((name?: string) => {
       const about = name === undefined ? program : program.commands.find((known) => known.name() === name);
       if (about) about.outputHelp();
-      else settle(createFault('bad-flag', `unknown command '${name}'`, { mend: 'see ehlowire --help' }));
+      else settle(createFault('bad-flag', `unknown command '${name}'`, { fix: 'see ehlowire --help' }));
     });
 }
 
@@ -246,7 +246,7 @@ function usageFault(error: CommanderError): Fault {
   const on = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
   const help =
     command === undefined || command === 'ehlowire' ? 'ehlowire --help' : `ehlowire ${command} --help`;
-  return createFault('bad-flag', on, { mend: `see ${help}`, cause: error });
+  return createFault('bad-flag', on, { fix: `see ${help}`, cause: error });
 }
 
 export function collect(value: string, before: readonly string[] | undefined): readonly string[] {

@@ -47,7 +47,7 @@ function findJournal(
   if (!wanted(journal.place)) return createFault('in-place', describePlace(journal.place));
   if (journal.pins === pins) return journal;
   return createFault('in-place', `${describePlace(journal.place)}, with its tables in ${journal.pins}`, {
-    mend: 'name the same wire.pins, or `ehlowire leave` first',
+    fix: 'name the same wire.pins, or `ehlowire leave` first',
   });
 }
 
@@ -63,7 +63,7 @@ export function enterHost(device: string, pins: string, hands: Hands): InPlace |
   const link = links.find(({ name }) => name === device);
   if (link === undefined) return [createFault('interface-unknown', device)];
   if (link.type !== 'ether')
-    return [createFault('bad-flag', `--dev ${device}`, { mend: 'name an Ethernet interface' })];
+    return [createFault('bad-flag', `--dev ${device}`, { fix: 'name an Ethernet interface' })];
   const before = findJournal(hands.file, pins, (place) => place.kind === 'host' && place.device === device);
   if (isFault(before)) return [before];
   const step = programStep([

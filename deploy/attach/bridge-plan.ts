@@ -30,7 +30,7 @@ export function planBridge(facts: Facts, ports: Ports, name: string): Plan | Fau
   if (isFault(lan)) return lan;
   if (wan.name === lan.name) {
     return createFault('bad-flag', `--wan ${wan.name} --lan ${lan.name}`, {
-      mend: 'a bridge has two sides: name two',
+      fix: 'a bridge has two sides: name two',
     });
   }
   if (wan.master !== undefined && wan.master === lan.master) return adopt(facts, wan, lan);
@@ -43,7 +43,7 @@ function portOf({ links }: Facts, name: string): Link | Fault {
   if (link.type === 'ether' && link.kind !== 'bridge') return link;
   const what = link.kind === 'bridge' ? 'a bridge' : `of type ${link.type}`;
   return createFault('bridge-conflict', name, {
-    mend: `it is ${what}, which is no port of a bridge: name an Ethernet interface`,
+    fix: `it is ${what}, which is no port of a bridge: name an Ethernet interface`,
   });
 }
 
@@ -51,9 +51,9 @@ function portOf({ links }: Facts, name: string): Link | Fault {
 function adopt(facts: Facts, wan: Link, lan: Link): Plan | Fault {
   const bridge = facts.links.get(wan.master ?? '');
   if (bridge?.bridge === undefined) {
-    const mend = `take them out of it, or name the interface itself: \`ip link set ${wan.name} nomaster\``;
+    const fix = `take them out of it, or name the interface itself: \`ip link set ${wan.name} nomaster\``;
     return createFault('bridge-conflict', `${wan.name} and ${lan.name} belong to ${wan.master ?? ''}`, {
-      mend,
+      fix,
     });
   }
   const notes = [
@@ -72,18 +72,18 @@ function conflictOf({ links }: Facts, wan: Link, lan: Link, name: string): Fault
   for (const port of [wan, lan]) {
     if (port.master === undefined) continue;
     const on = `${port.name} belongs to ${port.master}`;
-    const mend = `\`ip link set ${port.name} nomaster\` frees it; of a bond name the bond itself`;
-    return createFault('bridge-conflict', on, { mend });
+    const fix = `\`ip link set ${port.name} nomaster\` frees it; of a bond name the bond itself`;
+    return createFault('bridge-conflict', on, { fix });
   }
   if (links.has(name)) {
-    const mend = `choose another name, --set deploy.bridge=NAME, or remove it: \`ip link delete ${name}\``;
-    return createFault('bridge-conflict', `there is an interface ${name}`, { mend });
+    const fix = `choose another name, --set deploy.bridge=NAME, or remove it: \`ip link delete ${name}\``;
+    return createFault('bridge-conflict', `there is an interface ${name}`, { fix });
   }
   if (wan.mtu === lan.mtu) return undefined;
   const less = Math.min(wan.mtu, lan.mtu);
   const larger = wan.mtu > lan.mtu ? wan : lan;
-  const mend = `full-size frames would be dropped: \`ip link set ${larger.name} mtu ${less}\``;
-  return createFault('mtu-differs', `${wan.name} ${wan.mtu}, ${lan.name} ${lan.mtu}`, { mend });
+  const fix = `full-size frames would be dropped: \`ip link set ${larger.name} mtu ${less}\``;
+  return createFault('mtu-differs', `${wan.name} ${wan.mtu}, ${lan.name} ${lan.mtu}`, { fix });
 }
 
 function make(facts: Facts, wan: Link, lan: Link, name: string): Plan {
@@ -136,8 +136,8 @@ export function planReturn(
     if (isFault(port)) return port;
     if (port.master === bridge) continue;
     if (!made || port.master !== undefined || !facts.links.has(bridge)) {
-      const mend = `it was: \`ehlowire leave\`, and begin anew`;
-      return createFault('bridge-conflict', `${name} is no port of ${bridge}`, { mend });
+      const fix = `it was: \`ehlowire leave\`, and begin anew`;
+      return createFault('bridge-conflict', `${name} is no port of ${bridge}`, { fix });
     }
     changes.push({ kind: 'port', device: name, bridge });
     if (!port.up) changes.push({ kind: 'up', device: name });

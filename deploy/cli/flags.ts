@@ -36,7 +36,7 @@ export function isConfig(value: Config | readonly Fault[]): value is Config {
 
 export function readPath(text = 'auto'): Path | Fault {
   const path = PATHS.find((each) => each === text);
-  return path ?? createFault('bad-flag', `--path ${text}`, { mend: `must be ${PATHS.join(', ')}` });
+  return path ?? createFault('bad-flag', `--path ${text}`, { fix: `must be ${PATHS.join(', ')}` });
 }
 
 const PATHS = ['auto', 'wire', 'relay'] as const;

@@ -67,7 +67,7 @@ export function takeCharge(file: string, does: Doing): Release | Fault {
 
 function alreadyRunning(file: string, other: Running | undefined): Fault {
   const on = other === undefined ? file : `process ${other.pid}, \`ehlowire ${other.does}\``;
-  return createFault('already-running', on, other?.does === 'leave' ? { mend: LEAVING } : {});
+  return createFault('already-running', on, other?.does === 'leave' ? { fix: LEAVING } : {});
 }
 
 function openFile(file: string): number | Fault {
@@ -82,7 +82,7 @@ function openFile(file: string): number | Fault {
 /** flock(1) locks what is open here; the lock is ours until we close it or end. False: another process has it. */
 function lock(fd: number): boolean | Fault {
   const { error, status } = spawnSync('flock', ['-n', '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
-  if (error !== undefined) return createFault('tool-missing', 'flock', { mend: 'apt install util-linux' });
+  if (error !== undefined) return createFault('tool-missing', 'flock', { fix: 'apt install util-linux' });
   return status === 0;
 }
 
@@ -118,8 +118,8 @@ function sign(fd: number, file: string, does: Doing): Release | Fault {
 
 function unwritable(file: string, cause: unknown): Fault {
   const code = errno(cause);
-  const mend = RIGHTS.has(code) ? 'run this as root' : `the system said ${code}`;
-  return createFault('journal-unwritable', file, { cause, mend });
+  const fix = RIGHTS.has(code) ? 'run this as root' : `the system said ${code}`;
+  return createFault('journal-unwritable', file, { cause, fix });
 }
 
 function readEntry(file: string): Entry | undefined {

@@ -75,7 +75,7 @@ function removeQdisc(device: string): Fault | undefined {
  */
 export function removePins(folder: string): Fault | undefined {
   if (!existsSync(folder)) return undefined;
-  if (!isBpffs(folder)) return createFault('network-refused', folder, { mend: 'it is not in a bpffs' });
+  if (!isBpffs(folder)) return createFault('network-refused', folder, { fix: 'it is not in a bpffs' });
   try {
     const names = readdirSync(folder);
     const own = names.filter((name) => /^v\d+$/.test(name));
@@ -85,7 +85,7 @@ export function removePins(folder: string): Fault | undefined {
   } catch (cause) {
     return createFault('network-refused', folder, {
       what: 'cannot unpin',
-      mend: `the system said ${errno(cause)}`,
+      fix: `the system said ${errno(cause)}`,
       cause,
     });
   }

@@ -62,8 +62,8 @@ export function readJournal(file: string): Journal | Fault | undefined {
     return typeof journal === 'string' ? createFault('journal-damaged', `${file}: ${journal}`) : journal;
   } catch (cause) {
     if (errno(cause) === 'ENOENT') return undefined;
-    const mend = errno(cause) === 'EACCES' ? ONLY_ROOT : whySystem(cause);
-    return createFault('file-unreadable', file, { cause, mend });
+    const fix = errno(cause) === 'EACCES' ? ONLY_ROOT : whySystem(cause);
+    return createFault('file-unreadable', file, { cause, fix });
   }
 }
 
@@ -73,7 +73,7 @@ export function writeJournal(file: string, journal: Journal): Fault | undefined 
   const text = `${JSON.stringify(journal, null, 2)}\n`;
   const unreadable = text.length > JOURNAL_AT_MOST ? 'it would be too large' : parseJournal(text);
   if (typeof unreadable === 'string')
-    return createFault('journal-unwritable', file, { mend: `${unreadable}, and it could not be undone` });
+    return createFault('journal-unwritable', file, { fix: `${unreadable}, and it could not be undone` });
   try {
     makeFolder(dirname(file), 0o700);
     const fd = openSync(fresh, 'w', 0o600);
@@ -84,7 +84,7 @@ export function writeJournal(file: string, journal: Journal): Fault | undefined 
     syncFolder(dirname(file));
     return undefined;
   } catch (cause) {
-    return createFault('journal-unwritable', file, { cause, mend: whySystem(cause) });
+    return createFault('journal-unwritable', file, { cause, fix: whySystem(cause) });
   }
 }
 
@@ -97,7 +97,7 @@ export function removeJournal(file: string): Fault | undefined {
   } catch (cause) {
     return createFault('journal-unwritable', file, {
       what: 'cannot remove the journal',
-      mend: `${whySystem(cause)}: remove it by hand`,
+      fix: `${whySystem(cause)}: remove it by hand`,
       cause,
     });
   }

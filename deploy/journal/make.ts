@@ -107,7 +107,7 @@ function makeOne(change: Change, attach: Attach): Change | Fault | undefined {
       // The kernel does it by itself when the port joins; here it is only remembered.
       return undefined;
     default:
-      return createFault('network-refused', change.kind, { mend: 'not known here' });
+      return createFault('network-refused', change.kind, { fix: 'not known here' });
   }
 }
 

@@ -49,8 +49,8 @@ function isOurs({ key, before, after }: Extract<Change, { kind: 'sysctl' }>, now
 }
 
 function readOnly(key: string): Fault {
-  const mend = 'it may not be written here: run this as root, where /proc/sys can be written';
-  return createFault('leave-refused', key.replaceAll('/', '.'), { mend });
+  const fix = 'it may not be written here: run this as root, where /proc/sys can be written';
+  return createFault('leave-refused', key.replaceAll('/', '.'), { fix });
 }
 
 /** The bridge goes, and with it what others put there. */
@@ -65,12 +65,12 @@ function bridgeObstacles(name: string, changes: readonly Change[], now: Now): re
   return [
     ...ports.map((port) =>
       createFault('leave-refused', `${port.name} is a port of ${name}, and not by ehlowire`, {
-        mend: `\`ip link set ${port.name} nomaster\`, then leave again`,
+        fix: `\`ip link set ${port.name} nomaster\`, then leave again`,
       }),
     ),
     ...above.map((link) =>
       createFault('leave-refused', `${link.name} stands on ${name}, and would go with it`, {
-        mend: `\`ip link delete ${link.name}\`, then leave again`,
+        fix: `\`ip link delete ${link.name}\`, then leave again`,
       }),
     ),
     ...strangers(name, changes, now).map(({ prefix }) =>
@@ -78,7 +78,7 @@ function bridgeObstacles(name: string, changes: readonly Change[], now: Now): re
         'leave-refused',
         `${name} has the address ${prefix}, not by ehlowire, and it would go with it`,
         {
-          mend: `\`ip address delete ${prefix} dev ${name}\`, then leave again`,
+          fix: `\`ip address delete ${prefix} dev ${name}\`, then leave again`,
         },
       ),
     ),
@@ -110,7 +110,7 @@ function homeless(
   );
   return lost.map(({ from, words: [address = ''] }) =>
     createFault('leave-refused', `${from} is gone, and its address ${address} would be lost`, {
-      mend: `put ${from} back, or give it up: \`ip address delete ${address} dev ${to}\`; then leave again`,
+      fix: `put ${from} back, or give it up: \`ip address delete ${address} dev ${to}\`; then leave again`,
     }),
   );
 }

@@ -130,8 +130,8 @@ function undoBridge(name: string, { links }: State): string[] | Fault {
   if (links.get(name)?.kind !== 'bridge') return [];
   const ports = [...links.values()].filter(({ master }) => master === name).map((link) => link.name);
   if (ports.length > 0) {
-    const mend = `it still has ports (${ports.join(', ')}): take them out, then leave again`;
-    return createFault('network-refused', `ip link delete ${name}`, { mend });
+    const fix = `it still has ports (${ports.join(', ')}): take them out, then leave again`;
+    return createFault('network-refused', `ip link delete ${name}`, { fix });
   }
   return [`link delete dev ${name}`];
 }

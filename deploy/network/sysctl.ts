@@ -18,10 +18,10 @@ export function writeSysctl(key: string, value: string): Fault | undefined {
     return undefined;
   } catch (cause) {
     const code = errno(cause);
-    const mend = READ_ONLY.has(code)
+    const fix = READ_ONLY.has(code)
       ? 'needs root, and a /proc/sys that may be written'
       : `the system said ${code}`;
-    return createFault('network-refused', `sysctl ${key} = ${value}`, { mend, cause });
+    return createFault('network-refused', `sysctl ${key} = ${value}`, { fix, cause });
   }
 }
 

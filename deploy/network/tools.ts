@@ -17,12 +17,12 @@ export function runTool(tool: Tool, args: readonly string[], input?: string): st
   });
   if (error !== undefined) {
     if (errno(error) === 'ENOENT')
-      return createFault('tool-missing', tool, { mend: `apt install ${PACKAGE[tool]}` });
-    return createFault('network-refused', command(tool, args), { mend: error.message, cause: error });
+      return createFault('tool-missing', tool, { fix: `apt install ${PACKAGE[tool]}` });
+    return createFault('network-refused', command(tool, args), { fix: error.message, cause: error });
   }
   if (status === 0) return stdout;
   return createFault('network-refused', command(tool, args), {
-    mend: said(stderr) || `it ended with ${status}`,
+    fix: said(stderr) || `it ended with ${status}`,
   });
 }
 
@@ -48,7 +48,7 @@ export function runBatch(
   const args = [...(family === undefined ? [] : [`-${family}`]), ...(force ? ['-force'] : []), '-batch', '-'];
   const answer = runTool('ip', args, `${lines.join('\n')}\n`);
   if (!isFault(answer)) return undefined;
-  return answer.code === 'network-refused' ? { ...answer, on: refusedLine(answer.mend, lines) } : answer;
+  return answer.code === 'network-refused' ? { ...answer, on: refusedLine(answer.fix, lines) } : answer;
 }
 
 /** `Command failed -:3` names a line of the batch. */

@@ -168,7 +168,7 @@ function howToDetach(place: Place): string {
 
 /** Why servers and counters are not shown; undefined: they are, or `problems` says that there are none. */
 function whyUnread({ wire, running, journal }: OtherNamespace | Attached): string | undefined {
-  if (isFault(wire)) return `servers and counters cannot be read: ${wire.on}: ${wire.mend}`;
+  if (isFault(wire)) return `servers and counters cannot be read: ${wire.on}: ${wire.fix}`;
   if (wire.kind !== 'other-version') return undefined;
   const whose = running === undefined ? '' : ` (the process says ${running.version})`;
   return (

@@ -43,7 +43,7 @@ export function repairGreeting(bytes: Uint8Array, hostname: string): GreetingRep
 }
 
 /**
- * What the wire path can do in place: the hyphen of an unfinished greeting's last line and every TAB behind a
+ * What the wire path can do in place: the hyphen of a truncated greeting's last line and every TAB behind a
  * 220 become what they should have been. Only whole lines (LF at their end) that start with `220` are touched, and
  * nothing where a bare CR leaves room for opinions: a program in the kernel does the same octet for octet. The
  * length never changes; idempotent.
@@ -77,7 +77,7 @@ function hasBareCr(bytes: Uint8Array, end: number): boolean {
 
 function inPlace(separator: string, last: boolean, parts: GreetingParts): GreetingDefect | undefined {
   if (separator === 'tab') return 'tab-separator';
-  return separator === 'hyphen' && last && !parts.complete ? 'unfinished' : undefined;
+  return separator === 'hyphen' && last && !parts.complete ? 'truncated' : undefined;
 }
 
 const LF = 0x0a;

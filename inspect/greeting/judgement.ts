@@ -118,7 +118,7 @@ function endDefects(tally: GreetingTally, tail: Uint8Array, complete: boolean): 
   if (tally.octets === 0) return ['empty'];
   const line = readLine(tail);
   const goesOn = tally.lines > 0 && (line.kind !== 'reply' || line.separator === 'hyphen');
-  const defects: GreetingDefect[] = goesOn ? ['unfinished'] : [];
+  const defects: GreetingDefect[] = goesOn ? ['truncated'] : [];
   if (tail.length > 0) defects.push(line.terminator === 'cr' ? 'bare-cr' : 'no-terminator');
   return defects;
 }

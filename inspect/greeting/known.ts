@@ -15,8 +15,8 @@ export interface GreetingKnowledge {
 }
 
 /**
- * How long an unfinished greeting may be silent before it is taken for truncated: the patience, and twice what
- * an honest server once took, up to what clients stand.
+ * How long a greeting without its last line may be silent before it counts as truncated: the patience, and twice
+ * what an honest server once took, up to what clients wait.
  */
 export function waitFor(known: GreetingKnowledge | undefined, patience: Micros): Micros {
   return Math.max(patience, Math.min(2 * (known?.delay ?? 0), GREETING_WAIT_MICROS));
@@ -53,7 +53,7 @@ export function findTruncated(mender: Mender, because: string): Finding | undefi
   const code = mender.code ?? codeAt(tail, 0);
   if (code === 0 || code >= 400) return undefined;
   const inPlace = code === 220 && tail.length === 0 && !mender.veiled;
-  const policy = inPlace ? policyFor(new Set([...mender.mended, 'unfinished'])) : 'relay';
+  const policy = inPlace ? policyFor(new Set([...mender.mended, 'truncated'])) : 'relay';
   return { knowledge: { greeting: 'truncated', policy, lines, delay: 0 }, because };
 }
 
@@ -83,7 +83,7 @@ function policyFor(repairs: ReadonlySet<GreetingDefect>): Policy {
 }
 
 /** What `repairGreetingSameLength` can do. */
-const IN_PLACE: ReadonlySet<GreetingDefect> = new Set(['unfinished', 'tab-separator']);
+const IN_PLACE: ReadonlySet<GreetingDefect> = new Set(['truncated', 'tab-separator']);
 
 /** A network's hiccup or a server that writes line by line is no teaser; postscreen's shortest wait is 2 s. */
 const TEASER_PAUSE: Micros = 500_000;

@@ -184,7 +184,7 @@ function finish(state: State): Mended {
   if (!state.complete) {
     const end = closingLine(state.tally.code ?? 220, nameOf(state));
     state.out.push(end);
-    note(state, 'unfinished', state.last, joinOctets([state.last, end]));
+    note(state, 'truncated', state.last, joinOctets([state.last, end]));
   }
   state.complete = true;
   return result(state, 'complete');

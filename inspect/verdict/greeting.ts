@@ -36,7 +36,7 @@ export function createGreetingJudge(): Judge {
         state.over = true;
         return judgeEnded(state, sight, ended);
       }
-      // At the end the session's own line comes later: an unfinished greeting is judged here.
+      // At the end the session's own line comes later: a truncated greeting is judged here.
       const left = sight.kind === 'end' && serverLeft(state);
       if (state.heardAt === undefined || (sight.at - state.heardAt < GREETING_SLOW && !left)) return [];
       state.over = true;

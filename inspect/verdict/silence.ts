@@ -55,7 +55,7 @@ interface State {
 
 function follow(state: State, { kind, from, segment, news, smtp, connection, at }: Sight): void {
   if (kind === 'probe' && from === 'client') state.probes.push(at);
-  // An unfinished greeting ends its phase at the end of all, without a code.
+  // A truncated greeting ends its phase at the end of all, without a code.
   if (smtp.some((event) => event.kind === 'phase' && event.phase === 'greeting' && event.reply)) {
     state.completeAt ??= at;
   }

@@ -28,9 +28,9 @@ export async function runRelay(flags: RelayFlags): Promise<Outcome> {
   const config = loadConfig(toOverrides(flags, ownFlags(flags)));
   if (!('relay' in config)) return config;
   if (config.relay.listeners.length === 0) {
-    const mend =
+    const fix =
       'give --listen ADDR:PORT and --upstream HOST:PORT (or --transparent), or relay.listeners in a --config file';
-    return createFault('bad-flag', 'nothing to relay', { mend });
+    return createFault('bad-flag', 'nothing to relay', { fix });
   }
   // Mail goes on without a log: whoever read it is gone, and no client should suffer for that.
   const sink = openSink(config.log, { failing: complain, closed: complain });
@@ -111,7 +111,7 @@ function pairFaults(flags: RelayFlags): Fault[] {
   const faults: Fault[] = transparent ? transparentFaults(flags) : [];
   if (!transparent && listen.length !== upstream.length) {
     const on = `${listen.length} --listen and ${upstream.length} --upstream`;
-    faults.push(createFault('bad-flag', on, { mend: 'they go in pairs: one --upstream for each --listen' }));
+    faults.push(createFault('bad-flag', on, { fix: 'they go in pairs: one --upstream for each --listen' }));
   }
   for (const [flag, texts] of Object.entries({ '--listen': listen, '--upstream': upstream })) {
     for (const address of texts.map(parseAddress)) {
@@ -120,19 +120,19 @@ function pairFaults(flags: RelayFlags): Fault[] {
   }
   const words: readonly string[] = PROXY_PROTOCOLS;
   for (const word of proxyProtocol.flatMap((text) => text.split(','))) {
-    const mend = `must be ${words.join(', ')}`;
-    if (!words.includes(word)) faults.push(createFault('bad-flag', `--proxy-protocol ${word}`, { mend }));
+    const fix = `must be ${words.join(', ')}`;
+    if (!words.includes(word)) faults.push(createFault('bad-flag', `--proxy-protocol ${word}`, { fix }));
   }
   if (proxyProtocol.length > 0 && listen.length === 0) {
-    const mend = 'it goes with --listen; in a --config file write "proxyProtocol" to the listener';
-    faults.push(createFault('bad-flag', '--proxy-protocol', { mend }));
+    const fix = 'it goes with --listen; in a --config file write "proxyProtocol" to the listener';
+    faults.push(createFault('bad-flag', '--proxy-protocol', { fix }));
   }
   return faults;
 }
 
 function transparentFaults({ listen = [], upstream = [], proxyProtocol = [] }: RelayFlags): Fault[] {
   const faults: Fault[] = [];
-  const refuse = (on: string, mend: string): void => void faults.push(createFault('bad-flag', on, { mend }));
+  const refuse = (on: string, fix: string): void => void faults.push(createFault('bad-flag', on, { fix }));
   if (listen.length === 0) {
     refuse(
       '--transparent',

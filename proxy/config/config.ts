@@ -152,10 +152,10 @@ function settle(layers: readonly Layer[]): Config | readonly Fault[] {
   settings.validate({ allowed: 'strict' });
   const config = toConfig(get);
   if (config.relay.mark !== 0 && config.relay.mark === config.deploy.mark) {
-    return [createFault('bad-config', 'relay.mark and deploy.mark', { mend: MUST_DIFFER })];
+    return [createFault('bad-config', 'relay.mark and deploy.mark', { fix: MUST_DIFFER })];
   }
   return config.relay.listeners.some(({ proxyIn }) => proxyIn) && config.relay.trustedProxies.length === 0
-    ? [createFault('bad-config', 'relay.trustedProxies', { mend: MUST_TRUST })]
+    ? [createFault('bad-config', 'relay.trustedProxies', { fix: MUST_TRUST })]
     : config;
 }
 
@@ -169,7 +169,7 @@ function judge(setting: Setting, value: unknown, layers: readonly Layer[]): Faul
   const { key } = setting;
   const from = layers.findLast(({ values }) => values.has(key))?.from(key) ?? 'by default';
   const on = `${key}${problem.at} = ${quote(problem.value)} (${from})`;
-  return [createFault('bad-config', on, { mend: `must be ${problem.must}` })];
+  return [createFault('bad-config', on, { fix: `must be ${problem.must}` })];
 }
 
 function problemOf(setting: Setting, value: unknown): Problem | undefined {

@@ -201,7 +201,7 @@ function addressProblem(entry: Record<string, unknown>, name: 'listen' | 'upstre
   const at = `.${name}`;
   if (typeof value !== 'string') return { at, value, must: 'an address as HOST:PORT' };
   const address = parseAddress(value);
-  if (isFault(address)) return { at, value, must: `HOST:PORT: ${address.mend}` };
+  if (isFault(address)) return { at, value, must: `HOST:PORT: ${address.fix}` };
   if (name === 'upstream' && (address.host === '' || address.port === 0)) {
     return { at, value, must: 'HOST:PORT, both of them: where the mail server is' };
   }

@@ -45,18 +45,18 @@ function parseFile(file: string): Record<string, unknown> | Fault {
   try {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
-    const mend = { ENOENT: 'there is no such file', EISDIR: 'it is a directory' }[errno(cause)];
-    return createFault('file-unreadable', file, mend === undefined ? { cause } : { cause, mend });
+    const fix = { ENOENT: 'there is no such file', EISDIR: 'it is a directory' }[errno(cause)];
+    return createFault('file-unreadable', file, fix === undefined ? { cause } : { cause, fix });
   }
   try {
     const content: unknown = JSON.parse(text.replace(/^\uFEFF/, ''));
     if (isObject(content)) return content;
   } catch (cause) {
-    return createFault('file-not-json', file, { cause, mend: cause instanceof Error ? cause.message : '' });
+    return createFault('file-not-json', file, { cause, fix: cause instanceof Error ? cause.message : '' });
   }
   return createFault('file-not-json', file, {
     what: 'bad configuration',
-    mend: 'must be a JSON object, {…}',
+    fix: 'must be a JSON object, {…}',
   });
 }
 
@@ -87,7 +87,7 @@ export function readEnvironment(env: Environment): Reading {
     const setting = names.get(name);
     if (setting !== undefined) values.set(setting.key, readText(setting, text));
     else
-      faults.push(createFault('bad-config', name, { what: 'unknown variable', mend: nearest(name, names) }));
+      faults.push(createFault('bad-config', name, { what: 'unknown variable', fix: nearest(name, names) }));
   }
   return { layer, faults };
 }
@@ -100,7 +100,7 @@ export function readSets(sets: readonly string[]): Reading {
     const equals = text.indexOf('=');
     const key = text.slice(0, equals).trim();
     const setting = BY_KEY.get(key);
-    if (equals < 0) faults.push(createFault('bad-flag', `--set ${text}`, { mend: 'write --set key=value' }));
+    if (equals < 0) faults.push(createFault('bad-flag', `--set ${text}`, { fix: 'write --set key=value' }));
     else if (setting === undefined) faults.push(unknownKey(key, text.slice(equals + 1), layer));
     else values.set(key, readText(setting, text.slice(equals + 1)));
   }
@@ -121,9 +121,9 @@ function readText({ format }: Setting, text: string): unknown {
 
 function unknownKey(key: string, value: unknown, { from }: Layer): Fault {
   const section = SETTINGS.some((setting) => setting.key.startsWith(`${key}.`));
-  const mend = section ? 'is a section: must be an object of its keys' : nearest(key, BY_KEY);
+  const fix = section ? 'is a section: must be an object of its keys' : nearest(key, BY_KEY);
   const on = section ? `${key} = ${quote(value)} (${from(key)})` : `${key} (${from(key)})`;
-  return createFault('bad-config', on, { what: section ? 'bad configuration' : 'unknown key', mend });
+  return createFault('bad-config', on, { what: section ? 'bad configuration' : 'unknown key', fix });
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -74,8 +74,8 @@ export const SETTINGS: readonly Setting[] = [
     default: 20 * SECOND,
     shown: '"20s"',
     doc:
-      'How long an unfinished greeting of a server not met before is left alone. postscreen waits 6 s by ' +
-      'default and 15 to 20 s have been seen; less makes good clients early talkers. `ehlowire check` and the ' +
+      'How long a greeting of an unknown server may lack its last line before ehlowire completes it. postscreen ' +
+      'waits 6 s by default and 15 to 20 s have been seen; less makes good clients early talkers. `ehlowire check` and the ' +
       'connections by which ehlowire verifies a server wait as long.',
   },
   {

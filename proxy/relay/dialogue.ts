@@ -158,7 +158,7 @@ function apply(state: State, actions: readonly GreeterAction[], at: Micros): voi
   if (bytes.length > 0) tellServer(state, bytes, at);
   for (const action of actions) {
     if (action.kind === 'repair') {
-      state.completed ||= action.event.defect === 'unfinished';
+      state.completed ||= action.event.defect === 'truncated';
       // The greeter's clock knows no steps and no time of day.
       options.sink.write(options.connection, { ...action.event, at });
     }

@@ -118,8 +118,8 @@ function fail(error: unknown, { dest, name }: Target, state: State, events: Outp
   } else if (state.reopening) {
     state.reopening = false;
     const fault = logFault(name, error);
-    const mend = `${fault.mend}; until then the old file is written`;
-    events.failing({ ...fault, what: 'cannot reopen log', mend });
+    const fix = `${fault.fix}; until then the old file is written`;
+    events.failing({ ...fault, what: 'cannot reopen log', fix });
   } else if (!state.failing) {
     state.failing = true;
     events.failing(logFault(name, error));

@@ -26,8 +26,8 @@ export interface OutputEvents {
 
 /** Why a log cannot be written, with what to do where the errno tells. */
 export function logFault(on: string, cause: unknown): Fault {
-  const mend = MENDS[errno(cause)];
-  return createFault('log-unwritable', on, mend === undefined ? { cause } : { cause, mend });
+  const fix = MENDS[errno(cause)];
+  return createFault('log-unwritable', on, fix === undefined ? { cause } : { cause, fix });
 }
 
 const MENDS: Readonly<Record<string, string>> = {

@@ -146,7 +146,7 @@ function refused(on: string, refusal: Refusal): Fault {
 }
 
 function special(on: string, { call, code }: Refusal): Fault | undefined {
-  if (call === 'koffi') return createFault('library-missing', 'koffi', { mend: KOFFI });
+  if (call === 'koffi') return createFault('library-missing', 'koffi', { fix: KOFFI });
   if (call === 'setsockopt' && code === 'EPERM') return createFault('transparent-forbidden', on);
   return undefined;
 }

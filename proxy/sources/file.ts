@@ -220,7 +220,7 @@ function strangerFault(name: string, head: Uint8Array): Fault {
   const { is, convert } = stranger;
   const file = name === nameOf(name) ? quoted(name) : 'FILE';
   const how = convert === 'editcap' ? `editcap -F pcapng ${file} out.pcapng` : convert.by;
-  return createFault('capture-unknown', nameOf(name), { mend: `it is ${is}: ${how}` });
+  return createFault('capture-unknown', nameOf(name), { fix: `it is ${is}: ${how}` });
 }
 
 /** Octets by which a format is known. */

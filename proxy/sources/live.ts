@@ -68,7 +68,7 @@ function createLive(name: string, handle: PcapHandle): LiveSource {
   /** Takes one frame, if there is one. */
   const step = (): boolean => {
     const got = listener && handle.next(frame);
-    if (typeof got === 'string') fail(createFault('capture-failed', name, { mend: got }));
+    if (typeof got === 'string') fail(createFault('capture-failed', name, { fix: got }));
     if (got !== true) return false;
     const octets = handle.buffer.subarray(0, frame.captured);
     listener?.frame(handle.linkType, octets, frame.seconds * 1e6 + frame.micros, frame.length);
@@ -120,17 +120,17 @@ function faultOf(name: string, trouble: PcapTrouble): Fault {
   const { kind, text } = trouble;
   switch (kind) {
     case 'no-koffi':
-      return createFault('library-missing', 'koffi', { mend: KOFFI, cause: text });
+      return createFault('library-missing', 'koffi', { fix: KOFFI, cause: text });
     case 'no-libpcap':
-      return createFault('library-missing', 'libpcap', { mend: LIBPCAP, cause: text });
+      return createFault('library-missing', 'libpcap', { fix: LIBPCAP, cause: text });
     case 'no-such-device':
       return createFault('interface-unknown', name);
     case 'forbidden':
       return createFault('capture-forbidden', name);
     case 'not-up':
-      return createFault('capture-failed', name, { mend: `the interface is down: ip link set ${name} up` });
+      return createFault('capture-failed', name, { fix: `the interface is down: ip link set ${name} up` });
     default:
-      return createFault('capture-failed', name, { mend: text });
+      return createFault('capture-failed', name, { fix: text });
   }
 }
 

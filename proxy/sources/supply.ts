@@ -19,7 +19,7 @@ export interface Supply {
 /** `-` is standard input. Faults: `file-unreadable`, `capture-unknown`, `capture-empty`. */
 export async function openSupply(name: string): Promise<Supply | Fault> {
   if (name === STANDARD_INPUT) {
-    if (process.stdin.isTTY) return createFault('capture-unknown', nameOf(name), { mend: TERMINAL });
+    if (process.stdin.isTTY) return createFault('capture-unknown', nameOf(name), { fix: TERMINAL });
     return openStream(name, process.stdin);
   }
   let fd: number | undefined;
@@ -53,8 +53,8 @@ export async function openText(name: string): Promise<Readable | Fault> {
   const open = UNPACKERS[packed.name];
   if (open) return unpacked(file, open());
   file.destroy();
-  const mend = `it is compressed (${packed.name}): ${packed.unpack} ${quoted(name)} > mail.log`;
-  return createFault('file-unreadable', name, { mend });
+  const fix = `it is compressed (${packed.name}): ${packed.unpack} ${quoted(name)} > mail.log`;
+  return createFault('file-unreadable', name, { fix });
 }
 
 /** Whether it can be read more than once; also what is not there. */
@@ -70,8 +70,8 @@ export function readFault(name: string, cause: unknown): Fault {
   if (code.startsWith('Z_') || code.startsWith('ZSTD_')) {
     return createFault('capture-damaged', `${nameOf(name)}: what is compressed in it is damaged`, { cause });
   }
-  const mend = MENDS[code];
-  return createFault('file-unreadable', nameOf(name), { ...(mend !== undefined && { mend }), cause });
+  const fix = MENDS[code];
+  return createFault('file-unreadable', nameOf(name), { ...(fix !== undefined && { fix }), cause });
 }
 
 /** As messages call it. */
@@ -187,8 +187,8 @@ function unpackerOf(name: string, head: Uint8Array): Unpacker | Fault | undefine
   if (!packed) return undefined;
   const open = UNPACKERS[packed.name];
   if (open) return { open };
-  const mend = `it is compressed (${packed.name}): ${packed.unpack} ${quoted(name)} | ehlowire analyze -`;
-  return createFault('capture-unknown', nameOf(name), { mend });
+  const fix = `it is compressed (${packed.name}): ${packed.unpack} ${quoted(name)} | ehlowire analyze -`;
+  return createFault('capture-unknown', nameOf(name), { fix });
 }
 
 /** For a shell. */

@@ -88,6 +88,6 @@ function hint(text: string): string {
   return 'write HOST:PORT, [IPV6]:PORT or :PORT';
 }
 
-function badAddress(text: string, mend: string): Fault {
-  return createFault('bad-address', text === '' ? '(empty)' : text, { mend });
+function badAddress(text: string, fix: string): Fault {
+  return createFault('bad-address', text === '' ? '(empty)' : text, { fix });
 }

@@ -11,7 +11,7 @@ export interface Fault {
   /** On what: an address, a file, a key. */
   readonly on: string;
   /** What to do about it. */
-  readonly mend: string;
+  readonly fix: string;
   readonly cause?: unknown;
 }
 
@@ -20,7 +20,7 @@ export type Outcome = number | Fault | readonly Fault[];
 
 interface Entry {
   readonly what: string;
-  readonly mend: string;
+  readonly fix: string;
   readonly exit: 1 | 2;
 }
 
@@ -28,10 +28,10 @@ interface Entry {
 export function createFault(
   code: FaultCode,
   on: string,
-  more: { readonly what?: string; readonly mend?: string; readonly cause?: unknown } = {},
+  more: { readonly what?: string; readonly fix?: string; readonly cause?: unknown } = {},
 ): Fault {
-  const { what, mend }: Entry = CATALOGUE[code];
-  return { kind: 'fault', code, what, on, mend, ...more };
+  const { what, fix }: Entry = CATALOGUE[code];
+  return { kind: 'fault', code, what, on, fix, ...more };
 }
 
 export function isFault(value: unknown): value is Fault {
@@ -39,8 +39,8 @@ export function isFault(value: unknown): value is Fault {
 }
 
 /** `<what failed>: <on what>: <what to do>`, one line whatever the parts hold. */
-export function formatFault({ what, on, mend }: Fault): string {
-  return [what, on, mend].map(oneLine).join(': ');
+export function formatFault({ what, on, fix }: Fault): string {
+  return [what, on, fix].map(oneLine).join(': ');
 }
 
 /** DESIGN §7: 1 failed, 2 wrong usage or configuration. */
@@ -90,136 +90,136 @@ const CONNECT: Readonly<Record<string, FaultCode>> = {
 };
 
 const CATALOGUE = {
-  'bad-flag': { exit: 2, what: 'wrong usage', mend: 'see --help' },
-  'bad-config': { exit: 2, what: 'bad configuration', mend: 'see CONFIG.md' },
-  'bad-address': { exit: 2, what: 'bad address', mend: 'write HOST:PORT, [IPV6]:PORT or :PORT' },
-  'file-unreadable': { exit: 2, what: 'cannot read file', mend: 'check that it exists and may be read' },
+  'bad-flag': { exit: 2, what: 'wrong usage', fix: 'see --help' },
+  'bad-config': { exit: 2, what: 'bad configuration', fix: 'see CONFIG.md' },
+  'bad-address': { exit: 2, what: 'bad address', fix: 'write HOST:PORT, [IPV6]:PORT or :PORT' },
+  'file-unreadable': { exit: 2, what: 'cannot read file', fix: 'check that it exists and may be read' },
   'maillog-unknown': {
     exit: 1,
     what: 'no line of the mail log was understood',
-    mend: 'logs of Postfix, Exim and sendmail are read: as files, from syslog, the journal and containers',
+    fix: 'logs of Postfix, Exim and sendmail are read: as files, from syslog, the journal and containers',
   },
-  'capture-empty': { exit: 1, what: 'empty capture', mend: 'it has not one octet: capture again' },
-  'capture-unknown': { exit: 2, what: 'not a capture', mend: 'name a pcap or pcapng file' },
+  'capture-empty': { exit: 1, what: 'empty capture', fix: 'it has not one octet: capture again' },
+  'capture-unknown': { exit: 2, what: 'not a capture', fix: 'name a pcap or pcapng file' },
   'capture-cut': {
     exit: 1,
     what: 'capture cut short',
-    mend: 'its last packet is not whole; what came before it was used',
+    fix: 'its last packet is not whole; what came before it was used',
   },
-  'capture-damaged': { exit: 1, what: 'capture damaged', mend: 'what came before was used' },
+  'capture-damaged': { exit: 1, what: 'capture damaged', fix: 'what came before was used' },
   'link-unknown': {
     exit: 1,
     what: 'link type not known',
-    mend: 'those frames were left out: capture on an Ethernet interface, or on "any"',
+    fix: 'those frames were left out: capture on an Ethernet interface, or on "any"',
   },
   'capture-forbidden': {
     exit: 1,
     what: 'no permission to capture',
-    mend: 'run it as root, or allow it: setcap cap_net_raw=+ep "$(readlink -f "$(which node)")"',
+    fix: 'run it as root, or allow it: setcap cap_net_raw=+ep "$(readlink -f "$(which node)")"',
   },
-  'interface-unknown': { exit: 1, what: 'no such interface', mend: 'see `ip link`' },
-  'capture-failed': { exit: 1, what: 'cannot capture', mend: 'the system refused it' },
-  'library-missing': { exit: 1, what: 'library missing', mend: 'install it' },
-  'file-not-json': { exit: 2, what: 'not valid JSON', mend: 'mend the syntax' },
+  'interface-unknown': { exit: 1, what: 'no such interface', fix: 'see `ip link`' },
+  'capture-failed': { exit: 1, what: 'cannot capture', fix: 'the system refused it' },
+  'library-missing': { exit: 1, what: 'library missing', fix: 'install it' },
+  'file-not-json': { exit: 2, what: 'not valid JSON', fix: 'fix the syntax' },
   'port-in-use': {
     exit: 1,
     what: 'port in use',
-    mend: 'another program listens there: find it with `ss -ltnp`, stop it or choose another port',
+    fix: 'another program listens there: find it with `ss -ltnp`, stop it or choose another port',
   },
   'port-forbidden': {
     exit: 1,
     what: 'no permission for the port',
-    mend: 'use a port above 1023, or allow it: setcap cap_net_bind_service=+ep "$(readlink -f "$(which node)")"',
+    fix: 'use a port above 1023, or allow it: setcap cap_net_bind_service=+ep "$(readlink -f "$(which node)")"',
   },
   'address-unavailable': {
     exit: 1,
     what: 'address not available',
-    mend: 'no interface of this machine has it: see `ip address`',
+    fix: 'no interface of this machine has it: see `ip address`',
   },
-  'listen-failed': { exit: 1, what: 'cannot listen', mend: 'the system refused it' },
+  'listen-failed': { exit: 1, what: 'cannot listen', fix: 'the system refused it' },
   'name-unknown': {
     exit: 1,
     what: 'no such host',
-    mend: 'check the spelling and /etc/hosts, or give an IP address',
+    fix: 'check the spelling and /etc/hosts, or give an IP address',
   },
   'name-unresolved': {
     exit: 1,
     what: 'cannot resolve host',
-    mend: 'the name server did not answer: check /etc/resolv.conf, or give an IP address',
+    fix: 'the name server did not answer: check /etc/resolv.conf, or give an IP address',
   },
   refused: {
     exit: 1,
     what: 'connection refused',
-    mend: 'nothing listens there: is the mail server running?',
+    fix: 'nothing listens there: is the mail server running?',
   },
   'timed-out': {
     exit: 1,
     what: 'timed out',
-    mend: 'no answer: a firewall may drop the packets, or the host is down',
+    fix: 'no answer: a firewall may drop the packets, or the host is down',
   },
-  unreachable: { exit: 1, what: 'unreachable', mend: 'no route to it: see `ip route get`' },
+  unreachable: { exit: 1, what: 'unreachable', fix: 'no route to it: see `ip route get`' },
   'closed-early': {
     exit: 1,
     what: 'connection closed early',
-    mend: "see the server's own log for the reason",
+    fix: "see the server's own log for the reason",
   },
-  'connect-failed': { exit: 1, what: 'cannot connect', mend: 'the system refused it' },
+  'connect-failed': { exit: 1, what: 'cannot connect', fix: 'the system refused it' },
   'upstream-is-relay': {
     exit: 2,
     what: 'upstream is the relay itself',
-    mend: "it would call itself: give the mail server's own address, and the relay another port",
+    fix: "it would call itself: give the mail server's own address, and the relay another port",
   },
   'transparent-forbidden': {
     exit: 1,
     what: 'no permission for transparent sockets',
-    mend: 'run it as root, or allow it: setcap cap_net_admin,cap_net_bind_service=+ep "$(readlink -f "$(which node)")"',
+    fix: 'run it as root, or allow it: setcap cap_net_admin,cap_net_bind_service=+ep "$(readlink -f "$(which node)")"',
   },
   'log-unwritable': {
     exit: 1,
     what: 'cannot write log',
-    mend: 'check that the directory exists and may be written',
+    fix: 'check that the directory exists and may be written',
   },
   'evidence-unwritable': {
     exit: 1,
     what: 'cannot write evidence',
-    mend: 'check that the folder exists and may be written',
+    fix: 'check that the folder exists and may be written',
   },
   'log-closed': {
     exit: 1,
     what: 'log closed',
-    mend: 'the reader of standard output went away, and nothing is recorded any more: use --log FILE',
+    fix: 'the reader of standard output went away, and nothing is recorded any more: use --log FILE',
   },
-  'wire-refused': { exit: 1, what: 'the wire path cannot run', mend: 'see `ehlowire doctor`' },
-  'tool-missing': { exit: 1, what: 'tool missing', mend: 'see `ehlowire doctor`' },
-  'network-refused': { exit: 1, what: 'cannot change the network', mend: 'see `ehlowire doctor`' },
-  'bridge-conflict': { exit: 2, what: 'no bridge can be made', mend: 'see `ip -d link`' },
-  'mtu-differs': { exit: 2, what: 'the ports differ in MTU', mend: 'give both the same' },
-  'no-way-to-relay': { exit: 2, what: 'nothing can be relayed here', mend: 'use --path wire' },
-  'in-place': { exit: 1, what: 'already in place', mend: '`ehlowire leave` first' },
-  'already-running': { exit: 1, what: 'already running', mend: 'see `ehlowire status`' },
+  'wire-refused': { exit: 1, what: 'the wire path cannot run', fix: 'see `ehlowire doctor`' },
+  'tool-missing': { exit: 1, what: 'tool missing', fix: 'see `ehlowire doctor`' },
+  'network-refused': { exit: 1, what: 'cannot change the network', fix: 'see `ehlowire doctor`' },
+  'bridge-conflict': { exit: 2, what: 'no bridge can be made', fix: 'see `ip -d link`' },
+  'mtu-differs': { exit: 2, what: 'the ports differ in MTU', fix: 'give both the same' },
+  'no-way-to-relay': { exit: 2, what: 'nothing can be relayed here', fix: 'use --path wire' },
+  'in-place': { exit: 1, what: 'already in place', fix: '`ehlowire leave` first' },
+  'already-running': { exit: 1, what: 'already running', fix: 'see `ehlowire status`' },
   'other-namespace': {
     exit: 1,
     what: 'the journal tells of another network namespace',
-    mend: 'run it in that one, or name another journal: --set deploy.journal=FILE',
+    fix: 'run it in that one, or name another journal: --set deploy.journal=FILE',
   },
   'journal-damaged': {
     exit: 1,
     what: 'cannot read the journal',
-    mend: 'it tells what to undo: look at it, undo by hand (runbook, "By hand"), then remove it',
+    fix: 'it tells what to undo: look at it, undo by hand (runbook, "By hand"), then remove it',
   },
   'leave-refused': {
     exit: 1,
     what: 'not left, and nothing was changed',
-    mend: 'see `ehlowire status`',
+    fix: 'see `ehlowire status`',
   },
-  'journal-unwritable': { exit: 1, what: 'cannot write the journal', mend: 'without it nothing is changed' },
+  'journal-unwritable': { exit: 1, what: 'cannot write the journal', fix: 'without it nothing is changed' },
 } as const satisfies Readonly<Record<string, Entry>>;
 
 /** An errno that the catalogue does not know is at least named. */
-function withErrno(error: unknown): { what?: string; mend?: string; cause: unknown } {
+function withErrno(error: unknown): { what?: string; fix?: string; cause: unknown } {
   const code = errno(error);
   if (code === '' || code in LISTEN || code in CONNECT) return { cause: error };
-  return { mend: `the system said ${code}`, cause: error };
+  return { fix: `the system said ${code}`, cause: error };
 }
 
 function oneLine(text: string): string {

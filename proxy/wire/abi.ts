@@ -1,87 +1,37 @@
-// The other half of abi.h: where each field lies, and what the numbers mean. A test compares both with the object's BTF.
+// What the program in the kernel and the process agree on. Written by `npm run build:wire` from the compiled types of
+// bpf/abi.h, where the comments are; not to be edited.
 
-/** `EHLOWIRE_ABI`. */
 export const ABI = 3;
-
-/** Octet offsets of fields, and the size of each struct. */
-export const RECORD = {
-  at: 0,
-  kind: 8,
-  leg: 9,
-  from: 10,
-  flags: 11,
-  vlan_tci: 12,
-  vlan_protocol: 14,
-  length: 16,
-  headers: 20,
-  payload: 24,
-  skipped: 28,
-  seq: 32,
-  octets: 36,
-  segments: 40,
-  captured: 44,
-  data: 48,
-} as const;
-
-export const SETTINGS = {
-  abi: 0,
-  relay_mark: 4,
-  relay_socket_mark: 8,
-  relay_port: 12,
-  relay_mac: 14,
-  unknown: 20,
-  unheld: 24,
-} as const;
-export const SETTINGS_SIZE = 28;
-
-/** By what a segment's connection is found; `ports` is a list, two octets each, 64 at the most. */
-export const INDEX = { seed: 0, mask: 8, ports: 16 } as const;
-/** Connections that may share a set of the table. */
+export const PORTS = 64;
 export const WAYS = 16;
-
-export const SERVER_KEY = { address: 0, port: 16 } as const;
-export const SERVER_KEY_SIZE = 20;
-
-export const SERVER = { policy: 0, contradicted: 1, lines: 2 } as const;
-export const SERVER_SIZE = 4;
-
-/** What a processor has in hand, its counters first: 64 bits each. */
-export const HAND = { counters: 0, segment: 144, tick: 232, tick_at: 240, room: 248, spare: 256 } as const;
-export const HAND_SIZE = 8_760;
-
-/** A record's place in the ring; `SLOT_VOID` stands in its size. */
-export const SLOT = { size: 0, record: 8 } as const;
-export const SLOT_VOID = 1;
-
-/** Positions that a piece of the ring stands for, and its octets: there is room behind for the rest of the last slot. */
-export const PIECE = 1 << 18;
-export const PIECE_SIZE = PIECE + 8_504;
-
-export const POSITIONS = {
-  produced: 0,
-  room_from: 8,
-  capacity: 16,
-  mask: 24,
-  tickets: 32,
-  crowded: 36,
-  consumed: 64,
-  read: 72,
-} as const;
-export const POSITIONS_SIZE = 128;
-
-/** Entries of the map `commons`, one behind the other, and the octets of each. */
-export const COMMON_KEY = { COMMON_INDEX: 0, COMMON_POSITIONS: 1 } as const;
-export const COMMON_SIZE = 192;
-
-export const FLOW_KEY = { client: 0, server: 16, client_port: 32, server_port: 34 } as const;
-/** Where the octets of a stretch begin behind its key. */
+export const TAIL_OCTETS = 1024;
+export const TAILS = 8192;
 export const STRETCH_KEY = 40;
-/** Octets in the table of a message's end: the octet with number n at n mod TAIL. */
-export const TAIL = 1_024;
+export const SLOT_VOID = 1;
+export const PIECE_SPAN = 262144;
 
-export const LEG = { LEG_WAN: 0, LEG_LAN: 1 } as const;
-export const SIDE = { SIDE_CLIENT: 0, SIDE_SERVER: 1 } as const;
-export const RECORD_KIND = { RECORD_SEGMENT: 0, RECORD_STRETCH: 1 } as const;
+export const LEG = {
+  LEG_WAN: 0,
+  LEG_LAN: 1,
+} as const;
+
+export const SIDE = {
+  SIDE_CLIENT: 0,
+  SIDE_SERVER: 1,
+} as const;
+
+export const POLICY = {
+  POLICY_UNKNOWN: 0,
+  POLICY_OBSERVE: 1,
+  POLICY_REPAIR: 2,
+  POLICY_RELAY: 3,
+} as const;
+
+export const RECORD_KIND = {
+  RECORD_SEGMENT: 0,
+  RECORD_STRETCH: 1,
+} as const;
+
 export const RECORD_FLAG = {
   RECORD_LOST: 1,
   RECORD_CONTENT: 2,
@@ -90,9 +40,7 @@ export const RECORD_FLAG = {
   RECORD_LEAD: 16,
   RECORD_MIDSTREAM: 32,
 } as const;
-export const POLICY = { POLICY_UNKNOWN: 0, POLICY_OBSERVE: 1, POLICY_REPAIR: 2, POLICY_RELAY: 3 } as const;
 
-/** Indices of the counters. */
 export const COUNTER = {
   COUNT_FRAMES: 0,
   COUNT_SEGMENTS: 1,
@@ -113,3 +61,156 @@ export const COUNTER = {
   COUNT_WRONG_LEG: 16,
   COUNT_UNWATCHED: 17,
 } as const;
+
+export const COMMON_KEY = {
+  COMMON_INDEX: 0,
+  COMMON_POSITIONS: 1,
+} as const;
+
+export const RELAYING = {
+  RELAYING_UNASKED: 0,
+  RELAYING_NOT: 1,
+  RELAYING: 2,
+} as const;
+
+// Offsets of fields, and sizes, in octets.
+
+export const SETTINGS = {
+  abi: 0,
+  relay_mark: 4,
+  relay_socket_mark: 8,
+  relay_port: 12,
+  relay_mac: 14,
+  unknown: 20,
+  unheld: 24,
+} as const;
+export const SETTINGS_SIZE = 28;
+
+export const SERVER_KEY = {
+  address: 0,
+  port: 16,
+} as const;
+export const SERVER_KEY_SIZE = 20;
+
+export const SERVER = {
+  policy: 0,
+  contradicted: 1,
+  lines: 2,
+} as const;
+export const SERVER_SIZE = 4;
+
+export const INDEX = {
+  seed: 0,
+  mask: 8,
+  ports: 16,
+} as const;
+export const INDEX_SIZE = 144;
+
+export const POSITIONS = {
+  produced: 0,
+  room_from: 8,
+  capacity: 16,
+  mask: 24,
+  tickets: 32,
+  crowded: 36,
+  consumed: 64,
+  read: 72,
+} as const;
+export const POSITIONS_SIZE = 128;
+
+export const COMMON = {
+  index: 0,
+  positions: 0,
+  lines: 0,
+} as const;
+export const COMMON_SIZE = 192;
+
+export const HAND = {
+  counters: 0,
+  segment: 144,
+  tick: 232,
+  tick_at: 240,
+  room: 248,
+  spare: 256,
+} as const;
+export const HAND_SIZE = 8760;
+
+export const FLOW_KEY = {
+  client: 0,
+  server: 16,
+  client_port: 32,
+  server_port: 34,
+} as const;
+export const FLOW_KEY_SIZE = 36;
+
+export const FLOW = {
+  key: 0,
+  used: 36,
+  sides: 40,
+  missed: 48,
+  ticket: 52,
+  lines: 56,
+  policy: 58,
+  patch_count: 59,
+  started: 60,
+  relaying: 61,
+  repairing: 62,
+  unwatched: 63,
+  streams: 64,
+  patches: 192,
+} as const;
+export const FLOW_SIZE = 256;
+
+export const STREAM = {
+  next: 0,
+  left_out_segments: 4,
+  left_out: 8,
+  left_out_at: 16,
+  mark: 24,
+  unanswered: 28,
+  busy: 32,
+  isn: 36,
+  greeting_end: 40,
+  waits_since: 44,
+} as const;
+export const STREAM_SIZE = 64;
+
+export const TAIL = {
+  ticket: 0,
+  from: 4,
+  end: 8,
+  shift: 12,
+  octets: 16,
+} as const;
+export const TAIL_SIZE = 2064;
+
+export const PIECE = {
+  octets: 0,
+} as const;
+export const PIECE_SIZE = 270648;
+
+export const SLOT = {
+  size: 0,
+  record: 8,
+} as const;
+export const SLOT_SIZE = 8504;
+
+export const RECORD = {
+  at: 0,
+  kind: 8,
+  leg: 9,
+  from: 10,
+  flags: 11,
+  vlan_tci: 12,
+  vlan_protocol: 14,
+  length: 16,
+  headers: 20,
+  payload: 24,
+  skipped: 28,
+  seq: 32,
+  octets: 36,
+  segments: 40,
+  captured: 44,
+  data: 48,
+} as const;
+export const RECORD_SIZE = 8496;

@@ -201,7 +201,7 @@ function tellRepair(state: State, connection: Tracked, record: WireRecord & { ki
   const event: RepairEvent = {
     kind: 'repair',
     at,
-    defect: repaired.was === HYPHEN ? 'unfinished' : 'tab-separator',
+    defect: repaired.was === HYPHEN ? 'truncated' : 'tab-separator',
     before: quote(before),
     after: quote(after),
     held: 0,

@@ -7,7 +7,7 @@ import { parsePacket } from '../../inspect/tcp/packet';
 import type { Leg, Segment } from '../../inspect/tcp/segment';
 import type { Endpoint } from '../../inspect/address';
 import { readAddress } from './address';
-import { FLOW_KEY, LEG, RECORD, RECORD_FLAG, RECORD_KIND, STRETCH_KEY, TAIL } from './abi';
+import { FLOW_KEY, LEG, RECORD, RECORD_FLAG, RECORD_KIND, SIDE, STRETCH_KEY, TAIL_OCTETS } from './abi';
 
 export type WireRecord =
   | (Facts & {
@@ -48,7 +48,7 @@ export function readRecord(octets: Uint8Array, origin: Micros): WireRecord {
   const fields = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
   const flags = fields.getUint8(RECORD.flags);
   const facts: Facts = {
-    from: fields.getUint8(RECORD.from) === 0 ? 'client' : 'server',
+    from: fields.getUint8(RECORD.from) === SIDE.SIDE_CLIENT ? 'client' : 'server',
     leg: fields.getUint8(RECORD.leg) === LEG.LEG_WAN ? 'wan' : 'lan',
     lost: (flags & RECORD_FLAG.RECORD_LOST) !== 0,
     midstream: (flags & RECORD_FLAG.RECORD_MIDSTREAM) !== 0,
@@ -131,7 +131,7 @@ function readStretch(fields: DataView, octets: Uint8Array, at: Micros, facts: Fa
     RECORD.data + fields.getUint32(RECORD.captured, true),
   );
   const end =
-    kept.length === TAIL
+    kept.length === TAIL_OCTETS
       ? unrotate(kept, seq + length - shown - fields.getUint32(RECORD.skipped, true), shown)
       : kept.slice(0, shown);
   const key = RECORD.data;
@@ -150,10 +150,10 @@ function readStretch(fields: DataView, octets: Uint8Array, at: Micros, facts: Fa
   };
 }
 
-/** The octet with number n, counted from where the first place is, stands at n mod TAIL. */
+/** The octet with number n, counted from where the first place is, stands at n mod TAIL_OCTETS. */
 function unrotate(kept: Uint8Array, from: number, count: number): Uint8Array {
-  const start = (from >>> 0) % TAIL;
-  const head = kept.subarray(start, Math.min(TAIL, start + count));
+  const start = (from >>> 0) % TAIL_OCTETS;
+  const head = kept.subarray(start, Math.min(TAIL_OCTETS, start + count));
   const end = new Uint8Array(count);
   end.set(head, 0);
   end.set(kept.subarray(0, count - head.length), head.length);

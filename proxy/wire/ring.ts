@@ -4,7 +4,7 @@ import { isTrouble, type BpfTrouble, type Libbpf } from '../native/libbpf';
 import {
   COMMON_KEY,
   COMMON_SIZE,
-  PIECE,
+  PIECE_SPAN,
   PIECE_SIZE,
   POSITIONS,
   POSITIONS_SIZE,
@@ -25,7 +25,7 @@ export interface Ring {
 
 /** The entries of the map `ring` that hold so many octets (a power of two). */
 export function piecesOf(octets: number): number {
-  return Math.max(1, octets / PIECE);
+  return Math.max(1, octets / PIECE_SPAN);
 }
 
 /** In the memory of the map `commons`. */
@@ -80,13 +80,13 @@ function createRing(positions: BigInt64Array, memory: ArrayBuffer, pieces: numbe
     Atomics.store(positions, which, BigInt(position));
   /** Where in memory a position lies; pieces are numbered beyond 32 bits. */
   const placeOf = (position: number): number =>
-    (Math.floor(position / PIECE) % pieces) * PIECE_SIZE + (position % PIECE);
+    (Math.floor(position / PIECE_SPAN) % pieces) * PIECE_SIZE + (position % PIECE_SPAN);
   const zero = (from: number, to: number): void => {
     for (let at = from, next; at < to; at = next) {
-      next = Math.min(to, (Math.floor(at / PIECE) + 1) * PIECE);
+      next = Math.min(to, (Math.floor(at / PIECE_SPAN) + 1) * PIECE_SPAN);
       const start = placeOf(at);
       // The last slot of a piece reaches beyond it; nothing else lies there.
-      const length = next % PIECE === 0 ? PIECE_SIZE - (at % PIECE) : next - at;
+      const length = next % PIECE_SPAN === 0 ? PIECE_SIZE - (at % PIECE_SPAN) : next - at;
       octets.fill(0, start, start + length);
     }
   };

@@ -43,7 +43,7 @@ export function openWire(options: WireOptions): Wire | Fault {
   if (isTrouble(bpf)) return faultOf(bpf);
   if (!existsSync(OBJECT)) {
     return createFault('wire-refused', OBJECT, {
-      mend: 'the compiled program is missing: npm run build:wire',
+      fix: 'the compiled program is missing: npm run build:wire',
     });
   }
   const pins = folderOf(options.pins);
@@ -110,7 +110,7 @@ function versionsIn(pins: string): readonly number[] | Fault {
     if (code === 'ENOENT') return [];
     return createFault('wire-refused', pins, {
       cause,
-      mend: code === 'EACCES' ? RIGHTS : `the system said ${code}`,
+      fix: code === 'EACCES' ? RIGHTS : `the system said ${code}`,
     });
   }
 }
@@ -137,8 +137,8 @@ function makePins(pins: string): Fault | undefined {
     makeFolder(pins, 0o700);
     return undefined;
   } catch (cause) {
-    const mend = `it must lie in a bpffs, and be ours: mount -t bpf bpf ${BPFFS}`;
-    return createFault('wire-refused', pins, { cause, mend });
+    const fix = `it must lie in a bpffs, and be ours: mount -t bpf bpf ${BPFFS}`;
+    return createFault('wire-refused', pins, { cause, fix });
   }
 }
 

@@ -14,7 +14,9 @@ export function renderReport({ clients, trials }: Report): string {
   const rows = trials.map(({ row, before, after }) => [
     row.name,
     code(row.bytes),
-    row.defects.length === 0 ? row.class : `${row.class}: ${row.defects.join(', ')}`,
+    row.defects.join() === '' || row.defects.join() === row.class
+      ? row.class
+      : `${row.class}: ${row.defects.join(', ')}`,
     after?.heard === row.bytes ? 'the same' : code(after?.heard ?? ''),
     who(before?.through ?? [], names),
     who(after?.through ?? [], names),

@@ -19,7 +19,7 @@ export async function runCheck(target: string, flags: CheckFlags): Promise<Outco
   const faults = flagFaults(flags);
   if (isFault(server)) return [server, ...faults];
   if (server.host === '' || server.port === 0)
-    faults.push(createFault('bad-address', target, { mend: 'name a host and a port' }));
+    faults.push(createFault('bad-address', target, { fix: 'name a host and a port' }));
   const config = loadConfig(toOverrides(flags));
   if (!('relay' in config)) return [...faults, ...config];
   if (faults.length > 0) return faults;
@@ -43,10 +43,10 @@ export async function runCheck(target: string, flags: CheckFlags): Promise<Outco
 function flagFaults({ name, failOn }: CheckFlags): Fault[] {
   const faults: Fault[] = [];
   if (failOn !== undefined && failOn !== 'proved' && failOn !== 'suspected') {
-    faults.push(createFault('bad-flag', `--fail-on ${failOn}`, { mend: 'must be proved or suspected' }));
+    faults.push(createFault('bad-flag', `--fail-on ${failOn}`, { fix: 'must be proved or suspected' }));
   }
   if (name !== undefined && !/^[\x21-\x7e]{1,255}$/.test(name)) {
-    faults.push(createFault('bad-flag', `--name ${name}`, { mend: 'must be a host name' }));
+    faults.push(createFault('bad-flag', `--name ${name}`, { fix: 'must be a host name' }));
   }
   return faults;
 }

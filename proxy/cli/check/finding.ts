@@ -72,7 +72,7 @@ function reason(
 }
 
 /** Defects that more octets would have cured. */
-const ENDLESS: ReadonlySet<GreetingDefect> = new Set(['unfinished', 'no-terminator', 'bare-cr']);
+const ENDLESS: ReadonlySet<GreetingDefect> = new Set(['truncated', 'no-terminator', 'bare-cr']);
 
 /** Longer than any network takes between two segments of one answer, in microseconds. */
 const TEASER = 1_000_000;

@@ -112,14 +112,14 @@ async function converse(
 function silenceFault(on: string, talk: Talk, patienceMs: number): Fault {
   if (talk.failure !== undefined) return connectFault(on, talk.failure);
   if (talk.closed) {
-    const mend =
+    const fix =
       'the server closed without a greeting: see its log, and whether this address is blocked there';
-    return createFault('closed-early', on, { mend });
+    return createFault('closed-early', on, { fix });
   }
-  const mend =
+  const fix =
     `no greeting within ${patienceMs / 1000} s: the server waits for TLS first (port 465), is overloaded, or a ` +
     'firewall holds its greeting; more time: --set greeting.patience=5min';
-  return createFault('timed-out', on, { mend });
+  return createFault('timed-out', on, { fix });
 }
 
 function dial({ server, connectMs }: Question): Promise<Socket | Fault> {

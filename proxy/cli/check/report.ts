@@ -53,7 +53,7 @@ export function toText(
     row('Greeting', greetingLines(interview)),
     row('Judgement', [judgementLine(finding, colors), finding.because]),
     ...finding.defects.flatMap(({ defect, certainty }) => {
-      const { means, suffers, mend, relay } = ADVICE[defect];
+      const { means, suffers, fix, relay } = ADVICE[defect];
       const until = relay === undefined ? '' : `; until then \`ehlowire relay\` ${relay} it`;
       const title = `${colors.yellow(defect)} ${dim(certainty)}`;
       return [
@@ -62,12 +62,12 @@ export function toText(
           title,
           means,
           `${dim('who suffers:')} ${suffers}`,
-          `${dim('what to do:')} ${mend}${until}`,
+          `${dim('what to do:')} ${fix}${until}`,
         ]),
       ];
     }),
     ...(finding.refused
-      ? ['', row('Refused', [ADVICE.refusal.means, `${dim('what to do:')} ${ADVICE.refusal.mend}`])]
+      ? ['', row('Refused', [ADVICE.refusal.means, `${dim('what to do:')} ${ADVICE.refusal.fix}`])]
       : []),
     '',
     row('EHLO', helloLines(interview, patienceMs)),

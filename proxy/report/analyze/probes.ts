@@ -32,8 +32,8 @@ export function openAsking(
   ports: readonly number[],
 ): Asking | Fault {
   if (source.linkType !== ETHERNET) {
-    const mend = 'it needs one Ethernet interface: the one that faces the clients';
-    return createFault('bad-flag', `--probe on ${name}`, { mend });
+    const fix = 'it needs one Ethernet interface: the one that faces the clients';
+    return createFault('bad-flag', `--probe on ${name}`, { fix });
   }
   const leaving = openLive(name, portFilters(ports), LEAVING);
   if (isFault(leaving)) return leaving;
@@ -55,10 +55,10 @@ export function openAsking(
       const { asked, refused, unasked } = probes.send(at);
       state.unasked += unasked.length;
       over = refused !== undefined;
-      const mend = `no probe can be sent: ${refused}`;
+      const fix = `no probe can be sent: ${refused}`;
       return {
         news: asked.map((connection) => probedNews(connection, at)),
-        fault: over ? createFault('capture-failed', name, { mend }) : undefined,
+        fault: over ? createFault('capture-failed', name, { fix }) : undefined,
       };
     },
     remarks: () =>

@@ -46,8 +46,7 @@ export interface Request {
 /** Every problem is a fault of its own. */
 export function readRequest(files: readonly string[], flags: AnalyzeFlags): Request | readonly Fault[] {
   const faults: Fault[] = [];
-  const complain = (on: string, mend: string): void =>
-    void faults.push(createFault('bad-flag', on, { mend }));
+  const complain = (on: string, fix: string): void => void faults.push(createFault('bad-flag', on, { fix }));
   const { live, probe = false, ladder, failOn, wan, dmz, together = false, drops = true } = flags;
   const points = wan !== undefined && dmz !== undefined ? { wan, dmz, together } : undefined;
   const onePoint = (wan ?? dmz) === undefined;
@@ -100,7 +99,7 @@ export function readRequest(files: readonly string[], flags: AnalyzeFlags): Requ
 }
 
 /** Each may be several, with commas between them. */
-function portsOf(texts: readonly string[], complain: (on: string, mend: string) => void): number[] {
+function portsOf(texts: readonly string[], complain: (on: string, fix: string) => void): number[] {
   return texts
     .flatMap((text) => text.split(','))
     .map((text) => {

@@ -43,7 +43,7 @@ export function unwritable(path: string, cause: unknown): Fault {
   const full = code === 'ENOSPC' || code === 'EDQUOT';
   return createFault('evidence-unwritable', path, {
     cause,
-    ...(full && { mend: 'the disk is full: make room' }),
+    ...(full && { fix: 'the disk is full: make room' }),
   });
 }
 

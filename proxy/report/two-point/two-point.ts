@@ -60,7 +60,7 @@ export async function analyzeTwoPoints(request: TwoPointRequest, outputs: TwoPoi
   const found = surveyTwoPoints(wan, dmz, request.together, unchanged);
   // What would be said of the one point is true of the other.
   const swapped = isSwapped(found.pairs);
-  if (swapped) faults.push(createFault('bad-flag', '--wan and --dmz', { mend: SWAPPED }));
+  if (swapped) faults.push(createFault('bad-flag', '--wan and --dmz', { fix: SWAPPED }));
   const survey = swapped ? { ...found, judgements: [] } : found;
   const written =
     evidence === undefined

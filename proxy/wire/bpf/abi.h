@@ -1,16 +1,39 @@
-/* What the program in the kernel and the process in user space agree on. `abi.ts` is its other half; a test
- * compares both through the object's BTF. Integers are in host order unless said otherwise. */
+/* What the program in the kernel and the process in user space agree on: `npm run build:wire` writes abi.ts from these
+ * types, as the compiled object has them (BTF). Integers are in host order unless said otherwise. */
 #ifndef EHLOWIRE_ABI_H
 #define EHLOWIRE_ABI_H
 
-/* Raised with every change of a struct or of a meaning: a process adopts pinned maps of its own number only. */
-#define EHLOWIRE_ABI 3
+#include <linux/types.h>
+#include <stddef.h>
 
-enum leg { LEG_WAN, LEG_LAN };
-enum side_of { SIDE_CLIENT, SIDE_SERVER };
+/* Numbers that the process needs too. An enum, since BTF has no #define. */
+enum constant {
+	/* Raised with every change of a struct or of a meaning: a process adopts pinned maps of its own number only. */
+	ABI = 3,
+	/* Server ports at the most. */
+	PORTS = 64,
+	/* Connections that share a set of the table: their tags are a line of the cache. */
+	WAYS = 16,
+	/* The last octets of a message that are kept, a power of two. */
+	TAIL_OCTETS = 1024,
+	/* Messages under way whose tails are kept, a power of two: by turns, so that one in so many may lose its own. */
+	TAILS = 8192,
+	/* Octets of `data` in front of those of a stretch: its flow_key, and zeros. */
+	STRETCH_KEY = 40,
+	/* In a slot's size: there is no record in it. */
+	SLOT_VOID = 1,
+	/* Positions of the ring that one piece stands for: a kernel may refuse more than 4 MiB in one value. */
+	PIECE_SPAN = 1 << 18,
+};
+
+/* Enums that are fields take one octet. */
+#define OCTET __attribute__((packed))
+
+enum OCTET leg { LEG_WAN, LEG_LAN };
+enum OCTET side { SIDE_CLIENT, SIDE_SERVER };
 
 /* What is done with new connections to a server. UNKNOWN: what `settings.unknown` says. */
-enum policy { POLICY_UNKNOWN, POLICY_OBSERVE, POLICY_REPAIR, POLICY_RELAY };
+enum OCTET policy { POLICY_UNKNOWN, POLICY_OBSERVE, POLICY_REPAIR, POLICY_RELAY };
 
 /* IPv4 addresses as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2). */
 struct server_key {
@@ -20,7 +43,7 @@ struct server_key {
 };
 
 struct server {
-	__u8 policy;
+	enum policy policy;
 	/* Its greeting went on behind a repair: the program itself took POLICY_REPAIR back. */
 	__u8 contradicted;
 	/* Of a truncated greeting: whole lines after which it stalls. 0: at whatever line a segment ends. */
@@ -36,14 +59,13 @@ struct settings {
 	__u16 relay_port;
 	/* The bridge's own address on the link. */
 	__u8 relay_mac[6];
-	/* enum policy: of servers that are not in the map. */
-	__u8 unknown;
+	/* Of servers that are not in the map. */
+	enum policy unknown;
 	__u8 zero[3];
 	/* The process's, for `status`: servers that need an entry in the map and found no room there. */
 	__u32 unheld;
 };
 
-#define PORTS 64
 /* By what a segment's connection is found. */
 struct index {
 	/* The hash of a key begins with it. */
@@ -63,14 +85,13 @@ struct flow_key {
 	/* Copied by words. */
 } __attribute__((aligned(4)));
 
-/* Connections that may share a set, and of each one what of its key's hash tells it from the others: a line of the cache. */
-#define WAYS 16
+/* Of each connection in a set what of its key's hash tells it from the others. */
 struct set {
 	__u32 tags[WAYS];
 };
 
 /* What a side is sending. MIDDLE: nobody knows, since its beginning was not seen, or it is no dialogue. */
-enum mode { MODE_DIALOGUE, MODE_DATA, MODE_CHUNK, MODE_TLS, MODE_MIDDLE };
+enum OCTET mode { MODE_DIALOGUE, MODE_DATA, MODE_CHUNK, MODE_TLS, MODE_MIDDLE };
 
 /* Sequence numbers [from, to), and both in one word for whoever must not see one without the other. */
 union span {
@@ -82,12 +103,11 @@ union span {
 };
 
 /* HEARD: `next` is known. HEARD_ANSWER, of the client: it acknowledged the server's SYN, so it is no forged one. */
-enum heard { HEARD_NOTHING, HEARD, HEARD_ANSWER };
+enum OCTET heard { HEARD_NOTHING, HEARD, HEARD_ANSWER };
 
-struct side {
-	__u8 mode;
-	/* enum heard */
-	__u8 heard;
+struct side_state {
+	enum mode mode;
+	enum heard heard;
 	/* Its FIN came, in order, and was acknowledged: then `next` is behind it. */
 	__u8 finished;
 	__u8 acked;
@@ -123,13 +143,13 @@ struct stream {
 enum missed { MISSED_NOTHING, MISSED_RECORD, MISSED_BEGINNING };
 
 /* Whether there is a relay for a connection. */
-enum relaying { RELAYING_UNASKED, RELAYING_NOT, RELAYING };
+enum OCTET relaying { RELAYING_UNASKED, RELAYING_NOT, RELAYING };
 
-enum started { STARTED_UNSEEN, STARTED_WAN, STARTED_LAN };
+enum OCTET started { STARTED_UNSEEN, STARTED_WAN, STARTED_LAN };
 
 /* What may still become of a greeting. REPAIRING: it may be changed. ENDED: its end was made by a repair, and the server's next
  * word shows whether that was right. PASSED: that word came. */
-enum repairing { REPAIRING_NOT, REPAIRING, REPAIRING_ENDED, REPAIRING_PASSED };
+enum OCTET repairing { REPAIRING_NOT, REPAIRING, REPAIRING_ENDED, REPAIRING_PASSED };
 
 #define PATCHES 8
 
@@ -146,22 +166,21 @@ struct flow {
 	struct flow_key key;
 	/* When a segment of it last came, in sixteen of the kernel's ticks. */
 	__u32 used;
-	struct side sides[2];
-	/* enum missed: the next record has to say so. */
-	__u32 missed;
+	/* By enum side. */
+	struct side_state sides[2];
+	/* The next record has to say so. */
+	enum missed missed;
 	/* Of the tail of its message; 0: none. */
 	__u32 ticket;
 	__u16 lines;
-	/* enum policy, as it was when the connection began. */
-	__u8 policy;
+	/* As it was when the connection began. */
+	enum policy policy;
 	__u8 patch_count;
-	/* enum started: by which leg the SYN came, if it was seen. What the client sends comes by the same, what the server
-	 * sends by the other one. */
-	__u8 started;
-	/* enum relaying */
-	__u8 relaying;
-	/* enum repairing */
-	__u8 repairing;
+	/* By which leg the SYN came, if it was seen. What the client sends comes by the same, what the server sends by the
+	 * other one. */
+	enum started started;
+	enum relaying relaying;
+	enum repairing repairing;
 	/* It began while the ring was crowded: no segment of it is recorded, from the first to the last. */
 	__u8 unwatched;
 	struct stream streams[2];
@@ -170,10 +189,10 @@ struct flow {
 
 #define LINE 64
 _Static_assert(sizeof(struct set) == LINE && sizeof(struct flow) % LINE == 0, "sets and connections begin with a line");
+_Static_assert(sizeof(struct flow_key) <= STRETCH_KEY, "a key fits in front of a stretch");
 _Static_assert(offsetof(struct flow, streams) == LINE && sizeof(struct stream) == LINE, "streams have lines");
 
-/* The last octets of a message, so that its end is not missed: the octet with number n at (n - shift) mod TAIL. */
-#define TAIL 1024
+/* The last octets of a message, so that its end is not missed: the octet with number n at (n - shift) mod TAIL_OCTETS. */
 struct tail {
 	/* Of the connection that it belongs to: whoever was here before finds another one. */
 	__u32 ticket;
@@ -182,16 +201,15 @@ struct tail {
 	__u32 end;
 	__u32 shift;
 	/* The second half is only there for what is copied in one piece across the end. */
-	__u8 octets[2 * TAIL];
+	__u8 octets[2 * TAIL_OCTETS];
 };
 
 /* SEGMENT: `data` is a frame, of its payload at most PAYLOAD octets behind the first `skipped` ones.
  * STRETCH: octets that were left out, all in order; `data` is a flow_key, zeros up to STRETCH_KEY, and the last
- * `payload` of these octets: either they alone, or TAIL octets with number n at (n - skipped) mod TAIL. */
-enum record_kind { RECORD_SEGMENT, RECORD_STRETCH };
-#define STRETCH_KEY 40
+ * `payload` of these octets: either they alone, or TAIL_OCTETS octets with number n at (n - skipped) mod TAIL_OCTETS. */
+enum OCTET record_kind { RECORD_SEGMENT, RECORD_STRETCH };
 
-enum record_flag {
+enum OCTET record_flag {
 	/* Records of this connection before this one found no room in the ring. */
 	RECORD_LOST = 1,
 	/* What of the payload is not in `data` is message or TLS. */
@@ -212,11 +230,10 @@ enum record_flag {
 struct record {
 	/* CLOCK_MONOTONIC, nanoseconds. */
 	__u64 at;
-	__u8 kind;
-	__u8 leg;
-	/* enum side_of */
-	__u8 from;
-	__u8 flags;
+	enum record_kind kind;
+	enum leg leg;
+	enum side from;
+	enum record_flag flags;
 	/* A VLAN tag that the card took off the frame: TCI, and the protocol in network order; 0: none. */
 	__u16 vlan_tci;
 	__u16 vlan_protocol;
@@ -242,13 +259,11 @@ struct slot {
 	__u32 zero;
 	struct record record;
 };
-#define SLOT_VOID 1
 
-/* The ring lies in pieces, since a kernel may refuse more than 4 MiB in one value. The slot at position p, counted in
- * octets for ever, begins in piece p / PIECE mod pieces at p mod PIECE; behind each there is room for the rest of the last. */
-#define PIECE (1u << 18)
+/* The ring lies in pieces. The slot at position p, counted in
+ * octets for ever, begins in piece p / PIECE_SPAN mod pieces at p mod PIECE_SPAN; behind each there is room for the rest of the last. */
 struct piece {
-	__u8 octets[PIECE + sizeof(struct slot)];
+	__u8 octets[PIECE_SPAN + sizeof(struct slot)];
 };
 
 struct positions {

@@ -46,7 +46,7 @@ static __always_inline bool relayed(struct __sk_buff *skb, struct hand *hand, st
 	return taken;
 }
 
-static __always_inline int handle(struct __sk_buff *skb, __u8 leg)
+static __always_inline int handle(struct __sk_buff *skb, enum leg leg)
 {
 	__u32 zero = 0;
 	struct hand *hand = bpf_map_lookup_elem(&hands, &zero);

@@ -8,7 +8,7 @@ static __always_inline bool is_first(const struct segment *s)
 	return s->from == SIDE_CLIENT && (s->flags & (SYN | ACK)) == SYN;
 }
 
-static __always_inline __u8 policy_of(const struct flow_key *key, __u16 *lines)
+static __always_inline enum policy policy_of(const struct flow_key *key, __u16 *lines)
 {
 	struct server_key server = { .port = key->server_port };
 	__builtin_memcpy(server.address, key->server, 16);
@@ -108,8 +108,8 @@ static __always_inline void miss(const struct segment *s)
 /* Closed in good order and acknowledged to the end (RFC 9293 section 3.6), or reset by who had read the other's end. */
 static __always_inline bool is_over(const struct segment *s, struct flow *flow)
 {
-	struct side *side = &flow->sides[s->from & 1];
-	struct side *other = &flow->sides[!(s->from & 1)];
+	struct side_state *side = &flow->sides[s->from & 1];
+	struct side_state *other = &flow->sides[!(s->from & 1)];
 	const struct stream *stream = &flow->streams[s->from & 1];
 	if (s->flags & FIN && s->seq + s->payload + 1 == stream->next)
 		side->finished = 1;

@@ -31,9 +31,9 @@ static __always_inline struct slot *take_room(__u32 size)
 		/* A full barrier: nothing is written to the slot before it is known to be free. */
 		__u64 found = __sync_val_compare_and_swap(&p->produced, at, at + size);
 		if (found == at) {
-			which = (at / PIECE) & p->mask;
+			which = (at / PIECE_SPAN) & p->mask;
 			struct piece *piece = bpf_map_lookup_elem(&ring, &which);
-			return piece ? (struct slot *)(piece->octets + (at & (PIECE - 8))) : NULL;
+			return piece ? (struct slot *)(piece->octets + (at & (PIECE_SPAN - 8))) : NULL;
 		}
 		at = found;
 	}
@@ -58,7 +58,7 @@ static __always_inline bool is_crowded(void)
 
 /* A record with so many octets of data, of which its maker may tell fewer in the end, in the ring or in the hand: whoever
  * makes it goes by what is in it, whether or not it finds room. */
-static __always_inline struct slot *blank_record(struct hand *hand, const struct flow *flow, __u8 kind, __u8 from, __u32 captured)
+static __always_inline struct slot *blank_record(struct hand *hand, const struct flow *flow, enum record_kind kind, enum side from, __u32 captured)
 {
 	const struct segment *s = &hand->segment;
 	__u32 size = (offsetof(struct slot, record) + offsetof(struct record, data) + captured + 7) & ~7u;
@@ -90,7 +90,7 @@ static __always_inline void put(struct hand *hand, struct flow *flow, struct slo
 	if (flow->unwatched)
 		return;
 	/* Taken back before it is told: what the other side's processor loses meanwhile stays to be told. */
-	__u32 missed = flow->missed ? __sync_lock_test_and_set(&flow->missed, MISSED_NOTHING) : MISSED_NOTHING;
+	enum missed missed = flow->missed ? __sync_lock_test_and_set(&flow->missed, MISSED_NOTHING) : MISSED_NOTHING;
 	if (missed)
 		slot->record.flags |= missed == MISSED_BEGINNING ? RECORD_MIDSTREAM : RECORD_LOST;
 	/* An exchange is a full barrier: what is in the slot is there before its size is. */
@@ -127,12 +127,12 @@ static __always_inline bool left_out(const struct stream *stream)
 }
 
 /* Tells what was left out of a side since its last record, and how a message ended: `dot`, or whatever came last. */
-static __noinline int tell_stretch(struct hand *hand, struct flow *flow, __u32 from, bool dot)
+static __noinline int tell_stretch(struct hand *hand, struct flow *flow, enum side from, bool dot)
 {
 	if (!hand || !flow || from > 1)
 		return 0;
 	struct segment *s = &hand->segment;
-	const struct side *side = &flow->sides[from];
+	const struct side_state *side = &flow->sides[from];
 	struct stream *stream = &flow->streams[from];
 	union span told = left_out_of(stream);
 	__u32 start = told.from, end = told.to;
@@ -140,7 +140,7 @@ static __noinline int tell_stretch(struct hand *hand, struct flow *flow, __u32 f
 	struct tail *tail = kept && !dot ? tail_of(flow) : NULL;
 	if (tail && tail->end != end)
 		tail = NULL;
-	struct slot *slot = blank_record(hand, flow, RECORD_STRETCH, from, STRETCH_KEY + (dot ? DOT : tail ? TAIL : 0));
+	struct slot *slot = blank_record(hand, flow, RECORD_STRETCH, from, STRETCH_KEY + (dot ? DOT : tail ? TAIL_OCTETS : 0));
 	struct record *record = &slot->record;
 	record->at = stream->left_out_at;
 	record->leg = s->from == from ? s->leg : !s->leg;
@@ -161,9 +161,9 @@ static __noinline int tell_stretch(struct hand *hand, struct flow *flow, __u32 f
 		record->skipped = tail->shift;
 		/* As a loop: written out it would take three pages of code, in the midst of what runs for every segment. */
 #pragma clang loop unroll(disable) vectorize(disable)
-		for (__u32 i = 0; i < TAIL; i += 8) {
+		for (__u32 i = 0; i < TAIL_OCTETS; i += 8) {
 			asm volatile("" : "+r"(i));
-			if (i < TAIL)
+			if (i < TAIL_OCTETS)
 				*(__u64 *)(record->data + STRETCH_KEY + i) = *(const __u64 *)(tail->octets + i);
 		}
 	}

@@ -39,13 +39,13 @@ static __noinline struct slot *record_astray(struct __sk_buff *skb, struct hand 
 	if (!hand || !flow)
 		return NULL;
 	const struct segment *s = &hand->segment;
-	const struct side *side = &flow->sides[s->from & 1];
+	const struct side_state *side = &flow->sides[s->from & 1];
 	const struct stream *stream = &flow->streams[s->from & 1];
 	bool secret = side->mode == MODE_TLS ? !before(s->seq, stream->mark) : side->mode == MODE_MIDDLE;
-	__u32 most = side->mode == MODE_DIALOGUE ? PAYLOAD : secret ? 0 : TAIL;
+	__u32 most = side->mode == MODE_DIALOGUE ? PAYLOAD : secret ? 0 : TAIL_OCTETS;
 	__u32 shown = s->payload < most ? s->payload : most;
 	__u32 skipped = most ? s->payload - shown : 0;
-	__u8 flags = (side->mode != MODE_DIALOGUE ? RECORD_CONTENT : 0) | (skipped ? RECORD_LEAD : 0);
+	enum record_flag flags = (side->mode != MODE_DIALOGUE ? RECORD_CONTENT : 0) | (skipped ? RECORD_LEAD : 0);
 	struct slot *slot = record_of(skb, hand, flow, skipped, shown);
 	if (slot)
 		slot->record.flags |= flags;
@@ -55,7 +55,7 @@ static __noinline struct slot *record_astray(struct __sk_buff *skb, struct hand 
 /* Of a segment in order: how many octets at its front are content that need not be seen. */
 static __always_inline __u32 content_of(struct __sk_buff *skb, struct segment *s, struct flow *flow, enum stop *stop)
 {
-	struct side *side = &flow->sides[s->from & 1];
+	struct side_state *side = &flow->sides[s->from & 1];
 	struct stream *stream = &flow->streams[s->from & 1];
 	__u32 left;
 	*stop = STOP_AT_LINE;
@@ -111,9 +111,9 @@ static __noinline int look(struct hand *hand, struct flow *flow, struct record *
 	if (!hand || !flow || !record)
 		return 0;
 	struct segment *s = &hand->segment;
-	struct side *side = &flow->sides[s->from & 1];
+	struct side_state *side = &flow->sides[s->from & 1];
 	struct stream *stream = &flow->streams[s->from & 1];
-	struct side *client = &flow->sides[SIDE_CLIENT];
+	struct side_state *client = &flow->sides[SIDE_CLIENT];
 	struct stream *sent = &flow->streams[SIDE_CLIENT];
 	bool from_client = s->from == SIDE_CLIENT;
 	if (starts_tls(record, s)) {
@@ -158,8 +158,8 @@ static __always_inline bool is_bare_ack(const struct segment *s)
 /* A side speaks, or somebody ends it: whatever the other one was sending without an answer is over. */
 static __always_inline void close_content(struct segment *s, struct flow *flow)
 {
-	struct side *other = &flow->sides[!(s->from & 1)];
-	struct side *client = &flow->sides[SIDE_CLIENT];
+	struct side_state *other = &flow->sides[!(s->from & 1)];
+	struct side_state *client = &flow->sides[SIDE_CLIENT];
 	if (client->mode == MODE_DATA && (s->from == SIDE_SERVER || s->flags & (FIN | RST)))
 		client->mode = MODE_DIALOGUE;
 	if (s->payload == 0)
@@ -172,7 +172,7 @@ static __always_inline void close_content(struct segment *s, struct flow *flow)
 static __always_inline void greet(struct hand *hand, struct flow *flow, struct record *record, bool fresh)
 {
 	struct segment *s = &hand->segment;
-	const struct side *client = &flow->sides[SIDE_CLIENT];
+	const struct side_state *client = &flow->sides[SIDE_CLIENT];
 	const struct stream *sent = &flow->streams[SIDE_CLIENT];
 	bool unasked = client->heard && client->mode == MODE_DIALOGUE && sent->mark == sent->next;
 	if (fresh && flow->repairing == REPAIRING && flow->started && unasked)
@@ -205,9 +205,9 @@ static __always_inline void apply(struct __sk_buff *skb, struct segment *s, stru
  * side in hand: at worst it is told. */
 static __always_inline bool says_nothing(const struct segment *s, const struct flow *flow)
 {
-	const struct side *side = &flow->sides[s->from & 1];
+	const struct side_state *side = &flow->sides[s->from & 1];
 	const struct stream *stream = &flow->streams[s->from & 1];
-	__u8 client = flow->sides[SIDE_CLIENT].mode;
+	enum mode client = flow->sides[SIDE_CLIENT].mode;
 	if (!is_bare_ack(s) || s->seq != stream->next)
 		return false;
 	return client == MODE_DATA || client == MODE_CHUNK || side->mode == MODE_TLS || left_out(&flow->streams[SIDE_CLIENT]) ||
@@ -223,7 +223,7 @@ static __always_inline void tell_stretches(struct hand *hand, struct flow *flow)
 }
 
 /* The client knows the server's first number: the handshake is complete, and it waits for the greeting. */
-static __always_inline void answer(const struct segment *s, struct flow *flow, struct side *side)
+static __always_inline void answer(const struct segment *s, struct flow *flow, struct side_state *side)
 {
 	struct stream *served = &flow->streams[SIDE_SERVER];
 	if (side->heard != HEARD || s->from != SIDE_CLIENT || s->flags & (SYN | RST) || !(s->flags & ACK))
@@ -236,7 +236,7 @@ static __always_inline void answer(const struct segment *s, struct flow *flow, s
 }
 
 /* The side's first word, as far as it was seen: from here on it is known what comes next. */
-static __always_inline void hear(struct hand *hand, struct flow *flow, struct side *side, struct stream *stream)
+static __always_inline void hear(struct hand *hand, struct flow *flow, struct side_state *side, struct stream *stream)
 {
 	const struct segment *s = &hand->segment;
 	if (side->heard) {
@@ -273,7 +273,7 @@ static __always_inline __u32 pass_content(struct __sk_buff *skb, struct hand *ha
 {
 	enum stop stop;
 	struct segment *s = &hand->segment;
-	struct side *side = &flow->sides[s->from & 1];
+	struct side_state *side = &flow->sides[s->from & 1];
 	struct stream *stream = &flow->streams[s->from & 1];
 	if (s->payload == 0 || s->flags & (SYN | FIN | RST) || s->seq != stream->next)
 		return 0;
@@ -308,7 +308,7 @@ static __noinline int follow(struct __sk_buff *skb, struct hand *hand, struct fl
 	if (!hand || !flow)
 		return 0;
 	struct segment *s = &hand->segment;
-	struct side *side = &flow->sides[s->from & 1];
+	struct side_state *side = &flow->sides[s->from & 1];
 	struct stream *stream = &flow->streams[s->from & 1];
 	bool control = s->flags & (SYN | FIN | RST);
 	bool fresh = s->seq + skipped == stream->next && s->payload > 0 && !(s->flags & (SYN | RST));

@@ -115,7 +115,7 @@ struct search {
 
 static __always_inline __u64 worth_of(const struct flow *flow, const struct search *search)
 {
-	__u8 client = flow->sides[SIDE_CLIENT].heard;
+	enum heard client = flow->sides[SIDE_CLIENT].heard;
 	if (!flow->sides[SIDE_SERVER].heard || client < (flow->started ? HEARD_ANSWER : HEARD))
 		return WORTH_HALF;
 	if (flow->repairing == REPAIRING && search->coarse - flow->streams[SIDE_SERVER].waits_since < WAITED_FOR)

@@ -6,14 +6,14 @@ static __always_inline bool copy_to_tail(struct __sk_buff *skb, __u32 offset, st
 {
 	__u32 last = n - 1;
 	asm volatile("" : "+r"(last));
-	if (n == 0 || last >= TAIL || at >= TAIL)
+	if (n == 0 || last >= TAIL_OCTETS || at >= TAIL_OCTETS)
 		return false;
 	return bpf_skb_load_bytes(skb, offset, tail->octets + at, last + 1) == 0;
 }
 
 static __always_inline __u32 place_of(const struct tail *tail, __u32 seq)
 {
-	return (seq - tail->shift) & (TAIL - 1);
+	return (seq - tail->shift) & (TAIL_OCTETS - 1);
 }
 
 static __always_inline __u8 tail_octet(const struct tail *tail, __u32 seq)
@@ -82,7 +82,7 @@ static __always_inline enum stop keep_tail(struct __sk_buff *skb, struct segment
 	struct stream *stream = &flow->streams[s->from & 1];
 	bring_along(&stream->mark, s->seq);
 	__u32 content = stream->mark, end = s->seq + s->payload;
-	__u32 n = s->payload > TAIL ? TAIL : s->payload;
+	__u32 n = s->payload > TAIL_OCTETS ? TAIL_OCTETS : s->payload;
 	struct tail *tail = tail_of(flow);
 	bool fresh = !tail;
 	if (fresh)
@@ -92,15 +92,15 @@ static __always_inline enum stop keep_tail(struct __sk_buff *skb, struct segment
 	if (fresh || tail->end != s->seq || before(tail->from, content))
 		tail->from = s->seq;
 	tail->end = end;
-	if (end - tail->from > TAIL)
-		tail->from = end - TAIL;
+	if (end - tail->from > TAIL_OCTETS)
+		tail->from = end - TAIL_OCTETS;
 	/* Where all of it is new it is laid down in one piece. */
-	if (n == TAIL)
+	if (n == TAIL_OCTETS)
 		tail->shift = end;
 	__u32 at = place_of(tail, end - n), offset = s->payload_at + s->payload - n;
 	if (!copy_to_tail(skb, offset, tail, at, n))
 		return STOP_AT_LINE;
-	if (at + n > TAIL && !copy_to_tail(skb, offset + TAIL - at, tail, 0, at + n - TAIL))
+	if (at + n > TAIL_OCTETS && !copy_to_tail(skb, offset + TAIL_OCTETS - at, tail, 0, at + n - TAIL_OCTETS))
 		return STOP_AT_LINE;
 	return stop_of(tail, content);
 }

@@ -191,7 +191,7 @@ const TEXTS: readonly {
   },
   {
     name: 'no libbpf any more',
-    status: { ...FINE, wire: createFault('library-missing', 'libbpf.so.1', { mend: 'apt install libbpf1' }) },
+    status: { ...FINE, wire: createFault('library-missing', 'libbpf.so.1', { fix: 'apt install libbpf1' }) },
     says: [['  Unread    servers and counters cannot be read: libbpf.so.1: apt install libbpf1']],
     json: { unread: 'servers and counters cannot be read: libbpf.so.1: apt install libbpf1', counters: null },
   },

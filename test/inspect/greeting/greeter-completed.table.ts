@@ -9,7 +9,7 @@ export const COMPLETED: readonly Dialogue[] = [
     steps: [
       due(server(1, A, `> ${A}`), 21),
       idle(20.9),
-      due(idle(21, `> ${Z}`, 'repair unfinished', 'stalled truncated repair'), 'never'),
+      due(idle(21, `> ${Z}`, 'repair truncated', 'stalled truncated repair'), 'never'),
       client(21, 'EHLO me\r\n'),
       server(21, '250-x\r\n', '> 250-x\r\n'),
     ],
@@ -18,7 +18,7 @@ export const COMPLETED: readonly Dialogue[] = [
     name: 'rule 2: the next connection waits for nothing, and has it in the same write',
     known: TRUNCATED,
     steps: [
-      server(1, A, `> ${A}${Z}`, 'repair unfinished'),
+      server(1, A, `> ${A}${Z}`, 'repair truncated'),
       client(1, 'EHLO me\r\n'),
       server(1, '250 ok\r\n', '> 250 ok\r\n'),
     ],
@@ -26,13 +26,13 @@ export const COMPLETED: readonly Dialogue[] = [
   {
     name: 'known truncated after two lines: one is waited for',
     known: { ...TRUNCATED, lines: 2 },
-    steps: [due(server(1, A, `> ${A}`), 21), server(2, '220-b\r\n', `> 220-b\r\n${Z}`, 'repair unfinished')],
+    steps: [due(server(1, A, `> ${A}`), 21), server(2, '220-b\r\n', `> 220-b\r\n${Z}`, 'repair truncated')],
     done: false,
   },
   {
     name: 'known truncated after one line, two come in one read: both count',
     known: TRUNCATED,
-    steps: [server(1, `${A}220-b\r\n`, `> ${A}220-b\r\n${Z}`, 'repair unfinished')],
+    steps: [server(1, `${A}220-b\r\n`, `> ${A}220-b\r\n${Z}`, 'repair truncated')],
     done: false,
   },
   {
@@ -47,7 +47,7 @@ export const COMPLETED: readonly Dialogue[] = [
     name: 'rule 2: --repair now waits for nothing, and teaches nothing',
     mode: 'now',
     steps: [
-      server(1, A, `> ${A}${Z}`, 'repair unfinished'),
+      server(1, A, `> ${A}${Z}`, 'repair truncated'),
       client(2, 'EHLO me\r\n'),
       server(2, '250 ok\r\n', '> 250 ok\r\n'),
     ],
@@ -63,7 +63,7 @@ export const COMPLETED: readonly Dialogue[] = [
   },
   {
     name: 'rule 2: completed at once when the server closes; a crash teaches nothing',
-    steps: [server(1, A, `> ${A}`), end(3, `> ${Z}`, 'repair unfinished')],
+    steps: [server(1, A, `> ${A}`), end(3, `> ${Z}`, 'repair truncated')],
   },
   {
     name: 'closed within the last line: it is ended',
@@ -97,10 +97,10 @@ export const COMPLETED: readonly Dialogue[] = [
     done: false,
   },
   {
-    name: 'unfinished with a wrong code: ended with it, nothing to watch, nothing to mend in place',
+    name: 'truncated with a wrong code: ended with it, nothing to watch, nothing to mend in place',
     steps: [
       server(1, '250-mx.example.com\r\n', '> 250-mx.example.com\r\n'),
-      idle(21, '> 250 mx.example.com ESMTP\r\n', 'repair unfinished', 'stalled truncated relay'),
+      idle(21, '> 250 mx.example.com ESMTP\r\n', 'repair truncated', 'stalled truncated relay'),
     ],
   },
   {
@@ -120,18 +120,18 @@ export const COMPLETED: readonly Dialogue[] = [
     done: false,
   },
   {
-    name: 'masked and unfinished: in place it would be a PIX, so the relay has to do it',
+    name: 'masked and truncated: in place it would be a PIX, so the relay has to do it',
     steps: [
       server(1, '220-****\r\n', '> 220-****\r\n'),
-      idle(21, '> 220 shim.example.net ESMTP\r\n', 'repair unfinished', 'stalled truncated relay'),
+      idle(21, '> 220 shim.example.net ESMTP\r\n', 'repair truncated', 'stalled truncated relay'),
     ],
     done: false,
   },
   {
-    name: 'an unfinished refusal gets its own code, and teaches nothing',
+    name: 'a truncated refusal gets its own code, and teaches nothing',
     steps: [
       server(1, '421-mx.example.com busy\r\n', '> 421-mx.example.com busy\r\n'),
-      idle(21, '> 421 mx.example.com\r\n', 'repair unfinished'),
+      idle(21, '> 421 mx.example.com\r\n', 'repair truncated'),
       server(22, '421 bye\r\n'),
     ],
   },
@@ -141,7 +141,7 @@ export const COMPLETED: readonly Dialogue[] = [
     steps: [
       due(server(1, A, `> ${A}`), 31),
       idle(30.9),
-      idle(31, `> ${Z}`, 'repair unfinished', 'stalled truncated repair'),
+      idle(31, `> ${Z}`, 'repair truncated', 'stalled truncated repair'),
     ],
     done: false,
   },
@@ -156,7 +156,7 @@ export const COMPLETED: readonly Dialogue[] = [
     steps: [
       server(1, A, `> ${A}`),
       know(5, WELLFORMED),
-      know(6, TRUNCATED, `> ${Z}`, 'repair unfinished'),
+      know(6, TRUNCATED, `> ${Z}`, 'repair truncated'),
       know(7, TRUNCATED),
       client(8, 'EHLO me\r\n'),
       server(8, '250 ok\r\n', '> 250 ok\r\n'),
@@ -164,7 +164,7 @@ export const COMPLETED: readonly Dialogue[] = [
   },
   {
     name: 'ended elsewhere before a line came: completed with the line',
-    steps: [know(0.5, TRUNCATED), server(1, A, `> ${A}${Z}`, 'repair unfinished')],
+    steps: [know(0.5, TRUNCATED), server(1, A, `> ${A}${Z}`, 'repair truncated')],
     done: false,
   },
   {
@@ -172,7 +172,7 @@ export const COMPLETED: readonly Dialogue[] = [
     steps: [
       server(1, `${A}22`, `> ${A}`),
       due(know(2, TRUNCATED), 2),
-      idle(2, `> ${Z}`, 'repair no-terminator', 'repair unfinished'),
+      idle(2, `> ${Z}`, 'repair no-terminator', 'repair truncated'),
     ],
     done: false,
   },
@@ -181,7 +181,7 @@ export const COMPLETED: readonly Dialogue[] = [
     steps: [
       server(1, A, `> ${A}`),
       client(2, 'EHLO me\r\n'),
-      server(2, '250-x\r\n250 y\r\n', `> ${Z}250-x\r\n250 y\r\n`, 'repair unfinished'),
+      server(2, '250-x\r\n250 y\r\n', `> ${Z}250-x\r\n250 y\r\n`, 'repair truncated'),
     ],
   },
   {
@@ -194,7 +194,7 @@ export const COMPLETED: readonly Dialogue[] = [
       client(2, 'EHLO me\r\n'),
       server(2, '2'),
       server(2, '50'),
-      server(2, ' ', `> ${Z}250 `, 'repair unfinished'),
+      server(2, ' ', `> ${Z}250 `, 'repair truncated'),
       server(2, 'y\r\n', '> y\r\n'),
     ],
   },

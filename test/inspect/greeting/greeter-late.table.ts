@@ -3,7 +3,7 @@
 import { A, Z, client, due, end, idle, server, teaser, TRUNCATED } from './greeter-steps';
 import type { Dialogue, Step } from './greeter-steps';
 
-const DONE = server(1, A, `> ${A}${Z}`, 'repair unfinished');
+const DONE = server(1, A, `> ${A}${Z}`, 'repair truncated');
 const EHLO = client(2, 'EHLO me\r\n');
 /** Before the client has spoken only the server itself can have ended its greeting. */
 const HONEST = 'ended teaser observe';
@@ -140,7 +140,7 @@ export const LATE: readonly Dialogue[] = [
     name: 'rule 4: completed after patience, and 5 s later the server does it, too',
     steps: [
       server(1, A, `> ${A}`),
-      idle(21, `> ${Z}`, 'repair unfinished', 'stalled truncated repair'),
+      idle(21, `> ${Z}`, 'repair truncated', 'stalled truncated repair'),
       client(21, 'EHLO me\r\n'),
       server(26, '220 ready\r\n250 ok\r\n', '> 250 ok\r\n', DOUBT),
     ],
@@ -169,7 +169,7 @@ export const LATE: readonly Dialogue[] = [
     name: 'rule 4: a continuation line that we ended, its rest and the last line come late',
     steps: [
       server(1, '220-mx.example.com', '> 220-mx.example.com'),
-      idle(21, `> \r\n${Z}`, 'repair no-terminator', 'repair unfinished', 'stalled truncated relay'),
+      idle(21, `> \r\n${Z}`, 'repair no-terminator', 'repair truncated', 'stalled truncated relay'),
       server(22, '\r\n'),
       client(23, 'EHLO me\r\n'),
       server(26, '220 ready\r\n', DOUBT),

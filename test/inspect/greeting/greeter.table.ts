@@ -305,7 +305,7 @@ const LEFT: readonly Dialogue[] = [
     name: 'a client that leaves after we completed its greeting: a late line is swallowed all the same',
     known: TRUNCATED,
     steps: [
-      server(1, A, `> ${A}${Z}`, 'repair unfinished'),
+      server(1, A, `> ${A}${Z}`, 'repair truncated'),
       leave(2),
       server(3, `${Z}221 bye\r\n`, '> 221 bye\r\n', 'ended teaser observe'),
     ],

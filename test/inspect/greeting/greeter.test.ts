@@ -92,7 +92,7 @@ function bytewise(bytes: Uint8Array): Uint8Array[] {
 const NEEDS_SIGHT: ReadonlySet<string> = new Set([
   'no separator, and the greeting goes on',
   'TAB for a hyphen',
-  'TAB, then unfinished',
+  'TAB, then truncated',
   'a code alone, and the greeting goes on',
 ]);
 
@@ -137,7 +137,7 @@ test('what a repair tells: the line before and after, and how long the client wa
   assert.equal(repair.event, {
     kind: 'repair',
     at: 23e6,
-    defect: 'unfinished',
+    defect: 'truncated',
     before: '220-\\xe9\\r\\n',
     after: '220-\\xe9\\r\\n220 mx.example.com ESMTP\\r\\n',
     held: 22e6,

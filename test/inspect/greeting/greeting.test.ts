@@ -40,7 +40,7 @@ for (const row of GREETINGS) {
 test('every defect has a row', () => {
   // A record, so that a new defect does not compile until it is listed here.
   const seen: Record<GreetingDefect, boolean> = {
-    unfinished: false,
+    truncated: false,
     'no-terminator': false,
     'no-separator': false,
     'tab-separator': false,
@@ -161,7 +161,7 @@ test('any octets: repaired, a greeting with a code is complete and never masked 
       // `CR LF NUL NUL LF` begins MySQL's handshake: another protocol's greeting stays as it is, whatever follows.
       if (before.lines === 0 || isForeignServer(bytes)) return;
       assert.ok(after.complete);
-      assert.not.ok(after.defects.includes('unfinished'));
+      assert.not.ok(after.defects.includes('truncated'));
       for (const defect of ['masked', 'empty-text'] as const) {
         if (after.defects.includes(defect)) assert.ok(before.defects.includes(defect), defect);
       }
@@ -195,7 +195,7 @@ test('any wellformed greeting passes as the very same array', () => {
     fc.property(greeting, (bytes) => {
       assert.is(repairGreeting(bytes, HOSTNAME).bytes, bytes);
       assert.is(repairGreetingSameLength(bytes).bytes, bytes);
-      assert.not.ok(judgeGreeting(bytes).defects.includes('unfinished'));
+      assert.not.ok(judgeGreeting(bytes).defects.includes('truncated'));
     }),
   );
 });

@@ -43,10 +43,10 @@ export const WORDS: readonly GreetingRow[] = [
     repaired: '220 mx.example.com ESMTP\r\n',
   },
   {
-    name: 'leading blank line, then unfinished',
+    name: 'leading blank line, then truncated',
     bytes: '\r\n220-mx.example.com\r\n',
     class: 'truncated',
-    defects: ['leading-blank', 'unfinished'],
+    defects: ['leading-blank', 'truncated'],
     repaired: '220-mx.example.com\r\n220 mx.example.com ESMTP\r\n',
     sameLength: '\r\n220 mx.example.com\r\n',
   },
@@ -115,7 +115,7 @@ export const WORDS: readonly GreetingRow[] = [
     name: 'inner junk instead of an end',
     bytes: '220-mx.example.com ESMTP\r\nready\r\n',
     class: 'truncated',
-    defects: ['inner-junk', 'unfinished'],
+    defects: ['inner-junk', 'truncated'],
     repaired: '220-mx.example.com ESMTP\r\n220 mx.example.com ESMTP\r\n',
   },
 

@@ -82,7 +82,7 @@ for (const { name, server, tags } of WAYS) {
     );
     await wire.line('three repairs', () => linesAt(server, 'repair').length === 3);
     for (const line of linesAt(server, 'repair')) {
-      assert.is(line['defect'], 'unfinished');
+      assert.is(line['defect'], 'truncated');
       assert.is(line['before'], '220-mx.dest.example ESMTP\\r\\n');
       assert.is(line['after'], '220 mx.dest.example ESMTP\\r\\n');
     }

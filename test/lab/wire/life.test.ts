@@ -152,8 +152,7 @@ async function upgrade(scene: Scene): Promise<void> {
 
 async function upgradeTables(scene: Scene): Promise<void> {
   const { wire } = scene;
-  const abi = /#define EHLOWIRE_ABI \d+/;
-  const launcher = await nextVersion('other', 'abi.h', abi, '#define EHLOWIRE_ABI 4711');
+  const launcher = await nextVersion('other', 'abi.h', /\bABI = \d+/, 'ABI = 4711');
   for (const each of [launcher, undefined]) {
     const known = startLoad(wire, ONE, { connections: 2, pace: 0.02 });
     const other = startLoad(wire, TWO, { connections: CONNECTIONS, pace: 0.02 });
@@ -210,8 +209,7 @@ async function buildVersion(file: string, from: RegExp, to: string): Promise<str
     writeFileSync(path, text.replace(pattern, by));
   };
   replace(join(next, 'proxy/wire/bpf', file), from, to);
-  if (file === 'abi.h') replace(join(next, 'proxy/wire/abi.ts'), /const ABI = \d+/, 'const ABI = 4711');
-  const built = await run(join(next, 'proxy/wire/bpf/build.sh'), []);
+  const built = await run('npm', ['--prefix', next, 'run', '-s', 'build:wire']);
   assert.is(built.code, 0, built.output);
   return join(next, 'ehlowire');
 }

@@ -33,7 +33,7 @@ const ROWS: readonly Row[] = [
     greeting: [[0, '220-mx.demo\r\n']],
     want: {
       greeting: 'truncated',
-      defects: [{ defect: 'unfinished', certainty: 'proved' }],
+      defects: [{ defect: 'truncated', certainty: 'proved' }],
       because: 'the server answered 250 to EHLO: it takes its greeting for complete',
     },
     heard: POLITE,
@@ -43,7 +43,7 @@ const ROWS: readonly Row[] = [
     name: 'a lone 220- and silence: suspected only',
     greeting: [[0, '220-mx.demo\r\n']],
     answers: {},
-    want: { greeting: 'truncated', defects: [{ defect: 'unfinished', certainty: 'suspected' }] },
+    want: { greeting: 'truncated', defects: [{ defect: 'truncated', certainty: 'suspected' }] },
     heard: ['EHLO me.example'],
   },
   {
@@ -52,7 +52,7 @@ const ROWS: readonly Row[] = [
     closes: true,
     want: {
       greeting: 'truncated',
-      defects: [{ defect: 'unfinished', certainty: 'proved' }],
+      defects: [{ defect: 'truncated', certainty: 'proved' }],
       because: 'the server closed without finishing it',
     },
     heard: [],

@@ -59,7 +59,7 @@ test('a lone 220-: after the patience the client has its last line, and the next
     assert.match(await first.expect(finalLine), COMPLETED);
     const [repair] = sink.of('repair');
     assert.ok((repair?.held ?? 0) >= 150_000, `held ${repair?.held}`);
-    assert.equal(repaired(sink), ['unfinished']);
+    assert.equal(repaired(sink), ['truncated']);
     await inStep(first);
     assert.equal(learned(sink), [], 'one client may only raise a suspicion');
     await eventually('ehlowire has looked for itself', () => learned(sink).includes('truncated'));

@@ -22,7 +22,7 @@ const ROWS: readonly { event: Recorded; level: string; want: Record<string, unkn
       'reply.lines': 1,
       'reply.text': 'mx.demo ESMTP',
       greeting: 'truncated',
-      defects: ['unfinished'],
+      defects: ['truncated'],
     },
   },
   {
@@ -157,7 +157,7 @@ const ROWS: readonly { event: Recorded; level: string; want: Record<string, unkn
     event: records.REPAIR,
     level: 'warn',
     want: {
-      defect: 'unfinished',
+      defect: 'truncated',
       before: '220-mx.demo\\r\\n',
       after: '220 mx.demo ESMTP\\r\\n',
       held_ms: 20000.25,

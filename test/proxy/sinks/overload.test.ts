@@ -110,7 +110,7 @@ test('a reader that goes away is told once, and is no crash', async () => {
 function open(file: string, failing: string[] = []): Sink {
   const log = { file, format: 'auto', level: 'info' } as const;
   const sink = openSink(log, { failing: ({ code }) => failing.push(code), closed: () => undefined });
-  if (isFault(sink)) throw new Error(sink.mend);
+  if (isFault(sink)) throw new Error(sink.fix);
   return sink;
 }
 
@@ -211,18 +211,18 @@ test('closing with a full disk gives up', async () => {
 });
 
 const REFUSED = [
-  { name: 'no directory', file: join(dir, 'none', 'x.log'), mend: 'its directory does not exist: create it' },
-  { name: 'a directory', file: dir, mend: 'it is a directory: name a file' },
-  { name: 'a file for a directory', file: join(__filename, 'x.log'), mend: 'its directory is a file' },
+  { name: 'no directory', file: join(dir, 'none', 'x.log'), fix: 'its directory does not exist: create it' },
+  { name: 'a directory', file: dir, fix: 'it is a directory: name a file' },
+  { name: 'a file for a directory', file: join(__filename, 'x.log'), fix: 'its directory is a file' },
 ];
 
-for (const { name, file, mend } of REFUSED) {
+for (const { name, file, fix } of REFUSED) {
   test(`refused at the start: ${name}`, () => {
     const log = { file, format: 'auto', level: 'info' } as const;
     const sink = openSink(log, { failing: () => undefined, closed: () => undefined });
     assert.ok(isFault(sink));
     assert.is(sink.code, 'log-unwritable');
-    assert.is(sink.mend, mend);
+    assert.is(sink.fix, fix);
   });
 }
 
@@ -230,7 +230,7 @@ test('the level decides what is written', async () => {
   const file = join(dir, 'level.log');
   const log = { file, format: 'json', level: 'warn' } as const;
   const sink = openSink(log, { failing: () => undefined, closed: () => undefined });
-  if (isFault(sink)) throw new Error(sink.mend);
+  if (isFault(sink)) throw new Error(sink.fix);
   sink.write(records.CONNECTION, records.RCPT);
   sink.write(records.CONNECTION, records.REPAIR);
   sink.note('info', 'quiet');

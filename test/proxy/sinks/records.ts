@@ -24,7 +24,7 @@ export const GREETING: Recorded = {
   duration: 20_004_000,
   waited: 0,
   reply: { code: 220, lines: 1, text: quotable('mx.demo ESMTP') },
-  greeting: { class: 'truncated', defects: ['unfinished'] },
+  greeting: { class: 'truncated', defects: ['truncated'] },
 };
 
 export const RCPT: Recorded = {
@@ -94,7 +94,7 @@ export const SESSION: Recorded = {
 export const REPAIR: Recorded = {
   kind: 'repair',
   at: AT,
-  defect: 'unfinished',
+  defect: 'truncated',
   before: quotable('220-mx.demo\\r\\n'),
   after: quotable('220 mx.demo ESMTP\\r\\n'),
   held: 20_000_250,

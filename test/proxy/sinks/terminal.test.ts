@@ -9,7 +9,7 @@ import * as records from './records';
 const HEAD = '03:02:01.000  198.51.100.7     #7      ';
 
 const ROWS: readonly { event: Recorded; want: string }[] = [
-  { event: records.GREETING, want: `greeting    20.004 s  220  mx.demo ESMTP  (unfinished)` },
+  { event: records.GREETING, want: `greeting    20.004 s  220  mx.demo ESMTP  (truncated)` },
   {
     event: records.RCPT,
     want: `rcpt        3.211 ms  550  RCPT TO:<a@b.example>  5.1.1 User unknown  after 1.500 s of the client's own time`,
@@ -35,7 +35,7 @@ const ROWS: readonly { event: Recorded; want: string }[] = [
   { event: records.CAPTURE_LOSS, want: `LOSS                       17 segments missed` },
   {
     event: records.REPAIR,
-    want: `REPAIR      20.000 s       unfinished: 220-mx.demo\\r\\n became 220 mx.demo ESMTP\\r\\n`,
+    want: `REPAIR      20.000 s       truncated: 220-mx.demo\\r\\n became 220 mx.demo ESMTP\\r\\n`,
   },
   { event: records.LEARNED, want: `LEARNED                    truncated, relay: no last line came in 20 s` },
   { event: records.ANOMALY, want: `ANOMALY                    bare-lf from client  EHLO x\\n` },

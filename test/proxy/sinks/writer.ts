@@ -11,7 +11,7 @@ const sink = openSink(
   { file, format: 'json', level: 'info' },
   { failing: (fault) => say(`failing ${fault.code}`), closed: (fault) => say(`closed ${fault.code}`) },
 );
-if (isFault(sink)) throw new Error(sink.mend);
+if (isFault(sink)) throw new Error(sink.fix);
 
 const flood = (lines: number): void => {
   for (let count = 0; count < lines; count += 1) {

@@ -28,27 +28,27 @@ for (const { text, want, shown } of GOOD) {
 }
 
 const BAD = [
-  { text: '', mend: 'write HOST:PORT' },
-  { text: '45100', mend: 'write a port as :45100, with its host in front where one is meant' },
-  { text: '127.0.0.1', mend: 'add a port, as in 127.0.0.1:25' },
-  { text: '::1', mend: 'put an IPv6 address in brackets, as in [::1]:25' },
-  { text: '::1:25', mend: 'put an IPv6 address in brackets, as in [::1:25]:25' },
-  { text: '[::1]', mend: 'write HOST:PORT, [IPV6]:PORT or :PORT' },
-  { text: '[1.2.3.4]:25', mend: 'no IPv6 address in the brackets' },
-  { text: 'mail.example:65536', mend: 'the port must be between 0 and 65535' },
-  { text: 'mail.example:smtp', mend: 'write HOST:PORT, [IPV6]:PORT or :PORT' },
-  { text: '127.0.0.256:25', mend: 'neither an IPv4 address nor a host name before the colon' },
-  { text: '127.1:25', mend: 'neither an IPv4 address nor a host name before the colon' },
-  { text: '-x.example:25', mend: 'neither an IPv4 address nor a host name before the colon' },
-  { text: 'a b:25', mend: 'neither an IPv4 address nor a host name before the colon' },
+  { text: '', fix: 'write HOST:PORT' },
+  { text: '45100', fix: 'write a port as :45100, with its host in front where one is meant' },
+  { text: '127.0.0.1', fix: 'add a port, as in 127.0.0.1:25' },
+  { text: '::1', fix: 'put an IPv6 address in brackets, as in [::1]:25' },
+  { text: '::1:25', fix: 'put an IPv6 address in brackets, as in [::1:25]:25' },
+  { text: '[::1]', fix: 'write HOST:PORT, [IPV6]:PORT or :PORT' },
+  { text: '[1.2.3.4]:25', fix: 'no IPv6 address in the brackets' },
+  { text: 'mail.example:65536', fix: 'the port must be between 0 and 65535' },
+  { text: 'mail.example:smtp', fix: 'write HOST:PORT, [IPV6]:PORT or :PORT' },
+  { text: '127.0.0.256:25', fix: 'neither an IPv4 address nor a host name before the colon' },
+  { text: '127.1:25', fix: 'neither an IPv4 address nor a host name before the colon' },
+  { text: '-x.example:25', fix: 'neither an IPv4 address nor a host name before the colon' },
+  { text: 'a b:25', fix: 'neither an IPv4 address nor a host name before the colon' },
 ];
 
-for (const { text, mend } of BAD) {
+for (const { text, fix } of BAD) {
   test(`no address: "${text}"`, () => {
     const fault = parseAddress(text);
     assert.ok(isFault(fault));
     assert.is(fault.code, 'bad-address');
-    assert.is(fault.mend, mend);
+    assert.is(fault.fix, fix);
   });
 }
 

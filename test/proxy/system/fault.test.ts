@@ -44,7 +44,7 @@ test('an errno that is not in the catalogue is named', () => {
 });
 
 test('one line, whatever a name holds', () => {
-  const fault = createFault('file-unreadable', 'a\nb\r\u001b[2J\u2028c', { mend: 'x\n' });
+  const fault = createFault('file-unreadable', 'a\nb\r\u001b[2J\u2028c', { fix: 'x\n' });
   assert.is(formatFault(fault), 'cannot read file: a b [2J c: x');
 });
 

@@ -3,9 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { OBJECT } from '../../../proxy/wire/wire';
 import { skip } from '../../kit/lab';
 import { functionsOf, type Code } from './elf';
-import { missing, OBJECT } from './object';
+import { missing } from './program';
 
 // The instruction set, RFC 9669 section 3 and 4.
 const SIZE = 8;

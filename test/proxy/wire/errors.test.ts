@@ -3,14 +3,12 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FLAG } from '../../../inspect/tcp/segment';
-import { SETTINGS, SETTINGS_SIZE } from '../../../proxy/wire/abi';
+import { FLOW, RELAYING, SETTINGS, SETTINGS_SIZE } from '../../../proxy/wire/abi';
 import { segment } from '../../inspect/tcp/packetise';
 import { skip } from '../../kit/lab';
 import { frameOf } from '../report/evidence/frames';
-import { layoutOf, valuesOf } from './btf';
 import { readFlow, writeFlow } from './flow';
-import { missing } from './object';
-import { loadProgram } from './program';
+import { loadProgram, missing } from './program';
 
 /** Shorter IPv4 frames the kernel does not make for a test run. */
 const MADE_UP = 34;
@@ -32,8 +30,6 @@ const why = missing();
 if (why !== undefined) skip(test, 'errors', why);
 else {
   const program = loadProgram();
-  const flow = layoutOf('flow');
-  const relaying = valuesOf('relaying');
   const settings = Buffer.alloc(SETTINGS_SIZE);
   settings.writeUInt32LE(7, SETTINGS.relay_mark);
   settings.set(MAC, SETTINGS.relay_mac);
@@ -44,7 +40,7 @@ else {
     program.run('client', frameOf(segment('client', { ...facts, flags: FLAG.syn })));
     const value = readFlow(program);
     if (!value) throw new Error('no such flow');
-    value[flow.at('relaying')] = relaying.get(relayed ? 'RELAYING' : 'RELAYING_NOT') ?? NaN;
+    value[FLOW.relaying] = relayed ? RELAYING.RELAYING : RELAYING.RELAYING_NOT;
     writeFlow(program, value);
   };
 

@@ -1,9 +1,8 @@
 // Connections in the program's table, as by default the one that `packetise` makes.
 
 import type { Direction } from '../../../inspect/events';
-import { FLOW_KEY, WAYS } from '../../../proxy/wire/abi';
+import { FLOW, FLOW_KEY, FLOW_SIZE, STREAM, STREAM_SIZE, WAYS } from '../../../proxy/wire/abi';
 import { writeAddress } from '../../../proxy/wire/address';
-import { layoutOf } from './btf';
 import type { Program } from './program';
 
 export function flowKey(clientPort = 40_000): Buffer {
@@ -17,7 +16,6 @@ export function flowKey(clientPort = 40_000): Buffer {
 
 /** Which of the table's places have that connection; those that nothing is in are left out, whatever they had. */
 function placesOf(program: Program, key: Buffer): number[] {
-  const { size } = layoutOf('flow');
   const places: number[] = [];
   for (let set = 0; ; set += 1) {
     const tags = program.read('sets', number(set), 4 * WAYS);
@@ -27,7 +25,7 @@ function placesOf(program: Program, key: Buffer): number[] {
       // 0: free, 1: being taken.
       if (fields.getUint32(4 * way, true) < 2) continue;
       const place = set * WAYS + way;
-      const value = program.read('flows', number(place), size);
+      const value = program.read('flows', number(place), FLOW_SIZE);
       if (value && key.equals(value.subarray(0, key.length))) places.push(place);
     }
   }
@@ -37,7 +35,7 @@ function placesOf(program: Program, key: Buffer): number[] {
 export function readFlow(program: Program, key = flowKey()): Uint8Array | undefined {
   const [place, ...others] = placesOf(program, key);
   if (others.length > 0) throw new Error(`the table has it ${others.length + 1} times`);
-  return place === undefined ? undefined : program.read('flows', number(place), layoutOf('flow').size);
+  return place === undefined ? undefined : program.read('flows', number(place), FLOW_SIZE);
 }
 
 export function writeFlow(program: Program, value: Uint8Array, key = flowKey()): void {
@@ -51,9 +49,8 @@ function number(value: number): Buffer {
 }
 
 /** Where a member of a side's stream lies in the program's entry. */
-export function streamAt(side: Direction, member: string): number {
-  const [flow, stream] = [layoutOf('flow'), layoutOf('stream')];
-  return flow.at('streams') + (side === 'client' ? 0 : stream.size) + stream.at(member);
+export function streamAt(side: Direction, member: keyof typeof STREAM): number {
+  return FLOW.streams + (side === 'client' ? 0 : STREAM_SIZE) + STREAM[member];
 }
 
 /** Marks a side as in the hand of another processor, or no more; false where the connection is not known. */

@@ -13,8 +13,7 @@ import { GREETINGS, octets } from '../../inspect/greeting/greeting.table';
 import { segment } from '../../inspect/tcp/packetise';
 import { skip } from '../../kit/lab';
 import { frameOf } from '../report/evidence/frames';
-import { missing } from './object';
-import { loadProgram, type Program } from './program';
+import { loadProgram, missing, type Program } from './program';
 
 const SERVER = '198.18.0.2';
 const MSS = 1_400;

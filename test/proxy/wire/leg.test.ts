@@ -8,8 +8,7 @@ import { POLICY } from '../../../proxy/wire/abi';
 import { packetise, segment, type Sent } from '../../inspect/tcp/packetise';
 import { skip } from '../../kit/lab';
 import { frameOf } from '../report/evidence/frames';
-import { missing } from './object';
-import { loadProgram, type Program } from './program';
+import { loadProgram, missing, type Program } from './program';
 
 const SERVER = '198.18.0.2';
 const LONE = '220-mx.example.com ESMTP\r\n';

@@ -9,8 +9,7 @@ import type { Turn } from '../../inspect/smtp/transcript';
 import { skip } from '../../kit/lab';
 import { frameOf } from '../report/evidence/frames';
 import { createHold } from './flow';
-import { missing } from './object';
-import { loadProgram, track, type Program } from './program';
+import { loadProgram, missing, type Program, track } from './program';
 import { direct, story } from './story';
 
 /** `isHeld`: another processor has the side in hand while the segment with that number passes. */

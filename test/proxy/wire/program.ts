@@ -1,5 +1,7 @@
 // The program without any device: frames through BPF_PROG_TEST_RUN, and what comes out of its ring.
 
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import type { Direction } from '../../../inspect/events';
 import { createTracker, type TrackerNews } from '../../../inspect/tracker/tracker';
 import { isTrouble, openLibbpf, type BpfObject, type Libbpf } from '../../../proxy/native/libbpf';
@@ -33,6 +35,20 @@ export interface Program {
 
 const RING = 1 << 22;
 const CONNECTIONS = 1_024;
+
+/** Why the program cannot be run here; undefined where it can. */
+export function missing(): string | undefined {
+  if (process.getuid?.() !== 0) return 'needs root';
+  if (!existsSync(OBJECT)) return `no ${OBJECT}: npm run build:wire`;
+  const libbpf = openLibbpf();
+  if (isTrouble(libbpf)) return libbpf.text;
+  try {
+    execFileSync('bpftool', ['version'], { stdio: 'ignore' });
+    return undefined;
+  } catch {
+    return 'not installed: bpftool';
+  }
+}
 
 /** Loads it afresh: no connection is known. */
 export function loadProgram(

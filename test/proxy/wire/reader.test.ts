@@ -10,8 +10,7 @@ import { createLearner } from '../../../proxy/wire/learner';
 import { createReader } from '../../../proxy/wire/reader';
 import { skip } from '../../kit/lab';
 import { buildFrame } from '../sources/frames';
-import { missing } from './object';
-import { loadProgram } from './program';
+import { loadProgram, missing } from './program';
 
 const CLIENT = '198.18.0.1';
 const REPAIRED = '198.18.0.2';

@@ -8,7 +8,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Direction } from '../../../inspect/events';
 import { FLAG } from '../../../inspect/tcp/segment';
-import { COMMON_SIZE, PIECE, PIECE_SIZE, POSITIONS, SLOT_VOID } from '../../../proxy/wire/abi';
+import { COMMON_SIZE, FLOW, PIECE_SPAN, PIECE_SIZE, POSITIONS, SLOT_VOID } from '../../../proxy/wire/abi';
 import { readRecord } from '../../../proxy/wire/records';
 import { positionsOf, type Ring } from '../../../proxy/wire/ring';
 import { ROWS } from '../../inspect/smtp/session.table';
@@ -16,10 +16,8 @@ import { packetise, segment } from '../../inspect/tcp/packetise';
 import { skip } from '../../kit/lab';
 import { scratch } from '../../kit/process';
 import { frameOf } from '../report/evidence/frames';
-import { layoutOf } from './btf';
 import { readFlow, streamAt } from './flow';
-import { missing } from './object';
-import { loadProgram, type Program } from './program';
+import { loadProgram, missing, type Program } from './program';
 
 /** More is not taken by a test run: with its headers it has to fit in a page. */
 const MOST = 3_400;
@@ -72,7 +70,7 @@ else {
   const positionsIn = (program: Program): BigInt64Array =>
     positionsOf(program.memory('commons', COMMON_SIZE * 2));
 
-  for (const octets of [SMALL, PIECE, 2 * PIECE]) {
+  for (const octets of [SMALL, PIECE_SPAN, 2 * PIECE_SPAN]) {
     test(`records of all sizes, several laps of ${octets} octets: each once, in order, octet for octet`, () => {
       load(octets, (program) => {
         const ring = program.readAgain();
@@ -145,11 +143,10 @@ else {
     });
   });
 
-  const flow = layoutOf('flow');
   /** What the program knows of the connection, but for times and for what was lost. */
   const knowledge = (program: Program): Uint8Array | undefined => {
     const value = readFlow(program);
-    for (const member of ['used', 'missed']) value?.fill(0, flow.at(member), flow.at(member) + 4);
+    for (const at of [FLOW.used, FLOW.missed]) value?.fill(0, at, at + 4);
     for (const side of SIDES) {
       const start = streamAt(side, 'left_out_at');
       value?.fill(0, start, start + 8);
@@ -193,7 +190,7 @@ else {
         const memory = new Uint8Array(program.memory('ring', PIECE_SIZE));
         const positions = positionsIn(program);
         // The second time it lies across the border of the piece.
-        for (const ahead of [0, PIECE - 4_000]) {
+        for (const ahead of [0, PIECE_SPAN - 4_000]) {
           const before = program.readAgain();
           for (let i = 0; Number(positions[POSITIONS.produced / 8]) < ahead; i += 1) {
             put(program, numbered(i, 2_000));
@@ -210,7 +207,7 @@ else {
           assert.throws(() => first.drain(killed, Infinity), /killed/);
           first.close();
           const [from, to] = [POSITIONS.consumed, POSITIONS.read].map(
-            (at) => Number(positions[at / 8]) % PIECE,
+            (at) => Number(positions[at / 8]) % PIECE_SPAN,
           );
           if (from === undefined || to === undefined) throw new Error('no positions');
           if (ahead === 0) {

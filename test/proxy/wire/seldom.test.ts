@@ -14,8 +14,7 @@ import { skip } from '../../kit/lab';
 import { frameOf } from '../report/evidence/frames';
 import { buildFrame } from '../sources/frames';
 import { createHold } from './flow';
-import { missing } from './object';
-import { loadProgram, track, type Program } from './program';
+import { loadProgram, missing, type Program, track } from './program';
 import { direct, story } from './story';
 
 const TCP = 6;

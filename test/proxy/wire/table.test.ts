@@ -5,13 +5,11 @@ import * as assert from 'uvu/assert';
 import { FLAG } from '../../../inspect/tcp/segment';
 import { packetise, segment, type Sent } from '../../inspect/tcp/packetise';
 import type { Turn } from '../../inspect/smtp/transcript';
-import { COMMON_SIZE, INDEX, WAYS } from '../../../proxy/wire/abi';
+import { COMMON_SIZE, FLOW, FLOW_SIZE, INDEX, TAIL_SIZE, TAILS, WAYS } from '../../../proxy/wire/abi';
 import { skip } from '../../kit/lab';
 import { frameOf } from '../report/evidence/frames';
-import { layoutOf } from './btf';
-import { flowKey, readFlow, writeFlow } from './flow';
-import { missing } from './object';
-import { loadProgram, track, type Program } from './program';
+import { flowKey, readFlow, streamAt, writeFlow } from './flow';
+import { loadProgram, missing, type Program, track } from './program';
 
 const TURNS: readonly Turn[] = [
   ['S', '220 mx.example ESMTP\r\n'],
@@ -22,9 +20,6 @@ const TURNS: readonly Turn[] = [
   ['C', '\r\n.\r\n'],
   ['S', '250 2.0.0 queued\r\n'],
 ];
-
-/** As in maps.h. */
-const TAILS = 8_192;
 
 const why = missing();
 if (why !== undefined) skip(test, 'tables of the wire', why);
@@ -92,9 +87,8 @@ else {
     });
   }
 
-  const ticket = layoutOf('flow').at('ticket');
   const ticketOf = (): number =>
-    new DataView((readFlow(program) ?? new Uint8Array(layoutOf('flow').size)).buffer).getUint32(ticket, true);
+    new DataView((readFlow(program) ?? new Uint8Array(FLOW_SIZE)).buffer).getUint32(FLOW.ticket, true);
   /** A message in three segments; what its connection's ticket was behind each, and what the ring had in the end. */
   const carry = (onTicket: (ticket: number) => void) => {
     isn += 10_000_019;
@@ -118,11 +112,10 @@ else {
 
   test('whose place another message took is given a new one', () => {
     const undisturbed = carry(() => undefined);
-    const size = layoutOf('tail').size;
     const taken = carry((own) => {
       const place = Buffer.alloc(4);
       place.writeUInt32LE(own % TAILS);
-      const tail = program.read('tails', place, size) ?? new Uint8Array();
+      const tail = program.read('tails', place, TAIL_SIZE) ?? new Uint8Array();
       program.write('tails', place, tail.fill(0x2e));
     });
     assert.is(new Set(taken.tickets).size, new Set(undisturbed.tickets).size + 1);
@@ -158,9 +151,8 @@ else {
     const value = readFlow(small, flowKey(port)) ?? new Uint8Array();
     return new DataView(value.buffer, value.byteOffset).getUint32(at, true);
   };
-  const used = layoutOf('flow').at('used');
-  const usedOf = (small: Program, port: number): number => wordOf(small, port, used);
-  const setUsed = (small: Program, port: number, mark: number): void => setWord(small, port, used, mark);
+  const usedOf = (small: Program, port: number): number => wordOf(small, port, FLOW.used);
+  const setUsed = (small: Program, port: number, mark: number): void => setWord(small, port, FLOW.used, mark);
   const knownOf = (small: Program, ports: readonly number[]): number[] =>
     ports.filter((port) => readFlow(small, flowKey(port)) !== undefined);
   const SET = Buffer.alloc(4);
@@ -200,8 +192,7 @@ else {
     const frame = small.run('server', frameOf({ ...greeting, destinationPort: port }));
     return Buffer.from(frame.subarray(frame.length - facts.payload.length)).toString('latin1');
   };
-  const waitsSince =
-    layoutOf('flow').at('streams') + layoutOf('stream').size + layoutOf('stream').at('waits_since');
+  const waitsSince = streamAt('server', 'waits_since');
   const HALF = ALL.slice(1);
   /** What 40000 is, who was silent for longest; whether it outlives the newcomers. */
   const STAYS: readonly (readonly [name: string, stays: boolean, play: (small: Program) => void])[] = [

@@ -5,8 +5,9 @@ import * as assert from 'uvu/assert';
 import { isTrouble, openLibbpf } from '../../../proxy/native/libbpf';
 import { piecesOf } from '../../../proxy/wire/ring';
 import { createTables, tableOf, type Tables } from '../../../proxy/wire/tables';
+import { OBJECT } from '../../../proxy/wire/wire';
 import { skip } from '../../kit/lab';
-import { missing, OBJECT } from './object';
+import { missing } from './program';
 
 const ROOM = 3;
 const REPAIR = { policy: 'repair', lines: 1 } as const;

@@ -13,8 +13,7 @@ import { packetise, segment, type PacketOptions, type Sent } from '../../inspect
 import { skip } from '../../kit/lab';
 import { frameOf } from '../report/evidence/frames';
 import { flowKey, readFlow } from './flow';
-import { missing } from './object';
-import { loadProgram, track, type Program } from './program';
+import { loadProgram, missing, type Program, track } from './program';
 import { direct, story } from './story';
 
 const RING = 1 << 16;

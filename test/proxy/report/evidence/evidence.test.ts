@@ -164,7 +164,7 @@ test('a masked command shows its mask, and not what the mask left', () => {
   assert.not.ok(files.some((text) => text.includes(HIDDEN)));
 });
 
-test('an unfinished greeting is shown: it is the evidence', () => {
+test('a truncated greeting is shown: it is the evidence', () => {
   const folder = scratch('evidence');
   const sent = packetise([['S', '220-mx.example\r\n']], { fin: false });
   const last = sent[sent.length - 1]?.segment;
