@@ -39,6 +39,7 @@ export interface Begun {
   readonly code: string;
   readonly commit: string;
   readonly machine: string;
+  readonly programs: string;
   /** Of the machine just before, over the last minute. */
   readonly load: number;
   readonly sizes: Readonly<Record<string, number>>;

@@ -42,11 +42,11 @@ export function describeRuns(runs: readonly Run[]): string {
 }
 
 function describeGroup({ begun, ended, elsewhere, since }: Group): string[] {
-  const { code, commit, machine, sizes } = (ended.at(-1) as EndedRun).begun;
+  const { code, commit, machine, programs, sizes } = (ended.at(-1) as EndedRun).begun;
   const missed = begun.flatMap(missedBy);
   const figures = ended.map(({ end }) => end);
   return [
-    `**${count(begun.length, 'run')} of this code begun, ${ended.length} ended.** Code ${code} (commit ${commit}), on ${machine}.`,
+    `**${count(begun.length, 'run')} of this code begun, ${ended.length} ended.** Code ${code} (commit ${commit}), with ${programs}, on ${machine}.`,
     '',
     `A run: ${Object.entries(sizes)
       .map(([name, many]) => `${many.toLocaleString('en')} ${name}`)
@@ -95,13 +95,13 @@ export function describePerformance(runs: readonly Run[]): string {
   const group = groupOf(runs);
   if (group === undefined) return `What it costs is not measured yet. ${DETAILS}`;
   const figures = group.ended.map(({ end }) => end);
-  const shown = PERFORMANCE.flatMap(([text, goal]) => {
+  const shown = PERFORMANCE.flatMap(([before, goal, behind]) => {
     const values = valuesOf(figures, goal).map(({ value }) => value);
-    return values.length > 0 ? [`${text} ${spread(values, 3)}`] : [];
+    return values.length > 0 ? [`${before}${spread(values, 3)}${behind}`] : [];
   });
   const texts = goalTexts(figures);
   const missed = texts.filter((text) => !valuesOf(figures, text).every(isReached)).length;
-  return `What it costs (median, least … most of ${count(group.ended.length, 'run')}): ${shown.join('; ')}; goals missed: ${missed} of ${texts.length}. ${DETAILS}`;
+  return `What it costs, median (least … most) of ${count(group.ended.length, 'run')}: ${shown.join('')}; goals missed: ${missed} of ${texts.length}. ${DETAILS}`;
 }
 
 /** README with that line between its marks. */
@@ -153,12 +153,9 @@ function goalRows(figures: readonly Figures[]): string[][] {
     const goals = valuesOf(figures, text);
     const reached = goals.filter(isReached).length;
     const [, bar = ''] = goals.slice(-1).flatMap(goalRow);
-    return [
-      text,
-      bar,
-      spread(goals.map(({ value }) => value)),
-      `${reached === goals.length ? '' : '**'}${reached} of ${count(goals.length, 'run')}${reached === goals.length ? '' : '**'}`,
-    ];
+    const runs = `${reached} of ${count(goals.length, 'run')}`;
+    const values = goals.map(({ value }) => value);
+    return [text, bar, spread(values), reached === goals.length ? runs : `**${runs}**`];
   });
 }
 
@@ -205,7 +202,7 @@ function spread(values: readonly number[], digits = 4): string {
 }
 
 function figure(value: number, digits = 4): string {
-  return Number.isInteger(value) ? String(value) : value.toPrecision(digits);
+  return Number.isInteger(value) || value >= 10 ** digits ? value.toFixed(0) : value.toPrecision(digits);
 }
 
 function count(many: number, what: string): string {
@@ -225,12 +222,13 @@ const NOTES: Readonly<Record<string, string>> = {
     'One hostile peer of a relay, and beside it an honest client that sends a command every 20 ms: what is added to its reply time without an attack. The peers run on the same machine and take their part of its processors.',
   analyze: '`ehlowire analyze` of one capture, as one file and as two points, and tshark.',
 };
+/** Of README's line: a goal, and what stands before and behind its figure. */
 const PERFORMANCE = [
-  ['sessions a second, of a bare bridge', 'sessions: of the bridge'],
-  ['times HAProxy', 'sessions: times HAProxy'],
-  ['large messages, of a bare bridge', 'bulk: of the bridge'],
-  ['times HAProxy', 'bulk: times HAProxy'],
-  ['µs added one way', 'latency: µs added one way, p50'],
+  ['sessions a second ', 'sessions: of the bridge', " of a bare bridge's"],
+  [' and ', 'sessions: times HAProxy', " times HAProxy's"],
+  ['; rate of a large message ', 'bulk: of the bridge', " of the bridge's"],
+  [' and ', 'bulk: times HAProxy', " times HAProxy's"],
+  ['; latency added one way ', 'latency: µs added one way, p50', ' µs'],
 ] as const;
 const DETAILS = 'All figures: [bench/RESULTS.md](bench/RESULTS.md), by `npm run bench`.';
 const OPEN = '<!-- performance -->';

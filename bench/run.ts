@@ -94,10 +94,10 @@ async function measure(sizes: Sizes, only: string | undefined): Promise<Figures>
   const isChosen = (part: string): boolean => only === undefined || only === part;
   compile();
   const all: Figures[] = [];
+  if (only !== 'hostile' && only !== 'analyze') all.push(await measureCandidates(sizes, isChosen, onRound));
   if (isChosen('hostile')) {
     all.push(await measureHostile(sizes['seconds of an attack'], roundsOf(sizes, 'hostile'), onRound));
   }
-  if (only !== 'hostile' && only !== 'analyze') all.push(await measureCandidates(sizes, isChosen, onRound));
   if (isChosen('analyze')) {
     all.push(measureAnalyze(sizes['captured connections'], roundsOf(sizes, 'analyze'), onRound));
   }
@@ -157,12 +157,12 @@ function refusal(only: string | undefined): string | undefined {
 }
 
 function describeRun(sizes: Sizes): Begun {
-  const programs = `${versionOf('haproxy', '-v')}, Postfix ${versionOf('postconf', '-h', 'mail_version')}, ${versionOf('tshark', '--version')}`;
   return {
     kind: 'begun',
     run: new Date().toISOString(),
     ...describeCode(),
-    machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Linux ${release()}, Node ${process.version}, TCP with ${CONGESTION_CONTROL}, ${programs}, ehlowire ${readVersion()}`,
+    machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Linux ${release()}, Node ${process.version}`,
+    programs: `ehlowire ${readVersion()}, ${versionOf('haproxy', '-v')}, Postfix ${versionOf('postconf', '-h', 'mail_version')}, ${versionOf('tshark', '--version')}, TCP with ${CONGESTION_CONTROL}`,
     load: loadavg()[0] ?? NaN,
     sizes,
   };

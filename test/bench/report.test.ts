@@ -52,6 +52,7 @@ function begun(run: string, code = 'c0de', machine = 'a machine'): Begun {
     code,
     commit: 'abc',
     machine,
+    programs: 'HAProxy 2.6',
     load: 0.25,
     sizes: { rounds: 3, sessions: 100 },
   };
@@ -99,7 +100,7 @@ const TABLE: readonly Row[] = [
       '| ehlowire | 93 | 0.9300 | 0.9300 |',
       '| ehlowire | 93 (91 … 95) | 0.9300 (0.9100 … 0.9500) | 0.9300 (0.9100 … 0.9500) |',
     ],
-    performance: `(median, least … most of 1 run): sessions a second, of a bare bridge 0.930;`,
+    performance: "median (least … most) of 1 run: sessions a second 0.930 of a bare bridge's and",
   },
   {
     name: 'three runs: the median of their medians and not the best, and the range',
@@ -110,7 +111,7 @@ const TABLE: readonly Row[] = [
       '| ehlowire | 93 (92 … 97) |',
       '| ehlowire | 93 (91 … 99) |',
     ],
-    performance: `of 3 runs): sessions a second, of a bare bridge 0.930 (0.920 … 0.970); times HAProxy 2.33 (2.30 … 2.42); large messages, of a bare bridge 0.980; times HAProxy 2.45; µs added one way 2; ${REACHED}.`,
+    performance: `of 3 runs: sessions a second 0.930 (0.920 … 0.970) of a bare bridge's and 2.33 (2.30 … 2.42) times HAProxy's; rate of a large message 0.980 of the bridge's and 2.45 times HAProxy's; latency added one way 2 µs; ${REACHED}.`,
   },
   {
     name: 'a goal that one of two runs missed is listed, though the median reaches it',
@@ -132,7 +133,7 @@ const TABLE: readonly Row[] = [
     name: 'runs that were refused or stopped are counted and listed beside those that ended',
     lines: [...failed('r1'), ...ended('r2', [93]), begun('r3')],
     results: ['**3 runs of this code begun, 1 ended.**', '- r1: did not end', '- r3: did not end'],
-    performance: 'of 1 run)',
+    performance: 'of 1 run: ',
   },
   {
     name: 'clients that failed are listed',
@@ -145,7 +146,7 @@ const TABLE: readonly Row[] = [
     lines: [...ended('r1', [99], { code: '01d' }), ...ended('r2', [93])],
     results: ['**1 run of this code begun, 1 ended.** Code c0de', '| ehlowire | 93 |'],
     without: ['r1', '99'],
-    performance: 'of a bare bridge 0.930;',
+    performance: "0.930 of a bare bridge's",
   },
   {
     name: 'newer code of which no run ended leaves the figures, and is counted',
@@ -154,7 +155,7 @@ const TABLE: readonly Row[] = [
       '**1 run of this code begun, 1 ended.**',
       'Runs of other code begun since then, none of which ended: 2.',
     ],
-    performance: 'of 1 run)',
+    performance: 'of 1 run: ',
   },
   {
     name: 'runs on other machines are not mixed, and are counted',
@@ -164,7 +165,7 @@ const TABLE: readonly Row[] = [
       'Runs of this code on other machines, not shown here: 1.',
     ],
     without: ['r1', '99'],
-    performance: 'of a bare bridge 0.930;',
+    performance: "0.930 of a bare bridge's",
   },
   {
     name: 'a figure that could not be computed is missed, not 0',
