@@ -52,6 +52,14 @@ export interface TrackerNews {
   readonly ended: boolean;
 }
 
+/**
+ * Who listens to a tracker. `frame`: the captured frame that the news are of, if there was one; its octets are used again
+ * after the call.
+ */
+export interface Observer<F = Frame> {
+  observe(news: readonly TrackerNews[], frame?: F): void;
+}
+
 /** What is new of a connection without a segment. */
 export function newsOf(connection: Tracked, events: readonly InspectorEvent[], ended = false): TrackerNews {
   return { connection, events, verdicts: connection.inspector.verdicts, ended };

@@ -3,11 +3,10 @@
 import type { Micros } from '../events';
 import { PROBES_PER_SECOND } from '../limits';
 import { nextProbe } from '../tcp/probe';
-import type { Tracked, TrackerNews } from './tracker';
+import type { Observer, Tracked } from './tracker';
 
-export interface Prober {
-  /** Follows a tracker: who waits to be asked, and who has spoken or gone. */
-  see(news: readonly TrackerNews[]): void;
+/** Learns from a tracker's news who waits to be asked, and who has spoken or gone. */
+export interface Prober extends Observer {
   /** Whether this connection waits to be asked. */
   awaits(connection: Tracked): boolean;
   /** The connections whose client is to be sent a probe now: 3 s, 10 s and 30 s after the greeting. */
@@ -20,7 +19,7 @@ export function createProber(perSecond: number = PROBES_PER_SECOND): Prober {
   let second = 0;
   let spent = 0;
   return {
-    see(news) {
+    observe(news) {
       for (const { connection, ended } of news) {
         if (ended || !isSilent(connection)) silent.delete(connection.id);
         else if (!silent.has(connection.id)) silent.set(connection.id, begin(connection));

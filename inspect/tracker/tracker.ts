@@ -31,7 +31,8 @@ import { FLAG, type Ends, type Leg, type Segment } from '../tcp/segment';
 import { createUnopened, type Unopened } from './unopened';
 
 export type { TrackerCounts } from './counts';
-export { newsOf, peersOf, type Tracked, type TrackerNews } from './followed';
+export { newsOf, peersOf, type Observer, type Tracked, type TrackerNews } from './followed';
+export type { Frame } from './half-open';
 
 export interface TrackerOptions {
   /** Server ports whose connections are followed. */

@@ -7,7 +7,7 @@ import { doubtOf, type Lesson } from '../../inspect/greeting/lesson';
 import { createSession, type Session, type Waiting } from '../../inspect/smtp/session';
 import { now, steady } from '../system/clock';
 import type { Repair, TimeoutsMs } from '../config/config';
-import type { Connection, Sink } from '../sinks/record';
+import { isRecorded, type Connection, type Sink } from '../sinks/record';
 import type { Listen, Server } from '../servers/servers';
 import { timeoutMs } from './deadline';
 import type { Watched } from './watch';
@@ -222,11 +222,4 @@ function joined(actions: readonly GreeterAction[]): Uint8Array {
   for (const action of actions) if (action.kind === 'forward') parts.push(action.bytes);
   const [first] = parts;
   return first !== undefined && parts.length === 1 ? first : Buffer.concat(parts);
-}
-
-export type RecordedEvent = Extract<SmtpEvent, { kind: 'phase' | 'session' | 'anomaly' }>;
-
-/** The events that become lines. */
-export function isRecorded(event: SmtpEvent): event is RecordedEvent {
-  return event.kind === 'phase' || event.kind === 'session' || event.kind === 'anomaly';
 }

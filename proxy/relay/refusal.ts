@@ -3,8 +3,7 @@
 import type { Close, CloseReason, Micros } from '../../inspect/events';
 import { createSession } from '../../inspect/smtp/session';
 import { now } from '../system/clock';
-import type { Connection, Sink } from '../sinks/record';
-import { isRecorded } from './dialogue';
+import { isRecorded, type Connection, type Sink } from '../sinks/record';
 import { cut, dismiss, hurryAway } from '../sockets/linger';
 import { beginningOf, connectionOf, isImplicitTls, nameOf, type Caller, type Route } from './route';
 

@@ -1,11 +1,16 @@
 // The relay's second pair of eyes: the segments of its own connections, judged as on the wire.
 
 import type { Direction, Micros, VerdictEvent, VerdictName } from '../../inspect/events';
-import type { Frame } from '../../inspect/tracker/half-open';
 import type { InspectorEvent } from '../../inspect/tracker/inspector';
 import type { Veil } from '../../inspect/grammar/argument';
 import { ONE_SIDED_LIVE } from '../../inspect/limits';
-import { createTracker, type Tracked, type Tracker, type TrackerNews } from '../../inspect/tracker/tracker';
+import {
+  createTracker,
+  type Frame,
+  type Tracked,
+  type Tracker,
+  type TrackerNews,
+} from '../../inspect/tracker/tracker';
 import type { Endpoint } from '../../inspect/address';
 import type { EvidenceWriter } from '../report/evidence/evidence';
 import { formatFault, isFault } from '../system/fault';
@@ -108,7 +113,7 @@ function listenerOf(state: State): LiveListener {
   const { tracker, sink } = state;
   const take = (news: readonly TrackerNews[], frame?: Frame): void => {
     const reported = news.map((each) => report(state, each));
-    state.evidence?.take(reported, frame);
+    state.evidence?.observe(reported, frame);
   };
   return {
     frame(linkType, octets, at, length) {

@@ -1,20 +1,16 @@
 // What a path hands to a sink: whose connection it was, and what happened on it.
 
 import type {
-  AnomalyEvent,
   BlockedEvent,
   LearnedEvent,
   LossEvent,
   Micros,
   OmittedEvent,
-  PhaseEvent,
   RepairEvent,
-  SessionEvent,
-  VerdictEvent,
 } from '../../inspect/events';
 import type { Level } from '../config/config';
 import type { Endpoint } from '../../inspect/address';
-import type { SegmentSessionEvent } from '../../inspect/tracker/inspector';
+import type { InspectorEvent } from '../../inspect/tracker/inspector';
 
 /** One SMTP connection, the same value for all of its events. */
 export interface Connection {
@@ -26,17 +22,21 @@ export interface Connection {
 }
 
 /** The events that become lines (DESIGN §5); commands, replies and contents do not. */
-export type Recorded =
-  | PhaseEvent
-  | SessionEvent
-  | SegmentSessionEvent
-  | VerdictEvent
-  | AnomalyEvent
-  | RepairEvent
-  | LearnedEvent
-  | BlockedEvent
-  | LossEvent
-  | OmittedEvent;
+const RECORDED = [
+  ...(['phase', 'session', 'verdict', 'anomaly'] as const),
+  ...(['repair', 'learned', 'blocked', 'loss', 'omitted'] as const),
+];
+
+export type Recorded = Extract<
+  InspectorEvent | RepairEvent | LearnedEvent | BlockedEvent | LossEvent | OmittedEvent,
+  { readonly kind: (typeof RECORDED)[number] }
+>;
+
+export function isRecorded<T extends { readonly kind: string }>(event: T): event is T & Recorded {
+  return KINDS.has(event.kind);
+}
+
+const KINDS: ReadonlySet<string> = new Set(RECORDED);
 
 /** What a note may say beside its name; flat, in the order given. */
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;

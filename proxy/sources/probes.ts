@@ -4,11 +4,10 @@ import type { Micros } from '../../inspect/events';
 import { createProber } from '../../inspect/tracker/prober';
 import { ethernetHead } from '../../inspect/tcp/link';
 import { probePacket } from '../../inspect/tcp/probe';
-import { newsOf, type Tracked, type TrackerNews } from '../../inspect/tracker/tracker';
+import { newsOf, type Observer, type Tracked, type TrackerNews } from '../../inspect/tracker/tracker';
 
-export interface Probes {
-  /** What a tracker reported, and the Ethernet frame of it: at least what stands before its IP packet. */
-  see(news: readonly TrackerNews[], frame: Uint8Array | undefined): void;
+/** Observes with the Ethernet frame of the news: at least what stands before its IP packet. */
+export interface Probes extends Observer<Uint8Array> {
   /** Sends what is due. The first refusal ends that. */
   send(at: Micros): Sent;
 }
@@ -38,8 +37,8 @@ export function createProbes(put: (frame: Uint8Array) => string | undefined): Pr
   /** Connections of which a frame came by the other side's leg. */
   const astray = new Set<number>();
   return {
-    see(news, frame) {
-      prober.see(news);
+    observe(news, frame) {
+      prober.observe(news);
       for (const { connection, segment, leg, remembered, ended } of news) {
         const { id } = connection;
         if (ended || !prober.awaits(connection)) links.delete(id);

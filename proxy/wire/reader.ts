@@ -11,7 +11,7 @@ import { quoteKnownWords, quoteServer } from '../../inspect/grammar/quote';
 import { createTracker, type Tracked, type Tracker, type TrackerNews } from '../../inspect/tracker/tracker';
 import type { EvidenceWriter } from '../report/evidence/evidence';
 import { probedNews, type Probes } from '../sources/probes';
-import type { Connection, Recorded, Sink } from '../sinks/record';
+import { isRecorded, type Connection, type Sink } from '../sinks/record';
 import { followRecord } from './follow';
 import type { Servers } from '../servers/servers';
 import type { Learner } from './learner';
@@ -142,8 +142,8 @@ function tell(
   const { options } = state;
   const { sink, learner, probes, servers } = options;
   if (news.length === 0) return;
-  probes?.see(news, record?.kind === 'segment' ? record.link : undefined);
-  options.evidence?.take(
+  probes?.observe(news, record?.kind === 'segment' ? record.link : undefined);
+  options.evidence?.observe(
     // A connection that ehlowire itself made to look at a server is nobody's evidence.
     news.filter(({ connection }) => !options.servers.owns(connection.client)),
     record?.kind === 'segment' ? record.frame : undefined,
@@ -236,11 +236,6 @@ function nameOf(state: State, { id, client, server }: Tracked): Connection {
   return connection;
 }
 
-function isRecorded(event: InspectorEvent): event is InspectorEvent & Recorded {
-  return RECORDED.has(event.kind);
-}
-
-const RECORDED: ReadonlySet<string> = new Set(['phase', 'session', 'verdict', 'anomaly']);
 const UNTOLD_EVERY: Micros = 60_000_000;
 const LF = 0x0a;
 const HYPHEN = 0x2d;

@@ -79,16 +79,17 @@ function analysed(sent: readonly Sent[], veil?: Veil): string {
   const last = sent.findLast(({ from, segment }) => from === 'client' && segment.length > 0);
   const seen = lostBefore(sent, (each) => each === last);
   const tracker = createTracker({ ports: [25], implicitTlsPorts: [], veil });
-  const outputs = RENDERERS.map((renderer) => createLines(renderer, 'debug'));
+  let text = '';
+  const write = (more: string): void => void (text += more);
+  const outputs = RENDERERS.map((renderer) => createLines({ renderer, level: 'debug', write }));
   const ladders = createLadders({
     color: false,
     follow: () => true,
     all: true,
-    most: Number.POSITIVE_INFINITY,
+    write,
   });
-  let text = '';
   const take = (news: ReturnType<typeof tracker.segment>): void => {
-    text += ladders.see(news) + outputs.map((lines) => lines.of(news)).join('');
+    for (const each of [ladders, ...outputs]) each.observe(news);
   };
   for (const { segment } of seen) take(tracker.segment(segment));
   take(tracker.end(START + 99 * SECOND));

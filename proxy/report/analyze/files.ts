@@ -2,16 +2,16 @@
 
 import { statSync } from 'node:fs';
 import type { VerdictName } from '../../../inspect/events';
-import type { TrackerNews } from '../../../inspect/tracker/tracker';
+import type { Observer, TrackerNews } from '../../../inspect/tracker/tracker';
 import type { Outcome } from '../../system/fault';
 import { formatDuration, plural } from '../../sinks/wording';
 import type { Disorder } from '../../sources/order';
 import { isPlainFile } from '../../sources/supply';
-import { createLadders, type Ladders } from './ladder';
-import { openMaillogDesk } from './maillog';
+import { laddersFor } from './ladder';
+import { openMaillog } from './maillog';
 import { runPass, type PassResult } from './pass';
 import { createProgress } from './progress';
-import { conclude, evidenceFor, evidenceRemark, settle, wanted, type Desk } from './report';
+import { conclude, evidenceFor, evidenceRemark, observeAll, settle, type Desk } from './report';
 
 export async function analyzeFiles(desk: Desk): Promise<Outcome> {
   const { request, json, faults, summarizer } = desk;
@@ -22,23 +22,16 @@ export async function analyzeFiles(desk: Desk): Promise<Outcome> {
   // What cannot be read twice is followed at once, as a live capture is.
   const once = twice && request.ladder !== 'all' ? undefined : laddersFor(desk, undefined);
   const evidence = twice ? undefined : evidenceFor(desk, { uncounted: !request.noDrops });
-  const maillog = openMaillogDesk(desk);
+  const maillog = openMaillog(desk);
   const total = twice ? sizes.reduce((sum, size) => sum + size, 0) : undefined;
-  const result = await pass(desk, files, total, (news, frame) => {
-    evidence?.take(news, frame);
-    maillog?.take(news);
-    summarizer.see(news);
-    flagged.see(news);
-    json?.printer.write(json.lines.of(news));
-    if (once) desk.text?.write(once.see(news));
-  });
+  const observers = [evidence, maillog, summarizer, flagged, json?.lines, once];
+  const result = await pass(desk, files, total, observers);
   faults.push(...result.faults);
   if (result.used === 0) return faults;
-  if (result.lost > 0) json?.printer.write(json.lines.lost(result.lost, result.lastAt));
+  if (result.lost > 0) json?.lines.lost(result.lost, result.lastAt);
   const remarks = [
     ...disorderRemark(result.disorder),
     ...(twice ? await secondPass(desk, files, total, flagged, result) : evidenceRemark(desk, evidence)),
-    ...(once ? omittedRemark(once.omitted) : []),
     ...((await maillog?.conclude()) ?? []),
   ];
   return conclude(desk, { counts: result.counts, lost: result.lost, counted: result.counted, remarks });
@@ -66,27 +59,10 @@ async function secondPass(
     desk,
     files,
     total,
-    (news, frame) => {
-      evidence?.take(news, frame);
-      if (ladders) text?.write(ladders.see(news));
-      for (const { connection, ended } of news) if (ended) waiting.delete(connection.id);
-    },
+    [evidence, ladders, { observe: (news) => removeEnded(waiting, news) }],
     () => waiting.size > 0,
   );
   return [...evidenceRemark(desk, evidence), ...omittedRemark(draw ? flagged.all.size - shown.size : 0)];
-}
-
-function laddersFor(
-  { request, text, color }: Desk,
-  only: ReadonlySet<number> | undefined,
-): Ladders | undefined {
-  if (!text || request.ladder === 'none') return undefined;
-  return createLadders({
-    color,
-    follow: ({ id }) => only === undefined || only.has(id),
-    all: request.ladder === 'all',
-    most: Number.POSITIVE_INFINITY,
-  });
 }
 
 /** A pipe has no end that is known: Ctrl-C is one, and the summary comes then; a second one ends it all. */
@@ -106,7 +82,7 @@ async function pass(
   desk: Desk,
   files: readonly string[],
   total: number | undefined,
-  observe: Parameters<typeof runPass>[1]['observe'],
+  observers: readonly (Observer | undefined)[],
   goOn = (): boolean => true,
 ): Promise<PassResult> {
   const progress = createProgress(total);
@@ -118,7 +94,7 @@ async function pass(
       veil: desk.veil,
       keepFrames: request.evidence !== undefined,
       noDrops: request.noDrops,
-      observe: (news, frame) => observe(wanted(request, news), frame),
+      observer: observeAll(request, observers),
       async turn(position, counts) {
         progress.update(position, counts.segments, summarizer.summary.sessions);
         // Signals and timers have their turn.
@@ -132,8 +108,11 @@ async function pass(
   }
 }
 
-interface Flagged {
-  see(news: readonly TrackerNews[]): void;
+function removeEnded(waiting: Set<number>, news: readonly TrackerNews[]): void {
+  for (const { connection, ended } of news) if (ended) waiting.delete(connection.id);
+}
+
+interface Flagged extends Observer {
   /** Connections with a verdict that stands at their end. */
   readonly all: ReadonlySet<number>;
   /** The first few of each verdict. */
@@ -147,7 +126,7 @@ function createFlagged(): Flagged {
   return {
     all,
     some,
-    see(news) {
+    observe(news) {
       for (const { connection, verdicts, ended } of news) {
         if (!ended) continue;
         for (const { verdict } of verdicts) {

@@ -2,9 +2,10 @@
 
 import { createColors } from 'picocolors';
 import type { Evidence, VerdictEvent } from '../../../inspect/events';
-import type { Tracked, TrackerNews } from '../../../inspect/tracker/tracker';
+import type { Observer, Tracked, TrackerNews } from '../../../inspect/tracker/tracker';
 import { formatTime } from '../../system/clock';
 import { formatClose, formatDuration, printable } from '../../sinks/wording';
+import type { Desk } from './report';
 import { beginBefore, quietText, rowOf, rowOfEvidence, type Before, type Row } from './row';
 
 export interface LadderOptions {
@@ -13,46 +14,44 @@ export interface LadderOptions {
   readonly follow: (connection: Tracked) => boolean;
   /** Show those without a verdict too. */
   readonly all: boolean;
-  /** Ladders shown at the most; the rest is counted. */
-  readonly most: number;
+  readonly write: (text: string) => void;
 }
 
-export interface Ladders {
-  /** The ladders of the connections that ended, as text. */
-  see(news: readonly TrackerNews[]): string;
-  /** Ladders that were worth showing and were over `most`. */
-  readonly omitted: number;
-}
-
-export function createLadders(options: LadderOptions): Ladders {
+/** Writes the ladder of each connection when it ends. */
+export function createLadders(options: LadderOptions): Observer {
   const open = new Map<number, Ladder>();
-  let shown = 0;
-  let omitted = 0;
   const end = ({ connection, verdicts }: TrackerNews): string => {
     const ladder = open.get(connection.id);
     open.delete(connection.id);
-    if (!ladder || (verdicts.length === 0 && !options.all)) return '';
-    if (shown >= options.most) {
-      omitted += 1;
-      return '';
-    }
-    shown += 1;
-    return draw(connection, ladder, verdicts, options.color);
+    return ladder && (verdicts.length > 0 || options.all)
+      ? draw(connection, ladder, verdicts, options.color)
+      : '';
   };
   return {
-    see(news) {
+    observe(news) {
       let text = '';
       for (const each of news) {
         const { connection } = each;
         if (options.follow(connection)) add(open, each);
         if (each.ended) text += end(each);
       }
-      return text;
-    },
-    get omitted() {
-      return omitted;
+      if (text !== '') options.write(text);
     },
   };
+}
+
+/** As `--ladder` says; `only`: those that a first pass found, by `Tracked.id`. */
+export function laddersFor(
+  { request, text, color }: Desk,
+  only: ReadonlySet<number> | undefined,
+): Observer | undefined {
+  if (!text || request.ladder === 'none') return undefined;
+  return createLadders({
+    color,
+    follow: ({ id }) => only === undefined || only.has(id),
+    all: request.ladder === 'all',
+    write: (ladders) => text.write(ladders),
+  });
 }
 
 interface Ladder {

@@ -3,25 +3,27 @@
 import type { Level } from '../../config/config';
 import type { Micros } from '../../../inspect/events';
 import type { InspectorEvent } from '../../../inspect/tracker/inspector';
-import type { Tracked, TrackerNews } from '../../../inspect/tracker/tracker';
-import type { Connection, Recorded, Renderer } from '../../sinks/record';
+import type { Observer, Tracked } from '../../../inspect/tracker/tracker';
+import { isRecorded, type Connection, type Recorded, type Renderer } from '../../sinks/record';
 import { isWorth, levelOf } from '../../sinks/sink';
 
-export interface Lines {
-  /** The lines of what happened, one after the other. */
-  of(news: readonly TrackerNews[]): string;
+/** Writes the lines of what happened, one after the other. */
+export interface Lines extends Observer {
   /** Frames that were missed, by the capturing program or by us. */
-  lost(count: number, at: Micros): string;
+  lost(count: number, at: Micros): void;
   /** The name that a connection's lines carry (`Tracked.id`). */
   nameOf(id: number): string;
 }
 
-/** `kinds`: the events that become lines; default: all that the log knows. */
-export function createLines(
-  renderer: Renderer,
-  level: Level,
-  kinds: readonly Recorded['kind'][] = KINDS,
-): Lines {
+export interface LinesOptions {
+  readonly renderer: Renderer;
+  readonly level: Level;
+  readonly write: (text: string) => void;
+  /** Only these events; default: all that the log knows. */
+  readonly kinds?: readonly Recorded['kind'][];
+}
+
+export function createLines({ renderer, level, write, kinds }: LinesOptions): Lines {
   /** By `Tracked.id`, until its last news. */
   const connections = new Map<number, Connection>();
   let origin = '';
@@ -37,9 +39,9 @@ export function createLines(
     return connection;
   };
   const isShown = (event: InspectorEvent): event is Extract<InspectorEvent, Recorded> =>
-    (kinds as readonly string[]).includes(event.kind) && isWorth(event as Recorded, level);
+    isRecorded(event) && (kinds?.includes(event.kind) ?? true) && isWorth(event, level);
   return {
-    of(news) {
+    observe(news) {
       let text = '';
       for (const { connection, events, ended } of news) {
         for (const event of events) {
@@ -47,11 +49,10 @@ export function createLines(
         }
         if (ended) connections.delete(connection.id);
       }
-      return text;
+      if (text !== '') write(text);
     },
-    lost: (count, at) => renderer.event('error', undefined, { kind: 'loss', at, source: 'capture', count }),
+    lost: (count, at) =>
+      write(renderer.event('error', undefined, { kind: 'loss', at, source: 'capture', count })),
     nameOf,
   };
 }
-
-const KINDS: readonly Recorded['kind'][] = ['phase', 'session', 'verdict', 'anomaly'];

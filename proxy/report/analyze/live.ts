@@ -1,17 +1,17 @@
 // A live capture: verdicts as they are spoken, sessions as they end, and the summary when it is stopped.
 
 import { ONE_SIDED_LIVE } from '../../../inspect/limits';
-import { createTracker, type TrackerNews } from '../../../inspect/tracker/tracker';
+import { createTracker } from '../../../inspect/tracker/tracker';
 import { now } from '../../system/clock';
 import { type Fault, isFault, type Outcome } from '../../system/fault';
 import { createTerminalRenderer } from '../../sinks/terminal';
 import { openLive, portFilters, type LiveSource } from '../../sources/live';
 import { openAsking } from './probes';
-import { createLadders, type Ladders } from './ladder';
+import { laddersFor } from './ladder';
 import { createLines, type Lines } from './lines';
-import { openMaillogDesk } from './maillog';
-import { IMPLICIT_TLS, type SeenFrame } from './pass';
-import { conclude, evidenceFor, evidenceRemark, settle, wanted, type Desk } from './report';
+import { openMaillog } from './maillog';
+import { IMPLICIT_TLS } from './pass';
+import { conclude, evidenceFor, evidenceRemark, observeAll, settle, type Desk } from './report';
 
 /** Captures until SIGINT or SIGTERM, or until nobody reads what it prints. */
 export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
@@ -32,17 +32,12 @@ export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
     return asking;
   }
   const evidence = evidenceFor(desk);
-  const maillog = openMaillogDesk(desk);
-  const show = createShow(desk);
-  const observe = (all: readonly TrackerNews[], frame?: SeenFrame): void => {
-    const news = wanted(request, all);
-    if (news.length === 0) return;
-    asking?.see(news);
-    evidence?.take(news, frame);
-    maillog?.take(news);
-    desk.summarizer.see(news);
-    show.news(news);
-  };
+  const maillog = openMaillog(desk);
+  const lines = linesOf(desk);
+  const { observe } = observeAll(request, [
+    ...[asking, evidence, maillog, desk.summarizer],
+    ...[...lines, laddersFor(desk, undefined)],
+  ]);
   let lost = 0;
   await untilStopped(desk, source, {
     frame: (linkType, octets, at, length) =>
@@ -56,7 +51,7 @@ export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
     lost(count, at) {
       lost += count;
       tracker.lostUntil(at);
-      show.lost(count, at);
+      for (const each of lines) each.lost(count, at);
     },
     failed: (fault) => void faults.push(fault),
   });
@@ -94,32 +89,10 @@ function untilStopped(desk: Desk, source: LiveSource, listener: Listener): Promi
   });
 }
 
-interface Show {
-  news(news: readonly TrackerNews[]): void;
-  lost(count: number, at: number): void;
-}
-
-function createShow({ text, json, color, request }: Desk): Show {
-  const lines: Lines = createLines(createTerminalRenderer({ color }), 'info', ['session', 'verdict']);
-  const ladders: Ladders | undefined =
-    text && request.ladder !== 'none'
-      ? createLadders({
-          color,
-          follow: () => true,
-          all: request.ladder === 'all',
-          most: Number.POSITIVE_INFINITY,
-        })
-      : undefined;
-  return {
-    news(news) {
-      json?.printer.write(json.lines.of(news));
-      if (!text) return;
-      text.write(lines.of(news));
-      if (ladders) text.write(ladders.see(news));
-    },
-    lost(count, at) {
-      json?.printer.write(json.lines.lost(count, at));
-      text?.write(lines.lost(count, at));
-    },
-  };
+/** JSON lines, and for a person the sessions and verdicts. */
+function linesOf({ text, json, color }: Desk): readonly Lines[] {
+  const renderer = createTerminalRenderer({ color });
+  const write = (lines: string): void => text?.write(lines);
+  const shown = text && createLines({ renderer, level: 'info', write, kinds: ['session', 'verdict'] });
+  return [json?.lines, shown].filter((each) => each !== undefined);
 }

@@ -1,6 +1,6 @@
 // `--maillog FILE` beside an analysis: each connection's story is kept, and told next to the server's own log.
 
-import type { TrackerNews } from '../../../inspect/tracker/tracker';
+import type { Observer } from '../../../inspect/tracker/tracker';
 import { isFault } from '../../system/fault';
 import { createSerializer } from '../../sinks/pino';
 import { alignMaillog } from '../maillog/match';
@@ -9,20 +9,19 @@ import { createStories } from '../maillog/story';
 import { plural } from '../../sinks/wording';
 import type { Desk } from './report';
 
-export interface MaillogDesk {
-  take(news: readonly TrackerNews[]): void;
+export interface MaillogComparison extends Observer {
   /** Reads the log, prints a JSON line a match; the lines of text for the summary. */
   conclude(): Promise<string[]>;
 }
 
 /** `undefined`: it was not asked for. A log that cannot be read is the desk's fault, and the analysis goes on. */
-export function openMaillogDesk(desk: Desk): MaillogDesk | undefined {
+export function openMaillog(desk: Desk): MaillogComparison | undefined {
   const { request, json, faults } = desk;
   const { maillog } = request;
   if (maillog === undefined) return undefined;
   const stories = createStories();
   return {
-    take: (news) => stories.take(news),
+    observe: (news) => stories.observe(news),
     async conclude() {
       const told = stories.end();
       const [first] = told;

@@ -2,27 +2,21 @@
 
 import type { Micros } from '../../../inspect/events';
 import type { Veil } from '../../../inspect/grammar/argument';
-import { createTracker, type TrackerCounts, type TrackerNews } from '../../../inspect/tracker/tracker';
+import {
+  createTracker,
+  type Frame,
+  type Observer,
+  type TrackerCounts,
+} from '../../../inspect/tracker/tracker';
 import type { Fault } from '../../system/fault';
 import { createMerge } from '../../sources/merge';
 import { droppedIn } from '../../sources/pcapng-end';
 import type { Disorder } from '../../sources/order';
 
-/** A frame as the tracker had it; its octets are used again afterwards. */
-export interface SeenFrame {
-  readonly linkType: number;
-  readonly octets: Uint8Array;
-  /** Octets on the wire. */
-  readonly length: number;
-}
-
-/** What a frame, or time that passed, told. */
-export type Observe = (news: readonly TrackerNews[], frame?: SeenFrame) => void;
-
 export interface PassOptions {
   readonly ports: readonly number[];
   readonly veil?: Veil | undefined;
-  readonly observe: Observe;
+  readonly observer: Observer;
   /** Evidence is written: it begins with the handshake. */
   readonly keepFrames?: boolean;
   /** The user states that the capture lost no frames (`--no-drops`). */
@@ -57,7 +51,7 @@ export interface PassResult {
 
 /** Reads the files as one, by time: connections go on from one to another, and a direction may be in each. */
 export async function runPass(files: readonly string[], options: PassOptions): Promise<PassResult> {
-  const { ports, observe, noDrops = false } = options;
+  const { ports, observer, noDrops = false } = options;
   const counted = noDrops || files.every((file) => droppedIn(file) === 0);
   const tracker = createTracker({
     veil: options.veil,
@@ -68,7 +62,7 @@ export async function runPass(files: readonly string[], options: PassOptions): P
   });
   let firstAt = Infinity;
   let lastAt = 0;
-  const frame: { -readonly [K in keyof SeenFrame]: SeenFrame[K] } = { ...NO_FRAME };
+  const frame: { -readonly [K in keyof Frame]: Frame[K] } = { ...NO_FRAME };
   const take = (linkType: number, octets: Uint8Array, at: Micros, length: number, elided?: boolean): void => {
     if (at > lastAt) lastAt = at;
     if (at < firstAt) firstAt = at;
@@ -77,7 +71,7 @@ export async function runPass(files: readonly string[], options: PassOptions): P
     frame.linkType = linkType;
     frame.octets = octets;
     frame.length = length;
-    observe(news, frame);
+    observer.observe(news, frame);
   };
   const merge = await createMerge(files);
   try {
@@ -88,8 +82,8 @@ export async function runPass(files: readonly string[], options: PassOptions): P
     firstAt = Math.min(firstAt, merge.ran.from);
     lastAt = Math.max(lastAt, merge.ran.to);
     // The capture may have run on when nothing passed any more: that nothing did, is known.
-    observe(tracker.idle(lastAt));
-    observe(tracker.end(lastAt));
+    observer.observe(tracker.idle(lastAt));
+    observer.observe(tracker.end(lastAt));
     const { lost, disorder, used, faults } = merge;
     return { counts: tracker.counts, lost, counted, disorder, firstAt, lastAt, used, faults };
   } finally {
@@ -99,4 +93,4 @@ export async function runPass(files: readonly string[], options: PassOptions): P
 
 /** RFC 8314 §3.3. */
 export const IMPLICIT_TLS: readonly number[] = [465];
-const NO_FRAME: SeenFrame = { linkType: 0, octets: new Uint8Array(0), length: 0 };
+const NO_FRAME: Frame = { linkType: 0, octets: new Uint8Array(0), length: 0 };

@@ -3,15 +3,19 @@
 import type { Micros } from '../../../inspect/events';
 import { parsePacket } from '../../../inspect/tcp/packet';
 import type { Segment } from '../../../inspect/tcp/segment';
-import { newsOf, peersOf, type Tracker, type TrackerNews } from '../../../inspect/tracker/tracker';
+import {
+  newsOf,
+  peersOf,
+  type Observer,
+  type Tracker,
+  type TrackerNews,
+} from '../../../inspect/tracker/tracker';
 import { createFault, isFault, type Fault } from '../../system/fault';
 import { createProbes, ETHERNET, probedNews, type Probes } from '../../sources/probes';
 import { plural } from '../../sinks/wording';
 import { LEAVING, openLive, portFilters, type LiveSource } from '../../sources/live';
 
-export interface Asking {
-  /** What the tracker reported. */
-  see(news: readonly TrackerNews[]): void;
+export interface Asking extends Observer {
   /** Sends what is due; every frame before `at` was given to the tracker. The first refusal ends it. */
   ask(at: Micros): { readonly news: readonly TrackerNews[]; readonly fault: Fault | undefined };
   /** Lines for the end. */
@@ -48,7 +52,7 @@ export function openAsking(
   });
   let over = false;
   return {
-    see: (news) => probes.see(news, undefined),
+    observe: (news) => probes.observe(news),
     ask(at) {
       tellLeft(state, at);
       if (over) return NOTHING;
@@ -99,7 +103,7 @@ function tellLeft(state: State, at: Micros): void {
     const isClient = connection.client.address === source.address && connection.client.port === source.port;
     const from = isClient ? 'client' : 'server';
     const news: TrackerNews = { ...newsOf(connection, []), segment: { from, segment }, leg: 'lan' };
-    state.probes.see([news], octets);
+    state.probes.observe([news], octets);
   }
 }
 

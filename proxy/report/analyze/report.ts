@@ -3,7 +3,7 @@
 import type { Veil } from '../../../inspect/grammar/argument';
 import { veilOf } from '../../sinks/envelope-address';
 import type { VerdictName } from '../../../inspect/events';
-import type { TrackerCounts, TrackerNews } from '../../../inspect/tracker/tracker';
+import type { Observer, TrackerCounts } from '../../../inspect/tracker/tracker';
 import { wantsColor, type Config } from '../../config/config';
 import {
   openEvidence,
@@ -45,17 +45,26 @@ export function openDesk(request: Request, config: Config): Desk | Fault {
     veil: veilOf(addresses),
     color: wantsColor(1),
     text: wantsJson ? undefined : stdout,
-    json: printer && { printer, lines: createLines(createJsonRenderer(), level) },
+    json: printer && {
+      printer,
+      lines: createLines({ renderer: createJsonRenderer(), level, write: (text) => printer.write(text) }),
+    },
     summarizer: createSummarizer(),
     faults: [],
   };
 }
 
-/** The news of the clients that were asked for. */
-export function wanted({ wants }: Request, news: readonly TrackerNews[]): readonly TrackerNews[] {
-  return news.every(({ connection }) => wants(connection.client.address))
-    ? news
-    : news.filter(({ connection }) => wants(connection.client.address));
+/** All of them, of the connections of the clients that were requested (`--only`). */
+export function observeAll({ wants }: Request, observers: readonly (Observer | undefined)[]): Observer {
+  const all = observers.filter((each) => each !== undefined);
+  return {
+    observe(news, frame) {
+      const wanted = news.every(({ connection }) => wants(connection.client.address))
+        ? news
+        : news.filter(({ connection }) => wants(connection.client.address));
+      if (wanted.length > 0) for (const each of all) each.observe(wanted, frame);
+    },
+  };
 }
 
 /** Room for more on all outputs; false where what is printed has no reader any more. */

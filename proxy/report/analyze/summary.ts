@@ -11,7 +11,7 @@ import type {
   Proof,
 } from '../../../inspect/events';
 import type { SegmentSessionEvent } from '../../../inspect/tracker/inspector';
-import type { Tracked, TrackerNews } from '../../../inspect/tracker/tracker';
+import type { Observer, Tracked, TrackerNews } from '../../../inspect/tracker/tracker';
 import { happenedAt } from '../../../inspect/verdict/standing';
 import { createHistogram, type Histogram } from './histogram';
 import { networkOf } from '../../system/address';
@@ -56,8 +56,7 @@ export interface Summary {
   readonly flagged: number;
 }
 
-export interface Summarizer {
-  see(news: readonly TrackerNews[]): void;
+export interface Summarizer extends Observer {
   readonly summary: Summary;
 }
 
@@ -80,8 +79,8 @@ export function createSummarizer(): Summarizer {
     flagged: 0,
   };
   return {
-    see(news) {
-      for (const each of news) see(state, each);
+    observe(news) {
+      for (const each of news) addNews(state, each);
     },
     summary: state,
   };
@@ -99,7 +98,7 @@ interface State extends Mutable<Omit<Summary, 'phases' | 'verdicts' | 'networks'
   readonly networks: Map<string, number>;
 }
 
-function see(state: State, { connection, segment, events, verdicts, ended }: TrackerNews): void {
+function addNews(state: State, { connection, segment, events, verdicts, ended }: TrackerNews): void {
   if (segment) span(state, segment.segment.at);
   for (const event of events) {
     if (event.kind === 'phase' && isAnswered(event, connection)) addPhase(state, event);

@@ -1,9 +1,8 @@
 // One connection on its way to evidence: its frames, and which of its octets may be shown.
 
 import type { Certainty, Evidence, VerdictEvent, VerdictName } from '../../../inspect/events';
-import type { Frame } from '../../../inspect/tracker/half-open';
 import type { SegmentSessionEvent } from '../../../inspect/tracker/inspector';
-import type { Tracked, TrackerNews } from '../../../inspect/tracker/tracker';
+import type { Frame, Tracked, TrackerNews } from '../../../inspect/tracker/tracker';
 import { createRecording, type Recording, type RecordingBounds } from './recording';
 import { createVisible, type Visible } from './visible';
 import { withoutNames } from './wording';
@@ -40,7 +39,7 @@ export function addNews(own: Case, news: TrackerNews, frame: Frame | undefined, 
     else recording.close();
   }
   for (const event of events) {
-    own.visible.see(event);
+    own.visible.add(event);
     if (event.kind === 'session') own.session = event as SegmentSessionEvent;
   }
   return recording.size - before;

@@ -2,8 +2,7 @@
 
 import { join } from 'node:path';
 import type { Micros } from '../../../inspect/events';
-import type { Frame } from '../../../inspect/tracker/half-open';
-import type { Tracked, TrackerNews } from '../../../inspect/tracker/tracker';
+import type { Frame, Observer, Tracked, TrackerNews } from '../../../inspect/tracker/tracker';
 import { isFault, type Fault } from '../../system/fault';
 import { makeFolder } from '../../system/files';
 import { readVersion } from '../../system/version';
@@ -38,9 +37,7 @@ export interface EvidenceCounts {
   readonly leftOut: number;
 }
 
-export interface EvidenceWriter {
-  /** What the tracker made of a frame, or of time: call it behind each call of the tracker, with the frame if there was one. */
-  take(news: readonly TrackerNews[], frame?: Frame): void;
+export interface EvidenceWriter extends Observer {
   /** So many frames were missed by the capture. */
   lost(count: number): void;
   /** The first thing that went wrong with the folder; the analysis goes on without evidence. */
@@ -72,7 +69,7 @@ export function openEvidence(options: EvidenceOptions): EvidenceWriter | Fault {
     counts: { written: 0, leftOut: 0 },
   };
   return {
-    take(news, frame) {
+    observe(news, frame) {
       for (const each of news) {
         noteTime(state, each);
         if (only === undefined || only.has(each.connection.id)) follow(state, each, frameOf(each, frame));

@@ -19,8 +19,8 @@ export function openKeptEvidence({ evidence }: Config, sink: Sink): EvidenceWrit
 function reported(writer: EvidenceWriter, sink: Sink): EvidenceWriter {
   let told = false;
   return {
-    take(news, frame) {
-      writer.take(news, frame);
+    observe(news, frame) {
+      writer.observe(news, frame);
       if (told || !writer.fault) return;
       told = true;
       sink.note('warn', 'evidence-unwritten', { message: formatFault(writer.fault) });

@@ -5,7 +5,7 @@ import type { InspectorEvent } from '../../../inspect/tracker/inspector';
 
 export interface Visible {
   /** The connection's events, in their order. */
-  see(event: InspectorEvent): void;
+  add(event: InspectorEvent): void;
   /** How many octets of the span may be shown, from its start on. */
   shown(from: Direction, span: Span): number;
 }
@@ -30,7 +30,7 @@ export function createVisible(options: {
     unknown: undefined,
   };
   return {
-    see: (event) => see(state, event),
+    add: (event) => add(state, event),
     shown: (from, span) => shown(state.spans[from], span),
   };
 }
@@ -46,12 +46,12 @@ interface State {
   unknown: CommandEvent | undefined;
 }
 
-function see(state: State, event: InspectorEvent): void {
+function add(state: State, event: InspectorEvent): void {
   switch (event.kind) {
     case 'command':
-      return seeCommand(state, event);
+      return addCommand(state, event);
     case 'reply':
-      return seeReply(state, event);
+      return addReply(state, event);
     case 'gap':
     case 'opaque':
       state.doubt = true;
@@ -60,7 +60,7 @@ function see(state: State, event: InspectorEvent): void {
       if (event.from === 'server' && isGreeting(state)) allow(state, 'server', event.span);
       return;
     case 'anomaly':
-      if (event.direction === 'client' && event.anomaly === 'masked') seeMask(state, event.detail);
+      if (event.direction === 'client' && event.anomaly === 'masked') addMask(state, event.detail);
       return;
     default:
   }
@@ -71,7 +71,7 @@ function isGreeting({ doubt, heard, serverFromStart }: State): boolean {
   return !doubt && !heard && serverFromStart();
 }
 
-function seeCommand(state: State, event: CommandEvent): void {
+function addCommand(state: State, event: CommandEvent): void {
   const { verb, span, shown } = event;
   state.heard = true;
   state.unknown = verb === '?' ? event : undefined;
@@ -80,24 +80,24 @@ function seeCommand(state: State, event: CommandEvent): void {
 }
 
 /** A mask is nobody's word; what it left of the line may be. */
-function seeMask({ spans, unknown }: State, detail: string): void {
+function addMask({ spans, unknown }: State, detail: string): void {
   const mask = /^X{4,}/.exec(detail)?.[0] ?? '';
   if (!unknown || mask === '') return;
   const { start, end } = unknown.span;
-  add(spans.client, { start, end: Math.min(end, start + mask.length) });
+  addSpan(spans.client, { start, end: Math.min(end, start + mask.length) });
 }
 
-function seeReply(state: State, { span, shown }: ReplyEvent): void {
+function addReply(state: State, { span, shown }: ReplyEvent): void {
   const most = state.doubt ? Math.min(shown, CODE) : shown;
   allow(state, 'server', { start: span.start, end: Math.min(span.end, span.start + most) });
 }
 
 function allow({ spans }: State, from: Direction, span: Span): void {
-  if (spans[from].length < SPANS) add(spans[from], span);
+  if (spans[from].length < SPANS) addSpan(spans[from], span);
 }
 
 /** Events come in the order of the stream; spans that touch become one. */
-function add(spans: Span[], span: Span): void {
+function addSpan(spans: Span[], span: Span): void {
   const last = spans[spans.length - 1];
   if (last && last.end === span.start) spans[spans.length - 1] = { start: last.start, end: span.end };
   else if (span.end > span.start) spans.push(span);

@@ -1,7 +1,7 @@
 // What the packets say of each connection, short enough to be kept for all of them.
 
 import type { Close, Micros, VerdictEvent } from '../../../inspect/events';
-import type { TrackerNews } from '../../../inspect/tracker/tracker';
+import type { Observer, TrackerNews } from '../../../inspect/tracker/tracker';
 
 export interface PacketStory {
   readonly id: number;
@@ -23,8 +23,7 @@ export interface PacketStory {
 
 export type Told = Pick<VerdictEvent, 'verdict' | 'certainty' | 'where' | 'about' | 'came' | 'missingBytes'>;
 
-export interface Stories {
-  take(news: readonly TrackerNews[]): void;
+export interface Stories extends Observer {
   /** Those that ended, in the order of their beginning. */
   end(): readonly PacketStory[];
   readonly omitted: number;
@@ -35,7 +34,7 @@ export function createStories(): Stories {
   const done: PacketStory[] = [];
   let omitted = 0;
   return {
-    take(news) {
+    observe(news) {
       for (const each of news) {
         const story = open.get(each.connection.id) ?? begin(open, each);
         for (const event of each.events) note(story, event);

@@ -85,12 +85,7 @@ async function recorderOf(
 ): Promise<PointRecorder> {
   if (kept) return kept;
   const recorder = createPointRecorder(new Set(chosen.map(({ pair }) => pair[point].id)));
-  await passOver(
-    read.file,
-    reading,
-    (news, frame) => recorder.take(news, frame),
-    () => recorder.waiting,
-  );
+  await passOver(read.file, reading, recorder, () => recorder.waiting);
   return recorder;
 }
 

@@ -3,11 +3,11 @@
 import { statSync } from 'node:fs';
 import type { Micros, Point } from '../../../inspect/events';
 import type { Veil } from '../../../inspect/grammar/argument';
-import type { TrackerNews } from '../../../inspect/tracker/tracker';
+import type { Observer, TrackerNews } from '../../../inspect/tracker/tracker';
 import { createPairing, type Pairing, type Unchanged } from '../../../inspect/two-point/pairing';
 import { USUAL_OF, type PointCapture } from '../../../inspect/two-point/survey';
 import { createTracer, type Trace, type Tracer } from '../../../inspect/two-point/trace';
-import { runPass, type Observe, type PassResult, type SeenFrame } from '../analyze/pass';
+import { runPass, type PassResult } from '../analyze/pass';
 import { createProgress } from '../analyze/progress';
 import type { Fault } from '../../system/fault';
 import { createPace } from './pace';
@@ -43,8 +43,8 @@ export interface Reading {
 }
 
 export interface Wishes {
-  /** Sees everything too. */
-  readonly also?: (point: Point, news: readonly TrackerNews[], frame?: SeenFrame) => void;
+  /** Observe each point too. */
+  readonly observers?: Readonly<Record<Point, Observer | undefined>>;
   /** Which clients outside. */
   readonly wants?: (client: string) => boolean;
   /** Connections are kept also where they passed unchanged. */
@@ -55,7 +55,7 @@ export interface Wishes {
 export async function readPoints(
   files: Readonly<Record<Point, string>>,
   reading: Reading,
-  { also, wants, all = false }: Wishes = {},
+  { observers, wants, all = false }: Wishes = {},
 ): Promise<PointFiles> {
   const pairing = createPairing(all ? Infinity : USUAL_OF, MOST);
   const pace = createPace(() => pairing.apart);
@@ -68,9 +68,11 @@ export async function readPoints(
     try {
       return await runPass([files[point]], {
         ...reading,
-        observe(news, frame) {
-          collector.take(news);
-          also?.(point, news, frame);
+        observer: {
+          observe(news, frame) {
+            collector.observe(news);
+            observers?.[point]?.observe(news, frame);
+          },
         },
         async turn(position, { segments, connections }, firstAt, lastAt) {
           reached[point] = { position, segments, connections };
@@ -117,14 +119,14 @@ function pointFile(file: string, result: PassResult, pairing: Pairing, point: Po
 export async function passOver(
   file: string,
   reading: Reading,
-  observe: Observe,
+  observer: Observer,
   goOn = (): boolean => true,
 ): Promise<PassResult> {
   const progress = createProgress(sizeOf([file]));
   try {
     return await runPass([file], {
       ...reading,
-      observe,
+      observer,
       async turn(position, counts) {
         progress.update(position, counts.segments, counts.connections);
         await new Promise(setImmediate);
@@ -136,12 +138,8 @@ export async function passOver(
   }
 }
 
-export interface Collector {
-  take(news: readonly TrackerNews[]): void;
-}
-
 /** Hands over the trace of each connection that ends. */
-export function createCollector(point: Point, take: (trace: Trace) => void): Collector {
+export function createCollector(point: Point, take: (trace: Trace) => void): Observer {
   const open = new Map<number, Tracer>();
   const begin = ({ connection }: TrackerNews): Tracer => {
     const { id, client, server, inspector } = connection;
@@ -151,7 +149,7 @@ export function createCollector(point: Point, take: (trace: Trace) => void): Col
     return tracer;
   };
   return {
-    take(news) {
+    observe(news) {
       for (const each of news) {
         const tracer = open.get(each.connection.id) ?? begin(each);
         if (each.segment) tracer.segment(each.segment.from, each.segment.segment);

@@ -1,12 +1,10 @@
 // The frames of one point's connections, kept until it is known what the two points say of them.
 
-import type { TrackerNews } from '../../../inspect/tracker/tracker';
-import type { SeenFrame } from '../analyze/pass';
+import type { Observer } from '../../../inspect/tracker/tracker';
 import { addNews, createCase, frameOf, type Case } from '../evidence/case';
 import { MEMORY } from '../evidence/evidence';
 
-export interface PointRecorder {
-  take(news: readonly TrackerNews[], frame?: SeenFrame): void;
+export interface PointRecorder extends Observer {
   /** Some of those that are asked for are not over yet. */
   readonly waiting: boolean;
   /** A connection by its id (`Trace.id`); absent where it was not seen. */
@@ -19,7 +17,7 @@ export function createPointRecorder(only?: ReadonlySet<number>, memory = MEMORY 
   const waiting = new Set(only);
   let held = 0;
   return {
-    take(news, frame) {
+    observe(news, frame) {
       for (const each of news) {
         const { connection, ended } = each;
         if (only && !only.has(connection.id)) continue;

@@ -47,7 +47,7 @@ export async function analyzeTwoPoints(request: TwoPointRequest, outputs: TwoPoi
   const reading: Reading = { ports, veil, noDrops, keepFrames: evidence !== undefined };
   const recorders = { wan: recorderOf(request.wan, reading), dmz: recorderOf(request.dmz, reading) };
   const { wan, dmz, unchanged } = await readPoints(request, reading, {
-    also: (point, news, frame) => recorders[point]?.take(news, frame),
+    observers: recorders,
     wants: request.wants,
     all: request.ladder === 'all',
   });

@@ -15,7 +15,7 @@ const GREETED = START + SECOND;
 function play(tracker: Tracker, prober: Prober, port: number, turns: readonly Turn[], fin = false): void {
   for (const { segment } of packetise(turns, { fin })) {
     const [sourcePort, destinationPort] = segment.sourcePort === 25 ? [25, port] : [port, 25];
-    prober.see(tracker.segment({ ...segment, sourcePort, destinationPort }));
+    prober.observe(tracker.segment({ ...segment, sourcePort, destinationPort }));
   }
 }
 
@@ -52,7 +52,7 @@ test('a client that closed its side is not asked, though the server has not clos
   const { tracker, prober } = stage();
   const sent = packetise([GREETING], { fin: true });
   const closing = sent.findIndex(({ from, segment }) => from === 'client' && segment.flags & FLAG.fin);
-  for (const { segment } of sent.slice(0, closing + 1)) prober.see(tracker.segment(segment));
+  for (const { segment } of sent.slice(0, closing + 1)) prober.observe(tracker.segment(segment));
   assert.equal(asked(prober), []);
 });
 

@@ -60,9 +60,9 @@ export function captureOf(
     .map(({ segment }) => ({ ...segment, at: segment.at + shift }))
     .sort((a, b) => a.at - b.at);
   const timed = degrade(passed);
-  for (const segment of timed) collector.take(tracker.segment(segment));
+  for (const segment of timed) collector.observe(tracker.segment(segment));
   const to = timed.reduce((latest, { at }) => Math.max(latest, at), 0);
-  collector.take(tracker.end(to));
+  collector.observe(tracker.end(to));
   return { traces, ran: { from: timed[0]?.at ?? 0, to } };
 }
 

@@ -31,7 +31,7 @@ function greet(
     packetise([['S', '220 mx ESMTP\r\n']], { fin: false }).forEach(({ from, segment }, nth) => {
       const [sourcePort, destinationPort] = from === 'server' ? [25, port] : [port, 25];
       const frame = Buffer.from(`${linkOf(from, nth)}45000028`, 'hex');
-      probes.see(tracker.segment({ ...segment, sourcePort, destinationPort }, legOf(from, nth)), frame);
+      probes.observe(tracker.segment({ ...segment, sourcePort, destinationPort }, legOf(from, nth)), frame);
       // As a ring's memory is.
       frame.fill(0xff);
     });
@@ -129,7 +129,7 @@ test('a client that was never heard is not asked', () => {
   const tracker = createTracker({ ports: [25], implicitTlsPorts: [] });
   for (const { from, segment } of packetise([['S', '220 mx ESMTP\r\n']], { fin: false })) {
     const frame = Buffer.from(`${plain(from)}45000028`, 'hex');
-    if (from === 'server') probes.see(tracker.segment(segment, 'lan'), frame);
+    if (from === 'server') probes.observe(tracker.segment(segment, 'lan'), frame);
   }
   assert.equal(probes.send(DUE).asked, []);
 });
@@ -138,7 +138,7 @@ test('whose frames nobody saw is not asked', () => {
   const probes = createProbes(() => assert.unreachable() as undefined);
   const tracker = createTracker({ ports: [25], implicitTlsPorts: [] });
   for (const { segment } of packetise([['S', '220 mx ESMTP\r\n']], { fin: false })) {
-    probes.see(tracker.segment(segment), undefined);
+    probes.observe(tracker.segment(segment), undefined);
   }
   const { asked, unasked, refused } = probes.send(DUE);
   assert.equal([asked.length, unasked.length, refused], [0, 1, undefined]);

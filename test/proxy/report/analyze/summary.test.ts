@@ -15,8 +15,8 @@ function summarize(
   const tracker = createTracker({ ports: [25], implicitTlsPorts: [465], uncounted: !counted });
   const summarizer = createSummarizer();
   const sorted = [...frames].sort((a, b) => a.at - b.at);
-  for (const { at, frame, length } of sorted) summarizer.see(tracker.frame(1, frame, at, length));
-  summarizer.see(tracker.end(sorted.at(-1)?.at ?? START));
+  for (const { at, frame, length } of sorted) summarizer.observe(tracker.frame(1, frame, at, length));
+  summarizer.observe(tracker.end(sorted.at(-1)?.at ?? START));
   const { summary } = summarizer;
   const text = summaryText(summary, { counts: tracker.counts, lost, counted, ports: [25], color: false });
   return { text, summary };

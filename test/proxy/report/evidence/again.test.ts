@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import type { VerdictEvent } from '../../../../inspect/events';
 import { FLAG } from '../../../../inspect/tcp/segment';
 import { advance } from '../../../../inspect/tcp/seq';
-import type { TrackerNews } from '../../../../inspect/tracker/tracker';
+import type { Observer } from '../../../../inspect/tracker/tracker';
 import { VERDICT_NAMES } from '../../../../inspect/verdict/causes';
 import { runPass } from '../../../../proxy/report/analyze/pass';
 import { scratch } from '../../../kit/process';
@@ -19,10 +19,10 @@ import { ROWS, type Row } from '../../../inspect/verdict/verdicts.table';
 import { record } from './frames';
 
 /** What is said of one connection, as it stands at the end. */
-function createWitness(): { take(news: readonly TrackerNews[]): void; readonly said: readonly string[] } {
+function createWitness(): Observer & { readonly said: readonly string[] } {
   let standing: readonly VerdictEvent[] = [];
   return {
-    take(news) {
+    observe(news) {
       for (const { verdicts } of news) standing = verdicts;
     },
     get said() {
@@ -60,13 +60,13 @@ for (const [dropped, row] of SAID.flatMap((each) => PLAYS.map((row) => [each, ro
     const folder = scratch('evidence');
     const first = createWitness();
     const to = Math.max(sent.at(-1)?.segment.at ?? 0, START + (row.until ?? 0) * SECOND);
-    record(sent, { folder, ran: { from: START, to, dropped } }, undefined, (news) => first.take(news));
+    record(sent, { folder, ran: { from: START, to, dropped } }, undefined, (news) => first.observe(news));
     if (first.said.length === 0) return;
     const [capture = ''] = readdirSync(folder).filter((file) => file.endsWith('.pcapng'));
     const again = createWitness();
     const { faults } = await runPass([join(folder, capture)], {
       ports: [25],
-      observe: (news) => again.take(news),
+      observer: again,
       turn: () => Promise.resolve(true),
     });
     assert.equal(faults, []);

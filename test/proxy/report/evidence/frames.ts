@@ -49,12 +49,12 @@ export function record(
     const octets = buffer.subarray(100, 100 + frame.length);
     const news = tracker.frame(ETHERNET, octets, segment.at);
     take(news);
-    evidence.take(news, { linkType: ETHERNET, octets, length: frame.length });
+    evidence.observe(news, { linkType: ETHERNET, octets, length: frame.length });
   }
   const ended = options.ran?.to ?? (sent[sent.length - 1]?.segment.at ?? 0) + 1_000_000;
   for (const news of [tracker.idle(ended), tracker.end(ended)]) {
     take(news);
-    evidence.take(news);
+    evidence.observe(news);
   }
   return evidence;
 }

@@ -147,7 +147,7 @@ test('a verdict that was taken back is no part of the story, and explains nothin
   const told: string[] = [];
   const frames = SEEMED_DROPPED.map(({ segment }) => tracker.frame(ETHERNET, frameOf(segment), segment.at));
   for (const news of [...frames, tracker.end(SEEMED_DROPPED.at(-1)?.segment.at ?? 0)]) {
-    stories.take(news);
+    stories.observe(news);
     told.push(
       ...news.flatMap(({ events }) => events.flatMap((e) => (e.kind === 'verdict' ? [e.verdict] : []))),
     );

@@ -43,10 +43,10 @@ function point(
       [at + 50 * MS, { ...c, flags: 16, seq: isn + i + 1, ack: number + 1 }],
       [at + 60 * MS, { ...c, flags: 4, seq: isn + i + 1, ack: 0 }],
     ] as const;
-    for (const [when, plan] of steps) collector.take(tracker.frame(1, buildFrame(plan), when));
+    for (const [when, plan] of steps) collector.observe(tracker.frame(1, buildFrame(plan), when));
   }
   const to = from + connections * 10_000 * MS;
-  collector.take(tracker.end(to));
+  collector.observe(tracker.end(to));
   return {
     ...{ file, traces, ran: { from, to }, connections: traces.length, omitted: 0, lost: 0, counted: true },
     ...{ segments: tracker.counts.segments, faults: [], empty: false },

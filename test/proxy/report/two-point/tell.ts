@@ -43,7 +43,7 @@ export async function tell({ name, wan, dmz, together = false }: Play, ways: Way
   const recorderOf = () => (once ? createPointRecorder() : undefined);
   const recorders = { wan: recorderOf(), dmz: recorderOf() };
   const read = await readPoints({ wan: fileOf('wan', wan), dmz: fileOf('dmz', dmz) }, reading, {
-    also: (point, news, frame) => recorders[point]?.take(news, frame),
+    observers: recorders,
   });
   const sources = {
     wan: { read: read.wan, recorder: recorders.wan },
