@@ -34,7 +34,8 @@ function captureOf(point: 'wan' | 'dmz', frames: readonly Frame[], ports: readon
   const tracker = createTracker({ ports, implicitTlsPorts: IMPLICIT_TLS });
   const traces: Trace[] = [];
   const collector = createCollector(point, (trace) => traces.push(trace));
-  for (const { link, octets, at, length } of frames) collector.observe(tracker.frame(link, octets, at, length));
+  for (const { link, octets, at, length } of frames)
+    collector.observe(tracker.frame(link, octets, at, length));
   const to = frames.reduce((latest, { at }) => Math.max(latest, at), 0);
   collector.observe(tracker.end(to));
   return { traces, ran: { from: frames[0]?.at ?? 0, to } };
