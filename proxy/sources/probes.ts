@@ -1,85 +1,165 @@
-// Probes: silent clients are asked, in the server's name, by frames like the server's own last one.
+// How probes go out: from the wire by the wan leg, from a live capture by its own interface. What is sent, to whom and when is
+// `inspect/tracker/probes`.
 
 import type { Micros } from '../../inspect/events';
-import { createProber } from '../../inspect/tracker/prober';
-import { ethernetHead } from '../../inspect/tcp/link';
-import { probePacket } from '../../inspect/tcp/probe';
-import { newsOf, type Observer, type Tracked, type TrackerNews } from '../../inspect/tracker/tracker';
+import { parsePacket } from '../../inspect/tcp/packet';
+import type { Segment } from '../../inspect/tcp/segment';
+import { createProber } from '../../inspect/tracker/probes';
+import {
+  newsOf,
+  peersOf,
+  type Observer,
+  type Tracker,
+  type TrackerNews,
+} from '../../inspect/tracker/tracker';
+import { isRefusal, type Refusal } from '../native/libc';
+import { openSender } from '../native/packet';
+import { plural } from '../sinks/wording';
+import { createFault, isFault, type Fault } from '../system/fault';
+import { LEAVING, openLive, portFilters, type LiveSource } from './live';
 
-/** Observes with the Ethernet frame of the news: at least what stands before its IP packet. */
+/** Observes with the Ethernet frame of the news. */
 export interface Probes extends Observer<Uint8Array> {
   /** Sends what is due. The first refusal ends that. */
   send(at: Micros): Sent;
 }
 
 export interface Sent {
-  /** Whose client was asked. */
-  readonly asked: readonly Tracked[];
-  /** Whose was not, though it was time: no probe could go the way of its server's frames. */
-  readonly unasked: readonly Tracked[];
+  /** Of the connections whose client got a probe. */
+  readonly news: readonly TrackerNews[];
+  /** Probes that were due and could not go the way of their server's frames. */
+  readonly unsent: number;
   /** As the system said it. */
   readonly refused: string | undefined;
 }
 
-/**
- * `put`: a whole frame, out by the wan leg; a text where it was refused.
- *
- * A bridge learns from each frame where its sender is. So a probe goes only where the server's own frames go: out by
- * wan, to a client whose frames come in by wan, from a server whose frames come in by lan. Where either was seen to
- * come by the other leg (a mail server behind lan that delivers outwards, a forged sender, a mirror port), the
- * connection gets none. Nor is a client behind lan asked by lan: between it and this point is only its cable, so the
- * answer would clear nothing.
- */
+/** `put`: a whole frame, out by the wan leg; a text where it was refused. */
 export function createProbes(put: (frame: Uint8Array) => string | undefined): Probes {
   const prober = createProber();
-  /** By connection: what stands before the IP packet in the server's last frame, VLAN tags included. */
-  const links = new Map<number, Uint8Array>();
-  /** Connections of which a frame came by the other side's leg. */
-  const astray = new Set<number>();
   return {
-    observe(news, frame) {
-      prober.observe(news);
-      for (const { connection, segment, leg, remembered, ended } of news) {
-        const { id } = connection;
-        if (ended || !prober.awaits(connection)) links.delete(id);
-        else if (frame && !remembered && segment?.from === 'server') {
-          const head = ethernetHead(frame);
-          // The memory of a frame is used again; a Buffer's own `slice` would not copy it.
-          if (head) links.set(id, new Uint8Array(head));
-          else links.delete(id);
-        }
-        if (ended) astray.delete(id);
-        else if (segment && leg && leg !== LEG_OF[segment.from]) astray.add(id);
-      }
-    },
+    observe: (news, frame) => prober.observe(news, frame),
     send(at) {
-      const asked: Tracked[] = [];
-      const unasked: Tracked[] = [];
-      for (const connection of prober.due(at)) {
-        const { id, inspector } = connection;
-        const link = links.get(id);
-        const packet = probePacket(inspector.view, 'client');
-        const heard = inspector.view.client.segments > 0;
-        if (!link || !packet || !heard || astray.has(id)) {
-          unasked.push(connection);
-          continue;
-        }
-        const refused = put(Buffer.concat([link, packet]));
-        if (refused !== undefined) return { asked, unasked, refused };
-        asked.push(connection);
+      const news: TrackerNews[] = [];
+      let unsent = 0;
+      for (const { connection, frame } of prober.due(at)) {
+        const refused = frame && put(frame);
+        if (refused !== undefined) return { news, unsent, refused };
+        if (frame) news.push(newsOf(connection, connection.inspector.probed('client', at)));
+        else unsent += 1;
       }
-      return { asked, unasked, refused: undefined };
+      return { news, unsent, refused: undefined };
     },
   };
 }
 
-/** What the inspector has to say to it that a client was asked. */
-export function probedNews(connection: Tracked, at: Micros): TrackerNews {
-  return newsOf(connection, connection.inspector.probed('client', at));
+export interface WireProbes extends Probes {
+  close(): void;
 }
 
-/** By which leg each side's frames come in, if it is where it is expected. */
-const LEG_OF = { client: 'wan', server: 'lan' } as const;
+/** `device` is the interface that faces the clients: the wan leg, which needs no address. */
+export function openProbes(device: string): WireProbes | Refusal {
+  const sender = openSender(device);
+  if (isRefusal(sender)) return sender;
+  const put = (frame: Uint8Array): string | undefined => {
+    const code = sender.send(frame);
+    return code && `${device}: ${code}`;
+  };
+  return { ...createProbes(put), close: () => sender.close() };
+}
+
+/** Of a live capture. It does not see its own probes: no socket is handed what it sent. */
+export interface LiveProbes extends Observer {
+  /** Sends what is due; every frame before `at` was given to the tracker. The first refusal ends it. */
+  send(at: Micros): { readonly news: readonly TrackerNews[]; readonly fault: Fault | undefined };
+  /** Lines for the end. */
+  remarks(): string[];
+  close(): void;
+}
+
+/**
+ * Only where frames have the server's and the client's hardware addresses: Ethernet, and not `any`. A capture does not
+ * say which way a frame went, and a probe may only go where the server's own frames go: what leaves by the interface
+ * is captured once more, the headers of it. On a mirror port, or where the client is this machine, nothing of the
+ * server's leaves, and no probe is sent.
+ */
+export function openLiveProbes(
+  name: string,
+  source: LiveSource,
+  tracker: Tracker,
+  ports: readonly number[],
+): LiveProbes | Fault {
+  if (source.linkType !== ETHERNET) {
+    const fix = 'it needs one Ethernet interface: the one that faces the clients';
+    return createFault('bad-flag', `--probe on ${name}`, { fix });
+  }
+  const leaving = openLive(name, portFilters(ports), LEAVING);
+  if (isFault(leaving)) return leaving;
+  const probes = createProbes((frame) => source.send(frame));
+  const state: State = { tracker, probes, left: [], unsent: 0 };
+  leaving.start({
+    frame: (linkType, octets, at) => keep(state, linkType, octets, at),
+    idle: () => undefined,
+    lost: () => undefined,
+    // The capture itself has failed then, too, and says so.
+    failed: () => undefined,
+  });
+  let over = false;
+  return {
+    observe: (news) => probes.observe(news),
+    send(at) {
+      observeLeft(state, at);
+      if (over) return NOTHING;
+      const { news, refused, unsent } = probes.send(at);
+      state.unsent += unsent;
+      over = refused !== undefined;
+      const fix = `no probe can be sent: ${refused}`;
+      return { news, fault: over ? createFault('capture-failed', name, { fix }) : undefined };
+    },
+    remarks: () =>
+      state.unsent === 0
+        ? []
+        : [
+            `${plural(state.unsent, 'probe')} not sent: the frames of the server do not leave by ${name}. ` +
+              'Capture on the interface of the server, or on the one that faces the clients.',
+            '',
+          ],
+    close: () => void leaving.close(),
+  };
+}
+
+interface State {
+  readonly tracker: Tracker;
+  readonly probes: Probes;
+  /** Frames that left and that the tracker may not have seen yet, the oldest first. */
+  left: { readonly segment: Segment; readonly octets: Uint8Array }[];
+  unsent: number;
+}
+
+function keep({ left }: State, linkType: number, octets: Uint8Array, at: Micros): void {
+  // Beyond the cap a connection may stay without a probe, and that is all.
+  if (left.length >= KEPT) return;
+  const copy = octets.slice();
+  const packet = parsePacket(linkType, copy, at);
+  if (packet.kind === 'segment') left.push({ segment: packet.segment, octets: copy });
+}
+
+function observeLeft(state: State, at: Micros): void {
+  const behind = state.left.findIndex(({ segment }) => segment.at > at);
+  const due = state.left.splice(0, behind < 0 ? state.left.length : behind);
+  for (const { segment, octets } of due) {
+    const [source, destination] = peersOf(segment);
+    const connection = state.tracker.find(source, destination);
+    if (!connection) continue;
+    const isClient = connection.client.address === source.address && connection.client.port === source.port;
+    const from = isClient ? 'client' : 'server';
+    const news: TrackerNews = { ...newsOf(connection, []), segment: { from, segment }, leg: 'lan' };
+    state.probes.observe([news], octets);
+  }
+}
+
+const NOTHING = { news: [], fault: undefined } as const;
+/** Frames of a tenth of a second. */
+const KEPT = 4_096;
 
 /** LINKTYPE_ETHERNET: only there have frames the hardware addresses of both sides. */
-export const ETHERNET = 1;
+const ETHERNET = 1;

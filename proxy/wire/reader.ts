@@ -10,7 +10,7 @@ import type { Veil } from '../../inspect/grammar/argument';
 import { quoteKnownWords, quoteServer } from '../../inspect/grammar/quote';
 import { createTracker, type Tracked, type Tracker, type TrackerNews } from '../../inspect/tracker/tracker';
 import type { EvidenceWriter } from '../report/evidence/evidence';
-import { probedNews, type Probes } from '../sources/probes';
+import type { Probes } from '../sources/probes';
 import { isRecorded, type Connection, type Sink } from '../sinks/record';
 import { followRecord } from './follow';
 import type { Servers } from '../servers/servers';
@@ -215,7 +215,7 @@ function idle(state: State, at: Micros, monotonic: Micros): void {
   tellUntold(state, at);
   for (const { connection, lesson } of learner.idle(monotonic)) teach(state, connection, lesson, at);
   const sent = probes?.send(at);
-  for (const connection of sent?.asked ?? []) tell(state, [probedNews(connection, at)], monotonic);
+  tell(state, sent?.news ?? [], monotonic);
   if (sent?.refused !== undefined) sink.note('warn', 'probe-refused', { message: sent.refused });
 }
 

@@ -16,7 +16,7 @@ import { createLearner } from './learner';
 import { createPolicies, type Policies } from './policies';
 import { createPace, createSteadyPace } from './pace';
 import { createPriority } from './priority';
-import { openProbes, type Probes } from './probes';
+import { openProbes, type WireProbes } from '../sources/probes';
 import { createReader } from './reader';
 import { monotonic, readUntil } from './reading';
 import { readState, stateFile, writeState, type Reported, type WireState } from './state';
@@ -177,7 +177,7 @@ function socketMark({ relay }: Config, framesMark: number): number {
   return framesMark > 1 ? framesMark - 1 : framesMark + 1;
 }
 
-function openProbing({ config, sink, wan }: RunOptions): Probes | undefined {
+function openProbing({ config, sink, wan }: RunOptions): WireProbes | undefined {
   if (config.evidence.probeAfterMs === 0) return undefined;
   const probes = openProbes(wan);
   if (!('kind' in probes)) return probes;

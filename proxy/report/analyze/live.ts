@@ -6,7 +6,7 @@ import { now } from '../../system/clock';
 import { type Fault, isFault, type Outcome } from '../../system/fault';
 import { createTerminalRenderer } from '../../sinks/terminal';
 import { openLive, portFilters, type LiveSource } from '../../sources/live';
-import { openAsking } from './probes';
+import { openLiveProbes } from '../../sources/probes';
 import { laddersFor } from './ladder';
 import { createLines, type Lines } from './lines';
 import { openMaillog } from './maillog';
@@ -26,16 +26,16 @@ export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
     keepFrames,
     oneSided: ONE_SIDED_LIVE,
   });
-  const asking = request.probe ? openAsking(name, source, tracker, request.ports) : undefined;
-  if (isFault(asking)) {
+  const probes = request.probe ? openLiveProbes(name, source, tracker, request.ports) : undefined;
+  if (isFault(probes)) {
     await source.close();
-    return asking;
+    return probes;
   }
   const evidence = evidenceFor(desk);
   const maillog = openMaillog(desk);
   const lines = linesOf(desk);
   const { observe } = observeAll(request, [
-    ...[asking, evidence, maillog, desk.summarizer],
+    ...[probes, evidence, maillog, desk.summarizer],
     ...[...lines, laddersFor(desk, undefined)],
   ]);
   let lost = 0;
@@ -44,9 +44,9 @@ export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
       observe(tracker.frame(linkType, octets, at, length), { linkType, octets, length }),
     idle(at) {
       observe(tracker.idle(at));
-      const asked = asking?.ask(at);
-      observe(asked?.news ?? []);
-      if (asked?.fault) faults.push(asked.fault);
+      const sent = probes?.send(at);
+      observe(sent?.news ?? []);
+      if (sent?.fault) faults.push(sent.fault);
     },
     lost(count, at) {
       lost += count;
@@ -56,9 +56,9 @@ export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
     failed: (fault) => void faults.push(fault),
   });
   observe(tracker.end(now()));
-  asking?.close();
+  probes?.close();
   const remarks = [
-    ...(asking?.remarks() ?? []),
+    ...(probes?.remarks() ?? []),
     ...evidenceRemark(desk, evidence),
     ...((await maillog?.conclude()) ?? []),
   ];

@@ -42,7 +42,7 @@ function sent(linkOf: (from: string, nth: number) => string): Buffer[] {
   const frames: Buffer[] = [];
   const probes = createProbes((frame) => void frames.push(Buffer.from(frame)));
   greet(probes, linkOf);
-  assert.is(probes.send(DUE).asked.length, frames.length);
+  assert.is(probes.send(DUE).news.length, frames.length);
   return frames;
 }
 
@@ -83,9 +83,9 @@ test('a refusal is told, ends the round, and takes nobody else into account', ()
   let puts = 0;
   const probes = createProbes(() => ((puts += 1) === 2 ? 'the interface is down' : undefined));
   greet(probes, plain, [40_001, 40_002, 40_003]);
-  const { asked, refused } = probes.send(DUE);
+  const { news, refused } = probes.send(DUE);
   assert.equal(
-    asked.map(({ client }) => client.port),
+    news.map(({ connection }) => connection.client.port),
     [40_001],
   );
   assert.is(refused, 'the interface is down');
@@ -120,7 +120,7 @@ for (const { name, legOf, asked } of LEGS) {
     const probes = createProbes((frame) => void frames.push(frame));
     greet(probes, plain, [40_000], legOf);
     const sent = probes.send(DUE);
-    assert.equal([sent.asked.length, sent.unasked.length, frames.length], [asked, 1 - asked, asked]);
+    assert.equal([sent.news.length, sent.unsent, frames.length], [asked, 1 - asked, asked]);
   });
 }
 
@@ -131,7 +131,7 @@ test('a client that was never heard is not asked', () => {
     const frame = Buffer.from(`${plain(from)}45000028`, 'hex');
     if (from === 'server') probes.observe(tracker.segment(segment, 'lan'), frame);
   }
-  assert.equal(probes.send(DUE).asked, []);
+  assert.equal(probes.send(DUE).news, []);
 });
 
 test('whose frames nobody saw is not asked', () => {
@@ -140,8 +140,8 @@ test('whose frames nobody saw is not asked', () => {
   for (const { segment } of packetise([['S', '220 mx ESMTP\r\n']], { fin: false })) {
     probes.observe(tracker.segment(segment), undefined);
   }
-  const { asked, unasked, refused } = probes.send(DUE);
-  assert.equal([asked.length, unasked.length, refused], [0, 1, undefined]);
+  const { news, unsent, refused } = probes.send(DUE);
+  assert.equal([news.length, unsent, refused], [0, 1, undefined]);
 });
 
 test.run();
