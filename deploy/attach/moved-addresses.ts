@@ -84,5 +84,5 @@ function orderRoutes(routes: readonly Route[]): readonly Route[] {
 }
 
 function runsOut(prefix: string, port: string, bridge: string): string {
-  return `${prefix} is leased: whoever renews it must do so on ${bridge}, not on ${port}`;
+  return `${prefix} is leased by DHCP: let the DHCP client renew it on ${bridge}, not on ${port}`;
 }

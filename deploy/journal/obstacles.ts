@@ -40,7 +40,7 @@ export function findStrange(steps: readonly Step[], now: Now): readonly string[]
       const value = now.sysctl(change.key);
       if (value === undefined || value === change.before || value === change.after) return [];
       const name = change.key.replaceAll('/', '.');
-      return [`${name} stays ${value}: somebody set it since (it was ${change.before})`];
+      return [`${name} stays ${value}: another process set it since (it was ${change.before})`];
     });
 }
 

@@ -143,7 +143,7 @@ function judgeTerminated({ pair }: Case, signs: readonly HandshakeSign[]): Verdi
   const facts = {
     worth: certainty,
     premises: OF_HANDSHAKE,
-    summary: `Somebody between the two points speaks TCP for the others: ${signs.map(({ note }) => note).join('; ')}.`,
+    summary: `A device between the two points speaks TCP for the endpoints: ${signs.map(({ note }) => note).join('; ')}.`,
     evidence: signs
       .slice(0, EVIDENCE / 2)
       .flatMap(({ outside, inside, note }) => [

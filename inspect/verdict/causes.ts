@@ -45,7 +45,7 @@ export const PLACES: Readonly<Record<Where, string>> = {
 
 const VENDOR = "show the firewall's vendor the report (--evidence DIR)";
 const SERVER_SIDE = `look between this point and the server; capture there too, and compare (--wan, --dmz); ${VENDOR}`;
-const MISSED = 'Something that was not captured: what was seen of the connection is not whole.';
+const MISSED = 'Segments that were not captured: the connection was not seen completely.';
 
 /** Its sender's numbers: octets that were sent and did not arrive here. */
 const NUMBERED: Ground = {
@@ -171,7 +171,7 @@ const CAUSES: Readonly<Record<VerdictName, (where: Where, counted: boolean) => C
   }),
   'path-terminated': always({
     rank: 2,
-    what: 'somebody else speaks TCP for a peer',
+    what: 'a device on the path speaks TCP for an endpoint',
     next: 'a proxy or SYN proxy is on the path; capture on its other side too and compare (--wan, --dmz)',
     suspect: 'client',
     recheck:

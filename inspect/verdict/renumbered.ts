@@ -62,7 +62,7 @@ function tell({ connection, at }: Sight, from: Direction, segment: Segment, [sta
     where: 'before',
     about: { from: other, start },
     summary:
-      `Somebody on the path rewrites the ${other}'s sequence numbers and leaves SACK blocks as they were: one of the ` +
+      `A device on the path rewrites the ${other}'s sequence numbers and leaves SACK blocks as they were: one of the ` +
       `${from}'s lies ${where} that the ${other} has sent, and no TCP can use that.`,
     evidence: [
       evidenceOf(connection, from, segment, `SACK block of ${end - start} octets, ${where} that was sent`),

@@ -129,7 +129,7 @@ function tell(
     where: 'before',
     since: Math.min(at, ...[...signs.values()].map((sign) => sign.at)),
     about: { from },
-    summary: `Somebody on the path ${signs.size >= 2 ? 'speaks' : 'may speak'} TCP for the ${from}: ${list}.`,
+    summary: `A device on the path ${signs.size >= 2 ? 'speaks' : 'may speak'} TCP for the ${from}: ${list}.`,
     evidence: [evidenceOf(connection, from, first, `its first segment: TTL ${first.ttl}`), ...signs.values()],
   };
 }

@@ -43,7 +43,7 @@ export const SETTINGS: readonly Setting[] = [
     doc:
       'How the addresses of MAIL and RCPT are written, in the log, on a terminal, in ladders and in evidence. `full`: ' +
       'as they are. `domain`: `<*@example.com>`. `hash`: `<#3f9a1c2b7d05>`, the same for one address as long as the ' +
-      'process runs; its key is random and never stored, so that nobody, with the log in hand, can try a list of addresses. ' +
+      'process runs; its key is random and never stored, so that a reader of the log cannot test a list of addresses. ' +
       '`none`: `<*>`. Where it is not `full`, texts of replies keep only words that cannot be a name, and evidence is cut ' +
       'behind the verb. `analyze` obeys it too.',
   },
@@ -163,7 +163,7 @@ export const SETTINGS: readonly Setting[] = [
     key: 'relay.maxConnections',
     format: 'count',
     default: 8_192,
-    doc: 'Connections at a time, over all listeners. A client beyond it is told 421.',
+    doc: 'Connections at a time, over all listeners. A further client gets 421.',
   },
   {
     key: 'relay.maxConnectionsPerClient',
@@ -171,7 +171,7 @@ export const SETTINGS: readonly Setting[] = [
     default: 0,
     shown: '0, no limit',
     doc:
-      'Connections at a time from one client: an IPv4 address, or an IPv6 /64. A client beyond it is told 421. Off by default: behind a ' +
+      'Connections at a time from one client: an IPv4 address, or an IPv6 /64. A further client gets 421. Off by default: behind a ' +
       'firewall that hides the clients all of them have one address.',
   },
   {
@@ -259,8 +259,8 @@ export const SETTINGS: readonly Setting[] = [
     default: 0x4548_0000,
     shown: '0x45480000',
     doc:
-      'Firewall mark of the frames that the bridge hands to the relay, on this machine only. It must be nobody ' +
-      "else's, and not `relay.mark`; the relay's own sockets have the number before it where `relay.mark` is 0. " +
+      'Firewall mark of the frames that the bridge hands to the relay, on this machine only. No other program may use it, ' +
+      "and it must differ from `relay.mark`; the relay's own sockets have the number before it where `relay.mark` is 0. " +
       '0: nothing is handed to a relay.',
   },
   {

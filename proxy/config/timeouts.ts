@@ -3,11 +3,7 @@
 import { MINUTE, SECOND, type Setting } from './setting';
 
 const ROWS: readonly (readonly [name: string, ms: number, doc: string])[] = [
-  [
-    'connect',
-    20 * SECOND,
-    'To reach the upstream; then the client is told 421, before it gives up by itself.',
-  ],
+  ['connect', 20 * SECOND, 'To reach the upstream; then the client gets 421, before its own timeout.'],
   ['proxyHeader', 10 * SECOND, "For a trusted proxy's PROXY header, which it sends before anything else."],
   ['greeting', 6 * MINUTE, 'For the greeting (RFC: 5 min).'],
   ['hello', 6 * MINUTE, 'For the reply to EHLO or HELO (as the greeting).'],

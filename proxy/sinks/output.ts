@@ -36,7 +36,7 @@ const MENDS: Readonly<Record<string, string>> = {
   EISDIR: 'it is a directory: name a file',
   EACCES: 'no permission: see the rights of the file and its directory',
   EROFS: 'the file system is read-only',
-  ENXIO: 'it is a named pipe that nobody reads',
+  ENXIO: 'it is a named pipe without a reader',
   ENOSPC: 'the disk is full: free some space, it goes on by itself',
   EDQUOT: 'the quota is used up: free some space, it goes on by itself',
   EIO: 'the disk reports an error: see dmesg',

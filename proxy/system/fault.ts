@@ -104,7 +104,7 @@ const CATALOGUE = {
   'capture-cut': {
     exit: 1,
     what: 'capture cut short',
-    fix: 'its last packet is not whole; what came before it was used',
+    fix: 'its last packet is incomplete; the packets before it were used',
   },
   'capture-damaged': { exit: 1, what: 'capture damaged', fix: 'what came before was used' },
   'link-unknown': {
@@ -120,7 +120,7 @@ const CATALOGUE = {
   'interface-unknown': { exit: 1, what: 'no such interface', fix: 'see `ip link`' },
   'capture-failed': { exit: 1, what: 'cannot capture', fix: 'the system refused it' },
   'library-missing': { exit: 1, what: 'library missing', fix: 'install it' },
-  'file-not-json': { exit: 2, what: 'not valid JSON', fix: 'fix the syntax' },
+  'file-not-json': { exit: 2, what: 'not valid JSON', fix: 'correct the syntax' },
   'port-in-use': {
     exit: 1,
     what: 'port in use',
@@ -195,7 +195,7 @@ const CATALOGUE = {
   'bridge-conflict': { exit: 2, what: 'no bridge can be made', fix: 'see `ip -d link`' },
   'mtu-differs': { exit: 2, what: 'the ports differ in MTU', fix: 'give both the same' },
   'no-way-to-relay': { exit: 2, what: 'nothing can be relayed here', fix: 'use --path wire' },
-  'in-place': { exit: 1, what: 'already in place', fix: '`ehlowire leave` first' },
+  'in-place': { exit: 1, what: 'already attached', fix: '`ehlowire leave` first' },
   'already-running': { exit: 1, what: 'already running', fix: 'see `ehlowire status`' },
   'other-namespace': {
     exit: 1,

@@ -23,7 +23,7 @@ export async function runDemo(): Promise<Outcome> {
         'A mail server greets with "220-mx.demo" and nothing more: another line should follow, none does.',
       ),
     );
-    say(`It listens on 127.0.0.1:${server.port} and takes every message, if only somebody sends one.\n`);
+    say(`It listens on 127.0.0.1:${server.port} and accepts every message, once a client sends one.\n`);
     say(
       colors.bold(
         '1. A client, straight to the server. It waits 3 s for the greeting (others wait 5 minutes).',

@@ -111,7 +111,7 @@ function count(many: number): string {
 }
 
 const UNCOUNTED =
-  'the capture does not say whether it lost frames, and more may be told of one that does: add --no-drops if tcpdump ended with "0 packets dropped by kernel", or capture with dumpcap (pcapng) or with analyze --live IF, which count';
+  'the capture does not say whether it lost frames, and of one that does more can be reported: add --no-drops if tcpdump ended with "0 packets dropped by kernel", or capture with dumpcap (pcapng) or with analyze --live IF, which count';
 
 /** The likeliest to be the path's doing first. */
 const UNCLEAR: readonly (readonly [outcome: Outcome, next: string])[] = [

@@ -64,7 +64,7 @@ export function readRequest(files: readonly string[], flags: AnalyzeFlags): Requ
   }
   if (onePoint && together) complain('--together', 'goes with --wan and --dmz');
   if (!drops && live !== undefined) complain('--no-drops', 'goes with files: a live capture counts itself');
-  if (live === undefined && probe) complain('--probe', 'goes with --live IF: nobody answers from a file');
+  if (live === undefined && probe) complain('--probe', 'needs --live IF: from a file there is no answer');
   if (live !== undefined && files.length > 0) complain('--live with files', 'one or the other');
   if (ladder !== undefined && !LADDERS.includes(ladder)) {
     complain(`--ladder ${ladder}`, 'must be all, flagged or none');

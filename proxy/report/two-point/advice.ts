@@ -47,7 +47,7 @@ function nothingInCommon(wan: PointFile, dmz: PointFile): string {
   const begin = 'Nothing is in both captures:';
   for (const { connections, file } of [wan, dmz]) {
     if (connections === 0)
-      return `${begin} in ${file} is no SMTP connection that was asked for. Another interface, another port (--port), other clients (--only), or the wrong file?`;
+      return `${begin} ${file} has no SMTP connection of these ports and clients. Another interface, another port (--port), other clients (--only), or the wrong file?`;
   }
   if (wan.ran.to < dmz.ran.from || dmz.ran.to < wan.ran.from) {
     const span = ({ ran: { from, to } }: PointFile): string => `${formatTime(from)} to ${formatTime(to)}`;

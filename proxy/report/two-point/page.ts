@@ -127,7 +127,7 @@ function sideBySide(facts: PointsPageFacts): string[] {
     '',
     ...(terminated
       ? [
-          `Somebody between the points speaks TCP for the others: ${signs.map(({ note }) => note).join('; ')}.`,
+          `A device between the points speaks TCP for the endpoints: ${signs.map(({ note }) => note).join('; ')}.`,
           'So the segments of one point are not those of the other. They stand in the order of time.',
           '',
         ]

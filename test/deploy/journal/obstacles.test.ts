@@ -123,7 +123,7 @@ for (const { name, now, want } of TABLE) {
 
 test('a setting that somebody changed since stays, and is named', () => {
   assert.equal(findStrange(STEPS, { ...NOW, sysctl: () => '2' }), [
-    'net.ipv6.conf.eth1.disable_ipv6 stays 2: somebody set it since (it was 0)',
+    'net.ipv6.conf.eth1.disable_ipv6 stays 2: another process set it since (it was 0)',
   ]);
   for (const value of ['0', '1', undefined])
     assert.equal(findStrange(STEPS, { ...NOW, sysctl: () => value }), []);

@@ -59,13 +59,13 @@ export const SENTENCES: readonly Sentence[] = [
     cause: 'path-terminated before header proved -',
     row: 'another machine behind the handshake: TTL and clock',
     sentence:
-      'Somebody on the path speaks TCP for the client: TTL 64, and 57 in its first segment: another number of hops; timestamp clock leapt by -999995 ticks in 2.000 s.',
+      'A device on the path speaks TCP for the client: TTL 64, and 57 in its first segment: another number of hops; timestamp clock leapt by -999995 ticks in 2.000 s.',
   },
   {
     cause: 'path-terminated before header suspected -',
     row: 'TTL alone: suspected, at the end',
     sentence:
-      'Somebody on the path may speak TCP for the client: TTL 64, and 57 in its first segment: another number of hops.',
+      'A device on the path may speak TCP for the client: TTL 64, and 57 in its first segment: another number of hops.',
   },
   {
     cause: 'reset-injected before sequence proved -',

@@ -81,7 +81,7 @@ scene('a second one is refused: other ports, the same ports, and the host', asyn
     assert.is(other.code, 1);
     assert.match(
       other.output,
-      /already in place: on ehlowire0, between wan and lan: `ehlowire leave` first\n/,
+      /already attached: on ehlowire0, between wan and lan: `ehlowire leave` first\n/,
     );
   }
   assert.is(await it.programs('wan', 'ingress'), 1, 'what is in force stays');

@@ -69,7 +69,7 @@ const ROWS: readonly (readonly [name: string, wan: Plan, dmz: Plan, says: RegExp
     'no connection in one of them',
     FAR,
     { ...NEAR, connections: 0 },
-    /^Nothing is in both captures: in dmz is no SMTP connection that was asked for/,
+    /^Nothing is in both captures: dmz has no SMTP connection of these ports and clients/,
   ],
   [
     'of different times',
