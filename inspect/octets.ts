@@ -15,3 +15,18 @@ export function put(room: Uint8Array, used: number, more: Uint8Array): Uint8Arra
   room.set(more, used);
   return room;
 }
+
+/** Octets of several arrays in one; a single one is returned as it is. */
+export function joinOctets(parts: readonly Uint8Array[]): Uint8Array {
+  const full = parts.filter((part) => part.length > 0);
+  if (full.length <= 1) return full[0] ?? NO_OCTETS;
+  const all = new Uint8Array(full.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of full) {
+    all.set(part, offset);
+    offset += part.length;
+  }
+  return all;
+}
+
+export const NO_OCTETS: Uint8Array = new Uint8Array(0);

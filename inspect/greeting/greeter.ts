@@ -1,17 +1,17 @@
 // What the client sees of a server's greeting, and when: events in, actions out, time is a value.
 
-import type { Micros } from '../events';
+import type { Micros, RepairEvent } from '../events';
+import { quoteKnownWords, quoteServer } from '../grammar/quote';
 import { GREETING_JUNK_MICROS, LINE_PAUSE_MICROS } from '../limits';
-import { forward, oneWrite, repairsOf, type GreeterAction } from './actions';
+import { joinOctets } from '../octets';
 import { findHonest, findTruncated, findWhole, inSeconds, waitFor, type GreetingKnowledge } from './known';
-import { createLate, type Late, type LateOptions, type LateStep } from './late-lines';
+import { createLateLines, type LateLines, type LateOptions, type LateStep } from './late-lines';
 import { isForeignClient } from './foreign';
-import { codeAt, readLine, startsReply } from './lines';
+import type { Lesson } from './lesson';
+import { canBeLast, codeAt, readLine, startsReply } from './lines';
 import { createHeaderSkip } from '../grammar/proxy-header';
-import { createMender, joinOctets, type Mended, type Mender } from './repair';
-
-export type { GreeterAction } from './actions';
-export type { GreetingKnowledge } from './known';
+import { octetsOf, type GreetingReader } from './reader';
+import { createGreetingRepair, type Change, type GreetingRepair, type RepairStep } from './repair';
 
 /** `learn`: complete after patience, or at once where it is known to be needed. `now`: always at once. */
 export type RepairMode = 'learn' | 'now' | 'never';
@@ -31,9 +31,19 @@ export interface GreeterOptions {
   readonly opened: Micros;
 }
 
+/** What the path has to do. */
+export type GreeterAction =
+  /** To the client. All of one step's are one write: a greeting is one segment. */
+  | { readonly kind: 'forward'; readonly bytes: Uint8Array }
+  | { readonly kind: 'repair'; readonly event: RepairEvent }
+  /** What this connection shows of its server; at most one of a kind. */
+  | { readonly kind: 'lesson'; readonly lesson: Lesson }
+  /** After what was forwarded: end the connection. */
+  | { readonly kind: 'refuse' };
+
 /**
  * Decides over the server's octets until `done`; from then on they pass without asking. Every octet that is to
- * reach the client comes back as a `forward`. The client's own octets are the pump's: it tells of them first
+ * reach the client comes back as a `forward`. The client's own octets are the path's: it reports them first
  * (`client`) and then forwards them, unless that step said `refuse`.
  */
 export interface Greeter {
@@ -51,18 +61,20 @@ export interface Greeter {
   clientEnd(at: Micros): GreeterAction[];
   /** Time passed; nothing happens before `deadline()`. */
   idle(at: Micros): GreeterAction[];
-  /** Another connection learned something of this server: whoever waits may profit. */
-  know(knowledge: GreetingKnowledge, at: Micros): GreeterAction[];
+  /** Another connection learned something of this server. */
+  update(knowledge: GreetingKnowledge, at: Micros): GreeterAction[];
   deadline(): Micros | undefined;
   readonly done: boolean;
 }
 
 export function createGreeter(options: GreeterOptions): Greeter {
+  const repair = createGreetingRepair(options.hostname);
   const state: State = {
     options,
-    mender: createMender(options.hostname),
+    repair,
+    reader: repair.reader,
     known: options.known,
-    late: undefined,
+    lateLines: undefined,
     first: undefined,
     last: options.opened,
     pause: 0,
@@ -78,11 +90,11 @@ export function createGreeter(options: GreeterOptions): Greeter {
     server: (bytes, at) => oneWrite(server(state, bytes, at)),
     serverEnd: (at) => oneWrite(serverEnd(state, at)),
     client: (bytes, at) => oneWrite(client(state, bytes, at)),
-    clientEnd: () => (state.done || state.late ? [] : stepAside(state)),
+    clientEnd: () => (state.done || state.lateLines ? [] : stepAside(state)),
     idle: (at) => oneWrite(idle(state, at)),
-    know(knowledge, at) {
+    update(knowledge, at) {
       state.known = knowledge;
-      return state.done || state.late || !isDue(state) ? [] : oneWrite(complete(state, at));
+      return state.done || state.lateLines || !isDue(state) ? [] : oneWrite(complete(state, at));
     },
     deadline: () => deadline(state),
     get done() {
@@ -93,10 +105,11 @@ export function createGreeter(options: GreeterOptions): Greeter {
 
 interface State {
   readonly options: GreeterOptions;
-  readonly mender: Mender;
+  readonly repair: GreetingRepair;
+  readonly reader: GreetingReader;
   known: GreetingKnowledge | undefined;
   /** Once the greeting's end was ours to say. */
-  late: Late | undefined;
+  lateLines: LateLines | undefined;
   /** When the greeting's first and last octets were read. */
   first: Micros | undefined;
   last: Micros;
@@ -118,19 +131,19 @@ interface State {
 function server(state: State, bytes: Uint8Array, at: Micros): GreeterAction[] {
   if (state.refused || bytes.length === 0) return [];
   if (state.done) return forward(bytes);
-  if (state.late) return afterEnd(state, state.late.server(bytes, at), at);
+  if (state.lateLines) return afterEnd(state, state.lateLines.server(bytes, at), at);
   state.first ??= at;
-  if (movedOn(state, bytes)) return moveOn(state, bytes, at);
-  if (state.mender.lines > 0) state.pause = Math.max(state.pause, at - state.last);
+  if (isAnswer(state, bytes)) return endBeforeAnswer(state, bytes, at);
+  if (state.reader.facts.lines > 0) state.pause = Math.max(state.pause, at - state.last);
   state.last = at;
-  const mended = state.mender.take(bytes);
-  if (state.options.mode === 'never') return observe(state, mended, bytes);
+  const step = state.repair.take(bytes);
+  if (state.options.mode === 'never') return passAll(state, step, bytes);
   const actions = [
-    ...forward(mended.octets),
-    ...repairsOf(mended.mends, { since: heldSince(state), at, spoke: state.spoke }),
+    ...forward(step.octets),
+    ...repairsOf(step.changes, { since: heldSince(state), at, spoke: state.spoke }),
   ];
-  if (mended.state === 'complete') return [...actions, ...nativeEnd(state, mended, at)];
-  if (mended.state === 'alien' || isForeign(state)) {
+  if (step.state === 'complete') return [...actions, ...nativeEnd(state, step, at)];
+  if (step.state === 'foreign' || isForeign(state)) {
     return [...actions, ...stepAside(state)];
   }
   return isDue(state) ? [...actions, ...complete(state, at)] : actions;
@@ -138,8 +151,8 @@ function server(state: State, bytes: Uint8Array, at: Micros): GreeterAction[] {
 
 function serverEnd(state: State, at: Micros): GreeterAction[] {
   if (state.done) return [];
-  if (state.late) {
-    const step = state.late.expire();
+  if (state.lateLines) {
+    const step = state.lateLines.expire();
     const actions = afterEnd(state, step, at);
     state.done = step.outcome !== 'held' && step.outcome !== 'waiting';
     return actions;
@@ -154,18 +167,18 @@ function client(state: State, bytes: Uint8Array, at: Micros): GreeterAction[] {
   if (state.done) return [];
   const said = state.skipHeader(bytes);
   if (said.length === 0) return [];
-  if (!state.spoke && !state.late && isForeignClient(said)) return stepAside(state);
+  if (!state.spoke && !state.lateLines && isForeignClient(said)) return stepAside(state);
   state.spoke = true;
   state.asked ||= said.includes(LF);
-  return state.late ? afterEnd(state, state.late.client(said), at) : [];
+  return state.lateLines ? afterEnd(state, state.lateLines.client(said), at) : [];
 }
 
 function idle(state: State, at: Micros): GreeterAction[] {
   const due = deadline(state);
   if (due === undefined || at < due) return [];
-  if (state.late) return afterEnd(state, state.late.expire(), at);
+  if (state.lateLines) return afterEnd(state, state.lateLines.expire(), at);
   const { mode } = state.options;
-  if (mode === 'now' || (mode === 'learn' && state.mender.codeless)) return complete(state, at);
+  if (mode === 'now' || (mode === 'learn' && state.repair.codeless)) return complete(state, at);
   const lesson = stalledLesson(state, at);
   state.stalled = true;
   const completed = mode === 'learn' ? complete(state, at) : [];
@@ -177,96 +190,95 @@ function idle(state: State, at: Micros): GreeterAction[] {
  * may be the rest of a line in flight is waited for: a read may end anywhere.
  */
 function deadline(state: State): Micros | undefined {
-  const { options, mender, known } = state;
+  const { options, repair, reader, known } = state;
   if (state.done || state.first === undefined) return undefined;
-  if (state.late) return state.late.deadline();
+  if (state.lateLines) return state.lateLines.deadline();
   if (options.mode === 'never')
     return state.stalled ? undefined : state.last + waitFor(known, options.patience);
-  const hasCome = known?.greeting === 'truncated' && mender.tail.length > 0 && mender.lines >= known.lines;
+  const hasCome =
+    known?.greeting === 'truncated' && reader.partial.length > 0 && reader.facts.lines >= known.lines;
   const wait = waitFor(known, options.patience);
   if (options.mode === 'now' || hasCome) return state.last + Math.min(LINE_PAUSE_MICROS, wait);
-  return state.last + (mender.codeless ? Math.min(GREETING_JUNK_MICROS, wait) : wait);
+  return state.last + (repair.codeless ? Math.min(GREETING_JUNK_MICROS, wait) : wait);
 }
 
 /** A greeting that ends in a continuation line is to be completed without waiting. */
-function isDue({ options, mender, known }: State): boolean {
-  if (options.mode === 'never' || mender.lines === 0 || mender.tail.length > 0) return false;
+function isDue({ options, reader, known }: State): boolean {
+  if (options.mode === 'never' || reader.facts.lines === 0 || reader.partial.length > 0) return false;
   if (options.mode === 'now') return true;
-  return known?.greeting === 'truncated' && known.lines > 0 && mender.lines >= known.lines;
+  return known?.greeting === 'truncated' && known.lines > 0 && reader.facts.lines >= known.lines;
 }
 
 /** Ends the greeting in the server's place and watches what it says next. */
 function complete(state: State, at: Micros): GreeterAction[] {
-  const tail = readLine(state.mender.tail);
-  const goesOn = state.mender.tail.length > 0;
+  const { partial } = state.reader;
+  const line = partial.length > 0 ? readLine(octetsOf(partial)) : undefined;
+  const open = line && (canBeLast(line) ? 'last' : 'line');
   const actions = end(state, at);
   if (state.done) return actions;
   state.completed = true;
-  watch(
-    state,
-    goesOn ? { open: tail.kind === 'reply' && tail.separator !== 'hyphen' ? 'last' : 'line' } : {},
-  );
+  watchLateLines(state, open);
   return actions;
 }
 
 function end(state: State, at: Micros): GreeterAction[] {
-  const mended = state.mender.finish();
-  if (mended.state === 'alien') state.done = true;
+  const step = state.repair.finish();
+  if (step.state === 'foreign') state.done = true;
   return [
-    ...forward(mended.octets),
-    ...repairsOf(mended.mends, { since: heldSince(state), at, spoke: state.spoke }),
+    ...forward(step.octets),
+    ...repairsOf(step.changes, { since: heldSince(state), at, spoke: state.spoke }),
   ];
 }
 
-function watch(state: State, open: Pick<LateOptions, 'open'>): void {
-  const code = state.mender.code ?? 220;
-  // After 250 for a greeting nobody could tell a late line from an answer.
+function watchLateLines(state: State, open: LateOptions['open']): void {
+  const code = state.reader.facts.code ?? 220;
+  // After 250 for a greeting a late line could not be told from an answer.
   if (code !== 220 && code < 400) state.done = true;
-  else state.late = createLate({ code, pending: state.asked, ...open });
+  else state.lateLines = createLateLines({ code, pending: state.asked, ...(open && { open }) });
 }
 
 /** The server ended its greeting itself, or so we read it. */
-function nativeEnd(state: State, mended: Mended, at: Micros): GreeterAction[] {
+function nativeEnd(state: State, step: RepairStep, at: Micros): GreeterAction[] {
   const lesson = endedLesson(state);
-  if (!state.mender.guessed) {
+  if (state.reader.end === 'stated') {
     state.done = true;
-    return [...forward(mended.rest), ...lesson];
+    return [...forward(step.rest), ...lesson];
   }
-  watch(state, {});
-  const rest = mended.rest.length > 0 ? server(state, mended.rest, at) : [];
+  watchLateLines(state, undefined);
+  const rest = step.rest.length > 0 ? server(state, step.rest, at) : [];
   return [...rest, ...lesson];
 }
 
 /** The client spoke first, and what the server answers has no code. */
-function isForeign({ spoke, mender }: State): boolean {
-  return spoke && mender.codeless;
+function isForeign({ spoke, repair }: State): boolean {
+  return spoke && repair.codeless;
 }
 
-/** No greeting as we know them, or nobody to greet: what is held passes as it came. */
+/** No SMTP greeting, or no client to greet: what is held passes as it came. */
 function stepAside(state: State): GreeterAction[] {
   state.done = true;
   // In mode `never` the client has it all.
-  return state.options.mode === 'never' ? [] : forward(state.mender.release());
+  return state.options.mode === 'never' ? [] : forward(state.repair.release());
 }
 
 /** Mode `never`: everything passes, and is understood all the same. */
-function observe(state: State, mended: Mended, bytes: Uint8Array): GreeterAction[] {
-  const lesson = mended.state === 'complete' ? endedLesson(state) : [];
-  state.done = mended.state !== 'open';
+function passAll(state: State, step: RepairStep, bytes: Uint8Array): GreeterAction[] {
+  const lesson = step.state === 'complete' ? endedLesson(state) : [];
+  state.done = step.state !== 'open';
   return [...forward(bytes), ...lesson];
 }
 
-/** An impatient client has spoken, and the server answers it: it will not end its greeting any more. */
-function movedOn({ spoke, mender }: State, bytes: Uint8Array): boolean {
+/** The client has spoken early, and the server answers it: it will not end its greeting any more. */
+function isAnswer({ spoke, repair, reader }: State, bytes: Uint8Array): boolean {
   // A line whose beginning the client has was begun before it spoke.
-  if (!spoke || mender.lines === 0 || mender.begun) return false;
-  const next = joinOctets([mender.tail.subarray(0, 4), bytes.subarray(0, 4)]);
+  if (!spoke || reader.facts.lines === 0 || repair.begun) return false;
+  const next = joinOctets([octetsOf(reader.partial).subarray(0, 4), bytes.subarray(0, 4)]);
   const code = codeAt(next, 0);
-  return startsReply(next, 0) && code < 400 && code !== mender.code;
+  return startsReply(next, 0) && code < 400 && code !== reader.facts.code;
 }
 
-function moveOn(state: State, bytes: Uint8Array, at: Micros): GreeterAction[] {
-  const answer = joinOctets([state.mender.release(), bytes]);
+function endBeforeAnswer(state: State, bytes: Uint8Array, at: Micros): GreeterAction[] {
+  const answer = joinOctets([state.repair.release(), bytes]);
   state.done = true;
   if (state.options.mode === 'never') return forward(bytes);
   return [...end(state, at), ...forward(answer)];
@@ -287,11 +299,11 @@ function afterEnd(state: State, step: LateStep, at: Micros): GreeterAction[] {
  * same line may answer it (RFC 3207 §4): then it is a doubt.
  */
 function lateLesson(
-  { completed, mender, spoke, last }: State,
+  { completed, reader, spoke, last }: State,
   { outcome }: LateStep,
   at: Micros,
 ): GreeterAction[] {
-  if (outcome !== 'greeted' || !completed || (mender.code ?? 220) >= 400) return [];
+  if (outcome !== 'greeted' || !completed || (reader.facts.code ?? 220) >= 400) return [];
   const delay = at - last;
   if (!spoke) return [{ kind: 'lesson', lesson: { kind: 'ended', finding: findHonest(delay) } }];
   const because = `a line like its last one came ${inSeconds(delay)} after its greeting's last octet`;
@@ -299,8 +311,8 @@ function lateLesson(
 }
 
 /** The server ended its greeting by itself. What a client provoked is only a doubt about what is known. */
-function endedLesson({ mender, pause, spoke }: State): GreeterAction[] {
-  const finding = findWhole(mender, pause);
+function endedLesson({ repair, pause, spoke }: State): GreeterAction[] {
+  const finding = findWhole(repair, pause);
   if (finding === undefined) return [];
   const because = 'its greeting ended on a connection whose client had spoken before';
   return [
@@ -309,15 +321,38 @@ function endedLesson({ mender, pause, spoke }: State): GreeterAction[] {
 }
 
 /** Silence counts only where the client has not spoken: a server that got octets may wait for more of them. */
-function stalledLesson({ options, known, mender, spoke, last }: State, at: Micros): GreeterAction[] {
+function stalledLesson({ options, known, repair, spoke, last }: State, at: Micros): GreeterAction[] {
   if (spoke || at - last < waitFor(known, options.patience)) return [];
   const because = `no last line came within ${inSeconds(at - last)} of its greeting's last octet`;
-  const finding = findTruncated(mender, because);
+  const finding = findTruncated(repair, because);
   return finding === undefined ? [] : [{ kind: 'lesson', lesson: { kind: 'stalled', finding } }];
 }
 
 function heldSince({ first, options }: State): Micros {
   return first ?? options.opened;
+}
+
+/** The repairs of one step; `since`: from when on the client waited; `spoke`: the server may repeat its words. */
+function repairsOf(
+  changes: readonly Change[],
+  { since, at, spoke }: { readonly since: Micros; readonly at: Micros; readonly spoke: boolean },
+): GreeterAction[] {
+  const quote = spoke ? quoteKnownWords : quoteServer;
+  return changes.map(({ defect, before, after }) => {
+    const texts = { before: quote(before), after: quote(after) };
+    return { kind: 'repair', event: { kind: 'repair', at, defect, ...texts, held: at - since } };
+  });
+}
+
+function forward(bytes: Uint8Array): GreeterAction[] {
+  return bytes.length > 0 ? [{ kind: 'forward', bytes }] : [];
+}
+
+/** What a step lets through is one write, whatever it was put together from. */
+function oneWrite(actions: readonly GreeterAction[]): GreeterAction[] {
+  const parts = actions.flatMap((action) => (action.kind === 'forward' ? [action.bytes] : []));
+  const others = actions.filter((action) => action.kind !== 'forward');
+  return [...forward(joinOctets(parts)), ...others];
 }
 
 const LF = 0x0a;

@@ -1,9 +1,9 @@
-// What a greeting amounts to: a fold over its lines that ends in a judgement.
+// The defects of a greeting, line by line and at its end: what is wrong with it is said here and nowhere else.
 
 import type { GreetingClass, GreetingDefect } from '../events';
 import { LINE_BY_RFC } from '../limits';
 import { latin1 } from '../text';
-import { readLine, type GreetingLine } from './lines';
+import { canBeLast, readLine, type GreetingLine } from './lines';
 
 /** What a greeting is, as far as it was seen. */
 export interface GreetingJudgement {
@@ -16,7 +16,7 @@ export interface GreetingJudgement {
   readonly code?: number;
   /** The last line is there, with its terminator. */
   readonly complete: boolean;
-  /** Reply lines, an unfinished one included. */
+  /** Reply lines, one without an end included. */
   readonly lines: number;
   /** Each once, in the order in which they were met. */
   readonly defects: readonly GreetingDefect[];
@@ -26,77 +26,85 @@ export interface GreetingJudgement {
   readonly esmtp: boolean;
 }
 
-/** The fold's state: a value, every step makes a new one. */
-export interface GreetingTally {
+/** What is known of a greeting's whole lines so far: a value, every line makes a new one. */
+export interface GreetingFacts {
+  /** Reply lines. */
   readonly lines: number;
+  /** Of all lines. */
   readonly octets: number;
   readonly code?: number;
   readonly host?: string;
   readonly esmtp: boolean;
-  /** No text so far but what a masking middlebox leaves; `text`: and some of it is visible. */
-  readonly veiled: boolean;
+  /** No text so far but what a masking middlebox leaves (FACTS: Middleboxes); `text`: and some of it is visible. */
+  readonly maskOnly: boolean;
   readonly text: boolean;
   readonly defects: readonly GreetingDefect[];
 }
 
-export const NO_LINES: GreetingTally = {
+export const NO_LINES: GreetingFacts = {
   lines: 0,
   octets: 0,
   esmtp: false,
-  veiled: true,
+  maskOnly: true,
   text: false,
   defects: [],
 };
 
-/** Adds a line; `last` as of `isLast`. */
-export function tallyLine(tally: GreetingTally, line: GreetingLine, last: boolean): GreetingTally {
-  const octets = tally.octets + line.octets.length;
+/** Adds a line; `last` as of `isLast`. The defects are those of this line. */
+export function addLine(
+  facts: GreetingFacts,
+  line: GreetingLine,
+  last: boolean,
+): { readonly facts: GreetingFacts; readonly defects: readonly GreetingDefect[] } {
+  const octets = facts.octets + line.octets.length;
   if (line.kind !== 'reply') {
-    const defects = merge(tally.defects, [strayDefect(tally, line), ...octetDefects(line)]);
-    return { ...tally, octets, defects };
+    const defects = [strayDefect(facts, line), ...octetDefects(line)];
+    return { facts: { ...facts, octets, defects: merge(facts.defects, defects) }, defects };
   }
   const text = latin1(line.octets.subarray(line.text, line.end));
-  const word = /^[^ \t\r]*/.exec(text)?.[0] ?? '';
+  const defects = replyDefects(facts, line, text, last);
+  const host = facts.lines === 0 ? hostIn(text) : facts.host;
   return {
-    lines: tally.lines + 1,
-    octets,
-    code: line.code,
-    esmtp: tally.esmtp || /\bESMTP\b/i.test(text),
-    veiled: tally.veiled && /^[20* \t]*$/.test(text),
-    text: tally.text || text.trim() !== '',
-    defects: merge(tally.defects, replyDefects(tally, line, text, last)),
-    ...(tally.lines === 0
-      ? isHost(word) && { host: word }
-      : tally.host !== undefined && { host: tally.host }),
+    defects,
+    facts: {
+      lines: facts.lines + 1,
+      octets,
+      code: line.code,
+      esmtp: facts.esmtp || /\bESMTP\b/i.test(text),
+      maskOnly: facts.maskOnly && /^[20* \t]*$/.test(text),
+      text: facts.text || text.trim() !== '',
+      defects: merge(facts.defects, defects),
+      ...(host !== undefined && { host }),
+    },
   };
 }
 
-/** Judges what was added, with the octets of a line that has no terminator yet. */
-export function judgeTally(lines: GreetingTally, tail: Uint8Array, complete: boolean): GreetingJudgement {
-  const tally = tail.length > 0 ? tallyTail(lines, tail) : lines;
-  const defects = merge(tally.defects, [...endDefects(tally, tail, complete), ...textDefects(tally)]);
-  const open = tally.lines > 0 || tail.length > 0 || tally.octets === 0;
+/** Judges whole lines, and the octets of one that has no end yet. */
+export function judge(whole: GreetingFacts, partial: Uint8Array, complete: boolean): GreetingJudgement {
+  const facts = partial.length > 0 ? addPartial(whole, partial) : whole;
+  const defects = merge(facts.defects, [...endDefects(facts, partial, complete), ...textDefects(facts)]);
+  const open = facts.lines > 0 || partial.length > 0 || facts.octets === 0;
   const odd = defects.some((defect) => defect !== 'refusal');
   return {
     class: !complete && open ? 'truncated' : odd ? 'malformed' : 'wellformed',
-    ...(tally.code !== undefined && { code: tally.code }),
+    ...(facts.code !== undefined && { code: facts.code }),
     complete,
-    lines: tally.lines,
+    lines: facts.lines,
     defects,
-    ...(tally.host !== undefined && { host: tally.host }),
-    esmtp: tally.esmtp,
+    ...(facts.host !== undefined && { host: facts.host }),
+    esmtp: facts.esmtp,
   };
 }
 
 /** What a stray line is called: by its place and by what it holds. */
-function strayDefect(tally: GreetingTally, line: GreetingLine): GreetingDefect {
-  if (tally.lines > 0) return 'inner-junk';
+function strayDefect(facts: GreetingFacts, line: GreetingLine): GreetingDefect {
+  if (facts.lines > 0) return 'inner-junk';
   return line.kind === 'blank' ? 'leading-blank' : 'leading-junk';
 }
 
 /** What octets before a line's code are called: a blank is no byte order mark. */
-export function leadDefect(tally: GreetingTally, line: GreetingLine): GreetingDefect {
-  if (tally.lines > 0) return 'inner-junk';
+function leadDefect(facts: GreetingFacts, line: GreetingLine): GreetingDefect {
+  if (facts.lines > 0) return 'inner-junk';
   const blank = line.octets.subarray(0, line.lead).every((octet) => BLANKS.has(octet));
   return blank ? 'leading-blank' : 'leading-junk';
 }
@@ -106,43 +114,47 @@ export function isQualified(host: string): boolean {
   return LITERAL.test(host) || (host.includes('.') && /[A-Za-z]/.test(host));
 }
 
-function tallyTail(lines: GreetingTally, tail: Uint8Array): GreetingTally {
-  const line = readLine(tail);
-  if (line.kind === 'reply') return tallyLine(lines, line, line.separator !== 'hyphen');
+function addPartial(facts: GreetingFacts, partial: Uint8Array): GreetingFacts {
+  const line = readLine(partial);
+  if (line.kind === 'reply') return addLine(facts, line, canBeLast(line)).facts;
   // Half a code is no junk, nor is half of a CRLF.
-  return { ...lines, octets: lines.octets + tail.length };
+  return { ...facts, octets: facts.octets + partial.length };
 }
 
-function endDefects(tally: GreetingTally, tail: Uint8Array, complete: boolean): GreetingDefect[] {
+function endDefects(facts: GreetingFacts, partial: Uint8Array, complete: boolean): GreetingDefect[] {
   if (complete) return [];
-  if (tally.octets === 0) return ['empty'];
-  const line = readLine(tail);
-  const goesOn = tally.lines > 0 && (line.kind !== 'reply' || line.separator === 'hyphen');
-  const defects: GreetingDefect[] = goesOn ? ['truncated'] : [];
-  if (tail.length > 0) defects.push(line.terminator === 'cr' ? 'bare-cr' : 'no-terminator');
+  if (facts.octets === 0) return ['empty'];
+  const line = readLine(partial);
+  const defects: GreetingDefect[] = facts.lines > 0 && !canBeLast(line) ? ['truncated'] : [];
+  if (partial.length > 0) defects.push(terminatorDefect(line));
   return defects;
 }
 
-function textDefects(tally: GreetingTally): GreetingDefect[] {
+/** What the end of a line without an LF is called. */
+export function terminatorDefect({ terminator }: GreetingLine): GreetingDefect {
+  return terminator === 'cr' ? 'bare-cr' : 'no-terminator';
+}
+
+function textDefects(facts: GreetingFacts): GreetingDefect[] {
   const defects: GreetingDefect[] = [];
-  const masked = tally.veiled && tally.text;
+  const masked = facts.maskOnly && facts.text;
   if (masked) defects.push('masked');
-  if (tally.code === undefined) return defects;
+  if (facts.code === undefined) return defects;
   // RFC 5321 §4.2 asks only a 220 for its domain; a masked or an empty text has been named already.
-  if (tally.code < 400 && tally.text && !masked && tally.host === undefined) defects.push('no-domain');
-  if (tally.code >= 400) defects.push('refusal');
-  else if (tally.code !== 220) defects.push('wrong-code');
+  if (facts.code < 400 && facts.text && !masked && facts.host === undefined) defects.push('no-domain');
+  if (facts.code >= 400) defects.push('refusal');
+  else if (facts.code !== 220) defects.push('wrong-code');
   return defects;
 }
 
 function replyDefects(
-  tally: GreetingTally,
+  facts: GreetingFacts,
   line: GreetingLine,
   text: string,
   last: boolean,
 ): GreetingDefect[] {
-  const defects: GreetingDefect[] = line.lead > 0 ? [leadDefect(tally, line)] : [];
-  if (tally.code !== undefined && tally.code !== line.code) defects.push('mixed-codes');
+  const defects: GreetingDefect[] = line.lead > 0 ? [leadDefect(facts, line)] : [];
+  if (facts.code !== undefined && facts.code !== line.code) defects.push('mixed-codes');
   if (line.separator === 'tab') defects.push('tab-separator');
   if (line.separator === 'none' || line.separator === 'nul') defects.push('no-separator');
   if (line.separator === 'end' && !last) defects.push('no-separator');
@@ -163,10 +175,14 @@ function octetDefects(line: GreetingLine): GreetingDefect[] {
 }
 
 /** RFC 5321 §4.1.2 `Domain`, §4.1.3 `address-literal`. A single label counts, the service's own name does not. */
-function isHost(word: string): boolean {
-  if (LITERAL.test(word)) return true;
-  return word.length <= 255 && DOMAIN.test(word) && !/^e?smtp$/i.test(word);
+function hostIn(text: string): string | undefined {
+  const word = /^[^ \t\r]*/.exec(text)?.[0] ?? '';
+  const isHost = LITERAL.test(word) || (word.length <= 255 && DOMAIN.test(word) && !/^e?smtp$/i.test(word));
+  return isHost ? word : undefined;
 }
+
+/** Defects that more octets would have cured. */
+export const END_DEFECTS: ReadonlySet<GreetingDefect> = new Set(['truncated', 'no-terminator', 'bare-cr']);
 
 /** A list with what another adds to it: nearly always nothing, and then it is the very same. */
 function merge(known: readonly GreetingDefect[], more: readonly GreetingDefect[]): readonly GreetingDefect[] {

@@ -2,8 +2,10 @@
 
 import type { GreetingClass, GreetingDefect, Micros, Policy } from '../events';
 import { GREETING_WAIT_MICROS } from '../limits';
+import { IN_PLACE } from './in-place';
 import { codeAt } from './lines';
-import type { Mender } from './repair';
+import { judgementOf, octetsOf } from './reader';
+import type { GreetingRepair } from './repair';
 
 export interface GreetingKnowledge {
   readonly greeting: GreetingClass;
@@ -33,8 +35,8 @@ export interface Finding {
  * refusal: it says something of this client or this moment, and a server that never ends its greeting refuses in the
  * end, too (421, when it has waited long enough).
  */
-export function findWhole(mender: Mender, pause: Micros): Finding | undefined {
-  const { code = 0, defects } = mender.judgement();
+export function findWhole({ reader, repaired }: GreetingRepair, pause: Micros): Finding | undefined {
+  const { code = 0, defects } = judgementOf(reader);
   const paused = pause > TEASER_PAUSE;
   if (code >= 400) return undefined;
   const greeting: GreetingClass = defects.length > 0 ? 'malformed' : paused ? 'teaser' : 'wellformed';
@@ -43,18 +45,18 @@ export function findWhole(mender: Mender, pause: Micros): Finding | undefined {
     teaser: `its greeting went on after ${inSeconds(pause)}`,
     wellformed: 'its greeting is whole and has no defect',
   }[greeting];
-  const policy = policyFor(mender.mended);
+  const policy = policyFor(repaired);
   return { knowledge: { greeting, policy, lines: 0, delay: paused ? pause : 0 }, because };
 }
 
-/** What a greeting shows that has no end; to be asked before the mender gives it one. */
-export function findTruncated(mender: Mender, because: string): Finding | undefined {
-  const { tail, lines } = mender;
-  const code = mender.code ?? codeAt(tail, 0);
+/** What a greeting shows that has no end; to be asked before the repair gives it one. */
+export function findTruncated({ reader, repaired }: GreetingRepair, because: string): Finding | undefined {
+  const { facts, partial } = reader;
+  const code = facts.code ?? codeAt(octetsOf(partial), 0);
   if (code === 0 || code >= 400) return undefined;
-  const inPlace = code === 220 && tail.length === 0 && !mender.veiled;
-  const policy = inPlace ? policyFor(new Set([...mender.mended, 'truncated'])) : 'relay';
-  return { knowledge: { greeting: 'truncated', policy, lines, delay: 0 }, because };
+  const inPlace = code === 220 && partial.length === 0 && !facts.maskOnly;
+  const policy = inPlace ? policyFor(new Set([...repaired, 'truncated'])) : 'relay';
+  return { knowledge: { greeting: 'truncated', policy, lines: facts.lines, delay: 0 }, because };
 }
 
 /** The server was only slow: its own last line came `delay` after its greeting's last octet, when we had ended it. */
@@ -82,8 +84,5 @@ function policyFor(repairs: ReadonlySet<GreetingDefect>): Policy {
   return [...repairs].every((defect) => IN_PLACE.has(defect)) ? 'repair' : 'relay';
 }
 
-/** What `repairGreetingSameLength` can do. */
-const IN_PLACE: ReadonlySet<GreetingDefect> = new Set(['truncated', 'tab-separator']);
-
-/** A network's hiccup or a server that writes line by line is no teaser; postscreen's shortest wait is 2 s. */
+/** A pause of the network, or a server that writes line by line, makes no teaser; postscreen's shortest wait is 2 s. */
 const TEASER_PAUSE: Micros = 500_000;

@@ -2,8 +2,8 @@
 
 import type { Micros } from '../events';
 import { GREETING, LINE_BY_RFC, LINE_PAUSE_MICROS } from '../limits';
-import { codeAt, endOfLine, readLine, startsReply } from './lines';
-import { joinOctets } from './repair';
+import { joinOctets, NO_OCTETS } from '../octets';
+import { codeAt, endOfLine, isLast, readLine, startsReply } from './lines';
 
 export interface LateOptions {
   /** The code that we ended the greeting with: lines with it are the server's own end of it. */
@@ -25,7 +25,7 @@ export interface LateStep {
   readonly outcome: 'waiting' | 'greeted' | 'answered' | 'held' | 'refused' | 'aside';
 }
 
-export interface Late {
+export interface LateLines {
   server(bytes: Uint8Array, at: Micros): LateStep;
   client(bytes: Uint8Array): LateStep;
   /** Nothing more comes, or not in time. */
@@ -33,8 +33,15 @@ export interface Late {
   deadline(): Micros | undefined;
 }
 
-export function createLate(options: LateOptions): Late {
-  const state: State = { ...options, open: options.open, buffer: EMPTY, seen: 0, held: undefined, last: 0 };
+export function createLateLines(options: LateOptions): LateLines {
+  const state: State = {
+    ...options,
+    open: options.open,
+    buffer: NO_OCTETS,
+    seen: 0,
+    held: undefined,
+    last: 0,
+  };
   return {
     server(bytes, at) {
       state.last = at;
@@ -79,7 +86,7 @@ function read(state: State): LateStep {
       if (state.buffer.length > LINE_BY_RFC) state.buffer = withoutMiddle(state.buffer);
       break;
     }
-    const last = readLine(state.buffer.subarray(0, end)).separator !== 'hyphen';
+    const last = isLast(readLine(state.buffer.subarray(0, end)), state.buffer, end);
     state.buffer = state.buffer.subarray(end);
     if (last) return pass(state, 'greeted');
   }
@@ -97,7 +104,7 @@ function skipOpenLine(state: State): LateStep | undefined {
   if (maybeReply(state.buffer)) return WAITING;
   if (!startsReply(state.buffer, 0)) {
     const lf = state.buffer.indexOf(LF);
-    state.buffer = lf < 0 ? EMPTY : state.buffer.slice(lf + 1);
+    state.buffer = lf < 0 ? NO_OCTETS : state.buffer.slice(lf + 1);
     if (lf < 0) return WAITING;
     if (state.open === 'last') return pass(state, 'greeted');
   }
@@ -110,12 +117,12 @@ function refusal(state: State): LateStep {
   for (let end = endOfLine(state.buffer, start); end !== undefined; end = endOfLine(state.buffer, start)) {
     const line = readLine(state.buffer.subarray(start, end));
     start = end;
-    if (line.kind !== 'reply' || line.separator === 'hyphen') continue;
+    if (!isLast(line, state.buffer, end)) continue;
     if (state.pending && !GREETING_REFUSALS.has(line.code)) return pass(state, 'answered');
     const reply = state.buffer.slice(0, end);
     if (state.pending) return { octets: reply, outcome: 'refused' };
     state.held = reply;
-    return { octets: EMPTY, outcome: 'held' };
+    return { octets: NO_OCTETS, outcome: 'held' };
   }
   state.seen = start;
   return state.buffer.length > GREETING ? pass(state, 'aside') : WAITING;
@@ -125,17 +132,17 @@ function expire(state: State): LateStep {
   const { buffer, code } = state;
   if (state.held) return WAITING;
   const found = codeAt(buffer, 0);
-  if (found === code && isBoundary(buffer[3])) return { octets: EMPTY, outcome: 'greeted' };
+  if (found === code && isBoundary(buffer[3])) return { octets: NO_OCTETS, outcome: 'greeted' };
   if (found >= 400 && !state.pending) {
     state.held = joinOctets([buffer, CRLF]);
-    return { octets: EMPTY, outcome: 'held' };
+    return { octets: NO_OCTETS, outcome: 'held' };
   }
   return pass(state, 'aside');
 }
 
 function pass(state: State, outcome: LateStep['outcome']): LateStep {
   const { buffer } = state;
-  state.buffer = EMPTY;
+  state.buffer = NO_OCTETS;
   state.seen = 0;
   return { octets: buffer, outcome };
 }
@@ -150,9 +157,8 @@ function isBoundary(octet: number | undefined): boolean {
 }
 
 const LF = 0x0a;
-const EMPTY = new Uint8Array(0);
 const CRLF = new Uint8Array([0x0d, LF]);
-const WAITING: LateStep = { octets: EMPTY, outcome: 'waiting' };
+const WAITING: LateStep = { octets: NO_OCTETS, outcome: 'waiting' };
 /** TAB, LF, CR, space, hyphen. */
 const BOUNDARIES: ReadonlySet<number> = new Set([0x09, LF, 0x0d, 0x20, 0x2d]);
 /** RFC 5321 §3.8 (421), §3.1 (554), RFC 7504 (521): a server says these to a connection, not to a command. */

@@ -24,7 +24,7 @@ export interface GreetingLine {
  * Where the line that starts at `start` ends: the offset behind its terminator, or undefined if it has none
  * yet. A bare CR ends no line for any client measured, so it counts only where a whole reply line that must
  * be one follows it (`220-a CR 220 b`); elsewhere it is an octet of the text, which all of them accept.
- * `lf` is the next LF, or -1: who cuts many lines looks for each only once.
+ * `lf` is the next LF, or -1: a caller that cuts many lines searches for each LF only once.
  */
 export function endOfLine(
   bytes: Uint8Array,
@@ -48,7 +48,7 @@ export function startsReply(bytes: Uint8Array, start: number): boolean {
   return codeAt(bytes, start) > 0 && (next === SPACE || next === HYPHEN || next === TAB);
 }
 
-/** Reads one line that `endOfLine` cut, or what there is of an unfinished one. */
+/** Reads one line that `endOfLine` cut, or what there is of a line without an end. */
 export function readLine(octets: Uint8Array): GreetingLine {
   const terminator = terminatorOf(octets);
   const end = octets.length - WIDTH[terminator];
@@ -65,40 +65,18 @@ export function readLine(octets: Uint8Array): GreetingLine {
   return { octets, kind: 'reply', lead, code, separator, text, end, terminator };
 }
 
-/** The greeting's whole lines up to its last, the unfinished rest of it, and what stands behind it. */
-export interface GreetingParts {
-  readonly lines: readonly GreetingLine[];
-  /** Octets of a line without a terminator (or with a lone CR, which ends nothing). */
-  readonly tail: Uint8Array;
-  /** Octets behind the last line: no part of the greeting. */
-  readonly rest: Uint8Array;
-  /** The last line is there, terminator and all. */
-  readonly complete: boolean;
-}
-
-/** Cuts a greeting into lines. Total: every octet is in `lines`, `tail` or `rest`, in this order. */
-export function splitGreeting(bytes: Uint8Array): GreetingParts {
-  const lines: GreetingLine[] = [];
-  let start = 0;
-  for (let end = endOfLine(bytes, start); end !== undefined; end = endOfLine(bytes, start)) {
-    const line = readLine(bytes.subarray(start, end));
-    lines.push(line);
-    start = end;
-    if (isLast(line, bytes, end)) {
-      return { lines, tail: bytes.subarray(end, end), rest: bytes.subarray(end), complete: true };
-    }
-  }
-  const tail = bytes.subarray(start);
-  return { lines, tail, rest: tail.subarray(tail.length), complete: false };
-}
-
 /**
- * Whether a whole line is the greeting's last one. A space says so. Without a separator nobody knows: then it
+ * Whether a whole line is the greeting's last one. A space says so. Without a separator no client can know: then it
  * is the last unless a line with the same code stands behind it at `next`, in the same octets.
  */
 export function isLast(line: GreetingLine, bytes: Uint8Array, next: number): boolean {
-  if (line.kind !== 'reply' || line.separator === 'hyphen') return false;
+  if (!canBeLast(line)) return false;
   return line.separator === 'space' || !(startsReply(bytes, next) && codeAt(bytes, next) === line.code);
+}
+
+/** The same before the line has its terminator. */
+export function canBeLast({ kind, separator }: GreetingLine): boolean {
+  return kind === 'reply' && separator !== 'hyphen';
 }
 
 /** The reply code at `start`, or 0. RFC 5321 §4.2: the first digit is 2 to 5; 1 was RFC 821's. */

@@ -2,258 +2,228 @@
 
 import type { GreetingDefect } from '../events';
 import { GREETING_JUNK, LINE_BY_RFC, REPLY_LINE } from '../limits';
+import { joinOctets, NO_OCTETS } from '../octets';
 import { isBinary, isForeignServer } from './foreign';
-import { endOfLine, isLast, readLine, type GreetingLine } from './lines';
-import { createOpenLine, type OpenLine } from './open-line';
+import { isQualified, terminatorDefect } from './judgement';
+import { readLine, type GreetingLine } from './lines';
 import {
-  isQualified,
-  judgeTally,
-  leadDefect,
-  NO_LINES,
-  tallyLine,
-  type GreetingJudgement,
-  type GreetingTally,
-} from './judgement';
+  CR_AND_CODE,
+  createGreetingReader,
+  dropPartial,
+  endPartial,
+  mayBeCode,
+  octetsOf,
+  readLines,
+  readPartial,
+  type GreetingReader,
+  type PartialLine,
+  type ReadLine,
+} from './reader';
 
-/** One change, told once per defect and greeting; `before` and `after` are the octets of the line concerned. */
-export interface Mend {
+/** One change, reported once per defect and greeting; `before` and `after` are the octets of the line concerned. */
+export interface Change {
   readonly defect: GreetingDefect;
   readonly before: Uint8Array;
   readonly after: Uint8Array;
 }
 
 /** What a step lets through. */
-export interface Mended {
-  /** Of the mended greeting, all that no later octet can change. */
+export interface RepairStep {
+  /** Of the repaired greeting, all that no later octet can change. */
   readonly octets: Uint8Array;
-  readonly mends: readonly Mend[];
-  /** `alien`: no code line came where one was due, everything held is in `octets` as it was. */
-  readonly state: 'open' | 'complete' | 'alien';
+  readonly changes: readonly Change[];
+  /** `foreign`: this is no greeting, and everything held is in `octets` as it was. */
+  readonly state: 'open' | 'complete' | 'foreign';
   /** Octets behind the greeting's last line, where it is complete: as they came. */
   readonly rest: Uint8Array;
 }
 
-export interface Mender {
+/**
+ * Completes and repairs one greeting. It changes only what stalls or desyncs a real client: no end, no terminator, a
+ * bare CR for one, no separator (none, TAB, NUL, or a code alone), stray lines and octets around the code, lines beyond
+ * 8192 octets. Everything else passes as it is: bare LF, NUL and CR in the text, 8-bit, masked, mixed and wrong codes,
+ * refusals. Octets that hold no reply line at all are not a greeting and stay as they are.
+ */
+export interface GreetingRepair {
   /** Takes octets of the server's stream. To be called only while the state is `open`. */
-  take(bytes: Uint8Array): Mended;
+  take(bytes: Uint8Array): RepairStep;
   /** No more will come: ends what was begun. */
-  finish(): Mended;
+  finish(): RepairStep;
   /** Gives up what is held, as it came: it turned out to be no part of the greeting. */
   release(): Uint8Array;
-  /** Whole reply lines so far, and their last code. */
-  readonly lines: number;
-  readonly code: number | undefined;
-  /** The unfinished line: a view that changes with the next step. Empty right behind a terminator. */
-  readonly tail: Uint8Array;
-  /** The unfinished line is a reply line for sure, and what is sure of it went out. */
+  readonly reader: GreetingReader;
+  /** The line that has not ended is a reply line for sure, and what is sure of it went out. */
   readonly begun: boolean;
-  /** That the greeting had ended was our reading: its last line had no separator to say so. */
-  readonly guessed: boolean;
-  /** No text but what Postfix takes for a PIX (FACTS: Servers). */
-  readonly veiled: boolean;
   /** Something came, and no code with it: it is held back. */
   readonly codeless: boolean;
-  /** Defects mended so far. */
-  readonly mended: ReadonlySet<GreetingDefect>;
-  judgement(): GreetingJudgement;
+  /** Defects repaired so far. */
+  readonly repaired: ReadonlySet<GreetingDefect>;
 }
 
 /** `hostname` stands for the server where the greeting does not begin with a fully qualified name. */
-export function createMender(hostname: string): Mender {
+export function createGreetingRepair(hostname: string): GreetingRepair {
   const state: State = {
     hostname,
-    tally: NO_LINES,
-    open: createOpenLine(),
+    reader: createGreetingReader(),
+    passed: 0,
     stray: [],
-    strayed: 0,
-    last: EMPTY,
-    complete: false,
-    guessed: false,
+    last: NO_OCTETS,
     out: [],
-    mends: [],
-    noted: new Set(),
-  };
-  return {
+    changes: [],
+    repaired: new Set(),
     take: (bytes) => take(state, bytes),
     finish: () => finish(state),
-    release() {
-      const { stray } = state;
-      state.stray = [];
-      return joinOctets([...stray, state.open.release()]);
-    },
-    get lines() {
-      return state.tally.lines;
-    },
-    get code() {
-      return state.tally.code;
-    },
-    get tail() {
-      return state.open.octets;
-    },
+    release: () => release(state),
     get begun() {
-      return state.open.passed > 0;
-    },
-    get guessed() {
-      return state.guessed;
-    },
-    get veiled() {
-      return state.tally.veiled;
+      return state.passed > 0;
     },
     get codeless() {
-      const { tally, strayed, open } = state;
-      if (tally.lines > 0) return false;
-      return open.head === 'stray' || (open.head === undefined && strayed > 0);
+      const { facts, partial } = state.reader;
+      if (facts.lines > 0) return false;
+      return partial.head === 'stray' || (partial.head === undefined && facts.octets > 0);
     },
-    get mended() {
-      return state.noted;
-    },
-    judgement: () => judgeTally(state.tally, state.open.octets, state.complete),
   };
+  return state;
 }
 
-interface State {
+interface State extends GreetingRepair {
   readonly hostname: string;
-  tally: GreetingTally;
-  readonly open: OpenLine;
-  /** Lines without a code in front of the first one with, and their octets. */
-  stray: Uint8Array[];
-  strayed: number;
-  /** The last reply line, mended. */
+  /** Octets of the repaired line that went out before the line had ended. */
+  passed: number;
+  /** Lines without a code in front of the first one with. */
+  stray: ReadLine[];
+  /** The last reply line, repaired. */
   last: Uint8Array;
-  complete: boolean;
-  guessed: boolean;
   out: Uint8Array[];
-  mends: Mend[];
-  readonly noted: Set<GreetingDefect>;
+  changes: Change[];
+  readonly repaired: Set<GreetingDefect>;
 }
 
-function take(state: State, bytes: Uint8Array): Mended {
-  const { open } = state;
-  if (isForeign(state, bytes)) return alien(state, bytes);
-  let rest = bytes;
-  if (open.endsWithin(bytes)) {
-    const all = joinOctets([open.octets, bytes]);
-    let { passed } = open;
-    open.clear();
-    let start = 0;
-    let lf = all.indexOf(LF);
-    for (let end = endOfLine(all, 0, lf); end !== undefined; end = endOfLine(all, start, lf)) {
-      const line = readLine(all.subarray(start, end));
-      start = end;
-      if (lf >= 0 && lf < start) lf = all.indexOf(LF, start);
-      if (line.kind === 'reply') addReply(state, line, isLast(line, all, end), passed);
-      else addStray(state, line);
-      passed = 0;
-      if (state.complete) return result(state, 'complete', all.subarray(start));
-    }
-    rest = all.subarray(start);
-  }
-  if (isAlien(state, rest)) return alien(state, rest);
-  open.append(rest);
-  state.out.push(open.takeSure());
-  return result(state, 'open');
+function take(state: State, bytes: Uint8Array): RepairStep {
+  const { reader } = state;
+  if (beginsForeign(reader, bytes)) return foreign(state, bytes);
+  const { lines, rest } = readLines(reader, bytes);
+  for (const each of lines) addLine(state, each);
+  if (reader.end !== 'open') return result(state, 'complete', rest);
+  if (isForeign(reader, rest)) return foreign(state, rest);
+  readPartial(reader, rest);
+  passSure(state);
+  return result(state, 'open', NO_OCTETS);
 }
 
 /** The first octets of all are another protocol's. */
-function isForeign({ tally, strayed, open }: State, bytes: Uint8Array): boolean {
-  if (tally.lines > 0 || strayed > 0 || open.octets.length >= FOREIGN) return false;
-  return isForeignServer(joinOctets([open.octets, bytes.subarray(0, FOREIGN)]));
+function beginsForeign({ facts, partial }: GreetingReader, bytes: Uint8Array): boolean {
+  if (facts.octets > 0 || partial.length >= FOREIGN) return false;
+  return isForeignServer(joinOctets([octetsOf(partial), bytes.subarray(0, FOREIGN)]));
 }
 
 /** Before the first code: octets that are no text, or more than a stray line has, and still none. */
-function isAlien({ tally, strayed, open }: State, rest: Uint8Array): boolean {
-  if (tally.lines > 0 || open.head === 'last' || open.head === 'goesOn' || open.head === 'reply')
-    return false;
-  const held = joinOctets([open.octets, rest]);
-  if (open.head === 'stray' && isBinary(held)) return true;
-  return strayed + held.length > GREETING_JUNK && readLine(held).kind !== 'reply';
+function isForeign({ facts, partial }: GreetingReader, rest: Uint8Array): boolean {
+  const { head } = partial;
+  if (facts.lines > 0 || (head !== undefined && head !== 'stray')) return false;
+  const held = joinOctets([octetsOf(partial), rest]);
+  if (head === 'stray' && isBinary(held)) return true;
+  return facts.octets + held.length > GREETING_JUNK && readLine(held).kind !== 'reply';
 }
 
-function alien(state: State, rest: Uint8Array): Mended {
-  const octets = joinOctets([...state.stray, state.open.release(), rest]);
-  return { octets, mends: [], state: 'alien', rest: EMPTY };
+function foreign(state: State, rest: Uint8Array): RepairStep {
+  return { octets: joinOctets([release(state), rest]), changes: [], state: 'foreign', rest: NO_OCTETS };
 }
 
-function finish(state: State): Mended {
-  const { open } = state;
-  const line = readLine(open.octets.slice());
-  if (line.kind !== 'reply' && state.tally.lines === 0) return alien(state, EMPTY);
-  if (line.kind === 'reply') addReply(state, line, line.separator !== 'hyphen', open.passed);
-  else if (line.octets.length > 0) note(state, endDefect(line), line.octets, EMPTY);
-  open.clear();
-  if (!state.complete) {
-    const end = closingLine(state.tally.code ?? 220, nameOf(state));
+function release(state: State): Uint8Array {
+  const { stray, reader, passed } = state;
+  const from = passed > 0 ? reader.partial.lead + passed : 0;
+  state.stray = [];
+  state.passed = 0;
+  return joinOctets([...stray.map(({ line }) => line.octets), dropPartial(reader).subarray(from)]);
+}
+
+function finish(state: State): RepairStep {
+  const { reader } = state;
+  const line = readLine(octetsOf(reader.partial));
+  if (line.kind !== 'reply' && reader.facts.lines === 0) return foreign(state, NO_OCTETS);
+  if (line.kind === 'reply') addLine(state, endPartial(reader));
+  else if (line.octets.length > 0) note(state, terminatorDefect(line), dropPartial(reader), NO_OCTETS);
+  if (reader.end === 'open') {
+    const end = closingLine(reader.facts.code ?? 220, nameOf(state));
     state.out.push(end);
     note(state, 'truncated', state.last, joinOctets([state.last, end]));
   }
-  state.complete = true;
-  return result(state, 'complete');
+  return result(state, 'complete', NO_OCTETS);
 }
 
-function addStray(state: State, line: GreetingLine): void {
-  if (state.tally.lines === 0) {
-    state.stray.push(line.octets.slice());
-    state.strayed += line.octets.length;
-  } else note(state, 'inner-junk', line.octets, EMPTY);
-  state.tally = tallyLine(state.tally, line, false);
+function addLine(state: State, each: ReadLine): void {
+  const { line, defects } = each;
+  if (line.kind === 'reply') addReply(state, each);
+  else if (state.last.length > 0) note(state, defects[0], line.octets, NO_OCTETS);
+  // The octets that came are not ours to keep.
+  else state.stray.push({ ...each, line: { ...line, octets: line.octets.slice() } });
 }
 
-/** `passed` octets of the mended line went out before. */
-function addReply(state: State, line: GreetingLine, last: boolean, passed: number): void {
-  for (const defect of state.stray.length > 0 ? state.tally.defects : []) {
-    if (STRAY.has(defect)) note(state, defect, joinOctets(state.stray), EMPTY);
-  }
+function addReply(state: State, { line, last, defects }: ReadLine): void {
+  const before = joinOctets(state.stray.map((each) => each.line.octets));
+  for (const each of state.stray) note(state, each.defects[0], before, NO_OCTETS);
   state.stray = [];
-  const lead = line.lead > 0 ? [leadDefect(state.tally, line)] : [];
-  state.tally = tallyLine(state.tally, line, last);
-  const { octets, defects } = mendLine(line, last, nameOf(state));
-  for (const defect of [...lead, ...defects]) note(state, defect, line.octets, octets);
-  state.out.push(octets.subarray(passed));
-  state.last = octets.slice();
-  state.complete = last;
-  state.guessed = last && line.separator !== 'space';
+  const repaired = repairLine(line, last, nameOf(state));
+  if (line.lead > 0) note(state, defects[0], line.octets, repaired.octets);
+  for (const defect of repaired.defects) note(state, defect, line.octets, repaired.octets);
+  state.out.push(repaired.octets.subarray(state.passed));
+  state.passed = 0;
+  state.last = repaired.octets.slice();
 }
 
-function note(state: State, defect: GreetingDefect, before: Uint8Array, after: Uint8Array): void {
-  if (!state.noted.has(defect)) state.mends.push({ defect, before, after });
-  state.noted.add(defect);
+function note(state: State, defect: GreetingDefect | undefined, before: Uint8Array, after: Uint8Array): void {
+  if (defect === undefined || state.repaired.has(defect)) return;
+  state.changes.push({ defect, before, after });
+  state.repaired.add(defect);
 }
 
-function result(state: State, outcome: 'open' | 'complete', rest: Uint8Array = EMPTY): Mended {
-  const mended: Mended = { octets: joinOctets(state.out), mends: state.mends, state: outcome, rest };
+function result(state: State, outcome: 'open' | 'complete', rest: Uint8Array): RepairStep {
+  const step: RepairStep = { octets: joinOctets(state.out), changes: state.changes, state: outcome, rest };
   state.out = [];
-  state.mends = [];
-  return mended;
+  state.changes = [];
+  return step;
 }
 
-function nameOf({ tally, hostname }: State): string {
-  return tally.host !== undefined && isQualified(tally.host) ? tally.host : hostname;
+function nameOf({ reader, hostname }: State): string {
+  const { host } = reader.facts;
+  return host !== undefined && isQualified(host) ? host : hostname;
 }
 
-/** Octets of several arrays in one; a single one is returned as it is. */
-export function joinOctets(parts: readonly Uint8Array[]): Uint8Array {
-  const full = parts.filter((part) => part.length > 0);
-  if (full.length <= 1) return full[0] ?? EMPTY;
-  const all = new Uint8Array(full.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of full) {
-    all.set(part, offset);
-    offset += part.length;
+/** Lets out what no later octet and no repair can change or take away any more, each octet once. */
+function passSure(state: State): void {
+  const { partial } = state.reader;
+  const sure = sureOf(partial);
+  if (sure <= state.passed) return;
+  state.out.push(partial.buffer.slice(partial.lead + state.passed, partial.lead + sure));
+  state.passed = sure;
+}
+
+/**
+ * Octets of the repaired line that are decided. A line beyond the cap is cut to what the RFC allows, so behind that
+ * nothing is sure. A CR stays whatever follows it; but a code behind it makes it a line's end.
+ */
+function sureOf({ buffer, length, lead, head }: PartialLine): number {
+  if (head === undefined || head === 'stray') return 0;
+  if (head === 'code') return CODE;
+  let end = length;
+  for (let cr = length - CR_AND_CODE; head === 'continuation' && cr < length - 1; cr += 1) {
+    if (buffer[cr] === CR && mayBeCode(buffer.subarray(cr + 1, length))) end = Math.min(end, cr + 1);
   }
-  return all;
+  return Math.min(end - lead, SURE);
 }
 
 /** A last line for a greeting that has none. `ESMTP` keeps a client from HELO, and Postfix from PIX mode. */
 function closingLine(code: number, host: string): Uint8Array {
-  return octetsOf(`${code} ${host}${code < 400 ? ' ESMTP' : ''}\r\n`);
+  return octetsIn(`${code} ${host}${code < 400 ? ' ESMTP' : ''}\r\n`);
 }
 
-/** Mends one reply line, with the defects that made it necessary; the same octets where there are none. */
-function mendLine(
+/** Repairs one reply line, with the defects that made it necessary; the same octets where there are none. */
+function repairLine(
   line: GreetingLine,
   last: boolean,
   host: string,
-): { octets: Uint8Array; defects: GreetingDefect[] } {
+): { readonly octets: Uint8Array; readonly defects: readonly GreetingDefect[] } {
   const defects: GreetingDefect[] = [];
   let content = line.octets.subarray(line.lead, line.end);
   if (line.separator === 'end' && last) {
@@ -262,12 +232,12 @@ function mendLine(
     content = content.subarray(0, content.length - 2);
   } else if (line.separator !== 'space' && line.separator !== 'hyphen') {
     defects.push(line.separator === 'tab' ? 'tab-separator' : 'no-separator');
-    const code = line.octets.subarray(line.lead, line.lead + 3);
-    content = joinOctets([code, octetsOf(last ? ' ' : '-'), line.octets.subarray(line.text, line.end)]);
+    const code = line.octets.subarray(line.lead, line.lead + CODE);
+    content = joinOctets([code, octetsIn(last ? ' ' : '-'), line.octets.subarray(line.text, line.end)]);
   }
   let end = line.octets.subarray(line.end);
   if (line.terminator === 'none' || line.terminator === 'cr') {
-    defects.push(endDefect(line));
+    defects.push(terminatorDefect(line));
     end = CRLF;
   }
   if (content.length + end.length > REPLY_LINE) {
@@ -278,18 +248,13 @@ function mendLine(
   return { octets: joinOctets([content, end]), defects };
 }
 
-/** What the end of a line without an LF is called. */
-function endDefect(line: GreetingLine): GreetingDefect {
-  return line.terminator === 'cr' ? 'bare-cr' : 'no-terminator';
-}
-
-function octetsOf(ascii: string): Uint8Array {
+function octetsIn(ascii: string): Uint8Array {
   return Uint8Array.from(ascii, (char) => char.charCodeAt(0));
 }
 
 /** Octets that tell another protocol. */
 const FOREIGN = 16;
-const LF = 0x0a;
-const EMPTY = new Uint8Array(0);
-const CRLF = octetsOf('\r\n');
-const STRAY: ReadonlySet<GreetingDefect> = new Set(['leading-blank', 'leading-junk']);
+const CODE = 3;
+const CR = 0x0d;
+const SURE = LINE_BY_RFC - 2;
+const CRLF = octetsIn('\r\n');

@@ -7,7 +7,7 @@ import { keepBehind } from './behind';
 import { remarkGroup, speakEarly, tellEarly } from './early';
 import { createEndOfData } from '../grammar/end-of-data';
 import { type Command, MESSAGE, parseCommand, UNSEEN, type Verb } from '../grammar/grammar';
-import { joinOctets } from '../greeting/repair';
+import { joinOctets } from '../octets';
 import { createHeld } from './held';
 import type { Line } from '../grammar/lines';
 import { dropPreface, readPreface } from './preface';

@@ -1,11 +1,12 @@
 // The server's octets: replies, and what each of them settles.
 
 import type { Micros, ReplyCode, ReplyEvent } from '../events';
-import { GREETING, LINE_BY_RFC, QUOTE, REPLY_TEXTS } from '../limits';
+import { LINE_BY_RFC, QUOTE, REPLY_TEXTS } from '../limits';
 import { clipQuotable, joinQuotable, NOTHING_SAID, say, type Quotable } from '../quotable';
 import { endAtLookalike, expectSurplus } from './accepted';
 import { beginBlob, beginBody, decide, endPreface, dropInjected, endBlob } from './client';
 import { isMasked, type Next, parseReplyLine, type ReplyLine, type Verb } from '../grammar/grammar';
+import { dropPartial, readGreeting } from '../greeting/reader';
 import { judgeEarly, seeKeyword, tellEarly } from './early';
 import type { Line } from '../grammar/lines';
 import { loseCommands, pair } from './pairing';
@@ -47,43 +48,39 @@ function readReplyLine(state: State, bytes: Uint8Array, from: number, at: Micros
   const side = state.sides.server;
   if (isTlsAgain(state, 'server', bytes[from])) return beginAgain(state, at);
   const { next, line } = side.framer.take(bytes, from, side.position, at);
-  const { greeting } = state;
-  if (greeting && greeting.length < GREETING)
-    state.greeting = withPiece(greeting, bytes.subarray(from, next));
-  if (line) handleLine(state, line);
+  if (line) handleLine(state, line, bytes.subarray(from, next));
+  else readOfGreeting(state, bytes.subarray(from, next));
   return next - from;
 }
 
-function withPiece(greeting: Uint8Array, piece: Uint8Array): Uint8Array {
-  const kept = piece.subarray(0, GREETING - greeting.length);
-  if (kept.length === 0) return greeting;
-  const all = new Uint8Array(greeting.length + kept.length);
-  all.set(greeting);
-  all.set(kept, greeting.length);
-  return all;
-}
-
-function handleLine(state: State, line: Line): void {
+/** `octets`: the end of the line, as it came just now. */
+function handleLine(state: State, line: Line, octets: Uint8Array): void {
   const read = parseReplyLine(line.bytes);
   // Behind a hole the rest of a lost line may look like one.
   const parsed = state.lossy && read?.wellFormed === false ? undefined : read;
   if (parsed && answersBeyondGreeting(state, parsed)) giveUpGreeting(state, line);
-  const inGreeting = state.pending[0]?.rule.phase === 'greeting';
+  readOfGreeting(state, octets);
+  const { greeting } = state;
   // What is odd about a greeting its own judgement says.
-  if (!inGreeting) remark(state, line, parsed);
+  if (!greeting) remark(state, line, parsed);
   if (!parsed) {
     if (state.openReply) state.openReply.lines += 1;
     else fragment(state, 'server', line);
     return;
   }
   const open = collect(state, line, parsed);
-  if (parsed.more) return;
+  if (greeting ? greeting.end === 'open' : parsed.more) return;
   state.openReply = undefined;
-  if (open.mixed && !inGreeting) {
+  if (open.mixed && !greeting) {
     report(state, 'mixed-codes', 'server', line.at, say`${open.first.code}- ended by ${parsed.code}`);
   }
   const reply: ReplyCode = { ...open.first, code: parsed.code, lines: open.lines };
   settle(state, reply, eventOf(reply, open, line));
+}
+
+/** Where a greeting ends, and what is wrong with it, its reader says. */
+function readOfGreeting({ greeting }: State, octets: Uint8Array): void {
+  if (greeting?.end === 'open') readGreeting(greeting, octets);
 }
 
 function eventOf({ code, lines, enhanced, text }: ReplyCode, open: OpenReply, { span, at }: Line): Reply {
@@ -115,6 +112,8 @@ function answersBeyondGreeting({ pending }: State, { code }: ReplyLine): boolean
 function giveUpGreeting(state: State, line: Line): void {
   tellEarly(state);
   const { openReply, greeting } = state;
+  // The beginning of the line may have been read already, and is none of the greeting's.
+  if (greeting) dropPartial(greeting);
   if (openReply)
     fragment(state, 'server', {
       span: { start: openReply.start, end: line.span.start },
@@ -122,8 +121,6 @@ function giveUpGreeting(state: State, line: Line): void {
       at: line.started,
     });
   state.openReply = undefined;
-  // The line is there already, and is none of the greeting's.
-  state.greeting = greeting?.subarray(0, Math.max(0, greeting.length - (line.span.end - line.span.start)));
   // It ended, for the client, when the client went on.
   endPending(state, state.pending[1]?.arrived ?? line.at, undefined);
 }

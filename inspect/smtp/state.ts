@@ -17,7 +17,7 @@ import type { Veil } from '../grammar/argument';
 import type { Early } from './early';
 import type { EndOfData } from '../grammar/end-of-data';
 import { createProxyReader, type ProxyReader } from '../grammar/proxy-header';
-import { judgeGreeting } from '../greeting/greeting';
+import { createGreetingReader, judgementOf, type GreetingReader } from '../greeting/reader';
 import { UNSEEN, type Verb } from '../grammar/grammar';
 import { createHeld, type Held, type Piece } from './held';
 import type { Behind } from './behind';
@@ -140,8 +140,8 @@ export interface State {
   readonly step: Step;
   readonly veil: Veil | undefined;
   openReply: OpenReply | undefined;
-  /** The greeting's octets while it lasts, for judging. */
-  greeting: Uint8Array | undefined;
+  /** While the greeting lasts. */
+  greeting: GreetingReader | undefined;
   readonly timeline: Timeline;
   /** How often each anomaly of each side was told; healthy sessions have none. */
   told: Map<string, number> | undefined;
@@ -198,7 +198,7 @@ export function createState(options: StateOptions): State {
     step: createStep(midStream),
     veil,
     openReply: undefined,
-    greeting: expectsGreeting ? new Uint8Array(0) : undefined,
+    greeting: expectsGreeting ? createGreetingReader() : undefined,
     timeline: createTimeline(started),
     told: undefined,
     tls: createTls(),
@@ -280,7 +280,7 @@ export function endPending(state: State, at: Micros, reply: ReplyCode | undefine
   if (said && said.argument !== '') facts.argument = said.argument;
   if (reply) facts.reply = reply;
   if (content) facts.bytes = content.bytes;
-  const greeting = phase === 'greeting' ? judgementOf(state, at, open) : undefined;
+  const greeting = phase === 'greeting' ? endGreeting(state, at, open) : undefined;
   if (greeting) facts.greeting = greeting;
   state.out.push(state.timeline.end(phase, arrived, at, facts, content?.ended));
 }
@@ -325,12 +325,13 @@ export function openStretch(state: State, from: Direction): Begun | undefined {
   return mode.kind === 'body' || mode.kind === 'chunk' ? mode.begun : line;
 }
 
-function judgementOf(state: State, at: Micros, open: boolean): PhaseFacts['greeting'] {
+function endGreeting(state: State, at: Micros, open: boolean): PhaseFacts['greeting'] {
   const { greeting } = state;
   state.greeting = undefined;
+  if (!greeting) return undefined;
+  const { class: name, defects } = judgementOf(greeting);
   // Nothing at all is no greeting to judge: the phase without a reply says it.
-  if (!greeting || greeting.length === 0) return undefined;
-  const { class: name, defects } = judgeGreeting(greeting);
+  if (defects.includes('empty')) return undefined;
   // A refusal may be worded as well as any greeting.
   const odd = defects.filter((defect) => defect !== 'refusal');
   if (odd.length > 0 && !open) report(state, 'greeting-malformed', 'server', at, joinQuotable(odd, ', '));

@@ -137,7 +137,7 @@ function open(options: DialogueOptions, outlet: Outlet): State {
     greeter,
     listen: (knowledge, at) => {
       if (greeter === undefined) return;
-      apply(state, greeter.know(knowledge, steady()), at);
+      apply(state, greeter.update(knowledge, steady()), at);
       outlet.hurry();
     },
     heard: connected,

@@ -3,7 +3,7 @@
 import ipaddr from 'ipaddr.js';
 import type { GreetingClass, Policy } from '../../inspect/events';
 import { TEXT } from '../../inspect/limits';
-import type { GreetingKnowledge } from '../../inspect/greeting/greeter';
+import type { GreetingKnowledge } from '../../inspect/greeting/known';
 import { isRepair, type Standing, type Way } from '../../inspect/greeting/lesson';
 import type { Endpoint } from '../../inspect/address';
 

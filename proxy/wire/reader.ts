@@ -3,6 +3,7 @@
 import type { Micros, RepairEvent } from '../../inspect/events';
 import type { InspectorEvent } from '../../inspect/tracker/inspector';
 import { HALF_OPEN_TOLD_LIVE, ONE_SIDED_LIVE } from '../../inspect/limits';
+import { defectInPlace } from '../../inspect/greeting/in-place';
 import { findHonest } from '../../inspect/greeting/known';
 import { doubtOf, type Lesson } from '../../inspect/greeting/lesson';
 import { codeAt } from '../../inspect/greeting/lines';
@@ -201,7 +202,7 @@ function tellRepair(state: State, connection: Tracked, record: WireRecord & { ki
   const event: RepairEvent = {
     kind: 'repair',
     at,
-    defect: repaired.was === HYPHEN ? 'truncated' : 'tab-separator',
+    defect: defectInPlace(repaired.was) ?? 'truncated',
     before: quote(before),
     after: quote(after),
     held: 0,
@@ -238,4 +239,3 @@ function nameOf(state: State, { id, client, server }: Tracked): Connection {
 
 const UNTOLD_EVERY: Micros = 60_000_000;
 const LF = 0x0a;
-const HYPHEN = 0x2d;

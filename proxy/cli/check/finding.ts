@@ -1,6 +1,7 @@
 // From an interview to what may be said of a server's greeting, and how surely.
 
 import type { GreetingClass, GreetingDefect } from '../../../inspect/events';
+import { END_DEFECTS } from '../../../inspect/greeting/judgement';
 import type { Interview } from './interview';
 
 export type Certainty = 'proved' | 'suspected';
@@ -41,7 +42,8 @@ export function findOut(interview: Interview, patienceMs: number): Finding {
   const defects = judgement.defects
     .filter((defect) => defect !== 'refusal')
     .map(
-      (defect) => ({ defect, certainty: ended || !ENDLESS.has(defect) ? 'proved' : 'suspected' }) as const,
+      (defect) =>
+        ({ defect, certainty: ended || !END_DEFECTS.has(defect) ? 'proved' : 'suspected' }) as const,
     );
   const greeting =
     judgement.class === 'wellformed' && teases(judgement) && spread >= TEASER ? 'teaser' : judgement.class;
@@ -70,9 +72,6 @@ function reason(
   const slow = spread >= TEASER ? `, though it came over ${(spread / 1e6).toFixed(1)} s` : '';
   return `it is as RFC 5321 wants it${slow}`;
 }
-
-/** Defects that more octets would have cured. */
-const ENDLESS: ReadonlySet<GreetingDefect> = new Set(['truncated', 'no-terminator', 'bare-cr']);
 
 /** Longer than any network takes between two segments of one answer, in microseconds. */
 const TEASER = 1_000_000;

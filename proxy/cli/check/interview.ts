@@ -3,7 +3,8 @@
 import { connect, type Socket } from 'node:net';
 import type { CloseBy, Direction, Micros, PhaseEvent, ReplyEvent, SmtpEvent } from '../../../inspect/events';
 import { GREETING } from '../../../inspect/limits';
-import { judgeGreeting, type GreetingJudgement } from '../../../inspect/greeting/greeting';
+import type { GreetingJudgement } from '../../../inspect/greeting/judgement';
+import { judgeGreeting } from '../../../inspect/greeting/reader';
 import { createSession, type Session } from '../../../inspect/smtp/session';
 import { type Address, formatAddress } from '../../system/address';
 import type { Endpoint } from '../../../inspect/address';
@@ -69,9 +70,9 @@ async function converse(
   if (talk.octets.length === 0) return silenceFault(on, talk, patienceMs);
   await soon(
     "the greeting's last line",
-    talk.until(() => judgeGreeting(talk.octets).complete, patienceMs),
+    talk.until(() => talk.greeted(), patienceMs),
   );
-  const impatient = !judgeGreeting(talk.octets).complete && !talk.closed;
+  const impatient = !talk.greeted() && !talk.closed;
   const begun = talk.octets;
   let verb: Interview['verb'] = 'EHLO';
   const refused = (): boolean => (talk.reply('greeting')?.code ?? 220) >= 400;
@@ -150,6 +151,8 @@ interface Talk {
   readonly octets: Uint8Array;
   readonly closed: boolean;
   readonly failure: Error | undefined;
+  /** The greeting has ended. */
+  greeted(): boolean;
   reply(answers: string): ReplyEvent | undefined;
   replies(answers: string): ReplyEvent[];
   /** Waits until something holds, the server closes, or time is over. */
@@ -198,6 +201,7 @@ function createTalk(socket: Socket, started: Micros): Talk {
     get failure() {
       return state.failure;
     },
+    greeted: () => session.waiting().phase !== 'greeting',
     reply: (answers) => replies(answers)[0],
     replies,
     until,

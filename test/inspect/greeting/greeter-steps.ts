@@ -1,6 +1,7 @@
 // How the greeter's dialogues are written: a server, a client and the clock, in seconds.
 
-import type { GreetingKnowledge, RepairMode } from '../../../inspect/greeting/greeter';
+import type { RepairMode } from '../../../inspect/greeting/greeter';
+import type { GreetingKnowledge } from '../../../inspect/greeting/known';
 
 interface Moment {
   readonly at: number;

@@ -8,13 +8,12 @@ import {
   createGreeter,
   type Greeter,
   type GreeterAction,
-  type GreetingKnowledge,
   type RepairMode,
 } from '../../../inspect/greeting/greeter';
-import { repairGreeting } from '../../../inspect/greeting/greeting';
+import type { GreetingKnowledge } from '../../../inspect/greeting/known';
 import type { Lesson } from '../../../inspect/greeting/lesson';
 import { latin1 } from '../../../inspect/text';
-import { GREETINGS, HOSTNAME, octets } from './greeting.table';
+import { GREETINGS, HOSTNAME, octets, repairGreeting } from './greeting.table';
 import { DIALOGUES, type Step } from './greeter.table';
 
 function greeter(mode: RepairMode = 'learn', known?: GreetingKnowledge): Greeter {
@@ -52,7 +51,7 @@ function act(machine: Greeter, step: Step): GreeterAction[] {
     case 'idle':
       return machine.idle(at);
     case 'know':
-      return machine.know(step.knowledge, at);
+      return machine.update(step.knowledge, at);
   }
 }
 

@@ -5,10 +5,11 @@ import * as assert from 'uvu/assert';
 import fc from 'fast-check';
 
 import type { GreetingDefect } from '../../../inspect/events';
-import { judgeGreeting, repairGreeting, repairGreetingSameLength } from '../../../inspect/greeting/greeting';
 import { isForeignServer } from '../../../inspect/greeting/foreign';
+import { repairInPlace } from '../../../inspect/greeting/in-place';
+import { judgeGreeting } from '../../../inspect/greeting/reader';
 import { latin1 } from '../../../inspect/text';
-import { GREETINGS, HOSTNAME, octets } from './greeting.table';
+import { GREETINGS, HOSTNAME, octets, repairGreeting } from './greeting.table';
 
 for (const row of GREETINGS) {
   test(`judge: ${row.name}`, () => {
@@ -30,10 +31,10 @@ for (const row of GREETINGS) {
 
   test(`repair in place: ${row.name}`, () => {
     const bytes = octets(row.bytes);
-    const { bytes: out } = repairGreetingSameLength(bytes);
+    const out = repairInPlace(bytes);
     assert.is(latin1(out), row.sameLength ?? row.bytes);
     assert.is(latin1(bytes), row.bytes, 'the input is left alone');
-    assert.is(repairGreetingSameLength(out).bytes, out, 'idempotent');
+    assert.is(repairInPlace(out), out, 'idempotent');
   });
 }
 
@@ -173,10 +174,10 @@ test('any octets: repaired, a greeting with a code is complete and never masked 
 test('any octets: a repair in place keeps the length, is idempotent, and changes only separators', () => {
   fc.assert(
     fc.property(anyOctets, (bytes) => {
-      const once = repairGreetingSameLength(bytes);
-      assert.is(once.bytes.length, bytes.length);
-      assert.is(repairGreetingSameLength(once.bytes).bytes, once.bytes);
-      once.bytes.forEach((octet, i) => {
+      const once = repairInPlace(bytes);
+      assert.is(once.length, bytes.length);
+      assert.is(repairInPlace(once), once);
+      once.forEach((octet, i) => {
         if (octet !== bytes[i]) assert.match(latin1(bytes.subarray(i - 3, i + 1)), /^220[-\t]$/);
       });
     }),
@@ -194,7 +195,7 @@ test('any wellformed greeting passes as the very same array', () => {
   fc.assert(
     fc.property(greeting, (bytes) => {
       assert.is(repairGreeting(bytes, HOSTNAME).bytes, bytes);
-      assert.is(repairGreetingSameLength(bytes).bytes, bytes);
+      assert.is(repairInPlace(bytes), bytes);
       assert.not.ok(judgeGreeting(bytes).defects.includes('truncated'));
     }),
   );

@@ -4,15 +4,15 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import fc from 'fast-check';
 
-import { createMender, type Mender } from '../../../inspect/greeting/repair';
+import { createGreetingRepair, type GreetingRepair } from '../../../inspect/greeting/repair';
 import { latin1 } from '../../../inspect/text';
 import { GREETINGS, HOSTNAME, octets } from './greeting.table';
 
-/** What a mender lets through of these pieces, until the greeting is over. */
-function play(mender: Mender, pieces: readonly string[]): { out: string; over: boolean } {
+/** What a repair lets through of these pieces, until the greeting is over. */
+function play(repair: GreetingRepair, pieces: readonly string[]): { out: string; over: boolean } {
   let out = '';
   for (const [i, piece] of pieces.entries()) {
-    const { octets: sure, rest, state } = mender.take(octets(piece));
+    const { octets: sure, rest, state } = repair.take(octets(piece));
     out += latin1(sure) + latin1(rest);
     if (state !== 'open') return { out: out + pieces.slice(i + 1).join(''), over: true };
   }
@@ -21,9 +21,9 @@ function play(mender: Mender, pieces: readonly string[]): { out: string; over: b
 
 /** All that the client gets of it, the end included. */
 function whole(pieces: readonly string[]): string {
-  const mender = createMender(HOSTNAME);
-  const { out, over } = play(mender, pieces);
-  return over ? out : out + latin1(mender.finish().octets);
+  const repair = createGreetingRepair(HOSTNAME);
+  const { out, over } = play(repair, pieces);
+  return over ? out : out + latin1(repair.finish().octets);
 }
 
 function sharedStart(texts: readonly string[]): string {
@@ -61,7 +61,7 @@ const cuts = fc.array(piece, { maxLength: 7 });
 test('any octets, any cut: what went out can no longer change, and what can no longer change went out', () => {
   fc.assert(
     fc.property(cuts, (pieces) => {
-      const { out, over } = play(createMender(HOSTNAME), pieces);
+      const { out, over } = play(createGreetingRepair(HOSTNAME), pieces);
       if (over) return;
       const outcomes = futuresOf(pieces.join('')).map((future) => whole([...pieces, future]));
       for (const outcome of outcomes) assert.ok(outcome.startsWith(out), JSON.stringify({ out, outcome }));
@@ -76,10 +76,10 @@ for (const { name, bytes } of GREETINGS) {
   test(`octet by octet: ${name}`, () => {
     const pieces = [...bytes];
     const end = whole(pieces);
-    const mender = createMender(HOSTNAME);
+    const repair = createGreetingRepair(HOSTNAME);
     let out = '';
     for (const octet of pieces) {
-      const step = mender.take(octets(octet));
+      const step = repair.take(octets(octet));
       out += latin1(step.octets);
       assert.ok(end.startsWith(out));
       if (step.state !== 'open') return;
@@ -89,19 +89,19 @@ for (const { name, bytes } of GREETINGS) {
 
 test('an honest line: each octet from the fourth on goes out as it comes', () => {
   for (const line of ['220 mx.example.com ESMTP\r\n', '220-mx.example.com\r\n', '554 no\r\n']) {
-    const mender = createMender(HOSTNAME);
-    const out = [...line].map((octet) => latin1(mender.take(octets(octet)).octets));
+    const repair = createGreetingRepair(HOSTNAME);
+    const out = [...line].map((octet) => latin1(repair.take(octets(octet)).octets));
     assert.equal(out, ['', '', '', line.slice(0, 4), ...line.slice(4)]);
   }
 });
 
 test('an endless line keeps its cap and its end', () => {
-  const mender = createMender(HOSTNAME);
-  mender.take(octets('220-mx.example.com '));
-  for (let i = 0; i < 5_000; i += 1) mender.take(octets('xyz'));
-  assert.ok(mender.tail.length < 9_000);
-  for (const octet of '\r22') assert.is(mender.take(octets(octet)).octets.length, 0);
-  assert.is(latin1(mender.take(octets('0 ready')).octets), '\r\n220 ready');
+  const repair = createGreetingRepair(HOSTNAME);
+  repair.take(octets('220-mx.example.com '));
+  for (let i = 0; i < 5_000; i += 1) repair.take(octets('xyz'));
+  assert.ok(repair.reader.partial.length < 9_000);
+  for (const octet of '\r22') assert.is(repair.take(octets(octet)).octets.length, 0);
+  assert.is(latin1(repair.take(octets('0 ready')).octets), '\r\n220 ready');
 });
 
 test.run();

@@ -2,7 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { GreetingKnowledge } from '../../../inspect/greeting/greeter';
+import type { GreetingKnowledge } from '../../../inspect/greeting/known';
 import { startRelay } from '../../../proxy/relay/relay';
 import { readKnowledge, saveKnowledge, type ServerKnowledge } from '../../../proxy/servers/knowledge';
 import { call, eventually, playServer } from '../relay/peers';
