@@ -157,10 +157,11 @@ async function settle(log: string, isAll: () => boolean): Promise<number> {
 }
 
 async function ready(child: Child, is: () => boolean): Promise<void> {
-  await until('a candidate', () => {
+  const isReady = (): true | undefined => {
     if (child.process.exitCode !== null) throw new Error(`it ended: ${child.output()}`);
     return is() || undefined;
-  });
+  };
+  await until(`${child.process.spawnargs.join(' ')} is ready`, isReady, READY_MS);
 }
 
 function isListening(network: Network): boolean {
@@ -209,6 +210,7 @@ const PREFIX = `eb${process.pid % 100_000}`;
 /** Longer than ehlowire's reader ever sleeps and its log is buffered. */
 const QUIET_MS = 1_500;
 const SETTLE_MS = 60_000;
+const READY_MS = 30_000;
 const MARK = 7;
 const PORT = 2525;
 const HAPROXY = `

@@ -2,8 +2,8 @@
 
 serve PORT: a mail server that answers each command; says `ready`.
 honest PORT SECONDS: EHLO, then a NOOP every 20 ms; the delays of all in ms, as JSON.
-attack NAME RELAY SERVER SECONDS: one hostile peer, on the side that NAME says, and somebody on the other side who takes
-what comes; how many octets it sent, as JSON."""
+attack NAME RELAY SERVER SECONDS: one hostile peer, on the side that NAME says, and a peer on the other side that reads
+all; prints how many octets it sent, as JSON."""
 
 import json
 import socket
@@ -31,7 +31,7 @@ def listen(port):
 
 
 def answer(peer):
-    """A server that is honest, for as long as somebody speaks; behind DATA and STARTTLS it only reads."""
+    """An honest server, for as long as the client speaks; behind DATA and STARTTLS it only reads."""
     nodelay(peer).sendall(b'220 mx.dest.example ESMTP\r\n')
     rest = b''
     while True:

@@ -241,5 +241,6 @@ const PROGRAMS = 'haproxy smtp-source smtp-sink python3 tshark /usr/bin/time nse
 
 main().catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
+  // What has been started ends with this process, which waits for it otherwise.
+  process.exit(1);
 });
