@@ -225,7 +225,7 @@ function counterLines(wire: WireState, { yellow }: Colors): string[] {
   });
 }
 
-/** `COUNT_LEFT_OUT_OCTETS` → `left_out_octets`. */
+/** `COUNT_ELIDED_OCTETS` → `elided_octets`. */
 function namedCounters({ counters }: WireState): Record<string, number> {
   return Object.fromEntries(
     Object.entries(counters).map(([name, count]) => [

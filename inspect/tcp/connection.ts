@@ -39,7 +39,7 @@ export interface Connection {
   idle(at: Micros): readonly Flow[];
   due(): Micros | undefined;
   /** Octets in order whose segments are not there: what is left of them. */
-  stretch(from: Direction, pieces: readonly Carried[]): readonly Flow[];
+  elided(from: Direction, pieces: readonly Carried[]): readonly Flow[];
   /** The end of the capture, or of our patience: holes will not be filled any more. */
   end(at: Micros): readonly Flow[];
 }
@@ -65,7 +65,7 @@ export function createConnection(started: Micros, holding?: Holding): Connection
     fromStart: () => sides.client.syn !== undefined,
     take: (from, segment) => take(state, from, segment),
     isCopy: (from, segment) => isCopy(sides[from], segment),
-    stretch: (from, pieces) => stretch(state, from, pieces),
+    elided: (from, pieces) => takeElided(state, from, pieces),
     idle: (at) => idle(state, at),
     due: () => state.ordering?.due(),
     end: (at) => end(state, at),
@@ -108,7 +108,7 @@ function carries(news: readonly StreamNews[]): boolean {
   return news.some(({ kind }) => kind === 'octets' || kind === 'cut');
 }
 
-function stretch(state: State, from: Direction, pieces: readonly Carried[]): readonly Flow[] {
+function takeElided(state: State, from: Direction, pieces: readonly Carried[]): readonly Flow[] {
   const flow: Flow[] = [];
   for (const piece of pieces) {
     for (const news of state.sides[from].stream.take(piece)) passOn(state, flow, from, news, piece.at);

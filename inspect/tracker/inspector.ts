@@ -68,7 +68,7 @@ export interface Inspector {
   /** We, or a kernel for us, sent this side an empty segment with an old number (RFC 9293 §3.8.4). */
   probed(side: Direction, at: Micros): readonly InspectorEvent[];
   /** Message or TLS that passed in order, of which only the end is shown, if that. */
-  stretch(from: Direction, stretch: Stretch): readonly InspectorEvent[];
+  elided(from: Direction, elided: Elided): readonly InspectorEvent[];
   /** We missed segments of it: from here on no verdict is sure, and what is missing may be what we missed. */
   lost(): void;
   /** Time passed; due when `deadline` says so. */
@@ -80,7 +80,7 @@ export interface Inspector {
 }
 
 /** Octets in order, without the segments that carried them. */
-export interface Stretch {
+export interface Elided {
   /** When the last of them passed. */
   readonly at: Micros;
   readonly seq: Seq;
@@ -114,7 +114,7 @@ export function createInspector(first: Segment, options: InspectorOptions = {}):
     segment: (from, segment) => (state.ended ? NOTHING : take(state, from, segment)),
     isCopy: (from, segment) => isCopy(state, from, segment),
     probed: (side, at) => (state.ended ? NOTHING : probed(state, side, at)),
-    stretch: (from, each) => (state.ended ? NOTHING : takeStretch(state, from, each)),
+    elided: (from, each) => (state.ended ? NOTHING : takeElided(state, from, each)),
     lost: () => void (coverage.blind = true),
     idle: (at) => (state.ended ? NOTHING : idle(state, at)),
     deadline: (after = -Infinity) => earliest(state, after),
@@ -200,10 +200,10 @@ function isSettled({ close, view, verdicts, judges, coverage, connection }: Stat
   return whole && !judges.some((each) => each.doubts?.());
 }
 
-function takeStretch(state: State, from: Direction, stretch: Stretch): readonly InspectorEvent[] {
-  const { at, seq, length, end } = stretch;
+function takeElided(state: State, from: Direction, elided: Elided): readonly InspectorEvent[] {
+  const { at, seq, length, end } = elided;
   const left = length - end.length;
-  const flow = state.connection.stretch(from, [
+  const flow = state.connection.elided(from, [
     ...(left > 0 ? [{ at, seq, flags: FLAG.ack, payload: NO_OCTETS, length: left, elided: true }] : []),
     ...(end.length > 0
       ? [{ at, seq: advance(seq, left), flags: FLAG.ack, payload: end, length: end.length }]

@@ -23,7 +23,7 @@ import {
   type TrackerNews,
 } from './followed';
 import { createHalfOpen, type Frame, type HalfOpen, type Known } from './half-open';
-import type { Stretch } from './inspector';
+import type { Elided } from './inspector';
 import { CONNECTIONS, FORGET_AFTER, HALF_OPEN, HALF_OPEN_FOR, HALF_OPEN_TOLD, SWEEP } from '../limits';
 import type { Veil } from '../grammar/argument';
 import { parsePacket } from '../tcp/packet';
@@ -66,7 +66,7 @@ export interface Tracker {
   /** `frame`: as it was captured, where handshakes are to keep theirs. */
   segment(segment: Segment, leg?: Leg, frame?: Frame): TrackerNews[];
   /** Octets of a connection whose segments are not there; of one that is not followed they say nothing. */
-  stretch(client: Endpoint, server: Endpoint, from: Direction, stretch: Stretch, leg?: Leg): TrackerNews[];
+  elided(client: Endpoint, server: Endpoint, from: Direction, elided: Elided, leg?: Leg): TrackerNews[];
   /** Segments between these two, whichever is the client, were missed by us. */
   lost(a: Endpoint, b: Endpoint): void;
   /** Until `at` segments were missed by us, and nobody knows of whom: no connection that had begun by then is whole. */
@@ -117,7 +117,7 @@ export function createTracker(options: TrackerOptions): Tracker {
       return idle(state, at);
     },
     segment: (each, leg, frame) => segment(state, each, leg, frame),
-    stretch: (client, server, from, each, leg) => stretch(state, find(client, server), from, each, leg),
+    elided: (client, server, from, each, leg) => takeElided(state, find(client, server), from, each, leg),
     lost,
     lostUntil(at) {
       state.lostUntil = Math.max(state.lostUntil, at);
@@ -280,11 +280,11 @@ function budgetOf({ told, options }: State, at: Micros): number {
   return Math.max(0, (options.halfOpenTold ?? HALF_OPEN_TOLD) - told.spent);
 }
 
-function stretch(
+function takeElided(
   state: State,
   entry: Entry | undefined,
   from: Direction,
-  each: Stretch,
+  each: Elided,
   leg?: Leg,
 ): TrackerNews[] {
   if (!entry) return [];
@@ -293,7 +293,7 @@ function stretch(
   if (state.open.get(entry.key) !== entry) return before;
   entry.lastAt = each.at;
   state.recency.use(entry);
-  const events = entry.tracked.inspector.stretch(from, each);
+  const events = entry.tracked.inspector.elided(from, each);
   return [...before, { ...newsOf(entry.tracked, events), ...(leg && { leg }) }];
 }
 

@@ -1,12 +1,12 @@
 // What the program in the kernel and the process agree on. Written by `npm run build:wire` from the compiled types of
 // bpf/abi.h, where the comments are; not to be edited.
 
-export const ABI = 3;
+export const ABI = 4;
 export const PORTS = 64;
 export const WAYS = 16;
 export const TAIL_OCTETS = 1024;
 export const TAILS = 8192;
-export const STRETCH_KEY = 40;
+export const ELIDED_KEY = 40;
 export const SLOT_VOID = 1;
 export const PIECE_SPAN = 262144;
 
@@ -29,7 +29,7 @@ export const POLICY = {
 
 export const RECORD_KIND = {
   RECORD_SEGMENT: 0,
-  RECORD_STRETCH: 1,
+  RECORD_ELIDED: 1,
 } as const;
 
 export const RECORD_FLAG = {
@@ -49,8 +49,8 @@ export const COUNTER = {
   COUNT_MALFORMED: 4,
   COUNT_RECORDS: 5,
   COUNT_LOST: 6,
-  COUNT_LEFT_OUT_SEGMENTS: 7,
-  COUNT_LEFT_OUT_OCTETS: 8,
+  COUNT_ELIDED_SEGMENTS: 7,
+  COUNT_ELIDED_OCTETS: 8,
   COUNT_FLOWS: 9,
   COUNT_REPAIRED: 10,
   COUNT_CONTRADICTED: 11,
@@ -68,7 +68,7 @@ export const COMMON_KEY = {
 } as const;
 
 export const RELAYING = {
-  RELAYING_UNASKED: 0,
+  RELAYING_UNKNOWN: 0,
   RELAYING_NOT: 1,
   RELAYING: 2,
 } as const;
@@ -111,7 +111,7 @@ export const POSITIONS = {
   room_from: 8,
   capacity: 16,
   mask: 24,
-  tickets: 32,
+  tail_ids: 32,
   crowded: 36,
   consumed: 64,
   read: 72,
@@ -125,7 +125,7 @@ export const COMMON = {
 } as const;
 export const COMMON_SIZE = 192;
 
-export const HAND = {
+export const CPU_SCRATCH = {
   counters: 0,
   segment: 144,
   tick: 232,
@@ -133,7 +133,7 @@ export const HAND = {
   room: 248,
   spare: 256,
 } as const;
-export const HAND_SIZE = 8760;
+export const CPU_SCRATCH_SIZE = 8760;
 
 export const FLOW_KEY = {
   client: 0,
@@ -148,7 +148,7 @@ export const FLOW = {
   used: 36,
   sides: 40,
   missed: 48,
-  ticket: 52,
+  tail_id: 52,
   lines: 56,
   policy: 58,
   patch_count: 59,
@@ -163,10 +163,13 @@ export const FLOW_SIZE = 256;
 
 export const STREAM = {
   next: 0,
-  left_out_segments: 4,
-  left_out: 8,
-  left_out_at: 16,
-  mark: 24,
+  elided_segments: 4,
+  elided: 8,
+  elided_at: 16,
+  first: 24,
+  content_start: 24,
+  content_end: 24,
+  copied_to: 24,
   unanswered: 28,
   busy: 32,
   isn: 36,
@@ -176,7 +179,7 @@ export const STREAM = {
 export const STREAM_SIZE = 64;
 
 export const TAIL = {
-  ticket: 0,
+  id: 0,
   from: 4,
   end: 8,
   shift: 12,
@@ -207,6 +210,11 @@ export const RECORD = {
   headers: 20,
   payload: 24,
   skipped: 28,
+  repaired_at: 32,
+  replaced: 36,
+  repairs: 40,
+  shown: 24,
+  shift: 28,
   seq: 32,
   octets: 36,
   segments: 40,

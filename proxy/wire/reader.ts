@@ -13,10 +13,9 @@ import { createTracker, type Tracked, type Tracker, type TrackerNews } from '../
 import type { EvidenceWriter } from '../report/evidence/evidence';
 import type { Probes } from '../sources/probes';
 import { isRecorded, type Connection, type Sink } from '../sinks/record';
-import { followRecord } from './follow';
 import type { Servers } from '../servers/servers';
 import type { Learner } from './learner';
-import { readRecord, type WireRecord } from './records';
+import { readRecord, trackRecord, type WireRecord } from './records';
 
 export interface Reader {
   /** One record, in the ring's own memory. */
@@ -97,8 +96,8 @@ function takeRecord(state: State, record: WireRecord, origin: Micros): void {
     state.odd = true;
     return;
   }
-  state.readTo = record.kind === 'segment' ? record.segment.at : record.stretch.at;
-  const news = followRecord(state.tracker, record);
+  state.readTo = record.kind === 'segment' ? record.segment.at : record.elided.at;
+  const news = trackRecord(state.tracker, record);
   tell(state, news, state.readTo - origin, record);
   if (!record.repaired && !record.contradicted) return;
   const connection = news.find((each) => each.segment !== undefined)?.connection;

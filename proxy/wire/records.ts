@@ -1,13 +1,14 @@
-// What the program wrote into the ring, read: one record, to segments and stretches.
+// One record of the ring, read: a segment, or elided octets.
 
 import type { Direction, Micros } from '../../inspect/events';
 import type { Frame } from '../../inspect/tracker/half-open';
-import type { Stretch } from '../../inspect/tracker/inspector';
+import type { Elided } from '../../inspect/tracker/inspector';
 import { parsePacket } from '../../inspect/tcp/packet';
 import type { Leg, Segment } from '../../inspect/tcp/segment';
 import type { Endpoint } from '../../inspect/address';
+import { peersOf, type Tracker, type TrackerNews } from '../../inspect/tracker/tracker';
 import { readAddress } from './address';
-import { FLOW_KEY, LEG, RECORD, RECORD_FLAG, RECORD_KIND, SIDE, STRETCH_KEY, TAIL_OCTETS } from './abi';
+import { ELIDED_KEY, FLOW_KEY, LEG, RECORD, RECORD_FLAG, RECORD_KIND, SIDE, TAIL_OCTETS } from './abi';
 
 export type WireRecord =
   | (Facts & {
@@ -19,12 +20,12 @@ export type WireRecord =
       readonly frame: Frame;
     })
   | (Facts & {
-      readonly kind: 'stretch';
+      readonly kind: 'elided';
       readonly client: Endpoint;
       readonly server: Endpoint;
-      readonly stretch: Stretch;
+      readonly elided: Elided;
     })
-  /** A frame that the program took for TCP and our parser did not. */
+  /** A frame that is TCP for the program and not for our parser. */
   | { readonly kind: 'odd'; readonly why: string };
 
 interface Facts {
@@ -32,11 +33,11 @@ interface Facts {
   readonly leg: Leg;
   /** Records of this connection before this one found no room in the ring. */
   readonly lost: boolean;
-  /** The program knew nothing of this connection, or no more, and this is not where it begins. */
+  /** The connection was not in the program's table, or not any more, and this is not where it begins. */
   readonly midstream: boolean;
-  /** The greeting in it is as we made it: the last change, and how many there are. */
+  /** The greeting in it was repaired: the last change, and how many there are. */
   readonly repaired: { readonly at: number; readonly was: number; readonly changes: number } | undefined;
-  /** The server went on behind a greeting that we had ended. */
+  /** The server went on behind a greeting that the repair had ended. */
   readonly contradicted: boolean;
 }
 
@@ -56,17 +57,17 @@ export function readRecord(octets: Uint8Array, origin: Micros): WireRecord {
       (flags & RECORD_FLAG.RECORD_REPAIRED) === 0
         ? undefined
         : {
-            at: fields.getUint32(RECORD.seq, true),
-            was: fields.getUint32(RECORD.octets, true),
-            changes: fields.getUint32(RECORD.segments, true),
+            at: fields.getUint32(RECORD.repaired_at, true),
+            was: fields.getUint32(RECORD.replaced, true),
+            changes: fields.getUint32(RECORD.repairs, true),
           },
     contradicted: (flags & RECORD_FLAG.RECORD_CONTRADICTED) !== 0,
   };
   // Nanoseconds in two halves: a number holds some hundred days of them to the last.
   const monotonic = fields.getUint32(RECORD.at + 4, true) * 2 ** 32 + fields.getUint32(RECORD.at, true);
   const at = origin + Math.round(monotonic / 1000);
-  if (fields.getUint8(RECORD.kind) === RECORD_KIND.RECORD_STRETCH)
-    return readStretch(fields, octets, at, facts);
+  if (fields.getUint8(RECORD.kind) === RECORD_KIND.RECORD_ELIDED)
+    return readElided(fields, octets, at, facts);
   return readSegment(fields, octets, at, facts, flags);
 }
 
@@ -83,12 +84,12 @@ function readSegment(
     return { kind: 'odd', why: packet.kind === 'malformed' ? packet.why : packet.kind };
   }
   const skipped = fields.getUint32(RECORD.skipped, true);
-  // What was told as a stretch before this record is no part of its segment any more.
+  // Octets that an earlier record elided are no part of this segment any more.
   const lead = (flags & RECORD_FLAG.RECORD_LEAD) !== 0 ? skipped : 0;
   const gone = skipped - lead;
   const tag = fields.getUint16(RECORD.vlan_protocol, true);
   const { segment } = packet;
-  const told = {
+  const rest = {
     ...segment,
     length: fields.getUint32(RECORD.payload, true) - gone,
     seq: (segment.seq + gone) >>> 0,
@@ -104,7 +105,7 @@ function readSegment(
     octets: skipped > 0 ? whole.slice(0, headers) : whole,
     length: headers + fields.getUint32(RECORD.payload, true),
   };
-  return { kind: 'segment', segment: told, link: linkOf(whole, fields), frame, ...facts };
+  return { kind: 'segment', segment: rest, link: linkOf(whole, fields), frame, ...facts };
 }
 
 /** With the tag that the card took off in its place (IEEE 802.1Q §9). */
@@ -122,21 +123,21 @@ function linkOf(frame: Uint8Array, fields: DataView): Uint8Array {
   return tagged;
 }
 
-function readStretch(fields: DataView, octets: Uint8Array, at: Micros, facts: Facts): WireRecord {
+function readElided(fields: DataView, octets: Uint8Array, at: Micros, facts: Facts): WireRecord {
   const seq = fields.getUint32(RECORD.seq, true);
   const length = fields.getUint32(RECORD.octets, true);
-  const shown = fields.getUint32(RECORD.payload, true);
+  const shown = fields.getUint32(RECORD.shown, true);
   const kept = octets.subarray(
-    RECORD.data + STRETCH_KEY,
+    RECORD.data + ELIDED_KEY,
     RECORD.data + fields.getUint32(RECORD.captured, true),
   );
   const end =
     kept.length === TAIL_OCTETS
-      ? unrotate(kept, seq + length - shown - fields.getUint32(RECORD.skipped, true), shown)
+      ? unrotate(kept, seq + length - shown - fields.getUint32(RECORD.shift, true), shown)
       : kept.slice(0, shown);
   const key = RECORD.data;
   return {
-    kind: 'stretch',
+    kind: 'elided',
     client: {
       address: readAddress(octets, key + FLOW_KEY.client),
       port: fields.getUint16(key + FLOW_KEY.client_port, true),
@@ -145,7 +146,7 @@ function readStretch(fields: DataView, octets: Uint8Array, at: Micros, facts: Fa
       address: readAddress(octets, key + FLOW_KEY.server),
       port: fields.getUint16(key + FLOW_KEY.server_port, true),
     },
-    stretch: { at, seq, length, end },
+    elided: { at, seq, length, end },
     ...facts,
   };
 }
@@ -158,6 +159,30 @@ function unrotate(kept: Uint8Array, from: number, count: number): Uint8Array {
   end.set(head, 0);
   end.set(kept.subarray(0, count - head.length), head.length);
   return end;
+}
+
+/** Gives the record to the tracker; what it makes of it. */
+export function trackRecord(tracker: Tracker, record: WireRecord): TrackerNews[] {
+  if (record.kind === 'odd') return [];
+  if (record.lost || (record.midstream && isOpen(tracker, record))) tracker.lost(...betweenOf(record));
+  return record.kind === 'elided'
+    ? tracker.elided(record.client, record.server, record.from, record.elided, record.leg)
+    : tracker.segment(record.segment, record.leg, record.frame);
+}
+
+type Known = Exclude<WireRecord, { kind: 'odd' }>;
+
+function betweenOf(record: Known): readonly [Endpoint, Endpoint] {
+  return record.kind === 'elided' ? [record.client, record.server] : peersOf(record.segment);
+}
+
+/**
+ * Whether the connection left the program's table before it was closed, to make room: what was elided and not recorded
+ * by then is lost.
+ */
+function isOpen(tracker: Tracker, record: Known): boolean {
+  const tracked = tracker.find(...betweenOf(record));
+  return tracked?.inspector.closedAt === undefined;
 }
 
 const ETHERNET = 1;

@@ -69,7 +69,7 @@ export function openRing(
  *
  * A reader may be killed between any two of its steps. It says that a record is `read` once it was taken, zeroes all
  * from `consumed` up to there, and moves `consumed` when that is done. Whoever comes next finds `consumed` behind
- * `read`, zeroes that stretch again, whatever is left in it, and goes on at `read`: no size is looked for where there
+ * `read`, zeroes that part again, whatever is left in it, and goes on at `read`: no size is looked for where there
  * may be none any more, and no record is taken twice but the one that was being taken.
  */
 function createRing(positions: BigInt64Array, memory: ArrayBuffer, pieces: number): Ring {
@@ -128,7 +128,7 @@ function createRing(positions: BigInt64Array, memory: ArrayBuffer, pieces: numbe
 const PRODUCED = POSITIONS.produced / 8;
 const CAPACITY = POSITIONS.capacity / 8;
 const MASK = POSITIONS.mask / 8;
-/** It is the upper half of the word that `tickets` begins. */
+/** It is the upper half of the word that `tail_ids` begins. */
 const CROWDED = (POSITIONS.crowded - 4) / 8;
 const CONSUMED = POSITIONS.consumed / 8;
 const READ = POSITIONS.read / 8;

@@ -1,4 +1,4 @@
-// The program's tables, typed: settings, ports, servers, counters.
+// The program's maps, typed: settings, ports, servers, counters.
 
 import { randomBytes } from 'node:crypto';
 import type { Libbpf } from '../native/libbpf';
@@ -8,8 +8,8 @@ import {
   COMMON_KEY,
   COMMON_SIZE,
   COUNTER,
-  HAND,
-  HAND_SIZE,
+  CPU_SCRATCH,
+  CPU_SCRATCH_SIZE,
   INDEX,
   POLICY,
   SERVER,
@@ -32,7 +32,7 @@ export interface WireSettings {
     | {
         /** Of the frames. */
         readonly mark: number;
-        /** SO_MARK of the relay's sockets, which nobody else's have; 0: whoever listens will do. */
+        /** SO_MARK of the relay's sockets, which no other process's have; 0: any socket is taken. */
         readonly socketMark: number;
         readonly port: number;
         readonly mac: string;
@@ -44,7 +44,7 @@ export interface WireServer {
   readonly policy: WirePolicy;
   /** Of a truncated greeting: whole lines after which it stalls; 0: wherever a segment ends. */
   readonly lines: number;
-  /** The program itself took a repair back. */
+  /** The program took its repair back. */
   readonly contradicted: boolean;
 }
 
@@ -96,7 +96,7 @@ export function createTables(bpf: Libbpf, fd: (name: string) => number): Tables 
     setPorts(ports) {
       const index = Buffer.alloc(COMMON_SIZE);
       bpf.read(fd('commons'), INDEX_KEY, index);
-      // Connections that are in the table were laid down by its seed.
+      // Connections that are in the table were inserted with its seed.
       if (index.readBigUInt64LE(INDEX.seed) === 0n) randomBytes(8).copy(index, INDEX.seed);
       index.writeUInt32LE((bpf.entries(fd('sets')) ?? 1) - 1, INDEX.mask);
       index.fill(0, INDEX.ports);
@@ -129,7 +129,7 @@ export function createTables(bpf: Libbpf, fd: (name: string) => number): Tables 
         return [{ server: { address, port: key.readUInt16LE(SERVER_KEY.port) }, ...readServer(value) }];
       });
     },
-    counters: () => readCounters(bpf, fd('hands')),
+    counters: () => readCounters(bpf, fd('cpu_scratch')),
   };
 }
 
@@ -190,12 +190,12 @@ function keysOf(bpf: Libbpf, map: number, size: number): Buffer[] {
 
 /** Each processor counts for itself. */
 function readCounters(bpf: Libbpf, map: number): WireCounters {
-  const hands = Buffer.alloc(HAND_SIZE * bpf.processors());
-  bpf.read(map, ZERO, hands);
+  const all = Buffer.alloc(CPU_SCRATCH_SIZE * bpf.processors());
+  bpf.read(map, ZERO, all);
   const entries = Object.entries(COUNTER).map(([name, index]) => {
     let sum = 0;
-    for (let hand = 0; hand < hands.length; hand += HAND_SIZE) {
-      sum += Number(hands.readBigUInt64LE(hand + HAND.counters + 8 * index));
+    for (let at = 0; at < all.length; at += CPU_SCRATCH_SIZE) {
+      sum += Number(all.readBigUInt64LE(at + CPU_SCRATCH.counters + 8 * index));
     }
     return [name, sum];
   });

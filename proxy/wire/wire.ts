@@ -87,7 +87,7 @@ export function readWire(pins: string): Pinned | Fault {
   if (isTrouble(bpf)) return faultOf(bpf);
   const open = new Map<string, number>();
   const close = (): void => open.forEach((fd) => closeSync(fd));
-  for (const name of ['settings', 'commons', 'servers', 'hands']) {
+  for (const name of ['settings', 'commons', 'servers', 'cpu_scratch']) {
     const fd = bpf.pinned(join(folderOf(pins), name));
     if (isTrouble(fd)) {
       close();

@@ -9,7 +9,7 @@
 /* Numbers that the process needs too. An enum, since BTF has no #define. */
 enum constant {
 	/* Raised with every change of a struct or of a meaning: a process adopts pinned maps of its own number only. */
-	ABI = 3,
+	ABI = 4,
 	/* Server ports at the most. */
 	PORTS = 64,
 	/* Connections that share a set of the table: their tags are a line of the cache. */
@@ -18,8 +18,8 @@ enum constant {
 	TAIL_OCTETS = 1024,
 	/* Messages under way whose tails are kept, a power of two: by turns, so that one in so many may lose its own. */
 	TAILS = 8192,
-	/* Octets of `data` in front of those of a stretch: its flow_key, and zeros. */
-	STRETCH_KEY = 40,
+	/* Octets of `data` in front of elided ones: their flow_key, and zeros. */
+	ELIDED_KEY = 40,
 	/* In a slot's size: there is no record in it. */
 	SLOT_VOID = 1,
 	/* Positions of the ring that one piece stands for: a kernel may refuse more than 4 MiB in one value. */
@@ -44,17 +44,17 @@ struct server_key {
 
 struct server {
 	enum policy policy;
-	/* Its greeting went on behind a repair: the program itself took POLICY_REPAIR back. */
+	/* Its greeting went on behind a repair: the program took POLICY_REPAIR back. */
 	__u8 contradicted;
-	/* Of a truncated greeting: whole lines after which it stalls. 0: at whatever line a segment ends. */
+	/* Of a truncated greeting: whole lines after which it stalls. 0: wherever a segment ends. */
 	__u16 lines;
 };
 
 struct settings {
 	__u32 abi;
-	/* Where diverted segments are handed to; 0: nothing is diverted. */
+	/* Mark of segments that are given to the relay; 0: none are. */
 	__u32 relay_mark;
-	/* SO_MARK of the relay's sockets, by which they are told from somebody else's; 0: whoever listens will do. */
+	/* SO_MARK of the relay's sockets, which no other process's have; 0: any socket is taken. */
 	__u32 relay_socket_mark;
 	__u16 relay_port;
 	/* The bridge's own address on the link. */
@@ -62,18 +62,18 @@ struct settings {
 	/* Of servers that are not in the map. */
 	enum policy unknown;
 	__u8 zero[3];
-	/* The process's, for `status`: servers that need an entry in the map and found no room there. */
+	/* Written by the process, for `status`: servers that need an entry in the map and found no room there. */
 	__u32 unheld;
 };
 
-/* By what a segment's connection is found. */
+/* What a segment's connection is looked up with. */
 struct index {
 	/* The hash of a key begins with it. */
 	__u64 seed;
 	/* Sets in the table, a power of two, less one. */
 	__u32 mask;
 	__u32 zero;
-	/* Server ports that are looked at; behind the last one 0. */
+	/* Server ports; behind the last one 0. */
 	__u16 ports[PORTS];
 };
 
@@ -85,15 +85,15 @@ struct flow_key {
 	/* Copied by words. */
 } __attribute__((aligned(4)));
 
-/* Of each connection in a set what of its key's hash tells it from the others. */
+/* Of each connection in a set the part of its key's hash that the others do not have. */
 struct set {
 	__u32 tags[WAYS];
 };
 
-/* What a side is sending. MIDDLE: nobody knows, since its beginning was not seen, or it is no dialogue. */
-enum OCTET mode { MODE_DIALOGUE, MODE_DATA, MODE_CHUNK, MODE_TLS, MODE_MIDDLE };
+/* What a side is sending. UNKNOWN: its beginning was not seen, or it is no dialogue. */
+enum OCTET mode { MODE_DIALOGUE, MODE_DATA, MODE_CHUNK, MODE_TLS, MODE_UNKNOWN };
 
-/* Sequence numbers [from, to), and both in one word for whoever must not see one without the other. */
+/* Sequence numbers [from, to), and both in 64 bits, to be read and written at once. */
 union span {
 	struct {
 		__u32 from;
@@ -102,66 +102,75 @@ union span {
 	__u64 both;
 };
 
-/* HEARD: `next` is known. HEARD_ANSWER, of the client: it acknowledged the server's SYN, so it is no forged one. */
-enum OCTET heard { HEARD_NOTHING, HEARD, HEARD_ANSWER };
+/* SEEN: `next` is known. SEEN_HANDSHAKE, of the client: it acknowledged the server's SYN, so its address is not forged. */
+enum OCTET seen { SEEN_NOTHING, SEEN, SEEN_HANDSHAKE };
 
 struct side_state {
 	enum mode mode;
-	enum heard heard;
+	enum seen seen;
 	/* Its FIN came, in order, and was acknowledged: then `next` is behind it. */
 	__u8 finished;
 	__u8 acked;
 };
 
-/* What changes with each segment of a side: a line of the cache, for the processor that has it in hand. */
+/* What changes with each segment of a side: a line of the cache, for the processor that holds its lock. */
 struct stream {
 	/* Sequence number of the next octet. */
 	__u32 next;
-	/* Octets in order that were left out of the ring since the last record, and in how many segments. Its own segments
-	 * add to it, and the other side's, on another processor, may tell it at the same time. */
-	__u32 left_out_segments;
-	union span left_out;
+	/* Octets in order that were not recorded since the last record, and in how many segments. Its own segments add to it, and a
+	 * segment of the other side, on another processor, may record it at the same time. */
+	__u32 elided_segments;
+	union span elided;
 	/* When the last of them came; where that is in the midst of a line, up to a tick of the kernel earlier. */
-	__u64 left_out_at;
-	/* MODE_DATA: where the content begins. MODE_CHUNK: where it ends. MODE_TLS: up to where all is copied. */
-	__u32 mark;
-	/* MODE_DIALOGUE: octets since the other side last spoke. */
+	__u64 elided_at;
+	/* By its mode. */
+	union {
+		/* DIALOGUE: of a side whose SYN was seen, its first octet, until it sends content. */
+		__u32 first;
+		/* DATA, UNKNOWN. */
+		__u32 content_start;
+		/* CHUNK. */
+		__u32 content_end;
+		/* TLS: octets before it are recorded. */
+		__u32 copied_to;
+	};
+	/* MODE_DIALOGUE: octets since the other side last sent any. */
 	__u32 unanswered;
-	/* A processor has a segment of it in hand. */
+	/* The lock of this side: a processor works on a segment of it. */
 	__u32 busy;
-	/* The client's: of its SYN, if that was seen. */
+	/* The client's: the number of its SYN, if that was seen. */
 	__u32 isn;
-	/* The server's: behind the greeting's last octet so far. */
+	/* The server's: the number behind the greeting's last octet so far. */
 	__u32 greeting_end;
 	/* The server's: since when the client waits for its greeting, in 2^30 ns. */
 	__u32 waits_since;
 	__u32 zero[4];
 };
 
-/* What the process is not told: RECORD, one found no room; BEGINNING, the table does not know the connection, or no more,
- * and what was to be told of it went with its entry. */
+/* What the process does not know of: RECORD, one found no room; BEGINNING, the table does not know the connection, or does not any
+ * more, and what was elided of it went with its entry. */
 enum missed { MISSED_NOTHING, MISSED_RECORD, MISSED_BEGINNING };
 
 /* Whether there is a relay for a connection. */
-enum OCTET relaying { RELAYING_UNASKED, RELAYING_NOT, RELAYING };
+enum OCTET relaying { RELAYING_UNKNOWN, RELAYING_NOT, RELAYING };
 
 enum OCTET started { STARTED_UNSEEN, STARTED_WAN, STARTED_LAN };
 
-/* What may still become of a greeting. REPAIRING: it may be changed. ENDED: its end was made by a repair, and the server's next
- * word shows whether that was right. PASSED: that word came. */
+/* Where the repair of a greeting is. REPAIRING: it may be changed. ENDED: its last line was made by a repair, and the server's next
+ * line shows whether that was right. PASSED: that line came. */
 enum OCTET repairing { REPAIRING_NOT, REPAIRING, REPAIRING_ENDED, REPAIRING_PASSED };
 
 #define PATCHES 8
 
-/* One octet of a greeting, changed in place in every copy that passes. */
+/* One octet of a greeting, changed in every copy that passes. */
 struct patch {
 	__u32 seq;
 	__u8 octet;
 	__u8 zero[3];
 };
 
-/* What is read with each segment is a line of the cache, and so is each stream: an acknowledgement, on another processor
- * than the segments that it is for, does not take theirs away. */
+/* What is read with each segment is a line of the cache, and so is each stream: an acknowledgement, on another processor than the
+ * segments that it acknowledges, does not take their line away. */
 struct flow {
 	struct flow_key key;
 	/* When a segment of it last came, in sixteen of the kernel's ticks. */
@@ -170,8 +179,8 @@ struct flow {
 	struct side_state sides[2];
 	/* The next record has to say so. */
 	enum missed missed;
-	/* Of the tail of its message; 0: none. */
-	__u32 ticket;
+	/* The tail of its message; 0: none. */
+	__u32 tail_id;
 	__u16 lines;
 	/* As it was when the connection began. */
 	enum policy policy;
@@ -189,13 +198,13 @@ struct flow {
 
 #define LINE 64
 _Static_assert(sizeof(struct set) == LINE && sizeof(struct flow) % LINE == 0, "sets and connections begin with a line");
-_Static_assert(sizeof(struct flow_key) <= STRETCH_KEY, "a key fits in front of a stretch");
+_Static_assert(sizeof(struct flow_key) <= ELIDED_KEY, "a key fits in front of a stretch");
 _Static_assert(offsetof(struct flow, streams) == LINE && sizeof(struct stream) == LINE, "streams have lines");
 
 /* The last octets of a message, so that its end is not missed: the octet with number n at (n - shift) mod TAIL_OCTETS. */
 struct tail {
-	/* Of the connection that it belongs to: whoever was here before finds another one. */
-	__u32 ticket;
+	/* The `tail_id` of its connection: another number means that another message took this place. */
+	__u32 id;
 	/* What is in it: sequence numbers [from, end). */
 	__u32 from;
 	__u32 end;
@@ -205,22 +214,22 @@ struct tail {
 };
 
 /* SEGMENT: `data` is a frame, of its payload at most PAYLOAD octets behind the first `skipped` ones.
- * STRETCH: octets that were left out, all in order; `data` is a flow_key, zeros up to STRETCH_KEY, and the last
- * `payload` of these octets: either they alone, or TAIL_OCTETS octets with number n at (n - skipped) mod TAIL_OCTETS. */
-enum OCTET record_kind { RECORD_SEGMENT, RECORD_STRETCH };
+ * ELIDED: octets that were not recorded, all in order; `data` is a flow_key, zeros up to ELIDED_KEY, and the last `shown` of these
+ * octets: either they alone, or TAIL_OCTETS octets with number n at (n - shift) mod TAIL_OCTETS. */
+enum OCTET record_kind { RECORD_SEGMENT, RECORD_ELIDED };
 
 enum OCTET record_flag {
 	/* Records of this connection before this one found no room in the ring. */
 	RECORD_LOST = 1,
 	/* What of the payload is not in `data` is message or TLS. */
 	RECORD_CONTENT = 2,
-	/* The greeting in it was repaired by us: `data` has the repaired octets. */
+	/* The greeting in it was repaired: `data` has the repaired octets. */
 	RECORD_REPAIRED = 4,
-	/* The server went on behind a greeting that we ended. */
+	/* The server went on behind a greeting that the repair had ended. */
 	RECORD_CONTRADICTED = 8,
-	/* What `skipped` says was not told before, and is message: the segment came out of order, or again. */
+	/* The `skipped` octets were not elided before, and are of a message: the segment came out of order, or again. */
 	RECORD_LEAD = 16,
-	/* The connection's first since the table knows of it, and not the client's SYN. */
+	/* The connection's first since it is in the table, and not the client's SYN. */
 	RECORD_MIDSTREAM = 32,
 };
 
@@ -237,24 +246,37 @@ struct record {
 	/* A VLAN tag that the card took off the frame: TCI, and the protocol in network order; 0: none. */
 	__u16 vlan_tci;
 	__u16 vlan_protocol;
-	/* SEGMENT: octets of the frame, of its headers, of its TCP payload on the wire, and what `data` leaves out at the payload's front. */
+	/* SEGMENT: octets of the frame, and of its headers. */
 	__u32 length;
 	__u32 headers;
-	__u32 payload;
-	__u32 skipped;
-	/* STRETCH: where it begins, its octets, and in how many segments they came. Of a repaired SEGMENT: where in the
-	 * payload its last change is, the octet that stood there, and how many changes there are. */
-	__u32 seq;
-	__u32 octets;
-	__u32 segments;
+	union {
+		struct {
+			/* Octets of the TCP payload on the wire, and how many at its front are not in `data`. */
+			__u32 payload;
+			__u32 skipped;
+			/* RECORD_REPAIRED: where in the payload the last change is, the octet that was there, and how many changes. */
+			__u32 repaired_at;
+			__u32 replaced;
+			__u32 repairs;
+		};
+		struct {
+			/* ELIDED: see record_kind. */
+			__u32 shown;
+			__u32 shift;
+			/* Its first octet, how many octets, and in how many segments they came. */
+			__u32 seq;
+			__u32 octets;
+			__u32 segments;
+		};
+	};
 	/* Octets in `data`. */
 	__u32 captured;
 	__u8 data[HEADERS + PAYLOAD];
 };
 
-/* A record's place in the ring. */
+/* A record in the ring. */
 struct slot {
-	/* Octets of all of it, a multiple of 8, written last; 0: it is not there yet. Plus SLOT_VOID: there is no record in it. */
+	/* Octets of all of it, a multiple of 8, written last; 0: not written yet. Plus SLOT_VOID: there is no record in it. */
 	__u32 size;
 	__u32 zero;
 	struct record record;
@@ -267,16 +289,16 @@ struct piece {
 };
 
 struct positions {
-	/* Slots before it are taken. */
+	/* Slots before it are reserved. */
 	__u64 produced;
-	/* What `consumed` was when somebody last needed to know: a look at it costs a line of the cache. */
+	/* A copy of `consumed`, as it was last read: to read that itself costs a line of the cache. */
 	__u64 room_from;
-	/* Octets that may be taken and not consumed; 0: there is no room. And the number of pieces, a power of two, less one. */
+	/* Octets that may be reserved and not consumed; 0: there is no room. And the number of pieces, a power of two, less one. */
 	__u64 capacity;
 	__u64 mask;
-	/* Tails that were given out. */
-	__u32 tickets;
-	/* The ring passed half of its size, and was not below a quarter since: no connection begins to be recorded. */
+	/* The last `tail_id` that was given to a message. */
+	__u32 tail_ids;
+	/* The ring was half full, and not below a quarter since: connections that begin are not recorded. */
 	__u32 crowded;
 	__u32 zero[6];
 	/* The reader's. Slots before it are zero again. */
@@ -286,7 +308,7 @@ struct positions {
 	__u64 zeros[6];
 };
 
-/* What every segment needs lies in one page, since each page that is not at hand costs it. */
+/* What every segment needs, in one page, since each page that the processor must look up costs time. */
 enum common_key { COMMON_INDEX, COMMON_POSITIONS, COMMONS };
 union common {
 	struct index index;
@@ -296,7 +318,7 @@ union common {
 
 enum counter {
 	COUNT_FRAMES,
-	/* Segments of the ports asked for. */
+	/* Segments of the server ports. */
 	COUNT_SEGMENTS,
 	COUNT_OCTETS,
 	COUNT_FRAGMENTS,
@@ -305,19 +327,19 @@ enum counter {
 	COUNT_RECORDS,
 	/* Records that found no room. */
 	COUNT_LOST,
-	COUNT_LEFT_OUT_SEGMENTS,
-	COUNT_LEFT_OUT_OCTETS,
+	COUNT_ELIDED_SEGMENTS,
+	COUNT_ELIDED_OCTETS,
 	COUNT_FLOWS,
 	COUNT_REPAIRED,
 	COUNT_CONTRADICTED,
-	/* Connections, and segments, that the relay was given. */
+	/* Connections, and segments, that were given to the relay. */
 	COUNT_DIVERTED,
 	COUNT_DIVERTED_SEGMENTS,
 	/* Connections that should have been, and no relay listened. */
 	COUNT_NO_RELAY,
 	/* ICMP errors about the relay's own segments. */
 	COUNT_DIVERTED_ERRORS,
-	/* Segments in the name of one side that came by the leg of the other one: a forged sender, or traffic that only passes by. */
+	/* Segments with one side's address that came by the leg of the other: a forged sender, or traffic between other networks. */
 	COUNT_WRONG_LEG,
 	/* Connections that are not recorded, since the ring was crowded when they began. */
 	COUNT_UNWATCHED,

@@ -1,6 +1,13 @@
-/* Connections for the relay: handed to its sockets, without a rule in any firewall. */
+/* Connections for the relay: their segments are given to its sockets, without a rule in any firewall. */
 #ifndef EHLOWIRE_DIVERT_H
 #define EHLOWIRE_DIVERT_H
+
+#include <linux/in.h>
+#include <bpf/bpf_endian.h>
+#include "flow.h"
+#include "maps.h"
+#include "parse.h"
+#include "table.h"
 
 static __always_inline struct bpf_sock *socket_of(struct __sk_buff *skb, const struct segment *s, const struct settings *set, bool listener)
 {
@@ -25,24 +32,24 @@ static __always_inline struct bpf_sock *socket_of(struct __sk_buff *skb, const s
 	return bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
 }
 
-/* Whether a socket is the relay's: others may listen on its port once it was killed, or on the server's own port. Of a
- * connection that is only begun, or only remembered, nobody knows; its listener was asked at the first segment. */
-static __always_inline bool is_relays(struct bpf_sock *socket, const struct settings *set)
+/* Whether a socket is the relay's: others may listen on its port once it was killed, or on the server's own port. A request or
+ * TIME_WAIT socket has no mark; its listener was checked at the first segment. */
+static __always_inline bool is_relay_socket(struct bpf_sock *socket, const struct settings *set)
 {
 	struct bpf_sock *full = bpf_sk_fullsock(socket);
 	return !full || !set->relay_socket_mark || full->mark == set->relay_socket_mark;
 }
 
-static __always_inline struct bpf_sock *relays_socket(struct __sk_buff *skb, const struct segment *s, const struct settings *set, bool listener)
+static __always_inline struct bpf_sock *relay_socket(struct __sk_buff *skb, const struct segment *s, const struct settings *set, bool listener)
 {
 	struct bpf_sock *socket = socket_of(skb, s, set, listener);
-	if (!socket || is_relays(socket, set))
+	if (!socket || is_relay_socket(socket, set))
 		return socket;
 	bpf_sk_release(socket);
 	return NULL;
 }
 
-/* Lets the machine itself have the frame: `mark` is what its rules go by. */
+/* The machine itself receives the frame: its routing rules match `mark`. */
 static __always_inline void to_host(struct __sk_buff *skb, const struct settings *set)
 {
 	__u8 mac[6];
@@ -52,19 +59,19 @@ static __always_inline void to_host(struct __sk_buff *skb, const struct settings
 	skb->mark = set->relay_mark;
 }
 
-/* Hands the segment to the relay's socket. False: there is none, and the frame goes on over the bridge. */
+/* Gives the segment to the relay's socket. False: there is none, and the frame goes on over the bridge. */
 static __noinline int divert(struct __sk_buff *skb, struct segment *s)
 {
 	__u32 zero = 0;
 	struct settings *set = bpf_map_lookup_elem(&settings, &zero);
-	if (!s || !set || !set->relay_mark)
+	if (!set || !set->relay_mark)
 		return 0;
 	bool first = is_first(s);
-	struct bpf_sock *socket = relays_socket(skb, s, set, false);
+	struct bpf_sock *socket = relay_socket(skb, s, set, false);
 	if (first && (!socket || socket->state == BPF_TCP_TIME_WAIT)) {
 		if (socket)
 			bpf_sk_release(socket);
-		socket = relays_socket(skb, s, set, true);
+		socket = relay_socket(skb, s, set, true);
 	}
 	if (!socket)
 		return 0;
@@ -76,7 +83,7 @@ static __noinline int divert(struct __sk_buff *skb, struct segment *s)
 	return 1;
 }
 
-/* An ICMP error that is about one of the relay's own segments is the relay's, whomever it is addressed to: without
+/* An ICMP error about one of the relay's own segments is given to the relay, whatever its address: without
  * it a path with a smaller MTU would swallow what the relay sends (RFC 1191, RFC 8201). */
 static __noinline int divert_error(struct __sk_buff *skb, struct segment *s)
 {
@@ -85,7 +92,7 @@ static __noinline int divert_error(struct __sk_buff *skb, struct segment *s)
 	__u8 ip[40];
 	__u8 type;
 	__be16 port[2];
-	if (!s || !set || !set->relay_mark || bpf_skb_load_bytes(skb, s->icmp_at, &type, 1))
+	if (!set || !set->relay_mark || bpf_skb_load_bytes(skb, s->icmp_at, &type, 1))
 		return 0;
 	/* Unreachable and time exceeded; of ICMPv6 all errors (RFC 4443 section 2.1). */
 	bool error = s->family == 4 ? type == 3 || type == 11 : type < 128;
@@ -96,9 +103,9 @@ static __noinline int divert_error(struct __sk_buff *skb, struct segment *s)
 	if (s->family == 4) {
 		__u32 address;
 		__builtin_memcpy(&address, ip + 12, 4);
-		mapped(source, address);
+		put_ipv4_mapped(source, address);
 		__builtin_memcpy(&address, ip + 16, 4);
-		mapped(destination, address);
+		put_ipv4_mapped(destination, address);
 		at += (ip[0] & 15) * 4;
 	} else {
 		__builtin_memcpy(source, ip + 8, 16);
@@ -109,11 +116,11 @@ static __noinline int divert_error(struct __sk_buff *skb, struct segment *s)
 		return 0;
 	s->key.client_port = bpf_ntohs(port[0]);
 	s->key.server_port = bpf_ntohs(port[1]);
-	struct flow *flow = find(&s->key);
+	struct flow *flow = flow_lookup(&s->key);
 	if (!flow) {
 		/* It went the other way. */
-		turn(&s->key);
-		flow = find(&s->key);
+		swap_sides(&s->key);
+		flow = flow_lookup(&s->key);
 	}
 	if (!flow || flow->relaying != RELAYING)
 		return 0;

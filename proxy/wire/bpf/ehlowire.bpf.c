@@ -1,47 +1,31 @@
-/* ehlowire in the kernel: at tc on both legs it copies the SMTP dialogue to a ring, repairs what keeps its length,
- * and hands connections to a relay where it is told to. Whatever it does not understand passes untouched.
+/* ehlowire in the kernel: at tc on both legs it copies the SMTP dialogue to a ring, repairs greetings in place, and gives
+ * connections to the relay. All else passes unchanged.
  *
- * The way of a segment: parse -> flow -> (divert) -> (repair) -> copy. */
-#include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <linux/in.h>
-#include <linux/in6.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
+ * A segment's way: parse.h, flow.h, then either divert.h (to the relay) or dialogue.h (repair.h, record.h). */
 #include <linux/pkt_cls.h>
-#include <linux/tcp.h>
-#include <stdbool.h>
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
-#include <stddef.h>
-#include "abi.h"
+#include "dialogue.h"
+#include "divert.h"
+#include "flow.h"
 #include "maps.h"
 #include "parse.h"
-#include "table.h"
-#include "tail.h"
-#include "record.h"
-#include "flow.h"
-#include "scan.h"
-#include "repair.h"
-#include "see.h"
-#include "divert.h"
 
-/* The relay's: a new connection that it is to get, one that it has, or one of which the table knows nothing. */
-static __always_inline bool relayed(struct __sk_buff *skb, struct hand *hand, struct flow *flow)
+/* Whether the relay got the segment: of a new connection that is to be relayed, of one that is, or of one that the table does not
+ * know. */
+static __always_inline bool relayed(struct __sk_buff *skb, struct cpu_scratch *scratch, struct flow *flow)
 {
-	struct segment *s = &hand->segment;
+	struct segment *s = &scratch->segment;
 	bool fresh = is_first(s) && flow->policy == POLICY_RELAY;
 	bool had = flow->relaying == RELAYING;
 	if (!fresh && !had && (flow->started || flow->relaying == RELAYING_NOT))
 		return false;
 	bool taken = divert(skb, s);
 	if (fresh && !taken)
-		count(hand, COUNT_NO_RELAY, 1);
+		count(scratch, COUNT_NO_RELAY, 1);
 	if (taken && !had)
-		count(hand, COUNT_DIVERTED, 1);
+		count(scratch, COUNT_DIVERTED, 1);
 	if (taken)
-		count(hand, COUNT_DIVERTED_SEGMENTS, 1);
-	/* Where the relay is gone, what it had goes on to the peers, who will reset it. */
+		count(scratch, COUNT_DIVERTED_SEGMENTS, 1);
+	/* Where no relay runs any more, its connections' segments go on to the peers, which will reset them. */
 	flow->relaying = taken ? RELAYING : RELAYING_NOT;
 	return taken;
 }
@@ -49,30 +33,30 @@ static __always_inline bool relayed(struct __sk_buff *skb, struct hand *hand, st
 static __always_inline int handle(struct __sk_buff *skb, enum leg leg)
 {
 	__u32 zero = 0;
-	struct hand *hand = bpf_map_lookup_elem(&hands, &zero);
-	if (!hand)
+	struct cpu_scratch *scratch = bpf_map_lookup_elem(&cpu_scratch, &zero);
+	if (!scratch)
 		return TC_ACT_UNSPEC;
-	struct segment *s = &hand->segment;
-	count(hand, COUNT_FRAMES, 1);
+	struct segment *s = &scratch->segment;
+	count(scratch, COUNT_FRAMES, 1);
 	__builtin_memset(s, 0, sizeof(*s));
 	s->leg = leg;
-	if (!parse(skb, hand)) {
+	if (!parse(skb, scratch)) {
 		if (s->icmp_at && divert_error(skb, s))
-			count(hand, COUNT_DIVERTED_ERRORS, 1);
+			count(scratch, COUNT_DIVERTED_ERRORS, 1);
 		return TC_ACT_UNSPEC;
 	}
 	if (s->fragment) {
-		miss(s);
+		flow_missed(s);
 		return TC_ACT_UNSPEC;
 	}
-	count(hand, COUNT_SEGMENTS, 1);
-	count(hand, COUNT_OCTETS, s->payload);
-	struct flow *flow = flow_of(hand);
-	if (!flow || relayed(skb, hand, flow))
+	count(scratch, COUNT_SEGMENTS, 1);
+	count(scratch, COUNT_OCTETS, s->payload);
+	struct flow *flow = flow_of_segment(scratch);
+	if (!flow || relayed(skb, scratch, flow))
 		return TC_ACT_UNSPEC;
-	see(skb, hand, flow);
+	capture_segment(skb, scratch, flow);
 	if (is_over(s, flow))
-		forget(s, flow);
+		flow_forget(s, flow);
 	return TC_ACT_UNSPEC;
 }
 

@@ -1,6 +1,11 @@
-/* What the table knows of the connection that a segment belongs to. */
+/* The connection that a segment belongs to. */
 #ifndef EHLOWIRE_FLOW_H
 #define EHLOWIRE_FLOW_H
+
+#include "maps.h"
+#include "parse.h"
+#include "record.h"
+#include "table.h"
 
 /* The client's SYN. */
 static __always_inline bool is_first(const struct segment *s)
@@ -22,52 +27,49 @@ static __always_inline enum policy policy_of(const struct flow_key *key, __u16 *
 	return set && set->unknown != POLICY_UNKNOWN ? set->unknown : POLICY_OBSERVE;
 }
 
-static __noinline struct flow *begin(struct hand *hand)
+static __noinline struct flow *flow_begin(struct cpu_scratch *scratch)
 {
-	if (!hand)
-		return NULL;
-	struct segment *s = &hand->segment;
-	__u32 which = lay_down(&s->key) - 1;
+	struct segment *s = &scratch->segment;
+	__u32 which = flow_insert(&s->key) - 1;
 	struct flow *flow = bpf_map_lookup_elem(&flows, &which);
 	if (!flow) {
-		/* Nobody is told of this segment, nor that it was missed. */
-		count(hand, COUNT_LOST, 1);
+		/* Neither this segment nor its loss can be recorded. */
+		count(scratch, COUNT_LOST, 1);
 		return NULL;
 	}
-	count(hand, COUNT_FLOWS, 1);
+	count(scratch, COUNT_FLOWS, 1);
 	if (is_first(s))
 		flow->started = s->leg == LEG_WAN ? STARTED_WAN : STARTED_LAN;
 	flow->streams[SIDE_CLIENT].isn = s->seq;
 	flow->missed = flow->started ? MISSED_NOTHING : MISSED_BEGINNING;
 	if (!flow->started)
-		flow->sides[0].mode = flow->sides[1].mode = MODE_MIDDLE;
+		flow->sides[0].mode = flow->sides[1].mode = MODE_UNKNOWN;
 	flow->policy = POLICY_OBSERVE;
 	if (flow->started)
 		flow->policy = policy_of(&s->key, &flow->lines);
 	flow->repairing = flow->policy == POLICY_REPAIR ? REPAIRING : REPAIRING_NOT;
-	/* One whose beginning was not seen may be one that is recorded and had to make room: its silence would be evidence. */
+	/* One whose beginning was not seen may have been recorded before, and have made room in the table: then its silence would be
+	 * taken for evidence. */
 	flow->unwatched = flow->started && is_crowded();
 	return flow;
 }
 
-/* Where both ports are servers' the segment was taken for the client's. It may be the server's of a connection that is
- * known: then it is its from here on. */
-static __noinline struct flow *flow_of_server(struct hand *hand)
+/* Where both ports are servers' the segment was taken for the client's. It may be the server's, of a connection that is
+ * known. */
+static __noinline struct flow *flow_of_server(struct cpu_scratch *scratch)
 {
-	if (!hand)
-		return NULL;
-	struct segment *s = &hand->segment;
-	turn(&s->key);
-	struct flow *flow = find(&s->key);
+	struct segment *s = &scratch->segment;
+	swap_sides(&s->key);
+	struct flow *flow = flow_lookup(&s->key);
 	if (flow)
 		s->from = SIDE_SERVER;
 	else
-		turn(&s->key);
+		swap_sides(&s->key);
 	return flow;
 }
 
-/* In the name of one side, by the leg of the other one: whoever sent it, it is not what it says. */
-static __always_inline bool is_astray(const struct segment *s, const struct flow *flow)
+/* With one side's address, by the leg of the other one: its sender is not that side. */
+static __always_inline bool is_wrong_leg(const struct segment *s, const struct flow *flow)
 {
 	if (flow->started == STARTED_UNSEEN)
 		return false;
@@ -75,55 +77,55 @@ static __always_inline bool is_astray(const struct segment *s, const struct flow
 	return by_wan != (s->leg == LEG_WAN);
 }
 
-/* NULL: nothing is known of it, or to be believed. */
-static __always_inline struct flow *flow_of(struct hand *hand)
+/* NULL: there is no room in the table, or it came by the wrong leg. */
+static __always_inline struct flow *flow_of_segment(struct cpu_scratch *scratch)
 {
-	struct segment *s = &hand->segment;
-	struct flow *flow = find(&s->key);
+	struct segment *s = &scratch->segment;
+	struct flow *flow = flow_lookup(&s->key);
 	if (!flow && s->both && !(s->flags & SYN))
-		flow = flow_of_server(hand);
-	/* A fresh SYN where a connection was: the port is used again (RFC 9293 section 3.6.1). */
+		flow = flow_of_server(scratch);
+	/* A new SYN of a known connection: the port is used again (RFC 9293 section 3.6.1). */
 	if (flow && is_first(s) && !(flow->started && flow->streams[SIDE_CLIENT].isn == s->seq))
 		flow = NULL;
 	if (!flow)
-		flow = begin(hand);
-	if (flow && is_astray(s, flow)) {
-		count(hand, COUNT_WRONG_LEG, 1);
+		flow = flow_begin(scratch);
+	if (flow && is_wrong_leg(s, flow)) {
+		count(scratch, COUNT_WRONG_LEG, 1);
 		return NULL;
 	}
-	__u32 now = mark_of_now();
+	__u32 now = used_now();
 	if (flow && flow->used != now)
 		flow->used = now;
 	return flow;
 }
 
-/* What this segment says nobody is told. */
-static __always_inline void miss(const struct segment *s)
+/* A segment that is not recorded. */
+static __always_inline void flow_missed(const struct segment *s)
 {
-	struct flow *flow = find(&s->key);
-	if (flow && !flow->unwatched && !is_astray(s, flow))
+	struct flow *flow = flow_lookup(&s->key);
+	if (flow && !flow->unwatched && !is_wrong_leg(s, flow))
 		flow->missed = MISSED_RECORD;
 }
 
-/* Closed in good order and acknowledged to the end (RFC 9293 section 3.6), or reset by who had read the other's end. */
+/* Both FINs are acknowledged (RFC 9293 section 3.6), or the side that had read the other's FIN resets. */
 static __always_inline bool is_over(const struct segment *s, struct flow *flow)
 {
-	struct side_state *side = &flow->sides[s->from & 1];
-	struct side_state *other = &flow->sides[!(s->from & 1)];
-	const struct stream *stream = &flow->streams[s->from & 1];
+	struct side_state *side = &flow->sides[own(s->from)];
+	struct side_state *other = &flow->sides[peer(s->from)];
+	const struct stream *stream = &flow->streams[own(s->from)];
 	if (s->flags & FIN && s->seq + s->payload + 1 == stream->next)
 		side->finished = 1;
-	if (!(s->flags & ACK) || !other->finished || s->ack != flow->streams[!(s->from & 1)].next)
+	if (!(s->flags & ACK) || !other->finished || s->ack != flow->streams[peer(s->from)].next)
 		return false;
 	other->acked = 1;
 	return side->acked || (s->flags & RST && s->seq == stream->next);
 }
 
-/* What is over makes room. Who lost a record has to say so with the next one. */
-static __always_inline void forget(const struct segment *s, struct flow *flow)
+/* A connection that is over leaves the table. One that lost a record stays, since its next record must say so. */
+static __always_inline void flow_forget(const struct segment *s, struct flow *flow)
 {
 	if (!flow->missed)
-		pick_up(&s->key);
+		flow_delete(&s->key);
 }
 
 #endif

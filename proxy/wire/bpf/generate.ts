@@ -7,7 +7,7 @@ import { join } from 'node:path';
 /** Of abi.h and maps.h: what the process, and the tests, read or write. */
 const ENUMS = ['leg', 'side', 'policy', 'record_kind', 'record_flag', 'counter', 'common_key', 'relaying'];
 const STRUCTS = [
-  ...['settings', 'server_key', 'server', 'index', 'positions', 'common', 'hand'],
+  ...['settings', 'server_key', 'server', 'index', 'positions', 'common', 'cpu_scratch'],
   ...['flow_key', 'flow', 'stream', 'tail', 'piece', 'slot', 'record'],
 ];
 

@@ -2,6 +2,11 @@
 #ifndef EHLOWIRE_MAPS_H
 #define EHLOWIRE_MAPS_H
 
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <bpf/bpf_helpers.h>
+#include "abi.h"
+
 #define FIN 0x01
 #define SYN 0x02
 #define RST 0x04
@@ -12,23 +17,23 @@
 #define IP_MORE 0x2000
 #define IP_OFFSET 0x1fff
 
-/* IPv6 extension headers that are looked behind. */
+/* IPv6 extension headers that are skipped. */
 #define EXTENSIONS 4
 /* Of each TLS stream: both hellos and the certificates. */
 #define TLS_COPIED 8192
-/* Octets of a segment in which commands and replies are looked for; what is beyond is bulk behind a BDAT. */
+/* Octets of a segment that are searched for commands and replies; what is beyond is bulk behind a BDAT. */
 #define SCANNED 4096
 /* A greeting is some hundred octets. */
 #define GREETING_SCANNED 1024
-/* In MODE_MIDDLE: larger segments are taken for bulk. */
-#define MIDDLE_COPIED 512
-/* So much without a word of the other side is no dialogue; a group of commands is far below. */
+/* In MODE_UNKNOWN: larger segments are taken for content. */
+#define UNKNOWN_COPIED 512
+/* More octets without a reply are no dialogue; a group of commands (RFC 2920) is far below. */
 #define UNANSWERED 65536
 /* CRLF . CRLF */
 #define DOT 5
 #define DOT_OCTETS 0x0a0d2e0a0dull
-/* A stretch is told before its length wraps. */
-#define STRETCH_MOST (1u << 30)
+/* Elided octets are recorded before their number wraps. */
+#define ELIDED_MOST (1u << 30)
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -52,8 +57,8 @@ struct {
 	__type(value, struct server);
 } servers SEC(".maps");
 
-/* Connections, in sets; both maps are made as large as they are to be. Mappable, though nobody maps them: then they begin
- * with a page, and so each with a line. */
+/* Connections, in sets; the loader sets the size of both maps. Mappable, though no process maps them: so that they begin with a
+ * page, and each entry with a cache line. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -77,7 +82,7 @@ struct {
 	__type(value, struct tail);
 } tails SEC(".maps");
 
-/* Not BPF_MAP_TYPE_RINGBUF: each record would be made elsewhere, copied, and wait for a lock with interrupts off. */
+/* Not BPF_MAP_TYPE_RINGBUF: there each record waits for a lock with interrupts off, and a size that is not constant needs a copy. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -86,10 +91,10 @@ struct {
 	__type(value, struct piece);
 } ring SEC(".maps");
 
-/* What starts empty: too large for the stack. */
-struct blank {
+/* A connection that begins: too large for the stack. */
+struct zero_flow {
 	struct flow flow;
-	/* Nobody reads these: they bring what no field has into the object's BTF. */
+	/* Never read: they bring enums that are no field's type into the object's BTF. */
 	enum constant constant;
 	enum counter counter;
 	enum common_key common_key;
@@ -99,10 +104,10 @@ struct {
 	__uint(max_entries, 1);
 	__uint(map_flags, BPF_F_RDONLY_PROG);
 	__type(key, __u32);
-	__type(value, struct blank);
-} blanks SEC(".maps");
+	__type(value, struct zero_flow);
+} zero_flow SEC(".maps");
 
-/* One TCP segment of a port asked for. */
+/* One TCP segment of a server port. */
 struct segment {
 	struct flow_key key;
 	__u64 now;
@@ -117,7 +122,7 @@ struct segment {
 	enum side from;
 	enum leg leg;
 	__u8 family;
-	/* Both ports are servers', and no handshake told which one is meant. */
+	/* Both ports are servers', and no handshake says which one is the server's. */
 	__u8 both;
 	/* The first piece of a datagram in fragments. */
 	__u8 fragment;
@@ -125,15 +130,15 @@ struct segment {
 	__u32 icmp_at;
 };
 
-/* What a processor has in hand, in one place, since what it does not find in its cache costs it most. */
-struct hand {
+/* What each processor works with, in one place, since a cache miss costs most. */
+struct cpu_scratch {
 	/* By enum counter. */
 	__u64 counters[COUNTERS];
 	struct segment segment;
-	/* The kernel's tick in which the clock was last asked for content, and what it said. */
+	/* The kernel's tick in which the clock was last read for content, and its time. */
 	__u64 tick;
 	__u64 tick_at;
-	/* Octets of the slot that its record is being made in; 0: the ring had none, and it is made in `spare`. */
+	/* Octets of the ring's slot in which the record is made; 0: the ring had no room, and it is made in `spare`. */
 	__u32 room;
 	__u32 zero;
 	struct slot spare;
@@ -142,12 +147,23 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct hand);
-} hands SEC(".maps");
+	__type(value, struct cpu_scratch);
+} cpu_scratch SEC(".maps");
 
-static __always_inline void count(struct hand *hand, enum counter which, __u64 amount)
+static __always_inline void count(struct cpu_scratch *scratch, enum counter which, __u64 amount)
 {
-	hand->counters[which] += amount;
+	scratch->counters[which] += amount;
+}
+
+/* Indices by side: with a bound that the verifier sees. */
+static __always_inline __u32 own(enum side side)
+{
+	return side & 1;
+}
+
+static __always_inline __u32 peer(enum side side)
+{
+	return !(side & 1);
 }
 
 /* RFC 9293 section 3.4: a precedes b. */

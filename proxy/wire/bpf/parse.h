@@ -1,8 +1,17 @@
-/* Headers: from a frame to one TCP segment of a port asked for. */
+/* Headers: from a frame to one TCP segment of a server port. */
 #ifndef EHLOWIRE_PARSE_H
 #define EHLOWIRE_PARSE_H
 
-static __always_inline bool is_asked_for(const struct index *index, __u16 port)
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <bpf/bpf_endian.h>
+#include "maps.h"
+
+static __always_inline bool is_server_port(const struct index *index, __u16 port)
 {
 #pragma clang loop unroll(disable)
 	for (int i = 0; i < PORTS && index->ports[i]; i++)
@@ -11,7 +20,7 @@ static __always_inline bool is_asked_for(const struct index *index, __u16 port)
 	return false;
 }
 
-static __always_inline void mapped(__u8 *to, __be32 address)
+static __always_inline void put_ipv4_mapped(__u8 *to, __be32 address)
 {
 	const union {
 		__be32 words[2];
@@ -22,8 +31,8 @@ static __always_inline void mapped(__u8 *to, __be32 address)
 	half[1] = last.half;
 }
 
-/* From one side's point of view to the other's. */
-static __always_inline void turn(struct flow_key *key)
+/* The client becomes the server, and the server the client. */
+static __always_inline void swap_sides(struct flow_key *key)
 {
 	__u64 *client = __builtin_assume_aligned(key->client, 8), *server = __builtin_assume_aligned(key->server, 8);
 	__u64 first = client[0], second = client[1];
@@ -36,8 +45,8 @@ static __always_inline void turn(struct flow_key *key)
 	key->server_port = port;
 }
 
-/* `n` octets of the frame from `at`: where they lie, as headers mostly do, since a call for them costs more than all that is
- * done with them; else a copy in `room`. NULL: the frame ends before. */
+/* `n` octets of the frame from `at`: in the frame itself where they are in its linear part, as headers mostly are, since a call
+ * costs more than all that is done with them; else a copy in `room`. NULL: the frame ends before. */
 static __always_inline const void *header_at(struct __sk_buff *skb, __u32 at, void *room, __u32 n)
 {
 	const void *data = (const void *)(long)skb->data, *end = (const void *)(long)skb->data_end;
@@ -66,13 +75,13 @@ static __always_inline int link_header(struct __sk_buff *skb, __u16 *type)
 
 /* Offset of the TCP header; fills addresses, the source as if it were the client, and `end`, the offset behind the
  * datagram. -1: none. */
-static __always_inline int ipv4_header(struct __sk_buff *skb, struct hand *hand, int at, __u32 *end)
+static __always_inline int ipv4_header(struct __sk_buff *skb, struct cpu_scratch *scratch, int at, __u32 *end)
 {
-	struct segment *s = &hand->segment;
+	struct segment *s = &scratch->segment;
 	struct iphdr room;
 	const struct iphdr *ip = header_at(skb, at, &room, sizeof(room));
 	if (!ip) {
-		count(hand, COUNT_MALFORMED, 1);
+		count(scratch, COUNT_MALFORMED, 1);
 		return -1;
 	}
 	int header = ip->ihl * 4;
@@ -82,30 +91,30 @@ static __always_inline int ipv4_header(struct __sk_buff *skb, struct hand *hand,
 		return -1;
 	}
 	if (ip->version != 4 || header < (int)sizeof(*ip)) {
-		count(hand, COUNT_MALFORMED, 1);
+		count(scratch, COUNT_MALFORMED, 1);
 		return -1;
 	}
 	if (ip->frag_off & bpf_htons(IP_MORE | IP_OFFSET)) {
-		count(hand, COUNT_FRAGMENTS, 1);
+		count(scratch, COUNT_FRAGMENTS, 1);
 		if (ip->frag_off & bpf_htons(IP_OFFSET))
 			return -1;
 		s->fragment = 1;
 	}
-	mapped(s->key.client, ip->saddr);
-	mapped(s->key.server, ip->daddr);
+	put_ipv4_mapped(s->key.client, ip->saddr);
+	put_ipv4_mapped(s->key.server, ip->daddr);
 	__u32 total = bpf_ntohs(ip->tot_len);
 	/* 0: more than the field can say (BIG TCP). */
 	*end = total ? at + total : skb->len;
 	return at + header;
 }
 
-static __always_inline int ipv6_header(struct __sk_buff *skb, struct hand *hand, int at, __u32 *end)
+static __always_inline int ipv6_header(struct __sk_buff *skb, struct cpu_scratch *scratch, int at, __u32 *end)
 {
-	struct segment *s = &hand->segment;
+	struct segment *s = &scratch->segment;
 	struct ipv6hdr room;
 	const struct ipv6hdr *ip = header_at(skb, at, &room, sizeof(room));
 	if (!ip) {
-		count(hand, COUNT_MALFORMED, 1);
+		count(scratch, COUNT_MALFORMED, 1);
 		return -1;
 	}
 	if (ip->version != 6)
@@ -126,14 +135,14 @@ static __always_inline int ipv6_header(struct __sk_buff *skb, struct hand *hand,
 		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS && next != IPPROTO_FRAGMENT)
 			return -1;
 		if (bpf_skb_load_bytes(skb, at, extension, sizeof(extension))) {
-			count(hand, COUNT_MALFORMED, 1);
+			count(scratch, COUNT_MALFORMED, 1);
 			return -1;
 		}
 		__u32 units = extension[1];
 		if (next == IPPROTO_FRAGMENT) {
 			/* All of a datagram may be in one (RFC 6946). */
 			if (extension[2] || extension[3] & 0xf9) {
-				count(hand, COUNT_FRAGMENTS, 1);
+				count(scratch, COUNT_FRAGMENTS, 1);
 				s->fragment = 1;
 			}
 			if (extension[2] || extension[3] & 0xf8)
@@ -146,32 +155,32 @@ static __always_inline int ipv6_header(struct __sk_buff *skb, struct hand *hand,
 	return next == IPPROTO_TCP ? at : -1;
 }
 
-/* Fills the segment, which is all zero before; of a fragment as much as is in it. False: not ours. */
-static __always_inline bool parse(struct __sk_buff *skb, struct hand *hand)
+/* Fills the segment, which is all zero before; of a fragment as much as is in it. False: no segment of a server port. */
+static __always_inline bool parse(struct __sk_buff *skb, struct cpu_scratch *scratch)
 {
-	struct segment *s = &hand->segment;
+	struct segment *s = &scratch->segment;
 	__u16 type;
 	__u32 end = 0;
 	int at = link_header(skb, &type);
 	if (at < 0)
 		return false;
 	if (type == ETH_P_IP) {
-		at = ipv4_header(skb, hand, at, &end);
+		at = ipv4_header(skb, scratch, at, &end);
 		s->family = 4;
 	} else if (type == ETH_P_IPV6) {
-		at = ipv6_header(skb, hand, at, &end);
+		at = ipv6_header(skb, scratch, at, &end);
 		s->family = 6;
 	} else {
 		return false;
 	}
-	/* The compiler would carry it undefined past a failure; the verifier reads that. */
+	/* After a failure it is not set: without this the compiler reads it there, and the verifier refuses that. */
 	asm volatile("" : "+r"(end));
 	if (at < 0)
 		return false;
 	struct tcphdr room;
 	const struct tcphdr *tcp = header_at(skb, at, &room, sizeof(room));
 	if (!tcp) {
-		count(hand, COUNT_MALFORMED, 1);
+		count(scratch, COUNT_MALFORMED, 1);
 		return false;
 	}
 	__u16 from = bpf_ntohs(tcp->source), to = bpf_ntohs(tcp->dest);
@@ -179,22 +188,22 @@ static __always_inline bool parse(struct __sk_buff *skb, struct hand *hand)
 	const struct index *index = bpf_map_lookup_elem(&commons, &which);
 	if (!index)
 		return false;
-	if (is_asked_for(index, to))
+	if (is_server_port(index, to))
 		s->from = SIDE_CLIENT;
-	else if (is_asked_for(index, from))
+	else if (is_server_port(index, from))
 		s->from = SIDE_SERVER;
 	else
 		return false;
 	s->flags = ((const __u8 *)tcp)[13];
-	/* Both ports may be a server's: then the handshake tells. */
-	s->both = s->from == SIDE_CLIENT && is_asked_for(index, from);
+	/* Both ports may be servers': then the handshake says which one is the client's. */
+	s->both = s->from == SIDE_CLIENT && is_server_port(index, from);
 	if (s->both && (s->flags & (SYN | ACK)) == (SYN | ACK))
 		s->from = SIDE_SERVER;
 	s->tcp_at = at;
 	s->header = tcp->doff * 4;
 	s->payload_at = at + s->header;
 	if (s->header < 20 || s->payload_at > end || end > skb->len) {
-		count(hand, COUNT_MALFORMED, 1);
+		count(scratch, COUNT_MALFORMED, 1);
 		return false;
 	}
 	s->payload = end - s->payload_at;
@@ -204,7 +213,7 @@ static __always_inline bool parse(struct __sk_buff *skb, struct hand *hand)
 	s->key.client_port = from;
 	s->key.server_port = to;
 	if (s->from == SIDE_SERVER)
-		turn(&s->key);
+		swap_sides(&s->key);
 	return true;
 }
 

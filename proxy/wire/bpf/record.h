@@ -1,12 +1,15 @@
-/* Records: made in their place in the ring, then shown. */
+/* Records: made in their place in the ring, then shown to the reader. */
 #ifndef EHLOWIRE_RECORD_H
 #define EHLOWIRE_RECORD_H
 
-/* Others may be taking room at the same time: so often it is tried. */
+#include "end_of_data.h"
+#include "maps.h"
+
+/* Other processors may reserve at the same time: tries at the most. */
 #define TRIES 32
 
-/* The next slot, `size` octets that are all zero; NULL: the ring is full. What is taken must be put: the reader waits for it. */
-static __always_inline struct slot *take_room(__u32 size)
+/* The next slot, `size` octets that are all zero; NULL: the ring is full. It must be submitted: the reader waits for it. */
+static __always_inline struct slot *ring_reserve(__u32 size)
 {
 	__u32 which = COMMON_POSITIONS;
 	struct positions *p = bpf_map_lookup_elem(&commons, &which);
@@ -16,11 +19,11 @@ static __always_inline struct slot *take_room(__u32 size)
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < TRIES; i++) {
 		if (at + size - p->room_from > p->capacity) {
-			/* Whoever overwrites a newer value with an older one only makes the next one look. */
+			/* Where an older value overwrites a newer one, the next processor only reads `consumed` once more. */
 			__u64 consumed = p->consumed;
 			p->room_from = consumed;
 			if (at + size - consumed > p->capacity) {
-				/* While it was held up, others may have filled and the reader emptied what lies behind `at`. */
+				/* Meanwhile others may have filled, and the reader emptied, what lies behind `at`. */
 				__u64 produced = *(volatile __u64 *)&p->produced;
 				if (produced == at)
 					return NULL;
@@ -40,9 +43,9 @@ static __always_inline struct slot *take_room(__u32 size)
 	return NULL;
 }
 
-/* Whether the ring has no room for the records of one more connection. Those that are recorded already shall come to their end: so
- * it is crowded from a half on, and no more when it is below a quarter. Who overwrites a newer answer with an older one only
- * makes the next one ask again. */
+/* Whether the ring has no room for the records of one more connection. Room is kept for those that are recorded already: it is
+ * crowded from a half on, until it is below a quarter. Where an older answer overwrites a newer one, the next processor only
+ * computes it again. */
 static __always_inline bool is_crowded(void)
 {
 	__u32 which = COMMON_POSITIONS;
@@ -56,16 +59,16 @@ static __always_inline bool is_crowded(void)
 	return crowded;
 }
 
-/* A record with so many octets of data, of which its maker may tell fewer in the end, in the ring or in the hand: whoever
- * makes it goes by what is in it, whether or not it finds room. */
-static __always_inline struct slot *blank_record(struct hand *hand, const struct flow *flow, enum record_kind kind, enum side from, __u32 captured)
+/* A record with at most `captured` octets of data, in the ring or, where that has no room, in `spare`: what the program does next
+ * depends on the record, whether or not it found room. */
+static __always_inline struct slot *new_record(struct cpu_scratch *scratch, const struct flow *flow, enum record_kind kind, enum side from, __u32 captured)
 {
-	const struct segment *s = &hand->segment;
+	const struct segment *s = &scratch->segment;
 	__u32 size = (offsetof(struct slot, record) + offsetof(struct record, data) + captured + 7) & ~7u;
-	struct slot *slot = flow->unwatched || size > sizeof(*slot) ? NULL : take_room(size);
-	hand->room = slot ? size : 0;
+	struct slot *slot = flow->unwatched || size > sizeof(*slot) ? NULL : ring_reserve(size);
+	scratch->room = slot ? size : 0;
 	if (!slot)
-		slot = &hand->spare;
+		slot = &scratch->spare;
 	struct record *record = &slot->record;
 	__builtin_memset(record, 0, offsetof(struct record, data));
 	record->at = s->now;
@@ -76,30 +79,30 @@ static __always_inline struct slot *blank_record(struct hand *hand, const struct
 	return slot;
 }
 
-static __always_inline void lose(struct hand *hand, struct flow *flow)
+static __always_inline void record_lost(struct cpu_scratch *scratch, struct flow *flow)
 {
 	if (flow->unwatched)
 		return;
 	flow->missed = MISSED_RECORD;
-	count(hand, COUNT_LOST, 1);
+	count(scratch, COUNT_LOST, 1);
 }
 
-/* Shows it to the reader; if it is not `whole`, only its room. Nobody is woken: the reader looks a few times a second. */
-static __always_inline void put(struct hand *hand, struct flow *flow, struct slot *slot, bool whole)
+/* Shows it to the reader; if it is not `whole`, only its room. No process is woken: the reader looks a few times a second. */
+static __always_inline void record_submit(struct cpu_scratch *scratch, struct flow *flow, struct slot *slot, bool whole)
 {
 	if (flow->unwatched)
 		return;
-	/* Taken back before it is told: what the other side's processor loses meanwhile stays to be told. */
+	/* Cleared before it is recorded: what the other side's processor loses meanwhile stays for the next record. */
 	enum missed missed = flow->missed ? __sync_lock_test_and_set(&flow->missed, MISSED_NOTHING) : MISSED_NOTHING;
 	if (missed)
 		slot->record.flags |= missed == MISSED_BEGINNING ? RECORD_MIDSTREAM : RECORD_LOST;
 	/* An exchange is a full barrier: what is in the slot is there before its size is. */
-	if (hand->room)
-		__sync_lock_test_and_set(&slot->size, whole ? hand->room : hand->room | SLOT_VOID);
-	if (whole && hand->room)
-		count(hand, COUNT_RECORDS, 1);
+	if (scratch->room)
+		__sync_lock_test_and_set(&slot->size, whole ? scratch->room : scratch->room | SLOT_VOID);
+	if (whole && scratch->room)
+		count(scratch, COUNT_RECORDS, 1);
 	else
-		lose(hand, flow);
+		record_lost(scratch, flow);
 }
 
 /* Copies `n` octets of the frame to `data[to]`; the bounds are for the verifier, which sees no other way. */
@@ -114,83 +117,81 @@ static __always_inline bool copy(struct __sk_buff *skb, __u32 at, struct record 
 	return bpf_skb_load_bytes(skb, at, record->data + to, last + 1) == 0;
 }
 
-static __always_inline union span left_out_of(const struct stream *stream)
+static __always_inline union span elided_of(const struct stream *stream)
 {
-	union span span = { .both = *(const volatile __u64 *)&stream->left_out.both };
+	union span span = { .both = *(const volatile __u64 *)&stream->elided.both };
 	return span;
 }
 
-static __always_inline bool left_out(const struct stream *stream)
+static __always_inline bool elided(const struct stream *stream)
 {
-	union span span = left_out_of(stream);
+	union span span = elided_of(stream);
 	return span.from != span.to;
 }
 
-/* Tells what was left out of a side since its last record, and how a message ended: `dot`, or whatever came last. */
-static __noinline int tell_stretch(struct hand *hand, struct flow *flow, enum side from, bool dot)
+/* Records what was elided of a side since its last record, and how a message ended: `dot`, or the last octets. */
+static __noinline int record_elided(struct cpu_scratch *scratch, struct flow *flow, enum side from, bool dot)
 {
-	if (!hand || !flow || from > 1)
-		return 0;
-	struct segment *s = &hand->segment;
-	const struct side_state *side = &flow->sides[from];
-	struct stream *stream = &flow->streams[from];
-	union span told = left_out_of(stream);
-	__u32 start = told.from, end = told.to;
-	bool kept = side->mode == MODE_DATA || (side->mode == MODE_MIDDLE && from == SIDE_CLIENT);
+	struct segment *s = &scratch->segment;
+	const struct side_state *side = &flow->sides[own(from)];
+	struct stream *stream = &flow->streams[own(from)];
+	union span span = elided_of(stream);
+	__u32 start = span.from, end = span.to;
+	bool kept = side->mode == MODE_DATA || (side->mode == MODE_UNKNOWN && from == SIDE_CLIENT);
 	struct tail *tail = kept && !dot ? tail_of(flow) : NULL;
 	if (tail && tail->end != end)
 		tail = NULL;
-	struct slot *slot = blank_record(hand, flow, RECORD_STRETCH, from, STRETCH_KEY + (dot ? DOT : tail ? TAIL_OCTETS : 0));
+	struct slot *slot = new_record(scratch, flow, RECORD_ELIDED, from, ELIDED_KEY + (dot ? DOT : tail ? TAIL_OCTETS : 0));
 	struct record *record = &slot->record;
-	record->at = stream->left_out_at;
+	record->at = stream->elided_at;
 	record->leg = s->from == from ? s->leg : !s->leg;
 	record->seq = start;
 	record->octets = end - start;
-	record->segments = stream->left_out_segments;
-	record->flags = side->mode == MODE_MIDDLE ? 0 : RECORD_CONTENT;
+	record->segments = stream->elided_segments;
+	record->flags = side->mode == MODE_UNKNOWN ? 0 : RECORD_CONTENT;
 	__builtin_memcpy(record->data, &s->key, sizeof(s->key));
 	if (dot) {
-		/* The last of these five, however few were left out. */
-		record->payload = record->octets < DOT ? record->octets : DOT;
-		__u64 last = DOT_OCTETS >> 8 * (DOT - record->payload);
-		__builtin_memcpy(record->data + STRETCH_KEY, &last, DOT);
+		/* The last of these five, however few were elided. */
+		record->shown = record->octets < DOT ? record->octets : DOT;
+		__u64 last = DOT_OCTETS >> 8 * (DOT - record->shown);
+		__builtin_memcpy(record->data + ELIDED_KEY, &last, DOT);
 	} else if (tail) {
-		record->payload = end - tail->from;
-		if (record->payload > record->octets)
-			record->payload = record->octets;
-		record->skipped = tail->shift;
-		/* As a loop: written out it would take three pages of code, in the midst of what runs for every segment. */
+		record->shown = end - tail->from;
+		if (record->shown > record->octets)
+			record->shown = record->octets;
+		record->shift = tail->shift;
+		/* Not unrolled: that would be three pages of code, in the midst of what runs for every segment. */
 #pragma clang loop unroll(disable) vectorize(disable)
 		for (__u32 i = 0; i < TAIL_OCTETS; i += 8) {
 			asm volatile("" : "+r"(i));
 			if (i < TAIL_OCTETS)
-				*(__u64 *)(record->data + STRETCH_KEY + i) = *(const __u64 *)(tail->octets + i);
+				*(__u64 *)(record->data + ELIDED_KEY + i) = *(const __u64 *)(tail->octets + i);
 		}
 	}
-	put(hand, flow, slot, true);
-	/* What came meanwhile stays to be told, and what was told with it is told again. */
+	record_submit(scratch, flow, slot, true);
+	/* If octets came meanwhile, all of the span is recorded again with them. */
 	union span rest = { .from = end, .to = end };
-	__sync_val_compare_and_swap(&stream->left_out.both, told.both, rest.both);
-	stream->left_out_segments = 0;
+	__sync_val_compare_and_swap(&stream->elided.both, span.both, rest.both);
+	stream->elided_segments = 0;
 	return 0;
 }
 
-static __always_inline void leave_out(struct hand *hand, struct flow *flow, struct stream *stream, __u32 from, __u32 octets)
+static __always_inline void elide(struct cpu_scratch *scratch, struct flow *flow, struct stream *stream, __u32 from, __u32 octets)
 {
-	const struct segment *s = &hand->segment;
+	const struct segment *s = &scratch->segment;
 	if (octets == 0)
 		return;
 	union span span = { .from = from, .to = from + octets };
-	if (stream->left_out.to == from)
-		*(volatile __u32 *)&stream->left_out.to = span.to;
+	if (stream->elided.to == from)
+		*(volatile __u32 *)&stream->elided.to = span.to;
 	else
-		*(volatile __u64 *)&stream->left_out.both = span.both;
-	stream->left_out_segments += 1;
-	stream->left_out_at = s->now;
-	count(hand, COUNT_LEFT_OUT_SEGMENTS, 1);
-	count(hand, COUNT_LEFT_OUT_OCTETS, octets);
-	if (span.to - stream->left_out.from > STRETCH_MOST)
-		tell_stretch(hand, flow, s->from, false);
+		*(volatile __u64 *)&stream->elided.both = span.both;
+	stream->elided_segments += 1;
+	stream->elided_at = s->now;
+	count(scratch, COUNT_ELIDED_SEGMENTS, 1);
+	count(scratch, COUNT_ELIDED_OCTETS, octets);
+	if (span.to - stream->elided.from > ELIDED_MOST)
+		record_elided(scratch, flow, s->from, false);
 }
 
 #endif

@@ -2,11 +2,15 @@
 #ifndef EHLOWIRE_REPAIR_H
 #define EHLOWIRE_REPAIR_H
 
+#include <bpf/bpf_endian.h>
+#include "content_start.h"
+#include "maps.h"
+
 struct greeting {
 	struct scan octets;
 	struct flow *flow;
 	__u32 seq;
-	/* Where the line's code stands: behind what no client skips. */
+	/* Where the line's code is, behind leading octets that are not printable. */
 	__u32 code_at;
 	/* Whole reply lines. */
 	__u32 lines;
@@ -18,7 +22,7 @@ struct greeting {
 	bool lead;
 	/* The last line is there. */
 	bool complete;
-	/* A CR that ends nothing, or more patches than there is room for: nothing is touched. */
+	/* A CR without LF, or more patches than there is room for: nothing is changed. */
 	bool odd;
 };
 
@@ -108,11 +112,9 @@ static __always_inline void add_patch(struct flow *flow, __u32 seq, __u8 to)
 	flow->patch_count = i + 1;
 }
 
-/* The server's next segment of the greeting, its payload in `record`: what is to be changed is noted in `flow`. */
+/* The server's next segment of the greeting, its payload in `record`: adds the patches to `flow`. */
 static __noinline int judge_greeting(struct segment *s, struct flow *flow, struct record *record)
 {
-	if (!s || !flow || !record)
-		return 0;
 	struct greeting g = {
 		.octets = { .record = record, .at = record->headers, .n = s->payload },
 		.lead = true,
@@ -128,7 +130,7 @@ static __noinline int judge_greeting(struct segment *s, struct flow *flow, struc
 	flow->repairing = REPAIRING_NOT;
 	if (g.odd || g.tab_count + flow->patch_count >= PATCHES)
 		return 0;
-	/* Kernels before 6.7 want a loop to go back by a jump. The compiler lets this one fall through; unrolled it is none. */
+	/* Unrolled: kernels before 6.7 accept a loop only where it goes back by a jump, and the compiler makes this one fall through. */
 #pragma unroll
 	for (__u32 i = 0; i < PATCHES; i++) {
 		if (i < g.tab_count)
@@ -136,7 +138,7 @@ static __noinline int judge_greeting(struct segment *s, struct flow *flow, struc
 	}
 	if (g.complete || !whole || !g.hyphen)
 		return 0;
-	/* It may go on: the next segment shows it, unless it is known to stall here. */
+	/* The next segment shows whether it goes on, unless this server is known to stall here. */
 	if (g.lines < wanted) {
 		flow->lines = wanted - g.lines;
 		flow->repairing = REPAIRING;
@@ -147,17 +149,17 @@ static __noinline int judge_greeting(struct segment *s, struct flow *flow, struc
 	return 0;
 }
 
-/* Changes one octet of the frame, and the checksum where it is not the card that makes it. What it was. */
-static __always_inline __u8 change(struct __sk_buff *skb, const struct segment *s, __u32 offset, __u8 to)
+/* Changes one octet of the frame, and the checksum, unless the card computes that. Returns what it was. */
+static __always_inline __u8 rewrite_octet(struct __sk_buff *skb, const struct segment *s, __u32 offset, __u8 to)
 {
 	__be16 was = 0;
-	/* The sum goes over words; behind an odd last octet stands a zero (RFC 9293 section 3.1). */
+	/* The sum goes over 16 bits at a time; an odd last octet is padded with a zero (RFC 9293 section 3.1). */
 	bool alone = (offset | 1) >= s->payload;
 	long failed = alone ? bpf_skb_load_bytes(skb, s->payload_at + offset, &was, 1)
 			    : bpf_skb_load_bytes(skb, s->payload_at + (offset & ~1u), &was, 2);
 	if (failed)
 		return to;
-	/* In network order: the first octet of the word is its high one. */
+	/* In network order: the first octet is the high one. */
 	__u16 word = bpf_ntohs(was);
 	word = offset & 1 ? (word & 0xff00) | to : (word & 0x00ff) | to << 8;
 	__be16 is = bpf_htons(word);
@@ -168,30 +170,28 @@ static __always_inline __u8 change(struct __sk_buff *skb, const struct segment *
 	return offset & 1 ? bpf_ntohs(was) & 0xff : bpf_ntohs(was) >> 8;
 }
 
-/* Every copy of a repaired octet passes repaired: the client's TCP must never see two. */
+/* Every copy of a repaired octet passes repaired: the client's TCP must never see two different octets with one number. */
 static __noinline int apply_patches(struct __sk_buff *skb, struct segment *s, struct flow *flow, struct record *record)
 {
 	int applied = 0;
-	if (!s || !flow || !record)
-		return 0;
 	for (__u32 i = 0; i < PATCHES; i++) {
 		if (i >= flow->patch_count)
 			break;
 		__u32 offset = flow->patches[i].seq - s->seq;
 		if (offset >= s->payload)
 			continue;
-		/* The last one is told: in most greetings there is no other. */
-		record->octets = change(skb, s, offset, flow->patches[i].octet);
-		record->seq = offset;
-		record->segments = ++applied;
+		/* The last one is recorded: in most greetings there is no other. */
+		record->replaced = rewrite_octet(skb, s, offset, flow->patches[i].octet);
+		record->repaired_at = offset;
+		record->repairs = ++applied;
 	}
 	return applied;
 }
 
-/* The server ended its greeting itself behind the line that we had made its last one: it was only slow. */
-static __always_inline void withdraw(struct hand *hand)
+/* The server sent its own last line behind the one that the repair had made the last: it was only slow. */
+static __always_inline void withdraw_repair(struct cpu_scratch *scratch)
 {
-	const struct segment *s = &hand->segment;
+	const struct segment *s = &scratch->segment;
 	struct server_key key = { .port = s->key.server_port };
 	__builtin_memcpy(key.address, s->key.server, 16);
 	struct server *known = bpf_map_lookup_elem(&servers, &key);
@@ -199,7 +199,7 @@ static __always_inline void withdraw(struct hand *hand)
 		known->policy = POLICY_OBSERVE;
 		known->contradicted = 1;
 	}
-	count(hand, COUNT_CONTRADICTED, 1);
+	count(scratch, COUNT_CONTRADICTED, 1);
 }
 
 #endif

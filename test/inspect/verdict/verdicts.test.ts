@@ -89,7 +89,7 @@ test('a message that the kernel leaves out leaves its packets out too: what was 
   const inspector = createInspector((first as Sent).segment);
   const events = (row?.sent ?? []).flatMap(({ from, segment }) => {
     if (segment.length < 2_000) return inspector.segment(from, { ...segment, ipId: laterBy(segment, from) });
-    return inspector.stretch(from, {
+    return inspector.elided(from, {
       at: segment.at,
       seq: segment.seq,
       length: segment.length,

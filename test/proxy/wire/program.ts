@@ -7,9 +7,8 @@ import { createTracker, type TrackerNews } from '../../../inspect/tracker/tracke
 import { isTrouble, openLibbpf, type BpfObject, type Libbpf } from '../../../proxy/native/libbpf';
 import { POLICY, SERVER, SERVER_KEY, SERVER_KEY_SIZE, SERVER_SIZE } from '../../../proxy/wire/abi';
 import { writeAddress } from '../../../proxy/wire/address';
-import { followRecord } from '../../../proxy/wire/follow';
 import { OBJECT } from '../../../proxy/wire/wire';
-import { readRecord, type WireRecord } from '../../../proxy/wire/records';
+import { readRecord, trackRecord, type WireRecord } from '../../../proxy/wire/records';
 import { createTables, tableOf, type WireCounters } from '../../../proxy/wire/tables';
 import { openRing, piecesOf, type Ring } from '../../../proxy/wire/ring';
 
@@ -131,7 +130,7 @@ export function track(records: readonly WireRecord[], ports: readonly number[] =
   for (const record of records) {
     if (record.kind === 'odd') throw new Error(record.why);
     if (record.kind === 'segment') last = record.segment.at;
-    news.push(...followRecord(tracker, record));
+    news.push(...trackRecord(tracker, record));
   }
   // Somebody looks on for a while: what was overtaken would have come.
   return [...news, ...tracker.end(last + 1_000_000)];

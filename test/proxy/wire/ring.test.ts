@@ -148,7 +148,7 @@ else {
     const value = readFlow(program);
     for (const at of [FLOW.used, FLOW.missed]) value?.fill(0, at, at + 4);
     for (const side of SIDES) {
-      const start = streamAt(side, 'left_out_at');
+      const start = streamAt(side, 'elided_at');
       value?.fill(0, start, start + 8);
     }
     return value;

@@ -39,7 +39,7 @@ const COPIED = 72_000;
 function shown(records: readonly WireRecord[]): number {
   return records.reduce((sum, record) => {
     if (record.kind === 'odd' || record.from !== 'client') return sum;
-    return sum + (record.kind === 'segment' ? record.segment.payload : record.stretch.end).length;
+    return sum + (record.kind === 'segment' ? record.segment.payload : record.elided.end).length;
   }, 0);
 }
 

@@ -87,27 +87,27 @@ else {
     });
   }
 
-  const ticketOf = (): number =>
-    new DataView((readFlow(program) ?? new Uint8Array(FLOW_SIZE)).buffer).getUint32(FLOW.ticket, true);
-  /** A message in three segments; what its connection's ticket was behind each, and what the ring had in the end. */
-  const carry = (onTicket: (ticket: number) => void) => {
+  const tailIdOf = (): number =>
+    new DataView((readFlow(program) ?? new Uint8Array(FLOW_SIZE)).buffer).getUint32(FLOW.tail_id, true);
+  /** A message in three segments; what its connection's tail_id was behind each, and what the ring had in the end. */
+  const carry = (onTailId: (tailId: number) => void) => {
     isn += 10_000_019;
     const sent = packetise(TURNS, { isn: { client: isn, server: isn * 3 } });
-    const tickets = sent.map(({ from, segment: each }) => {
+    const tailIds = sent.map(({ from, segment: each }) => {
       program.run(from, frameOf(each));
-      if (ticketOf() !== 0) onTicket(ticketOf());
-      return ticketOf();
+      if (tailIdOf() !== 0) onTailId(tailIdOf());
+      return tailIdOf();
     });
     return {
-      tickets,
+      tailIds,
       story: track(program.records()).flatMap(({ events }) => events.map(({ kind }) => kind)),
     };
   };
 
   test('a message that ended leaves nothing', () => {
-    const { tickets } = carry(() => undefined);
-    assert.ok(tickets.some((each) => each !== 0));
-    assert.is(tickets.pop(), 0);
+    const { tailIds } = carry(() => undefined);
+    assert.ok(tailIds.some((each) => each !== 0));
+    assert.is(tailIds.pop(), 0);
   });
 
   test('whose place another message took is given a new one', () => {
@@ -118,7 +118,7 @@ else {
       const tail = program.read('tails', place, TAIL_SIZE) ?? new Uint8Array();
       program.write('tails', place, tail.fill(0x2e));
     });
-    assert.is(new Set(taken.tickets).size, new Set(undisturbed.tickets).size + 1);
+    assert.is(new Set(taken.tailIds).size, new Set(undisturbed.tailIds).size + 1);
     assert.equal(taken.story, undisturbed.story);
   });
 

@@ -53,7 +53,7 @@ function send(program: Program, sent: readonly Sent[]): Uint8Array[] {
 
 function portOf(record: WireRecord): number {
   if (record.kind === 'odd') throw new Error(record.why);
-  if (record.kind === 'stretch') return record.client.port;
+  if (record.kind === 'elided') return record.client.port;
   const { sourcePort, destinationPort } = record.segment;
   return record.from === 'client' ? sourcePort : destinationPort;
 }

@@ -1,6 +1,8 @@
 /* Commands and replies that begin content. */
-#ifndef EHLOWIRE_SCAN_H
-#define EHLOWIRE_SCAN_H
+#ifndef EHLOWIRE_CONTENT_START_H
+#define EHLOWIRE_CONTENT_START_H
+
+#include "maps.h"
 
 #define WORD 8
 #define ONES 0x0101010101010101ull
@@ -12,12 +14,12 @@ struct scan {
 	const struct record *record;
 	/* Where the payload begins in `record->data`, and its octets. */
 	__u32 at, n;
-	/* The word in hand begins here; of its octets that are LF the highest bit. */
+	/* Where the current eight octets begin; the highest bit of each that is LF. */
 	__u32 word;
 	__u64 feeds;
 	/* A line begins here. */
 	__u32 line;
-	/* Content to be passed over (BDAT): where it ends, in octets of the payload. */
+	/* Content to skip (BDAT): where it ends, in octets of the payload. */
 	__u32 until;
 	/* Behind the line that was found. */
 	__u32 content;
@@ -27,7 +29,7 @@ struct scan {
 static __always_inline __u8 octet(const struct scan *scan, __u32 i)
 {
 	__u32 at = scan->at + i;
-	/* Each octet has a bound of its own: one that the compiler derives from a neighbour's, old verifiers do not see. */
+	/* Each octet has its own bound: old verifiers do not see one that the compiler derives from its neighbour's. */
 	asm volatile("" : "+r"(at));
 	if (at >= HEADERS + PAYLOAD)
 		return 0;
@@ -55,7 +57,7 @@ static __always_inline bool chunk_of(const struct scan *scan, __u32 line, __u32 
 		digits++;
 	}
 	*length = value;
-	/* Beyond half the number space nobody could follow it. */
+	/* Beyond half of the number space its end cannot be compared. */
 	return digits > 0 && value < 1u << 31;
 }
 
@@ -93,7 +95,7 @@ static long scan_feed(__u32 of_word, void *context)
 	return 0;
 }
 
-/* Looks at eight octets at a time: in most of them no line ends. */
+/* Reads eight octets at a time: in most of them no line ends. */
 static long scan_word(__u32 i, void *context)
 {
 	struct scan *scan = context;
