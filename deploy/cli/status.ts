@@ -3,7 +3,7 @@
 import { isFault, type Outcome } from '../../proxy/system/fault';
 import type { CommonFlags } from '../../proxy/config/flags';
 import { wantsColor } from '../../proxy/config/config';
-import { readStates } from '../../proxy/relay/state';
+import { readRelayStatuses } from '../../proxy/relay/status-file';
 import { readStatus } from '../status/status';
 import { isWell, toObject, toText } from '../status/text';
 import { isConfig, readConfig } from './flags';
@@ -18,7 +18,7 @@ export async function runStatus(flags: StatusFlags): Promise<Outcome> {
   if (!isConfig(config)) return config;
   const status = readStatus(config);
   if (isFault(status)) return status;
-  const relays = readStates(config);
+  const relays = readRelayStatuses(config);
   const text =
     flags.json === true
       ? `${JSON.stringify(toObject(status, relays))}\n`

@@ -2,8 +2,8 @@
 
 import { closeSync, fsyncSync, openSync, readlinkSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { createFault, errno, type Fault } from '../../proxy/system/fault';
-import { makeFolder, readPlainFile } from '../../proxy/system/files';
+import { createFault, errno, isFault, type Fault } from '../../proxy/system/fault';
+import { makeFolder, readPlainFile, systemSaid } from '../../proxy/system/files';
 import { bootId } from '../../proxy/system/process';
 import type { Step } from './change';
 import { JOURNAL_AT_MOST, parseJournal, SCHEMA } from './parse';
@@ -56,24 +56,24 @@ export function startJournal(place: Place, pins: string): Journal {
 
 /** Undefined: there is none. Faults: `journal-damaged`, `file-unreadable`. */
 export function readJournal(file: string): Journal | Fault | undefined {
-  try {
-    const read = readPlainFile(file, JOURNAL_AT_MOST);
-    const journal = 'problem' in read ? read.problem : parseJournal(read.text);
-    return typeof journal === 'string' ? createFault('journal-damaged', `${file}: ${journal}`) : journal;
-  } catch (cause) {
-    if (errno(cause) === 'ENOENT') return undefined;
-    const fix = errno(cause) === 'EACCES' ? ONLY_ROOT : whySystem(cause);
-    return createFault('file-unreadable', file, { cause, fix });
+  const text = readPlainFile(file, JOURNAL_AT_MOST);
+  if (text === undefined) return undefined;
+  if (isFault(text)) {
+    if (text.code === 'file-damaged') return createFault('journal-damaged', text.on, { cause: text });
+    return errno(text.cause) === 'EACCES' ? { ...text, fix: ONLY_ROOT } : text;
   }
+  return parseJournal(text, file);
 }
 
 /** On disk when it returns, whole or not at all; and nothing that `readJournal` would refuse. */
 export function writeJournal(file: string, journal: Journal): Fault | undefined {
   const fresh = `${file}.new`;
   const text = `${JSON.stringify(journal, null, 2)}\n`;
-  const unreadable = text.length > JOURNAL_AT_MOST ? 'it would be too large' : parseJournal(text);
-  if (typeof unreadable === 'string')
-    return createFault('journal-unwritable', file, { fix: `${unreadable}, and it could not be undone` });
+  const fix = 'it could not be read again, and nothing could be undone';
+  const read = parseJournal(text, file);
+  if (isFault(read)) return createFault('journal-unwritable', read.on, { fix });
+  if (text.length > JOURNAL_AT_MOST)
+    return createFault('journal-unwritable', `${file}: ${text.length} octets`, { fix });
   try {
     makeFolder(dirname(file), 0o700);
     const fd = openSync(fresh, 'w', 0o600);
@@ -84,7 +84,7 @@ export function writeJournal(file: string, journal: Journal): Fault | undefined 
     syncFolder(dirname(file));
     return undefined;
   } catch (cause) {
-    return createFault('journal-unwritable', file, { cause, fix: whySystem(cause) });
+    return createFault('journal-unwritable', file, { cause, fix: systemSaid(cause) });
   }
 }
 
@@ -97,7 +97,7 @@ export function removeJournal(file: string): Fault | undefined {
   } catch (cause) {
     return createFault('journal-unwritable', file, {
       what: 'cannot remove the journal',
-      fix: `${whySystem(cause)}: remove it by hand`,
+      fix: `${systemSaid(cause)}: remove it by hand`,
       cause,
     });
   }
@@ -115,10 +115,6 @@ export function isOfThisNamespace({ namespace }: Journal): boolean {
 
 function namespaceId(): string {
   return readlinkSync('/proc/self/ns/net');
-}
-
-function whySystem(cause: unknown): string {
-  return `the system said ${errno(cause)}`;
 }
 
 function syncFolder(folder: string): void {

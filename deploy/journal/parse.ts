@@ -2,22 +2,24 @@
 // refused with its place in the file.
 
 import { isAbsolute } from 'node:path';
+import { createFault, type Fault } from '../../proxy/system/fault';
 import { NF_CALLS } from '../network/links';
 import type { Change, Step } from './change';
 import type { Journal, Place } from './journal';
 
-/** The journal, or where it is wrong and how. */
-export function parseJournal(text: string): Journal | string {
+/** Fault: `journal-damaged`, which says where `file` is wrong and how. */
+export function parseJournal(text: string, file: string): Journal | Fault {
+  const damaged = (why: string): Fault => createFault('journal-damaged', `${file}: ${why}`);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    return 'it is not JSON';
+    return damaged('it is not JSON');
   }
   try {
     return toJournal(record(value, 'it'));
   } catch (error) {
-    if (error instanceof Wrong) return error.message;
+    if (error instanceof Wrong) return damaged(error.message);
     throw error;
   }
 }

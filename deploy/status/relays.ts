@@ -1,10 +1,10 @@
 // Relays that run by themselves, for a person and as JSON.
 
-import type { RelayState, RelayStates } from '../../proxy/relay/state';
+import type { RelayStatus, RelayStatuses } from '../../proxy/relay/status-file';
 import { printable } from '../../proxy/sinks/wording';
 import { learnedLines } from './servers';
 
-export function linesOfRelays({ relays, closed }: RelayStates): readonly string[] {
+export function linesOfRelays({ relays, closed }: RelayStatuses): readonly string[] {
   return [
     ...relays.flatMap(relayText),
     ...closed.map((folder) => `Only root can see the relays of ${folder}`),
@@ -19,7 +19,7 @@ function relayText({
   counters,
   servers,
   suspects,
-}: RelayState): readonly string[] {
+}: RelayStatus): readonly string[] {
   const { active, accepted, blocked, unreachable } = counters;
   const count = (number: number): string => number.toLocaleString('en');
   return [

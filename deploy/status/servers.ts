@@ -2,12 +2,12 @@
 
 import { formatEndpoint } from '../../proxy/system/address';
 import { decideFor } from '../../proxy/config/servers';
-import type { ServerKnowledge, Suspect } from '../../proxy/servers/knowledge';
+import type { KnownServer, Suspect } from '../../proxy/servers/saved';
 import { printable } from '../../proxy/sinks/wording';
 
 /** All of them, those that need a decision last. */
 export function learnedLines(
-  servers: readonly ServerKnowledge[],
+  servers: readonly KnownServer[],
   suspects: readonly Suspect[],
 ): readonly string[] {
   const lines = servers.slice(-SHOWN).map(serverLine);
@@ -17,7 +17,7 @@ export function learnedLines(
   return all.length === 0 ? ['none yet'] : all;
 }
 
-function serverLine({ server, knowledge, way }: ServerKnowledge): string {
+function serverLine({ server, knowledge, way }: KnownServer): string {
   return `${where(server)}${knowledge.greeting}, ${knowledge.policy}: ${WAYS[way]}`;
 }
 
@@ -40,12 +40,12 @@ function suspectLines({
   ];
 }
 
-function where(server: ServerKnowledge['server']): string {
+function where(server: KnownServer['server']): string {
   return formatEndpoint(server).padEnd(28);
 }
 
 /** How it was learned. */
-const WAYS: Readonly<Record<ServerKnowledge['way'], string>> = {
+const WAYS: Readonly<Record<KnownServer['way'], string>> = {
   seen: "as clients' connections showed",
   verified: "verified by a connection of ehlowire's own",
   networks: 'shown by clients of three networks, because ehlowire cannot connect to it',

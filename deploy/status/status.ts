@@ -8,7 +8,6 @@ import { isOfThisBoot, isOfThisNamespace, readJournal, type Journal, type Place 
 import { isAttached } from '../journal/filters';
 import { readRules } from '../network/links';
 import { readSysctl } from '../network/sysctl';
-import { stateFile } from '../../proxy/wire/state';
 import { findRunning, runningFile, type Running } from '../journal/control-process';
 import { changesOf, findProblems, type Seen } from './problems';
 import { readWire, type WireReading } from './wire-state';
@@ -53,7 +52,7 @@ export function readStatus(config: Config): Status | Fault {
   const running = findRunning(runningFile(file));
   if (journal === undefined) return { kind: 'detached', before: undefined, running };
   if (!isOfThisBoot(journal)) return { kind: 'detached', before: journal.place, running };
-  const wire = readWire(journal.pins, stateFile(config));
+  const wire = readWire(journal.pins, config.servers.file);
   if (!isOfThisNamespace(journal)) return { kind: 'other-namespace', journal, running, wire };
   const changes = changesOf(journal);
   if (journal.entered && !changes.some(({ kind }) => kind === 'filter'))

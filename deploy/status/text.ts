@@ -6,9 +6,10 @@ import { ABI } from '../../proxy/wire/abi';
 import { describePlace } from '../attach/attach';
 import type { Place } from '../journal/journal';
 import type { Running } from '../journal/control-process';
-import type { RelayStates } from '../../proxy/relay/state';
+import type { RelayStatuses } from '../../proxy/relay/status-file';
 import { changesOf, commandOf, howToRestart } from './problems';
 import { linesOfRelays } from './relays';
+import { printable } from '../../proxy/sinks/wording';
 import { learnedLines } from './servers';
 import type { Attached, Status } from './status';
 import type { WireState } from './wire-state';
@@ -17,7 +18,7 @@ type Colors = ReturnType<typeof createColors>;
 type OtherNamespace = Extract<Status, { kind: 'other-namespace' }>;
 
 /** Attached without problems, readable, with its process; or never attached, and a relay runs. */
-export function isWell(status: Status, { relays }: RelayStates = NO_RELAYS): boolean {
+export function isWell(status: Status, { relays }: RelayStatuses = NO_RELAYS): boolean {
   if (status.kind === 'detached')
     return relays.length > 0 && status.before === undefined && status.running === undefined;
   return isHealthy(status) && status.running !== undefined && status.wire.kind === 'state';
@@ -28,7 +29,7 @@ function isHealthy(status: Status): status is Attached {
 }
 
 /** The same keys for every status; what is not known is null. */
-export function toObject(status: Status, { relays }: RelayStates = NO_RELAYS): Record<string, unknown> {
+export function toObject(status: Status, { relays }: RelayStatuses = NO_RELAYS): Record<string, unknown> {
   const journal = status.kind === 'detached' ? undefined : status.journal;
   const here = status.kind === 'attached' ? status : undefined;
   const there = status.kind === 'other-namespace' ? status : here;
@@ -63,12 +64,13 @@ export function toObject(status: Status, { relays }: RelayStates = NO_RELAYS): R
     servers_not_held: wire?.unheld ?? null,
     learned: wire?.learned.servers ?? null,
     suspects: wire?.learned.suspects ?? null,
+    learned_unread: wire?.unlearned ?? null,
     relay_processes: relays,
   };
 }
 
 /** First the state, then what to do, then the rest. */
-export function toText(status: Status, color: boolean, states: RelayStates = NO_RELAYS): string {
+export function toText(status: Status, color: boolean, states: RelayStatuses = NO_RELAYS): string {
   const colors = createColors(color);
   const lines = linesOf(status, colors);
   const relays = linesOfRelays(states);
@@ -189,6 +191,7 @@ function wireLines(status: OtherNamespace | Attached, colors: Colors): string[] 
     ...serverLines(wire, colors),
     '',
     bold('Learned'),
+    ...(wire.unlearned === undefined ? [] : [yellow(`  ! ${printable(wire.unlearned)}`)]),
     ...learnedLines(wire.learned.servers, wire.learned.suspects).map((line) => `  ${line}`),
     '',
     bold('Counters'),
@@ -239,7 +242,7 @@ function row(name: string, texts: readonly string[]): string {
   return texts.map((text, index) => `  ${(index === 0 ? name : '').padEnd(10)}${text}`).join('\n');
 }
 
-const NO_RELAYS: RelayStates = { relays: [], closed: [] };
+const NO_RELAYS: RelayStatuses = { relays: [], closed: [] };
 const SERVERS = 20;
 /** Counters that should be 0, and what it means when they are not. */
 const WARNINGS: Readonly<Record<string, string>> = {

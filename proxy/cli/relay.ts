@@ -7,7 +7,8 @@ import { parseAddress } from '../system/address';
 import { createFault, type Fault, formatFault, isFault, type Outcome } from '../system/fault';
 import { reportReady } from '../native/systemd';
 import { startRelay, type Relay } from '../relay/relay';
-import { keepState } from '../relay/state';
+import { keepStatus } from '../relay/status-file';
+import { openStore } from '../servers/store';
 import type { Sink } from '../sinks/record';
 import { openSink } from '../sinks/sink';
 import { toOverrides, type CommonFlags } from '../config/flags';
@@ -47,12 +48,17 @@ async function serve(config: Config, sink: Sink): Promise<Outcome> {
   const onHup = config.log.file === undefined && isatty(1) ? end.signal : hup;
   process.on('SIGTERM', end.signal).on('SIGINT', end.signal).on('SIGHUP', onHup);
   try {
-    const relay = await startRelay(config, sink);
+    const store = openStore(config.servers.file, sink);
+    const relay = await startRelay(config, sink, { known: store.saved.servers });
+    store.share(relay.servers);
     const reportEnd = reportReady(`${config.relay.listeners.length} listening`);
-    const forget = keepState(config, relay, (folder) => sink.note('warn', 'state-unsaved', { file: folder }));
-    await untilEnded(relay, config, sink, end).finally(() => {
+    const removeStatus = keepStatus(config, relay, (fault) =>
+      sink.note('warn', 'status-unwritten', { message: formatFault(fault) }),
+    );
+    await untilEnded(relay, config, sink, end).finally(async () => {
       reportEnd();
-      forget();
+      removeStatus();
+      await store.close();
     });
     sink.note('info', 'stopped');
     return 0;

@@ -1,6 +1,7 @@
 // The configuration: defaults, file, environment and flags laid over one another, judged, and typed.
 
-import { hostname } from 'node:os';
+import { homedir, hostname } from 'node:os';
+import { dirname, join } from 'node:path';
 import { isatty } from 'node:tty';
 import convict from 'convict';
 import { parseAddress, parseNetwork, type Address, type Network } from '../system/address';
@@ -71,6 +72,10 @@ export interface Config {
     /** The name in a completing line where the server's own greeting has none. */
     readonly hostname: string;
   };
+  readonly servers: {
+    /** What is learned of servers is kept there; undefined: it ends with the process. */
+    readonly file: string | undefined;
+  };
   readonly evidence: {
     readonly watch: 'auto' | 'off';
     /** A capture interface, or `any`. */
@@ -131,7 +136,7 @@ export function loadConfig(
   }
   layers.push(readFlags(overrides.flags ?? []));
   if (faults.length > 0) return faults;
-  return settle(layers);
+  return settle(layers, env);
 }
 
 /** Whether a terminal is there and nobody asked for no colours (no-color.org). */
@@ -142,7 +147,7 @@ export function wantsColor(fd: 1 | 2 = 1, env: Environment = process.env): boole
 }
 
 /** Lays the layers over the defaults, judges every value, and only then believes them. */
-function settle(layers: readonly Layer[]): Config | readonly Fault[] {
+function settle(layers: readonly Layer[], env: Environment): Config | readonly Fault[] {
   registerFormats();
   const settings = convict(convictSchema() as convict.Schema<Record<string, unknown>>, { args: [], env: {} });
   for (const { values } of layers) for (const [key, value] of values) settings.set(key, value);
@@ -150,7 +155,7 @@ function settle(layers: readonly Layer[]): Config | readonly Fault[] {
   const faults = SETTINGS.flatMap((setting) => judge(setting, get(setting.key), layers));
   if (faults.length > 0) return faults;
   settings.validate({ allowed: 'strict' });
-  const config = toConfig(get);
+  const config = toConfig(get, env);
   if (config.relay.mark !== 0 && config.relay.mark === config.deploy.mark) {
     return [createFault('bad-config', 'relay.mark and deploy.mark', { fix: MUST_DIFFER })];
   }
@@ -198,7 +203,7 @@ function registerFormats(): void {
   }
 }
 
-function toConfig(get: (key: string) => unknown): Config {
+function toConfig(get: (key: string) => unknown, env: Environment): Config {
   const number = (key: string): number => get(key) as number;
   const repair = get('greeting.repair') as Repair;
   const timeout = (name: keyof TimeoutsMs): number => number(`relay.timeouts.${name}`);
@@ -212,6 +217,7 @@ function toConfig(get: (key: string) => unknown): Config {
       patienceMs: number('greeting.patience'),
       hostname: (get('greeting.hostname') as string | null) ?? hostname(),
     },
+    servers: { file: toServersFile(get, env) },
     evidence: toEvidence(get),
     relay: {
       listeners: (get('relay.listeners') as RawListener[]).map((raw) => toListener(raw, repair)),
@@ -255,6 +261,19 @@ function toConfig(get: (key: string) => unknown): Config {
   };
 }
 
+/** Of root beside the journal, where the wire's is; of others where the system keeps such for them. */
+function toServersFile(get: (key: string) => unknown, env: Environment): string | undefined {
+  const file = get('servers.file') as string | null;
+  if (file !== null) return file === 'off' ? undefined : file;
+  if (process.geteuid?.() === 0) return join(dirname(get('deploy.journal') as string), SERVERS_FILE);
+  // systemd.exec(5), StateDirectory=: the first of a list.
+  const [ofService] = env['STATE_DIRECTORY']?.split(':') ?? [];
+  if (ofService) return join(ofService, SERVERS_FILE);
+  // XDG Base Directory Specification: a relative path is ignored.
+  const own = env['XDG_STATE_HOME'] ?? '';
+  return join(own.startsWith('/') ? own : join(homedir(), '.local/state'), 'ehlowire', SERVERS_FILE);
+}
+
 function toEvidence(get: (key: string) => unknown): Config['evidence'] {
   const folder = get('evidence.folder') as string | null;
   return {
@@ -266,6 +285,8 @@ function toEvidence(get: (key: string) => unknown): Config['evidence'] {
     octets: (get('evidence.mebibytes') as number) * 2 ** 20,
   };
 }
+
+const SERVERS_FILE = 'servers.json';
 
 interface RawListener {
   readonly listen: string;

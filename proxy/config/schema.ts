@@ -86,6 +86,14 @@ export const SETTINGS: readonly Setting[] = [
     doc: "The name in a completing line where the server's own greeting has none, and in `ehlowire check`'s EHLO.",
   },
   {
+    key: 'servers.file',
+    format: 'file',
+    default: null,
+    shown:
+      "servers.json beside `deploy.journal`; of other users than root in a service's state directory or ~/.local/state",
+    doc: 'The file that keeps what is learned of servers. Processes with the same file share it. `off`: none is kept.',
+  },
+  {
     key: 'evidence.watch',
     format: WATCHES,
     default: 'auto',

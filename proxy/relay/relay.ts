@@ -4,7 +4,7 @@ import type { Config, ListenerConfig } from '../config/config';
 import { formatAddress, formatEndpoint, SMTP_PORTS, SUBMISSIONS } from '../system/address';
 import type { Endpoint } from '../../inspect/address';
 import { createFault, formatFault, isFault, type Fault } from '../system/fault';
-import type { ServerKnowledge, Suspect } from '../servers/knowledge';
+import type { KnownServer } from '../servers/saved';
 import { createServers, type Servers } from '../servers/servers';
 import { createNames } from '../sinks/record';
 import type { Connection, Sink } from '../sinks/record';
@@ -27,10 +27,7 @@ export interface Relay {
   drain(): Promise<void>;
   /** Takes no more connections and ends those there are. */
   stop(): Promise<void>;
-  /** What is known of the servers' greetings: `known` of a later start. */
-  known(): readonly ServerKnowledge[];
-  /** Servers that are not repaired though clients' connections would ask for it. */
-  suspects(): readonly Suspect[];
+  readonly servers: Servers;
   readonly counters: Readonly<Counters> & {
     /** Connections that are open now. */
     readonly active: number;
@@ -40,8 +37,8 @@ export interface Relay {
 }
 
 export interface RelayOptions {
-  /** What earlier runs learned: see `readKnowledge`. */
-  readonly known?: readonly ServerKnowledge[];
+  /** What earlier runs learned. */
+  readonly known?: readonly KnownServer[];
   /** What is known of servers, where others use it too; they close it. */
   readonly servers?: Servers;
 }
@@ -83,8 +80,7 @@ export async function startRelay(config: Config, sink: Sink, options: RelayOptio
     addresses: listeners.map(({ address }) => address),
     drain: () => drain(listeners, gate, relay.drainMs, sink).finally(close),
     stop: () => drain(listeners, gate, 0, sink).finally(close),
-    known: servers.known,
-    suspects: servers.suspects,
+    servers,
     counters: {
       get accepted() {
         return gate.counters.accepted;
@@ -109,7 +105,7 @@ function createOwnServers(
   { greeting, relay }: Config,
   sink: Sink,
   nextSession: () => string,
-  known: readonly ServerKnowledge[] = [],
+  known: readonly KnownServer[] = [],
 ): Servers {
   const { patienceMs } = greeting;
   const connectMs = relay.timeoutsMs.connect;

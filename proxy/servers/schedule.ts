@@ -11,7 +11,6 @@ export interface Schedule {
   begin(at: Micros): readonly string[];
   /** `calm`: it showed what the last one showed; the next one may wait longer. */
   ended(key: string, at: Micros, calm: boolean): void;
-  readonly idle: boolean;
 }
 
 interface Turn {
@@ -54,9 +53,6 @@ export function createSchedule(): Schedule {
       turn.running = false;
       turn.calm = calm ? turn.calm + 1 : 0;
       turn.notBefore = at + Math.min(BACK_OFF * 2 ** Math.max(0, turn.calm - 1), BACK_OFF_MOST);
-    },
-    get idle() {
-      return ![...turns.values()].some(({ wanted, running }) => wanted || running);
     },
   };
 }

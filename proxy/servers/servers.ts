@@ -19,8 +19,8 @@ import { now, steady } from '../system/clock';
 import { repairOf, type Repair, type ServerRepairs } from '../config/servers';
 import { createSockets, type Sockets } from '../sockets/linger';
 import type { Connection, Sink } from '../sinks/record';
-import { suspectOf, type ServerKnowledge, type Suspect } from './knowledge';
 import { createOwn, keyOf, type Own } from './own';
+import { suspectOf, type KnownServer, type Suspect } from './saved';
 import { tellSuspicion, tellVerification } from './notes';
 import { createSchedule } from './schedule';
 import { makeVisit, type MakeVisit, type Visit, type VisitOptions } from './visit';
@@ -41,10 +41,12 @@ export interface Servers {
   server(endpoint: Endpoint, header?: VisitOptions['header']): Server;
   knownOf(endpoint: Endpoint): GreetingKnowledge | undefined;
   /** What outlives the process, the least recently used server first. */
-  known(): readonly ServerKnowledge[];
+  known(): readonly KnownServer[];
   /** Servers that are not repaired though clients' connections would ask for it. */
   suspects(): readonly Suspect[];
-  /** How often something was learned or suspected: whether there is news to be saved. */
+  /** Takes over what another process has learned, where it is newer than what is known here. */
+  adopt(known: readonly KnownServer[]): void;
+  /** How often something was learned or suspected here: whether there is news to be saved. */
   readonly lessons: number;
   /** The address and port are those of a connection of our own: nothing of it is a client's. */
   owns(endpoint: Endpoint): boolean;
@@ -54,7 +56,6 @@ export interface Servers {
   missed(): void;
   /** The program in the kernel took back the repair by itself, as the server ended its greeting behind it. */
   withdrawn(endpoint: Endpoint, at: Micros): void;
-  readonly size: number;
   /** Gives up the connections of our own. */
   close(): void;
 }
@@ -69,7 +70,7 @@ export interface ServersOptions {
   /** Names for the connections of our own. */
   readonly nextSession: () => string;
   /** From an earlier run. */
-  readonly known?: readonly ServerKnowledge[];
+  readonly known?: readonly KnownServer[];
   /** By the operator, for single servers: nobody is asked to decide again. */
   readonly decided?: ServerRepairs;
   /** Servers. The least recently used one is forgotten at the cap; it would only have to be learned again. */
@@ -86,6 +87,8 @@ interface Entry extends Server {
   readonly endpoint: Endpoint;
   readonly listeners: Set<Listen>;
   standing: Standing;
+  /** When `standing.known` was learned, milliseconds since the epoch. */
+  learned: number;
   header: VisitOptions['header'];
   visit: Visit | undefined;
   /** The client's connection that taught last: where we cannot connect, what is learned is learned by it. */
@@ -102,16 +105,10 @@ export function createServers(options: ServersOptions): Servers {
     sockets: createSockets(),
     own: createOwn(),
     lessons: 0,
-    timer: undefined,
+    timer: setInterval(() => begin(state), LOOK_MS).unref(),
     closed: false,
   };
-  for (const { server, knowledge, way } of options.known ?? []) {
-    const entry = entryOf(state, server);
-    entry.standing = { ...UNKNOWN, known: knowledge, way };
-    options.onLearned?.(server, knowledge);
-    // It holds at once, and is looked at again: on the wire now, for a relay when it is known how to speak to the server.
-    if (options.path === 'wire' && isRepair(knowledge)) verify(state, entry);
-  }
+  for (const each of options.known ?? []) adopt(state, entryOf(state, each.server), each);
   return {
     server(endpoint, header) {
       const entry = entryOf(state, endpoint);
@@ -121,9 +118,16 @@ export function createServers(options: ServersOptions): Servers {
     },
     knownOf: (endpoint) => state.entries.get(keyOf(endpoint))?.standing.known,
     known: () =>
-      [...state.entries.values()].flatMap(({ endpoint, standing: { known, way } }) =>
-        known ? [{ server: endpoint, knowledge: known, way }] : [],
+      [...state.entries.values()].flatMap(({ endpoint, learned, standing: { known, way } }) =>
+        known ? [{ server: endpoint, knowledge: known, way, learned }] : [],
       ),
+    adopt(known) {
+      for (const each of known) {
+        const entry = state.entries.get(keyOf(each.server));
+        const isFull = state.entries.size >= (options.capacity ?? SERVERS);
+        if (entry ? each.learned > entry.learned : !isFull) adopt(state, entryOf(state, each.server), each);
+      }
+    },
     suspects: () =>
       [...state.entries.values()].flatMap((entry) =>
         decisionOn(state, entry) === undefined ? (suspectOf(entry.endpoint, entry.standing) ?? []) : [],
@@ -140,9 +144,6 @@ export function createServers(options: ServersOptions): Servers {
       const finding = findWithdrawn(formatEndpoint(endpoint), options.patience);
       const event = learn(state, entry, teach(entry.standing, { kind: 'ended', finding }, ''), at);
       if (event) options.sink.write(entry.witness, event);
-    },
-    get size() {
-      return state.entries.size;
     },
     close() {
       state.closed = true;
@@ -161,7 +162,7 @@ interface State {
   readonly sockets: Sockets;
   readonly own: Own;
   lessons: number;
-  timer: NodeJS.Timeout | undefined;
+  readonly timer: NodeJS.Timeout;
   closed: boolean;
 }
 
@@ -199,6 +200,7 @@ function createEntry(state: State, key: string, endpoint: Endpoint): Entry {
     endpoint,
     listeners: new Set(),
     standing: UNKNOWN,
+    learned: 0,
     header: undefined,
     visit: undefined,
     witness: undefined,
@@ -234,10 +236,23 @@ function learn(
   if (before.suspicion !== standing.suspicion || before.own !== standing.own) state.lessons += 1;
   if (because === undefined || known === undefined) return undefined;
   state.lessons += 1;
+  entry.learned = Math.floor(now() / 1_000);
+  publish(state, entry, known, at);
+  return { kind: 'learned', at, greeting: known.greeting, policy: known.policy, way, because };
+}
+
+/** It holds at once, and is verified again: on the wire now, for a relay when it is known how to speak to the server. */
+function adopt(state: State, entry: Entry, { knowledge, way, learned }: KnownServer): void {
+  entry.standing = { ...UNKNOWN, known: knowledge, way };
+  entry.learned = learned;
+  publish(state, entry, knowledge, now());
+  if (state.options.path === 'wire' && isRepair(knowledge)) verify(state, entry);
+}
+
+function publish(state: State, entry: Entry, known: GreetingKnowledge, at: Micros): void {
   // A copy: who is told may finish, and leave.
   for (const listen of [...entry.listeners]) listen(known, at);
   state.options.onLearned?.(entry.endpoint, known);
-  return { kind: 'learned', at, greeting: known.greeting, policy: known.policy, way, because };
 }
 
 function decisionOn({ options: { decided } }: State, { endpoint }: Entry): Repair | undefined {
@@ -262,15 +277,6 @@ function begin(state: State): void {
   for (const key of state.schedule.begin(at)) {
     const entry = state.entries.get(key);
     if (entry) visit(state, entry);
-  }
-  const needed =
-    !state.schedule.idle || [...state.entries.values()].some(({ standing }) => isRepair(standing.known));
-  if (needed && state.timer === undefined) {
-    state.timer = setInterval(() => begin(state), LOOK_MS);
-    state.timer.unref();
-  } else if (!needed) {
-    clearInterval(state.timer);
-    state.timer = undefined;
   }
 }
 

@@ -121,6 +121,17 @@ const CATALOGUE = {
   'capture-failed': { exit: 1, what: 'cannot capture', fix: 'the system refused it' },
   'library-missing': { exit: 1, what: 'library missing', fix: 'install it' },
   'file-not-json': { exit: 2, what: 'not valid JSON', fix: 'correct the syntax' },
+  'file-damaged': { exit: 1, what: 'cannot use file', fix: 'look at what it is, and name another one' },
+  'file-unwritable': {
+    exit: 1,
+    what: 'cannot write file',
+    fix: 'check that the folder exists and may be written',
+  },
+  'servers-unread': {
+    exit: 1,
+    what: 'cannot read what was learned of servers',
+    fix: 'it is learned again',
+  },
   'port-in-use': {
     exit: 1,
     what: 'port in use',

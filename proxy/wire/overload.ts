@@ -2,7 +2,7 @@
 
 import type { Micros } from '../../inspect/events';
 import type { Sink } from '../sinks/record';
-import type { Reported } from './state';
+import type { Reported } from '../servers/saved';
 
 /** The kernel's counts, and whether connections that begin now are not recorded. */
 export interface Load extends Reported {

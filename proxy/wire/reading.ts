@@ -9,7 +9,7 @@ import type { Sink } from '../sinks/record';
 import { createOverload } from './overload';
 import type { Pace, Turn } from './pace';
 import type { Reader } from './reader';
-import type { Reported } from './state';
+import type { Reported } from '../servers/saved';
 import type { Tables, WireCounters } from './tables';
 import type { Wire } from './wire';
 
@@ -22,20 +22,19 @@ export interface Reading {
   readonly reader: Reader;
   readonly evidence: Pick<EvidenceWriter, 'lost'> | undefined;
   readonly pace: Pace;
-  readonly servers: Pick<Servers, 'lessons' | 'knownOf' | 'missed' | 'withdrawn'>;
+  readonly servers: Pick<Servers, 'knownOf' | 'missed' | 'withdrawn'>;
   /** By the processes before. */
   readonly reported: Reported;
-  /** Keeps what a process that is killed could not save any more. */
-  save(reported: Reported): void;
+  /** Called in each round: a process that is killed could not say it any more. */
+  report(reported: Reported): void;
 }
 
-/** Until the signal, and until all that was there by then is read; the answer is what was reported. */
-export function readUntil(reading: Reading): Promise<Reported> {
-  const { signal, wire, reader, sink, pace, reported } = reading;
+/** Until the signal, and until all that was there by then is read. */
+export function readUntil(reading: Reading): Promise<void> {
+  const { signal, wire, reader, sink, pace, reported, report } = reading;
   const { ring, tables } = wire;
   const overload = createOverload(sink, reported);
   const follow = createFollow(reading, overload.reported);
-  const save = createSaving(reading);
   return new Promise((resolve) => {
     let held = 0;
     let turn: Turn = { pause: 0, read: true };
@@ -63,8 +62,8 @@ export function readUntil(reading: Reading): Promise<Reported> {
       }
       const { COUNT_LOST: lost, COUNT_UNWATCHED: unwatched } = counters;
       overload.look({ lost, unwatched, crowded: ring.crowded() }, before.at);
-      save(overload.reported, before.at);
-      if (signal.aborted && !more) return resolve(overload.reported);
+      report(overload.reported);
+      if (signal.aborted && !more) return resolve();
       const behind = more ? now() - reader.readTo : 0;
       turn = pace.next({ more, fill, behind });
       if (turn.pause === 0 || signal.aborted) setImmediate(step);
@@ -98,20 +97,6 @@ function createFollow({ reader, evidence, servers, wire: { tables } }: Reading, 
   };
 }
 
-/** At most once a second, and only what is new. */
-function createSaving({ servers, reported, save }: Reading): (now: Reported, at: Micros) => void {
-  let saved = { ...reported, lessons: servers.lessons };
-  let next: Micros = 0;
-  return ({ lost, unwatched }, at) => {
-    const { lessons } = servers;
-    if (at < next) return;
-    next = at + SAVE_EVERY;
-    if (lost === saved.lost && unwatched === saved.unwatched && lessons === saved.lessons) return;
-    saved = { lost, unwatched, lessons };
-    save({ lost, unwatched });
-  };
-}
-
 /** One moment by the log's clock and by the kernel's. */
 interface Moment {
   readonly at: Micros;
@@ -129,4 +114,3 @@ const BATCH = 256;
 const UNWRITTEN = 1 << 20;
 const HELD_MS = 10;
 const HELD_AT_MOST = 200;
-const SAVE_EVERY: Micros = 1_000_000;

@@ -19,7 +19,8 @@ import { createPriority } from './priority';
 import { openProbes, type WireProbes } from '../sources/probes';
 import { createReader } from './reader';
 import { monotonic, readUntil } from './reading';
-import { readState, stateFile, writeState, type Reported, type WireState } from './state';
+import { openStore, readServers } from '../servers/store';
+import type { KnownServer } from '../servers/saved';
 import type { Wire } from './wire';
 
 export interface RunOptions {
@@ -43,9 +44,9 @@ export function prepareWire(config: Config, { adopted, tables }: Wire): void {
   const { repair, servers: decided } = config.greeting;
   const asked = { path: 'wire', repair, servers: decided, canRelay: false } as const;
   const { unknown, apply, decide } = createPolicies(tables, asked);
-  const { servers } = readState(stateFile(config));
+  const { saved } = readServers(config.servers.file);
   decide(() => undefined);
-  for (const { server, knowledge } of servers) apply(server, knowledge);
+  for (const { server, knowledge } of saved.servers) apply(server, knowledge);
   tables.setPorts(config.wire.ports);
   tables.configure({ unknown, relay: undefined });
 }
@@ -53,13 +54,12 @@ export function prepareWire(config: Config, { adopted, tables }: Wire): void {
 /** Runs until the signal; then everything that is attached and pinned goes on by itself. */
 export async function runWire(options: RunOptions): Promise<Fault | undefined> {
   const { config, sink, wire, path, relay: way, signal } = options;
-  const file = stateFile(config);
-  const saved = readState(file);
+  const store = openStore(config.servers.file, sink);
   const { repair, servers: decided } = config.greeting;
   const asked = { path, repair, servers: decided, canRelay: way !== undefined };
   const policies = createPolicies(wire.tables, asked, createComplaints(sink));
   const nextSession = createNames('w');
-  const servers = openServers(options, policies, nextSession, saved);
+  const servers = openServers(options, policies, nextSession, store.saved.servers);
   policies.decide(servers.knownOf);
   const relay = await openRelay(options, policies, servers);
   if (isFault(relay)) {
@@ -94,10 +94,10 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
   });
   const pace = relay === undefined ? createPace(createPriority(sink, signal)) : createSteadyPace();
   sink.note('info', 'wire-open', { path, adopted: wire.adopted, relayed: relay !== undefined });
-  const save = (reported: Reported): boolean =>
-    writeState(file, { servers: servers.known(), suspects: servers.suspects(), reported });
-  const reading = { signal, wire, reader, evidence, sink, pace, servers, reported: saved.reported, save };
-  const reported = await readUntil(reading);
+  store.report(store.saved.reported);
+  store.share(servers);
+  const { reported } = store.saved;
+  await readUntil({ signal, wire, reader, evidence, sink, pace, servers, reported, report: store.report });
   // What waits for a relay that is going must not wait: from now on all of it crosses the bridge.
   wire.tables.configure({
     unknown: policies.unknown === 'relay' ? 'observe' : policies.unknown,
@@ -107,7 +107,7 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
   servers.close();
   reader.end(now());
   probes?.close();
-  if (!save(reported)) sink.note('warn', 'state-unsaved', { file });
+  await store.close();
   return undefined;
 }
 
@@ -119,7 +119,7 @@ function openServers(
   { config, sink, wire: { tables } }: RunOptions,
   { apply }: Policies,
   nextSession: () => string,
-  saved: WireState,
+  known: readonly KnownServer[],
 ): Servers {
   return createServers({
     sink,
@@ -127,7 +127,7 @@ function openServers(
     patience: config.greeting.patienceMs * 1_000,
     connectMs: config.relay.timeoutsMs.connect,
     nextSession,
-    known: saved.servers.filter(({ server }) => tables.server(server)?.contradicted !== true),
+    known: known.filter(({ server }) => tables.server(server)?.contradicted !== true),
     decided: config.greeting.servers,
     onLearned: apply,
     settleMs: SETTLE_MS,

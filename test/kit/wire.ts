@@ -72,6 +72,7 @@ export function makeWire(label: string, { bridge = 'none', as = 'bridge' }: Wire
   const log = join(folder, 'events');
   const settings = [
     `deploy.journal=${join(folder, 'journal', 'journal.json')}`,
+    `servers.file=${join(folder, 'journal', 'servers.json')}`,
     `wire.pins=${pins}`,
     `greeting.patience=${PATIENCE_MS}ms`,
   ].flatMap((each) => ['--set', each]);

@@ -46,6 +46,7 @@ export const WIRE: WireState = {
         server: { address: '192.0.2.25', port: 25 },
         knowledge: { greeting: 'truncated', policy: 'repair', lines: 1, delay: 0 },
         way: 'verified',
+        learned: 0,
       },
     ],
     suspects: [

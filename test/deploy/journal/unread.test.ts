@@ -31,7 +31,7 @@ const TABLE: readonly Row[] = [
   {
     name: 'a folder',
     make: (file) => mkdirSync(file),
-    want: damaged('it is no plain file'),
+    want: damaged('it is not a regular file'),
   },
   {
     name: 'damaged',
@@ -41,7 +41,7 @@ const TABLE: readonly Row[] = [
   {
     name: 'a pipe, which nobody writes to',
     make: (file) => execFileSync('mkfifo', [file]),
-    want: damaged('it is no plain file'),
+    want: damaged('it is not a regular file'),
   },
   {
     name: 'huge',

@@ -2,11 +2,11 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { RelayState } from '../../../proxy/relay/state';
+import type { RelayStatus } from '../../../proxy/relay/status-file';
 import { isWell, toObject, toText } from '../../../deploy/status/text';
 import { BRIDGE, RUNNING, SINCE } from '../journal/samples';
 
-const RELAY: RelayState = {
+const RELAY: RelayStatus = {
   pid: 4711,
   since: SINCE,
   version: '0.1.0',
@@ -17,6 +17,7 @@ const RELAY: RelayState = {
       server: { address: '192.0.2.25', port: 25 },
       knowledge: { greeting: 'truncated', policy: 'repair', lines: 1, delay: 0 },
       way: 'verified',
+      learned: 0,
     },
   ],
   suspects: [],

@@ -50,7 +50,7 @@ export function makeStage(name: string): Stage | string {
     pins,
     settings: [
       ...['--set', `deploy.journal=${journal}`, '--set', `wire.pins=${pins}`],
-      ...['--set', `relay.state=${folder}`],
+      ...['--set', `relay.state=${folder}`, '--set', `servers.file=${folder}/servers.json`],
     ],
     run: (command, ...args) => run('nsenter', [...within, command, ...args], { timeoutMs: PATIENCE_MS }),
     start: (command, ...args) => start('nsenter', [...within, command, ...args]),

@@ -19,7 +19,16 @@ export async function startRelay(topology: Topology, log: string): Promise<Runni
     ...['--listen', `${RELAYED[server]}:25`],
     ...['--upstream', `${SERVERS[server]}:25`],
   ]);
-  const relay = topology.start('shim', launcher(), 'relay', ...pairs, '--log', log);
+  const relay = topology.start(
+    'shim',
+    launcher(),
+    'relay',
+    ...pairs,
+    '--log',
+    log,
+    '--set',
+    'servers.file=off',
+  );
   const events = (): readonly LogLine[] => readLog(log);
   await until(
     'the relay to listen',

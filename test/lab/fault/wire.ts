@@ -25,9 +25,11 @@ export async function startWire(
   const pins = join(BPFFS, own);
   // Of the namespace the network only: the bpffs is the machine's.
   const within = [`--net=/run/netns/${name}-${as === 'bridge' ? 'shim' : 'mta'}`, '--', launcher()];
-  const settings = [`deploy.journal=${join(folder, own, 'journal.json')}`, `wire.pins=${pins}`].flatMap(
-    (each) => ['--set', each],
-  );
+  const settings = [
+    `deploy.journal=${join(folder, own, 'journal.json')}`,
+    `servers.file=${join(folder, own, 'servers.json')}`,
+    `wire.pins=${pins}`,
+  ].flatMap((each) => ['--set', each]);
   const place = as === 'bridge' ? ['--wan', 'wan', '--lan', 'lan', '--path', 'wire'] : ['--dev', 'eth0'];
   const silent = asks ? [] : ['--set', 'evidence.probe=off'];
   watchExit().add(pins);

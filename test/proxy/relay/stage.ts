@@ -50,6 +50,7 @@ export function configOf(upstreamPort: number, wishes: Wishes = {}): Config {
       hostname: 'shim.example',
       ...greeting,
     },
+    servers: { file: undefined },
     evidence: {
       watch: 'off',
       interface: 'any',

@@ -86,7 +86,7 @@ for (const { name, looks, servers = [], known, wants } of TABLE) {
       sink: rememberingSink(),
       pace: { next: (each) => ({ ...createSteadyPace().next(each), pause: 0 }) },
       reported: { lost: 0, unwatched: 0 },
-      save: () => undefined,
+      report: () => undefined,
       wire: {
         tables: { counters: () => countersOf(looks[look]?.counts ?? {}), servers: () => servers },
         ring: {
@@ -113,7 +113,6 @@ for (const { name, looks, servers = [], known, wants } of TABLE) {
       },
       evidence: { lost: (count) => void did.push(`evidence lost ${count}`) },
       servers: {
-        lessons: 0,
         knownOf: () => known,
         missed: () => void did.push('missed'),
         withdrawn: ({ address }) => void did.push(`withdrawn ${address}`),

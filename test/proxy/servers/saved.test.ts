@@ -4,20 +4,25 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { GreetingKnowledge } from '../../../inspect/greeting/known';
 import { startRelay } from '../../../proxy/relay/relay';
-import { readKnowledge, saveKnowledge, type ServerKnowledge } from '../../../proxy/servers/knowledge';
+import { NOTHING_SAVED, readSaved, toSaved, type KnownServer } from '../../../proxy/servers/saved';
 import { call, eventually, playServer } from '../relay/peers';
 import { configOf, rememberingSink } from '../relay/stage';
 
 const TRUNCATED: GreetingKnowledge = { greeting: 'truncated', policy: 'repair', lines: 1, delay: 0 };
 const TEASER: GreetingKnowledge = { greeting: 'teaser', policy: 'observe', lines: 0, delay: 6_000_000 };
-const KNOWN: readonly ServerKnowledge[] = [
-  { server: { address: '192.0.2.25', port: 25 }, knowledge: TRUNCATED, way: 'verified' },
-  { server: { address: '2001:db8::25', port: 587 }, knowledge: TEASER, way: 'seen' },
+const KNOWN: readonly KnownServer[] = [
+  {
+    server: { address: '192.0.2.25', port: 25 },
+    knowledge: TRUNCATED,
+    way: 'verified',
+    learned: 1_700_000_000_000,
+  },
+  { server: { address: '2001:db8::25', port: 587 }, knowledge: TEASER, way: 'seen', learned: 0 },
 ];
 
 test('saved, written, read: the same, in the same order', () => {
-  const text = JSON.stringify(saveKnowledge(KNOWN));
-  assert.equal(readKnowledge(JSON.parse(text)), KNOWN);
+  const saved = { ...NOTHING_SAVED, servers: KNOWN, reported: { lost: 3, unwatched: 4 } };
+  assert.equal(readSaved(JSON.parse(JSON.stringify(toSaved(saved)))), { saved });
 });
 
 const [first] = KNOWN;
@@ -56,11 +61,17 @@ const NONSENSE: readonly (readonly [name: string, value: unknown])[] = [
 ];
 
 for (const [name, value] of NONSENSE) {
-  test(`left out: ${name}`, () => assert.equal(readKnowledge(value), []));
+  test(`left out, and reported: ${name}`, () => {
+    const { saved, wrong } = readSaved(value);
+    assert.equal(saved.servers, []);
+    assert.type(wrong, 'string');
+  });
 }
 
 test('one bad entry costs only itself', () => {
-  assert.equal(readKnowledge({ schema: 2, servers: [{}, ...KNOWN] }), KNOWN);
+  const { saved, wrong } = readSaved({ schema: 2, servers: [{}, ...KNOWN] });
+  assert.equal(saved.servers, KNOWN);
+  assert.is(wrong, '1 of its entries make no sense');
 });
 
 test('what was verified is kept; a later start with it waits for nothing, and looks again', async () => {
@@ -71,12 +82,14 @@ test('what was verified is kept; a later start with it waits for nothing, and lo
   await client.expect('220 mta.example ESMTP\r\n');
   await eventually('verified', () => sink.of('learned').length > 0);
   const server = { address: '127.0.0.1', port: mta.port };
-  assert.equal(relay.known(), [{ server, knowledge: TRUNCATED, way: 'verified' }]);
+  const known = relay.servers.known();
+  const learned = known[0]?.learned ?? 0;
+  assert.equal(known, [{ server, knowledge: TRUNCATED, way: 'verified', learned }]);
   client.socket.destroy();
   await relay.stop();
 
   // The patience of this one is an hour.
-  const next = await startRelay(configOf(mta.port), rememberingSink(), { known: relay.known() });
+  const next = await startRelay(configOf(mta.port), rememberingSink(), { known });
   const before = mta.peers.length;
   const again = await call(next.addresses[0]?.port ?? 0);
   await again.expect('220 mta.example ESMTP\r\n');

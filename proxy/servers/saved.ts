@@ -1,4 +1,4 @@
-// What is known of servers as a plain value, which survives a restart as JSON. Where it is kept is the caller's.
+// What is known of servers as a text that outlives the process: its form, written and read. store.ts keeps it in a file.
 
 import ipaddr from 'ipaddr.js';
 import type { GreetingClass, Policy } from '../../inspect/events';
@@ -7,10 +7,12 @@ import type { GreetingKnowledge } from '../../inspect/greeting/known';
 import { isRepair, type Standing, type Way } from '../../inspect/greeting/lesson';
 import type { Endpoint } from '../../inspect/address';
 
-export interface ServerKnowledge {
+export interface KnownServer {
   readonly server: Endpoint;
   readonly knowledge: GreetingKnowledge;
   readonly way: Way;
+  /** When it was learned, milliseconds since the epoch; 0: by a version that did not write it down. */
+  readonly learned: number;
 }
 
 /** A server that clients were greeted by in a way that would need a repair, and that is not repaired: for `status`. */
@@ -39,35 +41,56 @@ export function suspectOf(server: Endpoint, { known, suspicion, own }: Standing)
   };
 }
 
-/** `JSON.stringify` and `JSON.parse` keep it as it is. */
-export interface SavedKnowledge {
-  readonly schema: typeof SCHEMA;
-  /** The least recently used server first. */
-  readonly servers: readonly ServerKnowledge[];
-  /** Nothing is learned from these. */
-  readonly suspects: readonly Suspect[];
+/** Of what the kernel counted, what the log has reported. */
+export interface Reported {
+  /** Records that found no room. */
+  readonly lost: number;
+  /** Connections that were not recorded. */
+  readonly unwatched: number;
 }
 
-export function saveKnowledge(
-  servers: readonly ServerKnowledge[],
-  suspects: readonly Suspect[] = [],
-): SavedKnowledge {
-  return { schema: SCHEMA, servers, suspects };
+/** What outlives a process. */
+export interface Saved {
+  /** The least recently used server first. */
+  readonly servers: readonly KnownServer[];
+  /** For `status`: nothing is learned from these. */
+  readonly suspects: readonly Suspect[];
+  readonly reported: Reported;
+}
+
+export const NOTHING_SAVED: Saved = { servers: [], suspects: [], reported: { lost: 0, unwatched: 0 } };
+
+/** What `readSaved` found; `wrong`: what of it could not be used. */
+export interface SavedReading {
+  readonly saved: Saved;
+  readonly wrong?: string;
+}
+
+/** `JSON.stringify` and `JSON.parse` keep it as it is. */
+export function toSaved({ servers, suspects, reported }: Saved): Record<string, unknown> {
+  return { schema: SCHEMA, servers, suspects, ...reported };
 }
 
 /**
- * Reads what was saved. An entry that makes no sense is left out, and so is another schema (the first one kept repairs
- * that nobody had verified): it would only have to be learned again, while a wrong one would make us guess.
+ * An entry that makes no sense is left out, and so is all of another schema: it would only have to be learned again,
+ * while a wrong entry would make us guess. (Schema 1 kept repairs that were not verified.)
  */
-export function readKnowledge(saved: unknown): readonly ServerKnowledge[] {
-  if (!isRecord(saved) || saved['schema'] !== SCHEMA || !Array.isArray(saved['servers'])) return [];
-  return saved['servers'].flatMap((each: unknown) => readServer(each) ?? []);
-}
-
-/** As `readKnowledge`. */
-export function readSuspects(saved: unknown): readonly Suspect[] {
-  if (!isRecord(saved) || saved['schema'] !== SCHEMA || !Array.isArray(saved['suspects'])) return [];
-  return saved['suspects'].flatMap((each: unknown) => readSuspect(each) ?? []);
+export function readSaved(json: unknown): SavedReading {
+  if (!isRecord(json)) return { saved: NOTHING_SAVED, wrong: 'it is not a JSON object' };
+  const { schema, servers, suspects = [], lost, unwatched } = json;
+  if (schema !== SCHEMA) {
+    const is = isWhole(schema) ? `it is of version ${schema}` : 'it has no version';
+    return { saved: NOTHING_SAVED, wrong: `${is}, and this ehlowire reads version ${SCHEMA}` };
+  }
+  if (!Array.isArray(servers) || !Array.isArray(suspects))
+    return { saved: NOTHING_SAVED, wrong: 'it has no list of servers' };
+  const saved: Saved = {
+    servers: servers.flatMap((each: unknown) => readServer(each) ?? []),
+    suspects: suspects.flatMap((each: unknown) => readSuspect(each) ?? []),
+    reported: { lost: isWhole(lost) ? lost : 0, unwatched: isWhole(unwatched) ? unwatched : 0 },
+  };
+  const senseless = servers.length + suspects.length - saved.servers.length - saved.suspects.length;
+  return senseless === 0 ? { saved } : { saved, wrong: `${senseless} of its entries make no sense` };
 }
 
 function readSuspect(saved: unknown): Suspect | undefined {
@@ -87,16 +110,16 @@ function readEndpoint(saved: unknown): Endpoint | undefined {
   return isWhole(port, 65_535) && port !== 0 ? { address, port } : undefined;
 }
 
-function readServer(saved: unknown): ServerKnowledge | undefined {
+function readServer(saved: unknown): KnownServer | undefined {
   if (!isRecord(saved) || !isRecord(saved['knowledge'])) return undefined;
   const server = readEndpoint(saved['server']);
   const { greeting, policy, lines, delay } = saved['knowledge'];
   if (server === undefined || !isWhole(lines) || !isWhole(delay)) return undefined;
   if (!isOneOf(GREETINGS, greeting) || !isOneOf(POLICIES, policy)) return undefined;
-  const { way } = saved;
+  const { way, learned = 0 } = saved;
   const knowledge = { greeting, policy, lines, delay };
-  if (!isOneOf(WAYS, way) || (isRepair(knowledge) && way === 'seen')) return undefined;
-  return { server, knowledge, way };
+  if (!isWhole(learned) || !isOneOf(WAYS, way) || (isRepair(knowledge) && way === 'seen')) return undefined;
+  return { server, knowledge, way, learned };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -4,20 +4,14 @@ import { existsSync, lstatSync, readdirSync, renameSync, rmSync, writeFileSync }
 import { join } from 'node:path';
 import { formatAddress } from '../system/address';
 import type { Config } from '../config/config';
-import { errno } from '../system/fault';
-import { makeFolder, readPlainFile } from '../system/files';
+import { createFault, errno, isFault, type Fault } from '../system/fault';
+import { makeFolder, readPlainFile, systemSaid } from '../system/files';
 import { isAlive, ownIdentity, type Identity } from '../system/process';
 import { readVersion } from '../system/version';
-import {
-  readKnowledge,
-  readSuspects,
-  saveKnowledge,
-  type ServerKnowledge,
-  type Suspect,
-} from '../servers/knowledge';
+import { NOTHING_SAVED, readSaved, toSaved, type KnownServer, type Suspect } from '../servers/saved';
 import type { Relay } from './relay';
 
-export interface RelayState {
+export interface RelayStatus {
   readonly pid: number;
   /** RFC 3339. */
   readonly since: string;
@@ -25,7 +19,7 @@ export interface RelayState {
   /** Without `upstream`: transparent. */
   readonly listeners: readonly { readonly listen: string; readonly upstream?: string }[];
   readonly counters: Relay['counters'];
-  readonly servers: readonly ServerKnowledge[];
+  readonly servers: readonly KnownServer[];
   readonly suspects: readonly Suspect[];
 }
 
@@ -33,7 +27,7 @@ export interface RelayState {
  * Writes it now and, where it changed, every second. The answer ends that and takes the file away. `failing` is called
  * once, where it cannot be written: the relay does not need it.
  */
-export function keepState(config: Config, relay: Relay, failing: (folder: string) => void): () => void {
+export function keepStatus(config: Config, relay: Relay, failing: (fault: Fault) => void): () => void {
   const folder = config.relay.state ?? ownFolder();
   const file = join(folder, `relay-${process.pid}.json`);
   const since = new Date().toISOString();
@@ -45,21 +39,15 @@ export function keepState(config: Config, relay: Relay, failing: (folder: string
   });
   let written = '';
   const write = (): void => {
-    const { counters } = relay;
-    const text = JSON.stringify({
-      ...identity,
-      listeners,
-      counters,
-      ...saveKnowledge(relay.known(), relay.suspects()),
-    });
+    const { counters, servers } = relay;
+    const learned = toSaved({ ...NOTHING_SAVED, servers: servers.known(), suspects: servers.suspects() });
+    const text = JSON.stringify({ ...identity, listeners, counters, ...learned });
     if (text === written) return;
-    try {
-      writeWhole(folder, file, text);
-      written = text;
-    } catch {
-      clearInterval(timer);
-      failing(folder);
-    }
+    written = text;
+    const fault = writeWhole(folder, file, text);
+    if (fault === undefined) return;
+    clearInterval(timer);
+    failing(fault);
   };
   const timer = setInterval(write, EVERY_MS).unref();
   write();
@@ -69,39 +57,48 @@ export function keepState(config: Config, relay: Relay, failing: (folder: string
   };
 }
 
-function writeWhole(folder: string, file: string, text: string): void {
-  makeFolder(folder, 0o700);
-  // Somebody else may have made it first, in a folder that all may write to.
-  if (lstatSync(folder).uid !== process.geteuid?.()) throw new Error(`not ours: ${folder}`);
+/** Whole or not at all; it ends with the process, so that it need not be on disk. */
+function writeWhole(folder: string, file: string, text: string): Fault | undefined {
   const half = `${file}.new`;
-  writeFileSync(half, `${text}\n`, { mode: 0o600 });
-  renameSync(half, file);
+  try {
+    makeFolder(folder, 0o700);
+    // Another user may have made it first, in a folder that all may write to.
+    if (lstatSync(folder).uid !== process.geteuid?.())
+      return createFault('file-unwritable', folder, {
+        fix: 'it belongs to another user: name another folder, relay.state',
+      });
+    writeFileSync(half, `${text}\n`, { mode: 0o600 });
+    renameSync(half, file);
+    return undefined;
+  } catch (cause) {
+    return createFault('file-unwritable', file, { cause, fix: systemSaid(cause) });
+  }
 }
 
 function remove(file: string): void {
   try {
     rmSync(file, { force: true });
   } catch {
-    // It names a process that has ended, and is not believed.
+    // It names a process that has ended, and is not read as one that runs.
   }
 }
 
-export interface RelayStates {
+export interface RelayStatuses {
   /** Of those that run. */
-  readonly relays: readonly RelayState[];
+  readonly relays: readonly RelayStatus[];
   /** Folders that this user may not look into. */
   readonly closed: readonly string[];
 }
 
-/** Of all relays of this machine that tell this user what they do. */
-export function readStates(config: Config): RelayStates {
+/** Of all relays of this machine whose files this user may read. */
+export function readRelayStatuses(config: Config): RelayStatuses {
   const folders = config.relay.state === undefined ? allFolders() : [config.relay.state];
-  const relays: RelayState[] = [];
+  const relays: RelayStatus[] = [];
   const closed: string[] = [];
   for (const folder of folders) {
     try {
       const names = readdirSync(folder).filter((name) => /^relay-\d+\.json$/.test(name));
-      relays.push(...names.flatMap((name) => readState(join(folder, name)) ?? []));
+      relays.push(...names.flatMap((name) => readStatus(join(folder, name)) ?? []));
     } catch (error) {
       if (errno(error) === 'EACCES') closed.push(folder);
     }
@@ -109,12 +106,12 @@ export function readStates(config: Config): RelayStates {
   return { relays, closed };
 }
 
-/** The folder may be another user's, who wrote what he liked: only what has the form of a state is one. */
-function readState(file: string): RelayState | undefined {
+/** The folder may be another user's, and the file may hold anything: only what has the form of a status is one. */
+function readStatus(file: string): RelayStatus | undefined {
   try {
     const read = readPlainFile(file, AT_MOST);
-    if ('problem' in read) return undefined;
-    const saved = JSON.parse(read.text) as RelayState & Identity;
+    if (read === undefined || isFault(read)) return undefined;
+    const saved = JSON.parse(read) as RelayStatus & Identity;
     const { pid, since, version, listeners, counters } = saved;
     const texts = [since, version, ...listeners.flatMap(({ listen, upstream = '' }) => [listen, upstream])];
     const { accepted, blocked, unreachable, active, sockets } = counters;
@@ -122,10 +119,10 @@ function readState(file: string): RelayState | undefined {
     if (!texts.every((text) => typeof text === 'string') || !numbers.every(Number.isSafeInteger))
       return undefined;
     if (!isAlive(saved)) return undefined;
-    const learned = { servers: readKnowledge(saved), suspects: readSuspects(saved) };
-    return { pid, since, version, listeners, counters, ...learned };
+    const { servers, suspects } = readSaved(saved).saved;
+    return { pid, since, version, listeners, counters, servers, suspects };
   } catch {
-    // It ended just now, or it is none of ours.
+    // It ended just now, or the file is not ours.
     return undefined;
   }
 }
