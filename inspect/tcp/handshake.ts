@@ -4,6 +4,7 @@ import type { Direction, Micros } from '../events';
 import { HANDSHAKE_REPEATS } from '../limits';
 import { isCopyOf } from './copies';
 import { FLAG, NO_OCTETS, type Ends, type Leg, type Segment, type TcpOptions } from './segment';
+import { advance, type Seq } from './seq';
 
 /** A segment as it came. */
 export interface Passed {
@@ -211,6 +212,11 @@ export function isFirst({ flags }: Segment): boolean {
 /** The server's answer to it. */
 export function isAnswer({ flags }: Segment): boolean {
   return (flags & (FLAG.syn | FLAG.ack)) === (FLAG.syn | FLAG.ack);
+}
+
+/** The client's initial sequence number: that of its SYN, or what the SYN ACK acknowledges, less the SYN itself. */
+export function clientIsnOf({ flags, seq, ack }: Segment): Seq {
+  return flags & FLAG.ack ? advance(ack, -1) : seq;
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };

@@ -4,6 +4,7 @@ import type { Direction, Evidence, Micros, SmtpEvent } from '../events';
 import { OPEN_WINDOW } from '../limits';
 import type { Clock } from './clock';
 import { FLAG, type Segment } from './segment';
+import { advance, type Seq } from './seq';
 import type { Stream, StreamNews } from './stream';
 
 /** One side of a connection, as its own segments show it. */
@@ -73,6 +74,12 @@ export function evidenceOf(
     ...(tsval !== undefined && { tsval }),
     note,
   };
+}
+
+/** A side's initial sequence number; without its SYN by its first octet, as the SYN may have been captured behind that. */
+export function isnOf({ syn, stream }: SideView): Seq | undefined {
+  const first = stream.seqOf(0);
+  return syn ? syn.seq : first === undefined ? undefined : advance(first, -1);
 }
 
 /** A server whose client has no room for the next line has not failed to send it (RFC 9293 §3.8.6). */

@@ -6,7 +6,9 @@ import type { Frame } from './half-open';
 import { createInspector, type Inspector, type InspectorEvent } from './inspector';
 import { CONNECTIONS, LINGER, LINGER_RESET, STRAGGLERS } from '../limits';
 import { createOneSided, type Heard, type OneSided } from './one-sided';
-import { advance, type Seq } from '../tcp/seq';
+import { clientIsnOf, isFirst } from '../tcp/handshake';
+import type { Seq } from '../tcp/seq';
+import { isnOf } from '../tcp/view';
 import type { Holding } from '../tcp/stream';
 import { createRecency, type Link, type Recency } from './recency';
 import type { Veil } from '../grammar/argument';
@@ -98,7 +100,7 @@ export interface Followed {
 /** What is remembered of a connection that closed, to know its stragglers by. */
 export interface Closed {
   readonly at: Micros;
-  /** The number of the client's SYN, where it was seen. */
+  /** The client's initial sequence number, where it is known. */
   readonly isn: Seq | undefined;
 }
 
@@ -116,11 +118,8 @@ export function createFollowed(options: Followed['options']): Followed {
 }
 
 /** A fresh SYN where a connection was: the port is used again (RFC 9293 §3.6.1). */
-export function isNewConnection({ tracked: { inspector } }: Entry, { flags, seq }: Segment): boolean {
-  if (!(flags & FLAG.syn) || flags & FLAG.ack) return false;
-  const { syn, stream } = inspector.view.client;
-  // It may have been captured behind what came of it.
-  return (syn ? syn.seq : (stream.seqOf(0) ?? seq) - 1) >>> 0 !== seq;
+export function isNewConnection({ tracked: { inspector } }: Entry, segment: Segment): boolean {
+  return isFirst(segment) && isnOf(inspector.view.client) !== segment.seq;
 }
 
 export function open(state: Followed, key: string, first: Segment, toServer: boolean, id: number): Entry {
@@ -228,18 +227,18 @@ export function finish(state: Followed, entry: Entry, at: Micros): TrackerNews {
  * A path that holds segments lets go of some when all is over, and a copy may be captured then: they are no new connection,
  * as only a new SYN begins one.
  */
-export function isStraggler({ closed }: Followed, key: string, { flags, seq, ack, at }: Segment): boolean {
+export function isStraggler({ closed }: Followed, key: string, segment: Segment): boolean {
+  const { flags, at } = segment;
   const ended = closed.get(key);
   if (ended === undefined) return false;
-  const isn = flags & FLAG.ack ? advance(ack, -1) : seq;
-  const late = ((flags & FLAG.syn) === 0 || isn === ended.isn) && at - ended.at < STRAGGLERS;
+  const late = ((flags & FLAG.syn) === 0 || clientIsnOf(segment) === ended.isn) && at - ended.at < STRAGGLERS;
   if (!late) closed.delete(key);
   return late;
 }
 
 function remember({ closed, options }: Followed, { key, tracked }: Entry, at: Micros): void {
   closed.delete(key);
-  closed.set(key, { at, isn: tracked.inspector.view.client.syn?.seq });
+  closed.set(key, { at, isn: isnOf(tracked.inspector.view.client) });
   for (const [oldest, ended] of closed) {
     if (at - ended.at < STRAGGLERS && closed.size <= (options.capacity ?? CONNECTIONS)) break;
     closed.delete(oldest);

@@ -3,6 +3,7 @@
 import type { Direction, Micros } from '../events';
 import { HALF_OPEN_FOR } from '../limits';
 import {
+  clientIsnOf,
   headOf,
   isFirst,
   packHandshake,
@@ -111,7 +112,7 @@ function take(state: State, segment: Segment, leg: Leg | undefined, frame: Frame
   if (isOfEarlier(known, from, segment)) return EARLIER;
   if (!begins) return { kind: flags & FLAG.rst ? 'reset' : 'complete', known: drop(state, key, packed) };
   // A fresh SYN where a handshake was: the port is used again (RFC 9293 section 3.6.1).
-  if (isFirst(segment) && (from === 'server' || synOf(known) !== segment.seq)) {
+  if (isFirst(segment) && (from === 'server' || isnOf(known) !== segment.seq)) {
     const instead = drop(state, key, packed);
     return { ...begin(state, key, sourceIsLower, { segment, leg, frame }), instead };
   }
@@ -129,7 +130,7 @@ function take(state: State, segment: Segment, leg: Leg | undefined, frame: Frame
  * the number that was acknowledged (RFC 9293 section 3.10.7.3 and figure 9). Then the client repeats its SYN.
  */
 function isOfEarlier(known: Handshake, from: Direction, { flags, seq, ack }: Segment): boolean {
-  const isn = synOf(known);
+  const isn = isnOf(known);
   if (isn === undefined || flags & FLAG.syn) return false;
   const isAnswer = from === 'server' && (flags & FLAG.ack) !== 0;
   const isReset = from === 'client' && (flags & (FLAG.rst | FLAG.ack)) === FLAG.rst;
@@ -138,11 +139,10 @@ function isOfEarlier(known: Handshake, from: Direction, { flags, seq, ack }: Seg
   return beyond < 0 || beyond > FIRST_WINDOW;
 }
 
-/** The number of the client's SYN, where its answer was captured before it too. */
-function synOf({ passed }: Handshake): Seq | undefined {
-  const own = passed.find((each) => each.from === 'client')?.segment.seq;
-  const answered = passed.find((each) => each.from === 'server')?.segment.ack;
-  return own ?? (answered === undefined ? undefined : advance(answered, -1));
+/** The client's initial sequence number, where its answer was captured before it too. */
+function isnOf({ passed }: Handshake): Seq | undefined {
+  const syn = passed.find((each) => each.from === 'client') ?? passed[0];
+  return syn && clientIsnOf(syn.segment);
 }
 
 interface Arrived {

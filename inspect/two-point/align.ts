@@ -3,49 +3,10 @@
 import type { Direction, Micros, Point } from '../events';
 import { FLAG } from '../tcp/segment';
 import { advance, distance, type Seq } from '../tcp/seq';
-import { atPoint, onCommonClock, type Clocks, type Moment } from './clock';
-import { fateOfAbsent, heardOf, type Copy, type Receiver, type Shown } from './absent';
+import { atPoint, onCommonClock, type Clocks } from './clock';
+import { fateOfAbsent, heardOf, type Fate, type Receiver } from './fate';
 import { wholePayload, type Passage, type Span, type Trace } from './trace';
-import { areIdsKept, compareMarks, groupsOf, pairTwins, type Twin } from './twins';
-
-/** A segment at one point, on the common clock (the wan point's), numbered from its sender's first octet. */
-export interface Item extends Moment {
-  readonly point: Point;
-  readonly passage: Passage;
-  readonly start: number;
-  readonly end: number;
-}
-
-export type Fate =
-  /** At both points; `sure` where its stamp or its IP identification says which copy it is. */
-  | {
-      readonly kind: 'passed';
-      readonly sent: Item;
-      readonly came: Item;
-      readonly delay: Micros;
-      readonly sure: boolean;
-    }
-  /** At both, in other pieces. */
-  | { readonly kind: 'recut'; readonly sent: Item }
-  /** The same numbers, other octets. */
-  | { readonly kind: 'changed'; readonly sent: Item; readonly came: Item }
-  /**
-   * At its sender's point and not at the other, and its receiver shows that it has it not, or had it only by the later copy
-   * `by`. `settled`: nor did it come behind that one.
-   */
-  | {
-      readonly kind: 'dropped';
-      readonly sent: Item;
-      readonly by: Copy | undefined;
-      readonly shown: Shown;
-      readonly settled: boolean;
-    }
-  /** The same, but the receiver has it: the other capture missed it, or it came in vain. */
-  | { readonly kind: 'missed'; readonly sent: Item }
-  /** The same, and nothing shows what became of it. */
-  | { readonly kind: 'absent'; readonly sent: Item }
-  /** At the receiver's point only. */
-  | { readonly kind: 'appeared'; readonly came: Item };
+import { areIdsKept, compareMarks, groupsOf, pairTwins, type Item, type Twin } from './twins';
 
 export interface Aligned {
   /** In the order of time. */

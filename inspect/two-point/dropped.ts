@@ -3,10 +3,11 @@
 import type { Direction, Evidence, Micros, Point, VerdictEvent } from '../events';
 import { FLAG } from '../tcp/segment';
 import { EVIDENCE, PASSING, REORDERING, RESENT } from '../verdict/thresholds';
-import type { Copy } from './absent';
-import type { Fate, Item } from './align';
+import type { Copy, Fate } from './fate';
+import type { Item } from './twins';
 import { atPoint } from './clock';
 import {
+  admitAtPoints,
   type Case,
   evidenceOf,
   isCovered,
@@ -15,7 +16,7 @@ import {
   OF_SHOWN_ABSENCE,
   passageEvidence,
   type Points,
-  verdictsOf,
+  type PointsFinding,
 } from './evidence';
 import { seconds, times } from '../verdict/words';
 import type { Passage, Trace } from './trace';
@@ -62,18 +63,20 @@ function tellDropped(state: Case, from: Direction, lost: readonly Dropped[]): Ve
   if (!name) return [];
   const octets = sent.passage.length;
   const held = by && heldFor(first, by, pair[sender], points);
-  const facts = {
-    worth: shown || lost.length >= SILENT ? ('proved' as const) : ('suspected' as const),
+  const finding: PointsFinding = {
+    at: sent.at,
+    verdict: name,
+    worth: shown || lost.length >= SILENT ? 'proved' : 'suspected',
     premises: lost.some((each) => each.shown === 'number' || each.shown === 'answer')
       ? OF_SHOWN_ABSENCE
       : OF_ABSENCE,
     summary: summaryOf(`${SUBJECT[name]} (${octets} octets)`, lost, from, held),
     missingBytes: octets,
-    came: by ? ('late' as const) : ('never' as const),
+    came: by ? 'late' : 'never',
     ...(held !== undefined && { held }),
     evidence: dropEvidence(state, lost, receiver),
   };
-  return verdictsOf(name, sent.at, facts, [pair[receiver].coverage]);
+  return admitAtPoints(finding, [pair[receiver].coverage]);
 }
 
 function summaryOf(

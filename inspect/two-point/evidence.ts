@@ -3,11 +3,12 @@
 import type { Coverage } from '../coverage/coverage';
 import type { Finding, Premises } from '../coverage/finding';
 import { admit } from '../coverage/gate';
-import type { Direction, Evidence, Micros, Point, VerdictEvent, VerdictName } from '../events';
+import type { Direction, Evidence, Micros, Point, VerdictEvent } from '../events';
 import { flagNames } from '../tcp/view';
 import { PASSING, STAMPING } from '../verdict/thresholds';
 import { atPoint, type Clocks, type Moment } from './clock';
-import type { Fate, Item } from './align';
+import type { Fate } from './fate';
+import type { Item } from './twins';
 import type { Pair } from './match';
 import type { Passage } from './trace';
 
@@ -41,16 +42,12 @@ export function isCovered(point: Point, moment: Moment, points: Points, margin =
   return bounded && at - slack >= from && at + slack + margin <= to;
 }
 
-type Facts = Pick<Finding, 'summary' | 'evidence' | 'missingBytes' | 'came' | 'held' | 'worth' | 'premises'>;
+/** What a judge of two points finds. */
+export type PointsFinding = Omit<Finding, 'proof' | 'where'>;
 
 /** The verdict that coverage allows: that of each point of which `premises` speaks. Empty where it may not be said. */
-export function verdictsOf(
-  verdict: VerdictName,
-  at: Micros,
-  facts: Facts,
-  coverages: readonly Coverage[],
-): VerdictEvent[] {
-  const finding: Finding = { at, verdict, proof: 'two-point', where: 'here', ...facts };
+export function admitAtPoints(found: PointsFinding, coverages: readonly Coverage[]): VerdictEvent[] {
+  const finding: Finding = { ...found, proof: 'two-point', where: 'here' };
   const verdicts = coverages.map((each) => admit(finding, each));
   const [first] = verdicts;
   if (!first || verdicts.some((each) => each === undefined)) return [];

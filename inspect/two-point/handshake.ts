@@ -4,8 +4,7 @@ import type { Direction } from '../events';
 import { FLAG } from '../tcp/segment';
 import { TTL_JUMP } from '../verdict/thresholds';
 import type { Clocks } from './clock';
-import type { Passage, Trace } from './trace';
-import { synOf } from './match';
+import { type Passage, synOf, type Trace } from './trace';
 
 export interface HandshakeSign {
   /** The SYN's, or the SYN-ACK's. */

@@ -1,15 +1,17 @@
 // Two points of one path: what one saw and the other did not is what lies between them. The verdicts on one connection.
 
 import type { Premises } from '../coverage/finding';
-import type { Certainty, Evidence, VerdictEvent } from '../events';
+import type { Evidence, VerdictEvent } from '../events';
 import { EVIDENCE, HELD } from '../verdict/thresholds';
-import { type Aligned, alignPair, type Fate, firstDifference } from './align';
+import { type Aligned, alignPair, firstDifference } from './align';
+import type { Fate } from './fate';
 import { judgeDropped } from './dropped';
 import { onCommonClock } from './clock';
 import { handshakeSigns, type HandshakeSign } from './handshake';
 import type { Pair } from './match';
 import { judgeReset } from './reset';
 import {
+  admitAtPoints,
   type Case,
   evidenceOf,
   isCovered,
@@ -18,7 +20,7 @@ import {
   type Passed,
   passageEvidence,
   type Points,
-  verdictsOf,
+  type PointsFinding,
 } from './evidence';
 import { milliseconds } from '../verdict/words';
 
@@ -64,8 +66,10 @@ function judgeHeld({ fates, points, pair }: Case): VerdictEvent[] {
   // Of several copies it may be another; and where a clock was set meanwhile it may be the clock.
   if (!hello.sure || !isTimed(hello.sent, hello.came, points.clocks)) return [];
   const sure = held - Math.max(hello.came.slack, hello.sent.slack) >= HELD;
-  const facts = {
-    worth: sure ? ('proved' as const) : ('suspected' as const),
+  const finding: PointsFinding = {
+    at: hello.came.at,
+    verdict: 'ehlo-held',
+    worth: sure ? 'proved' : 'suspected',
     premises: OF_PASSING,
     summary:
       `The first command (EHLO) was held between the two points for ${milliseconds(held)} ms: it took ${milliseconds(hello.delay)} ms ` +
@@ -76,7 +80,7 @@ function judgeHeld({ fates, points, pair }: Case): VerdictEvent[] {
       evidenceOf(hello.came, 'the same segment, come through'),
     ],
   };
-  return verdictsOf('ehlo-held', hello.came.at, facts, [pair.wan.coverage, pair.dmz.coverage]);
+  return admitAtPoints(finding, [pair.wan.coverage, pair.dmz.coverage]);
 }
 
 function judgeAltered({ fates, pair }: Case): VerdictEvent[] {
@@ -93,8 +97,10 @@ function judgeAltered({ fates, pair }: Case): VerdictEvent[] {
     sent.passage.length === came.passage.length
       ? `${sent.passage.length} octets`
       : `${sent.passage.length} octets where they were sent, ${came.passage.length} where they came`;
-  const facts = {
-    worth: 'proved' as const,
+  const finding: PointsFinding = {
+    at: came.at,
+    verdict: 'ehlo-altered',
+    worth: 'proved',
     premises: OF_PASSING,
     summary:
       `Octets of the ${sent.passage.from} were changed between the two points: from octet ${sent.start + (firstDifference(sent.passage, came.passage) ?? 0)} ` +
@@ -106,7 +112,7 @@ function judgeAltered({ fates, pair }: Case): VerdictEvent[] {
         evidenceOf(fate.came, 'as it came: other octets'),
       ]),
   };
-  return verdictsOf('ehlo-altered', came.at, facts, [pair.wan.coverage, pair.dmz.coverage]);
+  return admitAtPoints(finding, [pair.wan.coverage, pair.dmz.coverage]);
 }
 
 /** Out of order a line may be read as the answer to another command. */
@@ -124,24 +130,28 @@ function judgeStripped({ pair, points }: Case): VerdictEvent[] {
     shown.push(passageEvidence(pair, 'dmz', sent, 'an answer of the server to EHLO: STARTTLS is in it'));
   if (reply)
     shown.push(passageEvidence(pair, 'wan', reply, 'the answer that went out: STARTTLS is not in it'));
-  const facts = {
-    worth: 'proved' as const,
+  const at = reply?.at ?? wan.started + points.usual.server;
+  const finding: PointsFinding = {
+    at,
+    verdict: 'starttls-stripped',
+    worth: 'proved',
     premises: OF_REPLY,
     summary:
       'The server offers STARTTLS in its answer to EHLO, and outside the offer is gone: it was removed between the two points.',
     evidence: shown,
   };
-  const at = reply?.at ?? wan.started + points.usual.server;
-  return verdictsOf('starttls-stripped', at, facts, [wan.coverage, dmz.coverage]);
+  return admitAtPoints(finding, [wan.coverage, dmz.coverage]);
 }
 
 function judgeTerminated({ pair }: Case, signs: readonly HandshakeSign[]): VerdictEvent[] {
   const strong = signs.filter((sign) => sign.strong);
   // Options and windows alone are also what a firewall that tidies up rewrites.
   if (strong.length === 0) return [];
-  const certainty: Certainty = signs.length >= 2 ? 'proved' : 'suspected';
-  const facts = {
-    worth: certainty,
+  const at = signs[0]?.outside.at ?? pair.wan.started;
+  const finding: PointsFinding = {
+    at,
+    verdict: 'path-terminated',
+    worth: signs.length >= 2 ? 'proved' : 'suspected',
     premises: OF_HANDSHAKE,
     summary: `A device between the two points speaks TCP for the endpoints: ${signs.map(({ note }) => note).join('; ')}.`,
     evidence: signs
@@ -151,8 +161,7 @@ function judgeTerminated({ pair }: Case, signs: readonly HandshakeSign[]): Verdi
         passageEvidence(pair, 'dmz', inside, note),
       ]),
   };
-  const at = signs[0]?.outside.at ?? pair.wan.started;
-  return verdictsOf('path-terminated', at, facts, [pair.wan.coverage, pair.dmz.coverage]);
+  return admitAtPoints(finding, [pair.wan.coverage, pair.dmz.coverage]);
 }
 
 /** Behind a proxy the numbers say nothing, but the dialogue does. */
@@ -162,14 +171,16 @@ function judgeSwallowed({ pair, points }: Case): VerdictEvent[] {
   const spoken = dmz.passages.some(({ from, length }) => from === 'client' && length > 0);
   if (wan.hellos === 0 || !hello || spoken) return [];
   if (!isCovered('dmz', onCommonClock('wan', hello.at, points.clocks), points)) return [];
-  const facts = {
-    worth: 'proved' as const,
+  const finding: PointsFinding = {
+    at: hello.at,
+    verdict: 'ehlo-dropped',
+    worth: 'proved',
     premises: OF_SILENCE,
     summary: `EHLO (${hello.length} octets) was said outside, and what speaks for the client inside said nothing.`,
     missingBytes: hello.length,
     evidence: [passageEvidence(pair, 'wan', hello, 'not at the other point')],
   };
-  return verdictsOf('ehlo-dropped', hello.at, facts, [dmz.coverage]);
+  return admitAtPoints(finding, [dmz.coverage]);
 }
 
 /** What is at both points needs no other segment. */

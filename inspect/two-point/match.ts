@@ -5,7 +5,7 @@ import { FLAG } from '../tcp/segment';
 import { distance } from '../tcp/seq';
 import { HANDSHAKES_APART, STAMPING } from '../verdict/thresholds';
 import { createClocks, type Clocks, type ClockSample } from './clock';
-import { wholePayload, type Passage, type Trace } from './trace';
+import { synOf, wholePayload, type Passage, type Trace } from './trace';
 
 /** What they were recognised by. */
 export type MatchedBy = 'numbers' | 'timestamps' | 'address' | 'time' | 'words';
@@ -179,10 +179,6 @@ function wordsOf({ passages }: Trace): string | undefined {
 function callerAndWords(trace: Trace): string | undefined {
   const words = wordsOf(trace);
   return words && `${trace.client.address} ${words}`;
-}
-
-export function synOf({ passages }: Trace, from: Direction): Passage | undefined {
-  return passages.find((each) => each.from === from && each.flags & FLAG.syn);
 }
 
 /** Segments that are the same packet at both points, beyond doubt: alone with their numbers, and with the same stamp or numbers. */

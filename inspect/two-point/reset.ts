@@ -4,16 +4,18 @@ import type { Direction, Point, VerdictEvent } from '../events';
 import { FLAG } from '../tcp/segment';
 import { distance } from '../tcp/seq';
 import { TTL_JUMP } from '../verdict/thresholds';
-import type { Fate, Item } from './align';
+import type { Fate } from './fate';
+import type { Item } from './twins';
 import { onCommonClock } from './clock';
 import {
+  admitAtPoints,
   type Case,
   evidenceOf,
   isCovered,
   isTimed,
   OF_SHOWN_ABSENCE,
   passageEvidence,
-  verdictsOf,
+  type PointsFinding,
 } from './evidence';
 import type { Passage } from './trace';
 
@@ -35,8 +37,10 @@ export function judgeReset(state: Case): VerdictEvent[] {
   );
   const because = signs.length > 0 ? ` (${signs.join('; ')})` : '';
   const summary = `${where.join(', and ')}: not the named sender's, it was made between the two points${because}.`;
-  const facts = {
-    worth: signs.length > 0 ? ('proved' as const) : ('suspected' as const),
+  const finding: PointsFinding = {
+    at: first.at,
+    verdict: 'reset-injected',
+    worth: signs.length > 0 ? 'proved' : 'suspected',
     premises: OF_SHOWN_ABSENCE,
     summary: `${summary[0]?.toUpperCase()}${summary.slice(1)}`,
     evidence: forged.flatMap((each) => [
@@ -46,7 +50,7 @@ export function judgeReset(state: Case): VerdictEvent[] {
         .map((next) => passageEvidence(pair, ownPoint(each), next, GOES_ON)),
     ]),
   };
-  return verdictsOf('reset-injected', first.at, facts, [pair.wan.coverage, pair.dmz.coverage]);
+  return admitAtPoints(finding, [pair.wan.coverage, pair.dmz.coverage]);
 }
 
 type Appeared = Extract<Fate, { kind: 'appeared' }>;

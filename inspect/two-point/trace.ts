@@ -146,6 +146,10 @@ function ownVerdicts(verdicts: readonly VerdictEvent[], point: Point): VerdictEv
     .map((each) => ({ ...each, evidence: each.evidence.map((segment) => ({ ...segment, point })) }));
 }
 
+export function synOf({ passages }: Trace, from: Direction): Passage | undefined {
+  return passages.find((each) => each.from === from && each.flags & FLAG.syn);
+}
+
 /** The verdicts that are a point's to tell: the client's doings show outside, the server's inside. */
 const OWN_VERDICTS: Readonly<Record<Point, ReadonlySet<VerdictName>>> = {
   wan: new Set(['client-silent', 'client-gone', 'early-talker']),

@@ -2,7 +2,17 @@
 
 import { FLAG } from '../tcp/segment';
 import { distance } from '../tcp/seq';
-import type { Item } from './align';
+import type { Point } from '../events';
+import type { Moment } from './clock';
+import type { Passage } from './trace';
+
+/** A segment at one point, on the common clock (the wan point's), numbered from its sender's first octet. */
+export interface Item extends Moment {
+  readonly point: Point;
+  readonly passage: Passage;
+  readonly start: number;
+  readonly end: number;
+}
 
 export interface Twin {
   readonly came: Item;

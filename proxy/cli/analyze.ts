@@ -2,7 +2,7 @@
 
 import { analyzeFiles } from '../report/analyze/files';
 import { analyzeLive } from '../report/analyze/live';
-import { openDesk } from '../report/analyze/report';
+import { openAnalysis } from '../report/analyze/report';
 import { readRequest, type AnalyzeFlags } from '../report/analyze/request';
 import { loadConfig } from '../config/config';
 import { isFault, type Outcome } from '../system/fault';
@@ -15,11 +15,11 @@ export async function runAnalyze(files: readonly string[], flags: AnalyzeFlags):
   const config = loadConfig(toOverrides(flags));
   if (!('files' in request)) return 'relay' in config ? request : [...request, ...config];
   if (!('relay' in config)) return config;
-  const desk = openDesk(request, config);
-  if (isFault(desk)) return desk;
+  const analysis = openAnalysis(request, config);
+  if (isFault(analysis)) return analysis;
   if (request.points) {
-    const { text, json, color, veil } = desk;
+    const { text, json, color, veil } = analysis;
     return analyzeTwoPoints({ ...request, ...request.points, veil }, { text, json: json?.printer, color });
   }
-  return request.live === undefined ? analyzeFiles(desk) : analyzeLive(desk, request.live);
+  return request.live === undefined ? analyzeFiles(analysis) : analyzeLive(analysis, request.live);
 }

@@ -16,7 +16,7 @@ import { answersAt } from './local';
 import type { Route } from './route';
 import { createTransparentUpstream } from '../sockets/transparent';
 import { resolveUpstream } from '../sockets/upstream';
-import { openKeptEvidence } from '../report/evidence/service';
+import { openKeptEvidence } from '../report/evidence/evidence';
 import { veilOf } from '../sinks/envelope-address';
 import { ANY, createWatch, type Watch, type WatchOptions } from './watch';
 

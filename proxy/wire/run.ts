@@ -3,7 +3,7 @@
 import type { Micros } from '../../inspect/events';
 import { now } from '../system/clock';
 import type { Config } from '../config/config';
-import { openKeptEvidence } from '../report/evidence/service';
+import { openKeptEvidence } from '../report/evidence/evidence';
 import { isFault, type Fault } from '../system/fault';
 import { SUBMISSIONS } from '../system/address';
 import { createComplaints } from '../relay/complaints';

@@ -2,19 +2,13 @@
 
 import type { TrackerCounts } from '../../../inspect/tracker/tracker';
 import { plural } from '../../sinks/wording';
-import { refusalText } from './outcome-text';
+import { refusalText } from './outcome';
 import type { Outcome } from './outcome';
+import type { CaptureFacts } from './pass';
 import type { Summary } from './summary';
 
-export interface ClearFacts {
-  readonly counts: TrackerCounts;
-  readonly lost: number;
-  /** Frames that were missed are counted. */
-  readonly counted: boolean;
-}
-
 /** Lines; the last one concludes. */
-export function allClear(summary: Summary, facts: ClearFacts): readonly string[] {
+export function allClear(summary: Summary, facts: CaptureFacts): readonly string[] {
   const { counts } = facts;
   const { clear, sessions } = summary;
   const doubts = doubtsOf(summary, facts);
@@ -33,7 +27,7 @@ export function allClear(summary: Summary, facts: ClearFacts): readonly string[]
 }
 
 /** What is not known, and where to capture to know it. */
-export function doubtsOf(summary: Summary, { counts, lost, counted }: ClearFacts): readonly string[] {
+export function doubtsOf(summary: Summary, { counts, lost, counted }: CaptureFacts): readonly string[] {
   const { unsure } = summary.observed;
   const doubts = [...unseen(summary, counts, lost), ...unclear(summary)];
   // Of sessions that went well every octet is there, whatever else the capture lost.

@@ -6,21 +6,18 @@ import { causeOf, type CauseFacts } from '../../../inspect/verdict/causes';
 import { conclusionOf } from '../../../inspect/verdict/conclusion';
 import { plural } from '../../sinks/wording';
 import { allClear, doubtsOf } from './all-clear';
+import type { CaptureFacts } from './pass';
 import type { Summary, VerdictSummary } from './summary';
 
-export interface MeaningFacts {
-  readonly counts: TrackerCounts;
-  readonly lost: number;
-  /** Frames that were missed are counted. */
-  readonly counted: boolean;
-  readonly ports: readonly number[];
-}
-
 /** The gravest thing that was found; without any what can be said of the path. The last line concludes. */
-export function meaningOf(summary: Summary, facts: MeaningFacts): readonly string[] {
+export function conclusionLines(
+  summary: Summary,
+  facts: CaptureFacts,
+  ports: readonly number[],
+): readonly string[] {
   const { sessions, verdicts } = summary;
   if (sessions + facts.counts.untold === 0) {
-    return [noneOf(facts)];
+    return [noneOf(ports, facts.counts)];
   }
   const gravest = gravestOf(verdicts);
   if (!gravest) return allClear(summary, facts);
@@ -30,7 +27,7 @@ export function meaningOf(summary: Summary, facts: MeaningFacts): readonly strin
 }
 
 /** Where no connection was followed: which ports look as if they should have been. */
-function noneOf({ ports, counts }: MeaningFacts): string {
+function noneOf(ports: readonly number[], counts: TrackerCounts): string {
   const none = `No SMTP connection on port ${ports.join(', ')} is in it`;
   const likely = [...counts.greeters].sort(([, a], [, b]) => b - a).slice(0, GREETERS);
   if (likely.length === 0) return `${none}: another capture, or --port?`;

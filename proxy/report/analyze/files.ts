@@ -11,58 +11,60 @@ import { laddersFor } from './ladder';
 import { openMaillog } from './maillog';
 import { runPass, type PassResult } from './pass';
 import { createProgress } from './progress';
-import { conclude, evidenceFor, evidenceRemark, observeAll, settle, type Desk } from './report';
+import { conclude, evidenceFor, evidenceRemark, observeAll, settle, type Analysis } from './report';
 
-export async function analyzeFiles(desk: Desk): Promise<Outcome> {
-  const { request, json, faults, summarizer } = desk;
+export async function analyzeFiles(analysis: Analysis): Promise<Outcome> {
+  const { request, json, faults, summarizer } = analysis;
   const { files } = request;
   const sizes = files.map(sizeOf);
   const twice = sizes.every((size) => size !== undefined);
   const flagged = createFlagged();
   // What cannot be read twice is followed at once, as a live capture is.
-  const once = twice && request.ladder !== 'all' ? undefined : laddersFor(desk, undefined);
-  const evidence = twice ? undefined : evidenceFor(desk, { uncounted: !request.noDrops });
-  const maillog = openMaillog(desk);
+  const once = twice && request.ladder !== 'all' ? undefined : laddersFor(analysis, undefined);
+  const evidence = twice ? undefined : evidenceFor(analysis, { uncounted: !request.noDrops });
+  const maillog = openMaillog(analysis);
   const total = twice ? sizes.reduce((sum, size) => sum + size, 0) : undefined;
   const observers = [evidence, maillog, summarizer, flagged, json?.lines, once];
-  const result = await pass(desk, files, total, observers);
+  const result = await pass(analysis, files, total, observers);
   faults.push(...result.faults);
   if (result.used === 0) return faults;
   if (result.lost > 0) json?.lines.lost(result.lost, result.lastAt);
   const remarks = [
     ...disorderRemark(result.disorder),
-    ...(twice ? await secondPass(desk, files, total, flagged, result) : evidenceRemark(desk, evidence)),
+    ...(twice
+      ? await secondPass(analysis, files, total, flagged, result)
+      : evidenceRemark(analysis, evidence)),
     ...((await maillog?.conclude()) ?? []),
   ];
-  return conclude(desk, { counts: result.counts, lost: result.lost, counted: result.counted, remarks });
+  return conclude(analysis, result, remarks);
 }
 
 /** Ladders and evidence of the connections that the first pass found. It ends with the last of them. */
 async function secondPass(
-  desk: Desk,
+  analysis: Analysis,
   files: readonly string[],
   total: number | undefined,
   flagged: Flagged,
   { firstAt: from, lastAt: to, lost, counted }: PassResult,
 ): Promise<string[]> {
-  const { request, text } = desk;
+  const { request, text } = analysis;
   const draw = text && (request.ladder === 'some' || request.ladder === 'flagged');
   const shown = request.ladder === 'some' ? flagged.some : flagged.all;
   const ran = { from, to, dropped: counted || lost > 0 ? lost : undefined };
-  const evidence = flagged.all.size > 0 ? evidenceFor(desk, { only: flagged.all, ran }) : undefined;
-  const ladders = draw ? laddersFor(desk, shown) : undefined;
+  const evidence = flagged.all.size > 0 ? evidenceFor(analysis, { only: flagged.all, ran }) : undefined;
+  const ladders = draw ? laddersFor(analysis, shown) : undefined;
   let left = evidence ? flagged.all : ladders ? shown : new Set<number>();
-  if (left.size === 0) return evidenceRemark(desk, evidence);
+  if (left.size === 0) return evidenceRemark(analysis, evidence);
   left = new Set(left);
   const waiting = left as Set<number>;
   await pass(
-    desk,
+    analysis,
     files,
     total,
     [evidence, ladders, { observe: (news) => removeEnded(waiting, news) }],
     () => waiting.size > 0,
   );
-  return [...evidenceRemark(desk, evidence), ...omittedRemark(draw ? flagged.all.size - shown.size : 0)];
+  return [...evidenceRemark(analysis, evidence), ...omittedRemark(draw ? flagged.all.size - shown.size : 0)];
 }
 
 /** A pipe has no end that is known: Ctrl-C is one, and the summary comes then; a second one ends it all. */
@@ -79,7 +81,7 @@ function createInterrupt(watched: boolean): { readonly came: boolean; end(): voi
 }
 
 async function pass(
-  desk: Desk,
+  analysis: Analysis,
   files: readonly string[],
   total: number | undefined,
   observers: readonly (Observer | undefined)[],
@@ -87,11 +89,11 @@ async function pass(
 ): Promise<PassResult> {
   const progress = createProgress(total);
   const interrupt = createInterrupt(total === undefined);
-  const { request, summarizer } = desk;
+  const { request, summarizer } = analysis;
   try {
     return await runPass(files, {
       ports: request.ports,
-      veil: desk.veil,
+      veil: analysis.veil,
       keepFrames: request.evidence !== undefined,
       noDrops: request.noDrops,
       observer: observeAll(request, observers),
@@ -99,7 +101,7 @@ async function pass(
         progress.update(position, counts.segments, summarizer.summary.sessions);
         // Signals and timers have their turn.
         await new Promise(setImmediate);
-        return (await settle(desk)) && goOn() && !interrupt.came;
+        return (await settle(analysis)) && goOn() && !interrupt.came;
       },
     });
   } finally {

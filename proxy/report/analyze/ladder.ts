@@ -5,7 +5,7 @@ import type { Evidence, VerdictEvent } from '../../../inspect/events';
 import type { Observer, Tracked, TrackerNews } from '../../../inspect/tracker/tracker';
 import { formatTime } from '../../system/clock';
 import { formatClose, formatDuration, printable } from '../../sinks/wording';
-import type { Desk } from './report';
+import type { Analysis } from './report';
 import { beginBefore, quietText, rowOf, rowOfEvidence, type Before, type Row } from './row';
 
 export interface LadderOptions {
@@ -42,7 +42,7 @@ export function createLadders(options: LadderOptions): Observer {
 
 /** As `--ladder` says; `only`: those that a first pass found, by `Tracked.id`. */
 export function laddersFor(
-  { request, text, color }: Desk,
+  { request, text, color }: Analysis,
   only: ReadonlySet<number> | undefined,
 ): Observer | undefined {
   if (!text || request.ladder === 'none') return undefined;

@@ -11,17 +11,17 @@ import { laddersFor } from './ladder';
 import { createLines, type Lines } from './lines';
 import { openMaillog } from './maillog';
 import { IMPLICIT_TLS } from './pass';
-import { conclude, evidenceFor, evidenceRemark, observeAll, settle, type Desk } from './report';
+import { conclude, evidenceFor, evidenceRemark, observeAll, settle, type Analysis } from './report';
 
 /** Captures until SIGINT or SIGTERM, or until nobody reads what it prints. */
-export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
-  const { request, faults } = desk;
+export async function analyzeLive(analysis: Analysis, name: string): Promise<Outcome> {
+  const { request, faults } = analysis;
   const source = openLive(name, portFilters(request.ports));
   if (isFault(source)) return source;
   const keepFrames = request.evidence !== undefined;
   const tracker = createTracker({
     ports: request.ports,
-    veil: desk.veil,
+    veil: analysis.veil,
     implicitTlsPorts: IMPLICIT_TLS,
     keepFrames,
     oneSided: ONE_SIDED_LIVE,
@@ -31,15 +31,15 @@ export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
     await source.close();
     return probes;
   }
-  const evidence = evidenceFor(desk);
-  const maillog = openMaillog(desk);
-  const lines = linesOf(desk);
+  const evidence = evidenceFor(analysis);
+  const maillog = openMaillog(analysis);
+  const lines = linesOf(analysis);
   const { observe } = observeAll(request, [
-    ...[probes, evidence, maillog, desk.summarizer],
-    ...[...lines, laddersFor(desk, undefined)],
+    ...[probes, evidence, maillog, analysis.summarizer],
+    ...[...lines, laddersFor(analysis, undefined)],
   ]);
   let lost = 0;
-  await untilStopped(desk, source, {
+  await untilStopped(analysis, source, {
     frame: (linkType, octets, at, length) =>
       observe(tracker.frame(linkType, octets, at, length), { linkType, octets, length }),
     idle(at) {
@@ -59,15 +59,15 @@ export async function analyzeLive(desk: Desk, name: string): Promise<Outcome> {
   probes?.close();
   const remarks = [
     ...(probes?.remarks() ?? []),
-    ...evidenceRemark(desk, evidence),
+    ...evidenceRemark(analysis, evidence),
     ...((await maillog?.conclude()) ?? []),
   ];
-  return conclude(desk, { counts: tracker.counts, lost, counted: true, remarks });
+  return conclude(analysis, { counts: tracker.counts, lost, counted: true }, remarks);
 }
 
 type Listener = Parameters<LiveSource['start']>[0];
 
-function untilStopped(desk: Desk, source: LiveSource, listener: Listener): Promise<void> {
+function untilStopped(analysis: Analysis, source: LiveSource, listener: Listener): Promise<void> {
   return new Promise((resolve) => {
     const stop = (): void => {
       process.off('SIGINT', stop).off('SIGTERM', stop);
@@ -78,7 +78,7 @@ function untilStopped(desk: Desk, source: LiveSource, listener: Listener): Promi
       ...listener,
       idle(at) {
         listener.idle(at);
-        void settle(desk).then((open) => (open ? undefined : stop()));
+        void settle(analysis).then((open) => (open ? undefined : stop()));
       },
       failed(fault: Fault) {
         listener.failed(fault);
@@ -90,7 +90,7 @@ function untilStopped(desk: Desk, source: LiveSource, listener: Listener): Promi
 }
 
 /** JSON lines, and for a person the sessions and verdicts. */
-function linesOf({ text, json, color }: Desk): readonly Lines[] {
+function linesOf({ text, json, color }: Analysis): readonly Lines[] {
   const renderer = createTerminalRenderer({ color });
   const write = (lines: string): void => text?.write(lines);
   const shown = text && createLines({ renderer, level: 'info', write, kinds: ['session', 'verdict'] });

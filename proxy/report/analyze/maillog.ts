@@ -7,16 +7,16 @@ import { alignMaillog } from '../maillog/match';
 import { maillogRecords, maillogText, readMaillog } from '../maillog/maillog';
 import { createStories } from '../maillog/story';
 import { plural } from '../../sinks/wording';
-import type { Desk } from './report';
+import type { Analysis } from './report';
 
 export interface MaillogComparison extends Observer {
   /** Reads the log, prints a JSON line a match; the lines of text for the summary. */
   conclude(): Promise<string[]>;
 }
 
-/** `undefined`: it was not asked for. A log that cannot be read is the desk's fault, and the analysis goes on. */
-export function openMaillog(desk: Desk): MaillogComparison | undefined {
-  const { request, json, faults } = desk;
+/** `undefined`: it was not asked for. A log that cannot be read is the analysis's fault, and the analysis goes on. */
+export function openMaillog(analysis: Analysis): MaillogComparison | undefined {
+  const { request, json, faults } = analysis;
   const { maillog } = request;
   if (maillog === undefined) return undefined;
   const stories = createStories();

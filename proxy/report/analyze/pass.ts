@@ -33,12 +33,16 @@ export interface PassOptions {
   ) => Promise<boolean>;
 }
 
-export interface PassResult {
+/** What a capture holds, and what it says that it missed. */
+export interface CaptureFacts {
   readonly counts: TrackerCounts;
-  /** Frames that the capturing program says it missed. */
+  /** Frames that the capturing program, or we, missed. */
   readonly lost: number;
-  /** All files, or the user, state that no frame was lost. Else any frame may have passed and not be here. */
+  /** They are counted. Else any frame may have passed and not be here. */
   readonly counted: boolean;
+}
+
+export interface PassResult extends CaptureFacts {
   /** Frames that were written late, and steps of a clock. */
   readonly disorder: Disorder;
   /** From when to when the captures ran: their first and last frame, or what a file says of itself. */

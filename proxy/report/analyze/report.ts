@@ -3,7 +3,7 @@
 import type { Veil } from '../../../inspect/grammar/argument';
 import { veilOf } from '../../sinks/envelope-address';
 import type { VerdictName } from '../../../inspect/events';
-import type { Observer, TrackerCounts } from '../../../inspect/tracker/tracker';
+import type { Observer } from '../../../inspect/tracker/tracker';
 import { wantsColor, type Config } from '../../config/config';
 import {
   openEvidence,
@@ -16,12 +16,13 @@ import { createJsonRenderer } from '../../sinks/json';
 import { plural } from '../../sinks/wording';
 import { createLines, type Lines } from './lines';
 import { createStdoutPrinter, openFilePrinter, type Printer } from './printer';
+import type { CaptureFacts } from './pass';
 import type { Request } from './request';
 import { createSummarizer, type Summarizer } from './summary';
 import { summaryText } from './summary-text';
 
 /** Where things go. */
-export interface Desk {
+export interface Analysis {
   readonly request: Request;
   readonly veil: Veil | undefined;
   readonly color: boolean;
@@ -33,7 +34,7 @@ export interface Desk {
   readonly faults: Fault[];
 }
 
-export function openDesk(request: Request, config: Config): Desk | Fault {
+export function openAnalysis(request: Request, config: Config): Analysis | Fault {
   const { file, format, level, addresses } = config.log;
   const wantsJson = format === 'json';
   const log = file === undefined ? undefined : openFilePrinter(file);
@@ -68,51 +69,42 @@ export function observeAll({ wants }: Request, observers: readonly (Observer | u
 }
 
 /** Room for more on all outputs; false where what is printed has no reader any more. */
-export async function settle({ text, json }: Desk): Promise<boolean> {
+export async function settle({ text, json }: Analysis): Promise<boolean> {
   const settled = await Promise.all([text?.settle() ?? true, json?.printer.settle() ?? true]);
   return settled.every((each) => each);
 }
 
 /** Opens `--evidence`; a folder that cannot be made is a fault, and the analysis goes on. */
 export function evidenceFor(
-  desk: Desk,
+  analysis: Analysis,
   options: Pick<EvidenceOptions, 'only' | 'ran' | 'uncounted'> = {},
 ): EvidenceWriter | undefined {
-  const { evidence } = desk.request;
+  const { evidence } = analysis.request;
   if (evidence === undefined) return undefined;
   const writer = openEvidence({ folder: evidence, ...options });
   if (!isFault(writer)) return writer;
-  desk.faults.push(writer);
+  analysis.faults.push(writer);
   return undefined;
 }
 
-export interface Closing {
-  readonly counts: TrackerCounts;
-  readonly lost: number;
-  /** Frames that were missed are counted: `PassResult.counted`. */
-  readonly counted: boolean;
-  /** Lines of text in front of the summary. */
-  readonly remarks: readonly string[];
-}
-
-/** The summary, and how the command ends. */
-export function conclude(desk: Desk, { counts, lost, counted, remarks }: Closing): Outcome {
-  const { text, json, request, summarizer, color, faults } = desk;
+/** The summary, and how the command ends. `remarks`: lines of text in front of the summary. */
+export function conclude(analysis: Analysis, facts: CaptureFacts, remarks: readonly string[]): Outcome {
+  const { text, json, request, summarizer, color, faults } = analysis;
   for (const remark of remarks) text?.write(`${remark}\n`);
   const { ports } = request;
-  text?.write(summaryText(summarizer.summary, { counts, lost, counted, ports, color }));
+  text?.write(summaryText(summarizer.summary, facts, { ports, color }));
   text?.close();
   json?.printer.close();
   if (json?.printer.fault) faults.push(json.printer.fault);
-  if (!isFound(desk)) return faults.length > 0 ? faults : 0;
+  if (!isFound(analysis)) return faults.length > 0 ? faults : 0;
   for (const fault of faults) process.stderr.write(`ehlowire: ${formatFault(fault)}\n`);
   return FOUND;
 }
 
-export function evidenceRemark(desk: Desk, writer: EvidenceWriter | undefined): string[] {
+export function evidenceRemark(analysis: Analysis, writer: EvidenceWriter | undefined): string[] {
   if (!writer) return [];
-  if (writer.fault) desk.faults.push(writer.fault);
-  return [evidenceText(writer.counts, desk.request.evidence), ''];
+  if (writer.fault) analysis.faults.push(writer.fault);
+  return [evidenceText(writer.counts, analysis.request.evidence), ''];
 }
 
 export function evidenceText({ written, leftOut }: EvidenceCounts, folder = ''): string {
@@ -120,7 +112,7 @@ export function evidenceText({ written, leftOut }: EvidenceCounts, folder = ''):
   return `Evidence of ${plural(written, 'connection')} is in ${folder}${left}.`;
 }
 
-function isFound({ request: { failOn }, summarizer }: Desk): boolean {
+function isFound({ request: { failOn }, summarizer }: Analysis): boolean {
   if (failOn === undefined) return false;
   return [...summarizer.summary.verdicts].some(
     ([name, { proved }]) => !CLEARING.has(name) && (proved > 0 || failOn === 'suspected'),

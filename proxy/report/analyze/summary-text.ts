@@ -2,46 +2,41 @@
 
 import { createColors } from 'picocolors';
 import type { Phase, VerdictName } from '../../../inspect/events';
-import type { TrackerCounts } from '../../../inspect/tracker/tracker';
 import { formatTime } from '../../system/clock';
 import { formatBytes, formatDuration, plural, printable } from '../../sinks/wording';
 import { shareOf } from '../../../inspect/verdict/conclusion';
-import { meaningOf } from './conclusion';
-import { outcomeRows } from './outcome-text';
-import { framesText, isSeenWhole, seenText } from './seen-text';
+import { conclusionLines } from './conclusion';
+import { outcomeRows } from './outcome';
+import { framesText, seenText } from './observed';
+import type { CaptureFacts } from './pass';
 import type { Summary, VerdictSummary } from './summary';
-
-export interface SummaryFacts {
-  readonly counts: TrackerCounts;
-  /** Frames that the capturing program or we missed. */
-  readonly lost: number;
-  /** Frames that were missed are counted. */
-  readonly counted: boolean;
-  readonly ports: readonly number[];
-  readonly color: boolean;
-}
 
 type Colors = ReturnType<typeof createColors>;
 
-export function summaryText(summary: Summary, facts: SummaryFacts): string {
-  const colors = createColors(facts.color);
+export function summaryText(
+  summary: Summary,
+  facts: CaptureFacts,
+  { ports, color }: { readonly ports: readonly number[]; readonly color: boolean },
+): string {
+  const colors = createColors(color);
   const lines = [
     ...general(summary, facts, colors),
     ...phaseTable(summary, colors),
     ...verdictTable(summary, colors),
     '',
-    ...meaningOf(summary, facts).map((line) => colors.bold(line)),
+    ...conclusionLines(summary, facts, ports).map((line) => colors.bold(line)),
   ];
   return `${lines.join('\n')}\n`;
 }
 
-function general(summary: Summary, { counts, lost, counted }: SummaryFacts, colors: Colors): string[] {
+function general(summary: Summary, facts: CaptureFacts, colors: Colors): string[] {
+  const { counts } = facts;
   const { sessions, observed, bytes, retransmits, firstAt, lastAt } = summary;
   const rows = (name: string, texts: readonly string[]): string[] =>
     texts.map((text, i) => `  ${(i === 0 ? name : '').padEnd(10)}${text}`);
   const again = retransmits.client + retransmits.server;
-  const whole = isSeenWhole({ observed, sessions, lost });
-  const seen = sessions === 0 ? [] : seenText({ observed, sessions, counts, lost, counted });
+  const whole = facts.lost === 0 && observed.whole === sessions;
+  const seen = sessions === 0 ? [] : seenText(observed, sessions, facts);
   return [
     ...(firstAt === undefined
       ? []
@@ -49,7 +44,7 @@ function general(summary: Summary, { counts, lost, counted }: SummaryFacts, colo
     ...rows('Frames', [framesText(counts)]),
     ...rows('Seen', seen).map((row) => (whole ? row : colors.yellow(row))),
     ...rows('Sessions', [`${number(sessions + counts.untold)}, ${messagesText(summary)}`]),
-    ...rows('', outcomeRows(summary, counts.untold)),
+    ...rows('', outcomeRows(summary.outcomes, summary.refusals, counts.untold)),
     ...rows('Octets', [
       `${formatBytes(bytes.client)} from clients, ${formatBytes(bytes.server)} from servers; ` +
         `${plural(again, 'segment')} sent again`,

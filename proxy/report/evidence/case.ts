@@ -5,7 +5,7 @@ import type { SegmentSessionEvent } from '../../../inspect/tracker/inspector';
 import type { Frame, Tracked, TrackerNews } from '../../../inspect/tracker/tracker';
 import { createRecording, type Recording, type RecordingBounds } from './recording';
 import { createVisible, type Visible } from './visible';
-import { withoutNames } from './wording';
+import { withoutNames } from './cut';
 
 export interface Case {
   readonly recording: Recording;

@@ -1,15 +1,17 @@
 // The cut: what of each recorded frame goes into a file that is sent to other people.
 
-import type { Direction, Span } from '../../../inspect/events';
+import type { Direction, VerdictEvent } from '../../../inspect/events';
 import type { PcapngPacket } from './pcapng';
 import type { RecordedFrame, Recording } from './recording';
+import { firstWithin } from './spans';
 import type { Visible } from './visible';
 
 /** The frames as they may be written: their headers, and their payload up to the first hidden octet. */
 export function cutFrames({ frames, notHeld }: Recording, visible: Visible): PcapngPacket[] {
   const kept = frames.map(({ from, start, octets, payloadAt }) => {
     const end = start + octets.length - payloadAt;
-    return visible.shown(from, { start, end: Math.min(end, heldUntil(start, notHeld[from])) });
+    // The events may be of a copy that is not held, and then say nothing of this one.
+    return visible.shown(from, { start, end: Math.min(end, firstWithin(notHeld[from], start)) });
   });
   const unsure = { client: new Set<number>(), server: new Set<number>() };
   findDisagreement(frames, kept, unsure);
@@ -20,14 +22,6 @@ export function cutFrames({ frames, notHeld }: Recording, visible: Visible): Pca
     const elided = frame.elided || (captured === payloadLength && shown < captured);
     return { linkType, at, octets: octets.subarray(0, payloadAt + shown), length, elided, comments };
   });
-}
-
-/** The events may tell of the copy that is not held, and then say nothing of this one. */
-function heldUntil(start: number, notHeld: readonly Span[]): number {
-  return notHeld.reduce(
-    (until, span) => (span.end > start ? Math.min(until, Math.max(span.start, start)) : until),
-    Infinity,
-  );
 }
 
 /**
@@ -67,3 +61,19 @@ function findDisagreement(
 /** `X` over words, `*` over greetings (Cisco). */
 const MASK_WORD = 0x58;
 const MASK_GREETING = 0x2a;
+
+/** What a capture says of itself: its verdicts, a line each. */
+export function commentOf(verdicts: readonly VerdictEvent[]): string {
+  return verdicts
+    .map(({ verdict, certainty, summary }) => `${verdict} (${certainty}): ${withoutNames(summary)}`)
+    .join('\n');
+}
+
+/** Summaries may quote a masked line or an address: what leaves the house names neither people nor secrets. */
+export function withoutNames(text: string): string {
+  return text
+    .replace(/"(X{4,}[A-Z]?)[^"]*"/g, '"$1"')
+    .replace(/<[^<>\s]*>/g, '<…>')
+    .replace(/[^\s"<>@]+@[^\s"<>@]+/g, '…@…')
+    .replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+}

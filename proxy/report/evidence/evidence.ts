@@ -3,16 +3,17 @@
 import { join } from 'node:path';
 import type { Micros } from '../../../inspect/events';
 import type { Frame, Observer, Tracked, TrackerNews } from '../../../inspect/tracker/tracker';
-import { isFault, type Fault } from '../../system/fault';
+import { type Fault, formatFault, isFault } from '../../system/fault';
 import { makeFolder } from '../../system/files';
 import { readVersion } from '../../system/version';
 import { addNews, createCase, frameOf, markVerdicts, type Case } from './case';
-import { cutFrames } from './cut';
+import { commentOf, cutFrames } from './cut';
 import { nameOf, unwritable, writeWhole } from './files';
 import { createKeeper, type KeepBounds, type Keeper } from './keep';
 import { pageOf } from './page';
 import { pcapngOf, type PcapngFacts } from './pcapng';
-import { commentOf } from './wording';
+import type { Config } from '../../config/config';
+import type { Sink } from '../../sinks/record';
 
 export interface EvidenceOptions {
   readonly folder: string;
@@ -182,3 +183,31 @@ export const MOST = 1_000;
 export const MEMORY = 256 * 1024 * 1024;
 /** Beside a relay, or what reads the ring. */
 const MEMORY_KEPT = 32 * 1024 * 1024;
+
+/** `undefined` where none is asked for, or the folder takes none: then a note says so, and mail goes on. */
+export function openKeptEvidence({ evidence }: Config, sink: Sink): EvidenceWriter | undefined {
+  const { folder, connections, octets } = evidence;
+  if (folder === undefined) return undefined;
+  const writer = openEvidence({ folder, keep: { connections, octets } });
+  if (!isFault(writer)) return reported(writer, sink);
+  sink.note('warn', 'evidence-unwritten', { message: formatFault(writer) });
+  return undefined;
+}
+
+/** Says once what went wrong with the folder. */
+function reported(writer: EvidenceWriter, sink: Sink): EvidenceWriter {
+  let told = false;
+  return {
+    observe(news, frame) {
+      writer.observe(news, frame);
+      if (told || !writer.fault) return;
+      told = true;
+      sink.note('warn', 'evidence-unwritten', { message: formatFault(writer.fault) });
+    },
+    lost: (count) => writer.lost(count),
+    get fault() {
+      return writer.fault;
+    },
+    counts: writer.counts,
+  };
+}

@@ -5,7 +5,7 @@ import { causeOf, PLACES } from '../../../inspect/verdict/causes';
 import { happenedAt } from '../../../inspect/verdict/standing';
 import { SMTP_PORTS } from '../../system/address';
 import { formatDuration } from '../../sinks/wording';
-import { withoutNames } from './wording';
+import { withoutNames } from './cut';
 
 export interface Peers {
   readonly client: { readonly address: string; readonly port: number };

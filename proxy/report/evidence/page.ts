@@ -19,7 +19,7 @@ import {
   titlesOf,
 } from './page-parts';
 import { findFrame, type RecordedFrame } from './recording';
-import { withoutNames } from './wording';
+import { withoutNames } from './cut';
 
 export interface PageFacts extends Peers {
   /** The pcapng beside the page: its name, its frames in order, what was left out. */

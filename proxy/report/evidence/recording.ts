@@ -1,10 +1,10 @@
 // One connection's frames while it is not known yet whether they will be evidence: few, small, in order.
 
-import type { Direction, Evidence, Micros } from '../../../inspect/events';
+import type { Direction, Evidence, Micros, Span } from '../../../inspect/events';
 import { parsePacket } from '../../../inspect/tcp/packet';
 import { FLAG, type Segment } from '../../../inspect/tcp/segment';
 import { flagNames } from '../../../inspect/tcp/view';
-import { createNotHeld, type NotHeld } from './not-held';
+import { addSpan, joinSpans } from './spans';
 
 /** A frame as it was captured, and where its payload lies in it and in its sender's stream. */
 export interface RecordedFrame {
@@ -46,7 +46,8 @@ export interface Recording {
   readonly omitted: number;
   /** Octets held. */
   readonly size: number;
-  readonly notHeld: NotHeld['spans'];
+  /** Octets that were read and of which a copy is not held: another copy cannot be compared with it. */
+  readonly notHeld: Readonly<Record<Direction, readonly Span[]>>;
   add(facts: FrameFacts): void;
   /** Comments on the frame that this is about, if it is still there. */
   mark(evidence: Evidence, comment: string): void;
@@ -69,9 +70,9 @@ export function createRecording(bounds: RecordingBounds = BOUNDS): Recording {
   let size = 0;
   let closed = false;
   const syn: Partial<Record<Direction, number>> = {};
-  const { spans, leave } = createNotHeld();
+  const notHeld: Record<Direction, Span[]> = { client: [], server: [] };
   return {
-    notHeld: spans,
+    notHeld,
     get frames() {
       return [...head, ...tail];
     },
@@ -87,13 +88,13 @@ export function createRecording(bounds: RecordingBounds = BOUNDS): Recording {
       if (segment.flags & FLAG.syn) {
         // Another beginning: what the offsets so far meant is no longer sure.
         if (syn[from] !== undefined && syn[from] !== segment.seq) {
-          for (const each of [...head, ...tail]) if (each.from === from) strip(each, leave);
+          for (const each of [...head, ...tail]) if (each.from === from) cutPayload(notHeld, each);
         }
         syn[from] = segment.seq;
       }
       const frame = recorded(facts);
       size += frame.octets.length;
-      if (facts.start !== undefined) leave(frame, frame.octets.length - frame.payloadAt);
+      if (facts.start !== undefined) addNotHeld(notHeld, frame, frame.octets.length - frame.payloadAt);
       if (head.length < bounds.head) return void head.push(frame);
       tail.push(frame);
       // Twice as many, so that they are not looked through for each.
@@ -101,7 +102,7 @@ export function createRecording(bounds: RecordingBounds = BOUNDS): Recording {
       const many = tail.length - bounds.tail;
       const old = tail.slice(0, many).filter(({ comments }) => comments.length === 0);
       omitted += old.length;
-      for (const each of old) leave(each, 0);
+      for (const each of old) addNotHeld(notHeld, each, 0);
       size -= old.reduce((sum, { octets }) => sum + octets.length, 0);
       tail = tail.filter((each, i) => i >= many || each.comments.length > 0);
     },
@@ -170,9 +171,20 @@ function headersOf({ linkType, octets, length, segment: { dataAt, at } }: FrameF
   return (packet.kind === 'segment' && packet.segment.dataAt) || 0;
 }
 
-function strip(frame: RecordedFrame, leave: NotHeld['leave']): void {
-  leave(frame, 0);
+function cutPayload(notHeld: Record<Direction, Span[]>, frame: RecordedFrame): void {
+  addNotHeld(notHeld, frame, 0);
   frame.octets = frame.octets.slice(0, frame.payloadAt);
+}
+
+/** Of this frame's payload only the first `held` octets are here. */
+function addNotHeld(notHeld: Record<Direction, Span[]>, frame: RecordedFrame, held: number): void {
+  const { from, start, captured, segment } = frame;
+  const spans = notHeld[from];
+  // A reset's octets are a text, and no part of the stream (RFC 9293 section 3.5.3).
+  if (segment.flags & FLAG.rst) return;
+  addSpan(spans, { start: start + held, end: start + captured });
+  // One span hides more, not less.
+  if (spans.length > SPANS) joinSpans(spans);
 }
 
 /** Octets of payload of a frame that is kept with any: a pipelined group of 10 RCPTs; bulk is larger. */
@@ -180,3 +192,5 @@ const PAYLOAD = 1_024;
 /** A plain session has some 40. */
 const BOUNDS: RecordingBounds = { head: 200, tail: 100 };
 const COMMENTS = 8;
+/** Not held, of a side. Content comes in order: its spans touch, and become one. */
+const SPANS = 256;

@@ -2,6 +2,7 @@
 
 import type { CommandEvent, Direction, ReplyEvent, Span } from '../../../inspect/events';
 import type { InspectorEvent } from '../../../inspect/tracker/inspector';
+import { addSpan, octetsWithin } from './spans';
 
 export interface Visible {
   /** The connection's events, in their order. */
@@ -31,7 +32,7 @@ export function createVisible(options: {
   };
   return {
     add: (event) => add(state, event),
-    shown: (from, span) => shown(state.spans[from], span),
+    shown: (from, span) => octetsWithin(state.spans[from], span),
   };
 }
 
@@ -94,18 +95,6 @@ function addReply(state: State, { span, shown }: ReplyEvent): void {
 
 function allow({ spans }: State, from: Direction, span: Span): void {
   if (spans[from].length < SPANS) addSpan(spans[from], span);
-}
-
-/** Events come in the order of the stream; spans that touch become one. */
-function addSpan(spans: Span[], span: Span): void {
-  const last = spans[spans.length - 1];
-  if (last && last.end === span.start) spans[spans.length - 1] = { start: last.start, end: span.end };
-  else if (span.end > span.start) spans.push(span);
-}
-
-function shown(spans: readonly Span[], { start, end }: Span): number {
-  const within = spans.find((span) => span.start <= start && start < span.end);
-  return within ? Math.min(end, within.end) - start : 0;
 }
 
 /** `250 `: three digits and what separates them. */

@@ -5,12 +5,11 @@ import type { Point, VerdictEvent } from '../../../inspect/events';
 import type { PairJudgement } from '../../../inspect/two-point/judge';
 import { surveyTwoPoints, type Survey } from '../../../inspect/two-point/survey';
 import { markEvidence, type Case } from '../evidence/case';
-import { cutFrames } from '../evidence/cut';
+import { commentOf, cutFrames } from '../evidence/cut';
 import { MOST, type EvidenceCounts } from '../evidence/evidence';
 import { nameOf, unwritable, writeWhole } from '../evidence/files';
 import { commandOf } from '../evidence/page-parts';
 import { pcapngOf } from '../evidence/pcapng';
-import { commentOf } from '../evidence/wording';
 import { isFault, type Fault } from '../../system/fault';
 import { makeFolder } from '../../system/files';
 import { readVersion } from '../../system/version';
@@ -56,11 +55,11 @@ export async function writePointsEvidence(
     wan: await recorderOf('wan', sources.wan, chosen, request.reading),
     dmz: await recorderOf('dmz', sources.dmz, chosen, request.reading),
   };
-  const desk: Desk = { survey, sources, recorders, request, found: foundIn(survey) };
+  const writing: Writing = { survey, sources, recorders, request, found: foundIn(survey) };
   const counts = { written: 0, leftOut: flagged.length - chosen.length };
   let fault: Fault | undefined;
   for (const judgement of chosen) {
-    const done = fault ?? (await writePair(desk, judgement));
+    const done = fault ?? (await writePair(writing, judgement));
     if (isFault(done)) fault = done;
     if (done === 'written') counts.written += 1;
     else counts.leftOut += 1;
@@ -68,7 +67,7 @@ export async function writePointsEvidence(
   return { counts, fault };
 }
 
-interface Desk {
+interface Writing {
   readonly survey: Survey;
   readonly sources: Readonly<Record<Point, PointSource>>;
   readonly recorders: Readonly<Record<Point, PointRecorder>>;
@@ -89,19 +88,23 @@ async function recorderOf(
   return recorder;
 }
 
-async function writePair(desk: Desk, judgement: PairJudgement): Promise<'written' | 'left out' | Fault> {
+async function writePair(
+  writing: Writing,
+  judgement: PairJudgement,
+): Promise<'written' | 'left out' | Fault> {
   const { pair, verdicts } = judgement;
   const [first] = verdicts;
-  const cases = { wan: desk.recorders.wan.of(pair.wan.id), dmz: desk.recorders.dmz.of(pair.dmz.id) };
+  const cases = { wan: writing.recorders.wan.of(pair.wan.id), dmz: writing.recorders.dmz.of(pair.dmz.id) };
   const { wan, dmz } = cases;
   if (!first || !wan || !dmz || isEmpty(wan) || isEmpty(dmz)) return 'left out';
   const name = nameOf(pair.wan.started, pair.wan.client, first.verdict);
   for (const verdict of verdicts) markAll({ wan, dmz }, verdict);
   const fault =
-    writeCapture(desk, 'wan', wan, { name, verdicts }) ?? writeCapture(desk, 'dmz', dmz, { name, verdicts });
+    writeCapture(writing, 'wan', wan, { name, verdicts }) ??
+    writeCapture(writing, 'dmz', dmz, { name, verdicts });
   if (fault) return fault;
-  const page = await pageFor(desk, judgement, { wan, dmz }, name);
-  return writeWhole(join(desk.request.folder, `${name}.md`), Buffer.from(page)) ?? 'written';
+  const page = await pageFor(writing, judgement, { wan, dmz }, name);
+  return writeWhole(join(writing.request.folder, `${name}.md`), Buffer.from(page)) ?? 'written';
 }
 
 function isEmpty({ recording }: Case): boolean {
@@ -115,7 +118,7 @@ function markAll(cases: Readonly<Record<Point, Case>>, verdict: VerdictEvent): v
 }
 
 function writeCapture(
-  { request: { folder }, sources }: Desk,
+  { request: { folder }, sources }: Writing,
   point: Point,
   { recording, visible }: Case,
   { name, verdicts }: { readonly name: string; readonly verdicts: readonly VerdictEvent[] },
@@ -135,7 +138,7 @@ function fileOf(name: string, point: Point): string {
 }
 
 async function pageFor(
-  { survey, request, found }: Desk,
+  { survey, request, found }: Writing,
   judgement: PairJudgement,
   { wan, dmz }: Readonly<Record<Point, Case>>,
   name: string,

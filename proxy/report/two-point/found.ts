@@ -2,7 +2,7 @@
 
 import type { Micros, VerdictName } from '../../../inspect/events';
 import { HELD } from '../../../inspect/verdict/thresholds';
-import type { Fate } from '../../../inspect/two-point/align';
+import type { Fate } from '../../../inspect/two-point/fate';
 import type { Survey } from '../../../inspect/two-point/survey';
 import { gravestOf, sentenceOf } from '../analyze/conclusion';
 import { addVerdicts, type VerdictSummary } from '../analyze/summary';

@@ -2,7 +2,8 @@
 
 import type { Direction, Evidence, Micros, Point, VerdictEvent } from '../../../inspect/events';
 import type { PairJudgement } from '../../../inspect/two-point/judge';
-import type { Fate, Item } from '../../../inspect/two-point/align';
+import type { Fate } from '../../../inspect/two-point/fate';
+import type { Item } from '../../../inspect/two-point/twins';
 import { onCommonClock } from '../../../inspect/two-point/clock';
 import type { MatchedBy } from '../../../inspect/two-point/match';
 import { evidenceOf, relative, type Points } from '../../../inspect/two-point/evidence';
@@ -18,7 +19,7 @@ import {
   titlesOf,
 } from '../evidence/page-parts';
 import { findFrame, type RecordedFrame } from '../evidence/recording';
-import { withoutNames } from '../evidence/wording';
+import { withoutNames } from '../evidence/cut';
 import { formatTime } from '../../system/clock';
 import { formatDuration, plural } from '../../sinks/wording';
 import { fateText, itemsOf, segmentText } from './ladder';

@@ -9,6 +9,7 @@ import { buildLauncher, type Result } from '../../launch';
 import { SEEMED_DROPPED } from '../../../inspect/verdict/verdicts.table';
 import { frameOf } from '../evidence/frames';
 import { openWire, pcapFile, type Wire } from '../../sources/frames';
+import { TRANSACTION } from './summary.table';
 
 const { dir, launch } = buildLauncher();
 const folder = mkdtempSync(join(tmpdir(), 'ehlowire-analyze-'));
@@ -29,16 +30,7 @@ function healthy(at: number, client: string): Wire {
     ['server', '250-mx.example\r\n250 AUTH PLAIN\r\n'],
     ['client', 'AUTH PLAIN c2VjcmV0\r\n'],
     ['server', '235 ok\r\n'],
-    ['client', 'MAIL FROM:<a@client.example>\r\n'],
-    ['server', '250 ok\r\n'],
-    ['client', 'RCPT TO:<b@mx.example>\r\n'],
-    ['server', '250 ok\r\n'],
-    ['client', 'DATA\r\n'],
-    ['server', '354 go on\r\n'],
-    ['client', 'Subject: private\r\n\r\nwords\r\n.\r\n'],
-    ['server', '250 queued\r\n'],
-    ['client', 'QUIT\r\n'],
-    ['server', '221 bye\r\n'],
+    ...TRANSACTION,
   ];
   lines.forEach(([side, text], i) => wire.send(side, at + (i + 1) * 10 * MS, text));
   const end = at + 200 * MS;

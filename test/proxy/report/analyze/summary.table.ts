@@ -21,18 +21,19 @@ const QUIT: Said = [
   ['client', 'QUIT\r\n'],
   ['server', '221 bye\r\n'],
 ];
-const MAIL: Said = [
-  ...HELLO,
+/** From MAIL to the answer to QUIT. */
+export const TRANSACTION: Said = [
   ['client', 'MAIL FROM:<a@client.example>\r\n'],
   ['server', '250 ok\r\n'],
   ['client', 'RCPT TO:<b@mx.example>\r\n'],
   ['server', '250 ok\r\n'],
   ['client', 'DATA\r\n'],
   ['server', '354 go on\r\n'],
-  ['client', 'Subject: x\r\n\r\nwords\r\n.\r\n'],
+  ['client', 'Subject: private\r\n\r\nwords\r\n.\r\n'],
   ['server', '250 queued\r\n'],
   ...QUIT,
 ];
+const MAIL: Said = [...HELLO, ...TRANSACTION];
 
 type End = 'fin' | 'rst' | 'client fin' | 'none';
 

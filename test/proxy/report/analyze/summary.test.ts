@@ -18,7 +18,7 @@ function summarize(
   for (const { at, frame, length } of sorted) summarizer.observe(tracker.frame(1, frame, at, length));
   summarizer.observe(tracker.end(sorted.at(-1)?.at ?? START));
   const { summary } = summarizer;
-  const text = summaryText(summary, { counts: tracker.counts, lost, counted, ports: [25], color: false });
+  const text = summaryText(summary, { counts: tracker.counts, lost, counted }, { ports: [25], color: false });
   return { text, summary };
 }
 

@@ -1,4 +1,5 @@
-// Sent at one point, and not at the other: dropped between them only where its receiver shows that it has it not.
+// What became of a segment between the points. One that is absent at the other point was dropped between them only where its
+// receiver shows that it does not have it.
 //
 // A capture that missed a segment, or did not run, looks the same as a path that dropped it. But what the receiver acknowledges
 // stands in its own segments, and those are there.
@@ -7,9 +8,41 @@ import type { Micros } from '../events';
 import { FLAG } from '../tcp/segment';
 import { distance, type Seq } from '../tcp/seq';
 import { DELAYED_ACK, REORDERING, reorderingTime, RESENT } from '../verdict/thresholds';
-import type { Fate, Item } from './align';
+import type { Item } from './twins';
 import type { Moment } from './clock';
 import type { Acknowledgement } from './trace';
+
+/** What became of a segment. */
+export type Fate =
+  /** At both points; `sure` where its stamp or its IP identification says which copy it is. */
+  | {
+      readonly kind: 'passed';
+      readonly sent: Item;
+      readonly came: Item;
+      readonly delay: Micros;
+      readonly sure: boolean;
+    }
+  /** At both, in other pieces. */
+  | { readonly kind: 'recut'; readonly sent: Item }
+  /** The same numbers, other octets. */
+  | { readonly kind: 'changed'; readonly sent: Item; readonly came: Item }
+  /**
+   * At its sender's point and not at the other, and its receiver shows that it has it not, or had it only by the later copy
+   * `by`. `settled`: nor did it come behind that one.
+   */
+  | {
+      readonly kind: 'dropped';
+      readonly sent: Item;
+      readonly by: Copy | undefined;
+      readonly shown: Shown;
+      readonly settled: boolean;
+    }
+  /** The same, but the receiver has it: the other capture missed it, or it came in vain. */
+  | { readonly kind: 'missed'; readonly sent: Item }
+  /** The same, and nothing shows what became of it. */
+  | { readonly kind: 'absent'; readonly sent: Item }
+  /** At the receiver's point only. */
+  | { readonly kind: 'appeared'; readonly came: Item };
 
 /** By what: that its receiver lacks it when it should have come, or when what was sent later came; that it answers a copy only, or none. */
 export type Shown = 'number' | 'overtaken' | 'answer' | 'silence';
