@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import type { Close, CloseReason, Micros } from '../../inspect/events';
 import { formatLocalHeader, formatProxyHeader } from '../../inspect/grammar/proxy-header';
 import { factsOf } from '../../inspect/smtp/preface';
+import type { GreetingKnowledge } from '../../inspect/greeting/known';
 import { isRepair } from '../../inspect/greeting/lesson';
 import { now } from '../system/clock';
 import type { ListenerConfig } from '../config/config';
@@ -12,7 +13,7 @@ import { repairOf, type Repair } from '../config/servers';
 import { errno, isFault, type Fault, type FaultCode } from '../system/fault';
 import { setKeepAlive } from '../native/libc';
 import type { Connection } from '../sinks/record';
-import { createDialogue, type Dialogue, type Outlet } from './dialogue';
+import { createDialogue, type Dialogue } from './dialogue';
 import { cut, dismiss } from '../sockets/linger';
 import { localEndpoint, remoteEndpoint } from '../sockets/endpoint';
 import { hostnameFor } from './hostname';
@@ -92,10 +93,14 @@ function join(called: Called, route: Route, upstream: Socket, onClosed: () => vo
   const watched = observe(caller.socket, upstream, route, connection);
   const header = outgoingHeader(caller, route);
   if (header !== undefined) upstream.write(header);
+  const known = route.servers.server(server, ownHeader(route.listener));
   return createPump({
     client: caller.socket,
     upstream,
-    dialogue: (outlet) => openDialogue(called, route, connection, connected, watched, outlet),
+    dialogue: openDialogue(called, route, connection, connected, watched, known.knowledge),
+    connection,
+    server: known,
+    sink: route.sink,
     hostname: nameOf(target, route),
     onClosed,
   });
@@ -139,11 +144,10 @@ function openDialogue(
   connection: Connection,
   connected: Micros,
   watched: Watched | undefined,
-  outlet: Outlet,
+  known: GreetingKnowledge | undefined,
 ): Dialogue {
-  const { config, listener, servers, sink } = route;
-  const options = {
-    connection,
+  const { config } = route;
+  return createDialogue({
     opened,
     connected,
     implicitTls: isImplicitTls(target, route),
@@ -153,11 +157,9 @@ function openDialogue(
     patienceMs: config.greeting.patienceMs,
     hostname: hostnameFor(config.greeting.hostname, target.address, connection.server),
     timeouts: config.relay.timeoutsMs,
-    server: servers.server(connection.server, ownHeader(listener)),
+    known,
     watched,
-    sink,
-  };
-  return createDialogue(options, outlet);
+  });
 }
 
 /**

@@ -1,19 +1,18 @@
-// What one connection says, to the inspector and to the record: session and greeter behind one door, no sockets.
+// What one connection says, to the inspector and to the record: octets and time in, commands out; no sockets.
 
 import type { Close, Micros, ProxyFacts, SmtpEvent } from '../../inspect/events';
 import type { Veil } from '../../inspect/grammar/argument';
 import { createGreeter, type Greeter, type GreeterAction } from '../../inspect/greeting/greeter';
+import type { GreetingKnowledge } from '../../inspect/greeting/known';
 import { doubtOf, type Lesson } from '../../inspect/greeting/lesson';
 import { createSession, type Session, type Waiting } from '../../inspect/smtp/session';
 import { now, steady } from '../system/clock';
 import type { Repair, TimeoutsMs } from '../config/config';
-import { isRecorded, type Connection, type Sink } from '../sinks/record';
-import type { Listen, Server } from '../servers/servers';
+import { isRecorded, type Recorded } from '../sinks/record';
 import { timeoutMs } from './deadline';
 import type { Watched } from './watch';
 
 export interface DialogueOptions {
-  readonly connection: Connection;
   /** When the client was accepted, and when the server was reached. */
   readonly opened: Micros;
   readonly connected: Micros;
@@ -25,33 +24,44 @@ export interface DialogueOptions {
   readonly patienceMs: number;
   readonly hostname: string;
   readonly timeouts: TimeoutsMs;
-  readonly server: Server;
-  /** What the segments of both legs tell, where they are watched. */
+  /** What is known of the server. */
+  readonly known: GreetingKnowledge | undefined;
+  /** What the segments of both legs show, where they are watched. */
   readonly watched: Watched | undefined;
-  readonly sink: Sink;
 }
 
-/** What a dialogue makes its connection do. */
-export interface Outlet {
-  toClient(bytes: Uint8Array): void;
+/** What the pump has to do, in this order. An event is to be written as a line. */
+export type Command =
+  | Recorded
+  /** To the client, in one write: a greeting is one segment. */
+  | { readonly kind: 'send'; readonly bytes: Uint8Array }
+  /** The server's octets go to the client as they came. */
+  | { readonly kind: 'pass' }
+  | { readonly kind: 'teach'; readonly lesson: Lesson; readonly at: Micros }
+  /** The greeting is over: what others learn of the server does not change it any more. */
+  | { readonly kind: 'greeted' }
   /** The server refused behind a greeting that the client takes for accepted: both sides are to be closed. */
-  refuse(at: Micros): void;
-  /** `due` may be earlier now than when it was last asked for. */
-  hurry(): void;
-}
+  | { readonly kind: 'refuse' };
 
+type Commands = readonly Command[];
+
+/** Events in, commands out. The client's octets are the pump's to forward, behind what is commanded for them. */
 export interface Dialogue {
-  /** Client octets, told before they are forwarded. */
-  fromClient(bytes: Uint8Array, at: Micros): void;
-  /** Server octets. What the client gets of them comes by `toClient`. */
-  fromServer(bytes: Uint8Array, at: Micros): void;
+  /** What is to be done at its very beginning. */
+  open(): Commands;
+  /** Client octets, reported before they are forwarded. */
+  fromClient(bytes: Uint8Array, at: Micros): Commands;
+  /** Server octets. What the client gets of them is commanded. */
+  fromServer(bytes: Uint8Array, at: Micros): Commands;
   /** The server will send nothing more. */
-  serverEnd(at: Micros): void;
+  serverEnd(at: Micros): Commands;
   /** The client will send nothing more. */
-  clientEnd(at: Micros): void;
-  /** After `serverEnd`: the client is still to be told something, at its next command. */
-  holdsAnswer(): boolean;
-  idle(at: Micros): void;
+  clientEnd(at: Micros): Commands;
+  /** Another connection learned something of this server; to be called until `greeted`. */
+  update(knowledge: GreetingKnowledge, at: Micros): Commands;
+  /** Its greeting is not over. After `serverEnd`: the client still has to get an answer, to its next command. */
+  inGreeting(): boolean;
+  idle(at: Micros): Commands;
   /** When the connection has waited too long; of the steady clock, and to be asked for behind each event. */
   expires(): Micros;
   /** When something is to be done, `idle` or the end; as `expires`. */
@@ -61,135 +71,124 @@ export interface Dialogue {
   waiting(): Waiting;
   /** A reply of our own would be read as one: plain text, and no reply of the server's is half way. */
   atReplyBoundary(): boolean;
-  close(close: Close, at: Micros): void;
+  /** To be called once, and nothing after it. */
+  close(close: Close, at: Micros): Commands;
 }
 
-/** Octets that were only forwarded and never told would make the record lie: everything goes through here. */
-export function createDialogue(options: DialogueOptions, outlet: Outlet): Dialogue {
-  const state = open(options, outlet);
+/** Octets that are only forwarded and never reported would make the record wrong: everything goes through here. */
+export function createDialogue(options: DialogueOptions): Dialogue {
+  const state = createState(options);
   const { session, greeter } = state;
-  if (greeter !== undefined) options.server.listen(state.listen);
-  // The connect phase is over: it is told now, not with the first octets.
-  record(state, session.idle(options.connected));
   return {
+    // The connect phase is over: it is reported now, not with the first octets.
+    open: () => recorded(state, session.idle(options.connected)),
     fromClient(bytes, at) {
       state.heard = at;
-      if (greeter?.done === false) apply(state, greeter.client(bytes, steady()), at);
-      if (!state.closed) record(state, session.feed('client', bytes, at));
+      const before = greeter?.done === false ? apply(state, greeter.client(bytes, steady()), at) : NOTHING;
+      if (before.some(({ kind }) => kind === 'refuse')) return before;
+      return join(before, recorded(state, session.feed('client', bytes, at)));
     },
     fromServer(bytes, at) {
       state.heard = at;
-      if (greeter?.done === false) apply(state, greeter.server(bytes, steady()), at);
-      else tellServer(state, bytes, at);
+      if (greeter?.done === false) return apply(state, greeter.server(bytes, steady()), at);
+      return join(reportServer(state, bytes, at), PASS);
     },
-    serverEnd(at) {
-      if (greeter?.done === false) apply(state, greeter.serverEnd(steady()), at);
-    },
-    clientEnd(at) {
-      if (greeter?.done === false) apply(state, greeter.clientEnd(steady()), at);
-    },
-    holdsAnswer: () => greeter?.done === false,
+    serverEnd: (at) => (greeter?.done === false ? apply(state, greeter.serverEnd(steady()), at) : NOTHING),
+    clientEnd: (at) => (greeter?.done === false ? apply(state, greeter.clientEnd(steady()), at) : NOTHING),
+    update: (knowledge, at) =>
+      greeter?.done === false ? apply(state, greeter.update(knowledge, steady()), at) : NOTHING,
+    inGreeting: () => greeter?.done === false,
     idle(at) {
-      if (greeter?.done === false) apply(state, greeter.idle(steady()), at);
-      if (!state.closed) record(state, session.idle(at));
+      const before = greeter?.done === false ? apply(state, greeter.idle(steady()), at) : NOTHING;
+      if (before.some(({ kind }) => kind === 'refuse')) return before;
+      return join(before, recorded(state, session.idle(at)));
     },
     expires: () => expires(state),
     due: () => Math.min(expires(state), patienceEnds(state)),
     begun: () => session.endOfDataBegun(),
     waiting: () => session.waiting(),
-    atReplyBoundary: () => state.told === state.replied && !session.waiting().opaque,
-    close(close, at) {
-      if (state.closed) return;
-      state.closed = true;
-      options.server.unlisten(state.listen);
-      record(state, session.close(close, at));
-    },
+    atReplyBoundary: () => state.given === state.replied && !session.waiting().opaque,
+    close: (close, at) => recorded(state, session.close(close, at)),
   };
 }
 
 interface State {
   readonly options: DialogueOptions;
-  readonly outlet: Outlet;
   readonly session: Session;
   readonly greeter: Greeter | undefined;
-  /** Another connection learned something of this server. */
-  readonly listen: Listen;
   /** When either side was last heard. */
   heard: Micros;
   /** What is waited for began at `from`, which a step of the wall clock may have moved; `at` is of the steady clock. */
   silence: { readonly from: Micros; readonly at: Micros };
   /** Server octets that the session was fed with and the client given, and the end of the last whole reply. */
-  told: number;
+  given: number;
   replied: number;
   /** Its greeting was completed: `doubted`, and the server's answers have thrown doubt on that. */
   completed: boolean;
   doubted: boolean;
-  closed: boolean;
 }
 
-function open(options: DialogueOptions, outlet: Outlet): State {
+function createState(options: DialogueOptions): State {
   const { opened, connected, implicitTls, veil, proxy } = options;
-  const greeter = implicitTls ? undefined : createGreeter(greeterOptions(options));
-  const state: State = {
+  return {
     options,
-    outlet,
     session: createSession({ started: opened, connected, implicitTls, veil, ...(proxy && { proxy }) }),
-    greeter,
-    listen: (knowledge, at) => {
-      if (greeter === undefined) return;
-      apply(state, greeter.update(knowledge, steady()), at);
-      outlet.hurry();
-    },
+    greeter: implicitTls ? undefined : createGreeter(greeterOptions(options)),
     heard: connected,
     silence: { from: connected, at: steady() },
-    told: 0,
+    given: 0,
     replied: 0,
     completed: false,
     doubted: false,
-    closed: false,
   };
-  return state;
 }
 
-function apply(state: State, actions: readonly GreeterAction[], at: Micros): void {
-  const { options, outlet, greeter } = state;
-  if (state.closed) return;
-  const bytes = joined(actions);
-  if (bytes.length > 0) tellServer(state, bytes, at);
+/** One greeting, one segment: what the greeter lets out at once is written at once, and first of all. */
+function apply(state: State, actions: readonly GreeterAction[], at: Micros): Commands {
+  const commands: Command[] = [];
+  for (const action of actions) {
+    if (action.kind !== 'forward') continue;
+    commands.push(...reportServer(state, action.bytes, at), { kind: 'send', bytes: action.bytes });
+  }
   for (const action of actions) {
     if (action.kind === 'repair') {
       state.completed ||= action.event.defect === 'truncated';
       // The greeter's clock knows no steps and no time of day.
-      options.sink.write(options.connection, { ...action.event, at });
+      commands.push({ ...action.event, at });
     }
-    if (action.kind === 'lesson') teach(state, action.lesson, at);
-    if (action.kind === 'refuse') outlet.refuse(at);
+    if (action.kind === 'lesson') commands.push({ kind: 'teach', lesson: action.lesson, at });
+    if (action.kind === 'refuse') commands.push({ kind: 'refuse' });
   }
-  if (greeter?.done !== false) options.server.unlisten(state.listen);
+  if (state.greeter?.done !== false) commands.push({ kind: 'greeted' });
+  return commands;
 }
 
-function teach({ options: { server, connection, sink } }: State, lesson: Lesson, at: Micros): void {
-  const event = server.teach(lesson, connection, at);
-  if (event) sink.write(connection, event);
+function reportServer(state: State, bytes: Uint8Array, at: Micros): Commands {
+  state.given += bytes.length;
+  return recorded(state, state.session.feed('server', bytes, at));
 }
 
-function tellServer(state: State, bytes: Uint8Array, at: Micros): void {
-  state.told += bytes.length;
-  record(state, state.session.feed('server', bytes, at));
-  state.outlet.toClient(bytes);
-}
-
-function record(state: State, events: readonly SmtpEvent[]): void {
-  const { sink, connection, watched } = state.options;
+/** What is written down of the events, and what they teach. */
+function recorded(state: State, events: readonly SmtpEvent[]): Commands {
+  if (events.length === 0) return NOTHING;
+  const { watched } = state.options;
+  const commands: Command[] = [];
   for (const event of events) {
     if (event.kind === 'reply') state.replied = event.span.end;
-    else if (event.kind === 'session' && watched) sink.write(connection, { ...event, ...watched.facts() });
-    else if (isRecorded(event)) sink.write(connection, event);
+    else if (event.kind === 'session' && watched) commands.push({ ...event, ...watched.facts() });
+    else if (isRecorded(event)) commands.push(event);
     const doubt = state.completed && !state.doubted && event.kind === 'phase' ? doubtOf(event) : undefined;
     if (doubt === undefined) continue;
     state.doubted = true;
-    teach(state, doubt, event.at);
+    commands.push({ kind: 'teach', lesson: doubt, at: event.at });
   }
+  return commands;
+}
+
+/** Nearly always one of the two is empty. */
+function join(first: Commands, second: Commands): Commands {
+  if (second.length === 0) return first;
+  return first.length === 0 ? second : [...first, ...second];
 }
 
 /** A peer that trickles is heard, and not ended: RFC 5321 §4.5.3.2 bounds silence, not slowness. */
@@ -205,7 +204,7 @@ function patienceEnds({ greeter }: State): Micros {
 }
 
 function greeterOptions(options: DialogueOptions): Parameters<typeof createGreeter>[0] {
-  const known = options.server.knowledge;
+  const { known } = options;
   return {
     mode: options.repair,
     ...(known === undefined ? {} : { known }),
@@ -216,10 +215,6 @@ function greeterOptions(options: DialogueOptions): Parameters<typeof createGreet
   };
 }
 
-/** One greeting, one segment: what the greeter lets out at once is written at once. */
-function joined(actions: readonly GreeterAction[]): Uint8Array {
-  const parts: Uint8Array[] = [];
-  for (const action of actions) if (action.kind === 'forward') parts.push(action.bytes);
-  const [first] = parts;
-  return first !== undefined && parts.length === 1 ? first : Buffer.concat(parts);
-}
+const NOTHING: Commands = [];
+/** The same for every read of a long transfer: nothing is made for it. */
+const PASS: Commands = [{ kind: 'pass' }];

@@ -5,15 +5,20 @@ import type { Close, Direction, Micros } from '../../inspect/events';
 import { now } from '../system/clock';
 import { errno } from '../system/fault';
 import { createDeadline, type Deadline } from './deadline';
-import type { Dialogue, Outlet } from './dialogue';
+import type { Command, Dialogue } from './dialogue';
 import { cut, dismiss, linger, reset } from '../sockets/linger';
 import { createFlow, READ, type Flow } from './flow';
+import type { Connection, Sink } from '../sinks/record';
+import type { Listen, Server } from '../servers/servers';
 
 export interface PumpOptions {
   readonly client: Socket;
   readonly upstream: Socket;
-  /** Opens the dialogue that tells the inspector what passes. */
-  readonly dialogue: (outlet: Outlet) => Dialogue;
+  /** What passes is reported to it, and it says what is to be done. */
+  readonly dialogue: Dialogue;
+  readonly connection: Connection;
+  readonly server: Server;
+  readonly sink: Sink;
   /** The name in what ehlowire itself says to a client. */
   readonly hostname: string;
   /** Both sockets are closed, and nothing of the connection is left. */
@@ -25,25 +30,22 @@ export interface Pump {
   end(): void;
 }
 
-/** Both sockets are open, with nobody listening for their data yet. Errors of either never leave here. */
+/** Both sockets are open, and their data are not read yet. Errors of either never leave here. */
 export function createPump(options: PumpOptions): Pump {
   const { client, upstream } = options;
-  const down = createFlow(upstream, client);
   const pump: State = {
     ...options,
     up: createFlow(client, upstream),
-    down,
-    dialogue: options.dialogue({
-      toClient: (bytes) => down.write(bytes),
-      refuse: (at) => finish(pump, { by: 'server', how: 'fin' }, at, REFUSED_MS),
-      hurry: () => rearm(pump),
-    }),
+    down: createFlow(upstream, client),
     deadline: createDeadline((time) => onDeadline(pump, time)),
+    listen: undefined,
     endedFirst: undefined,
     over: false,
     open: 2,
     spent: { client: 0, server: 0 },
   };
+  listen(pump);
+  run(pump, pump.dialogue.open(), now());
   watch(pump, client, 'client');
   watch(pump, upstream, 'server');
   pump.deadline.arm(pump.dialogue.due());
@@ -66,11 +68,12 @@ export function createPump(options: PumpOptions): Pump {
   };
 }
 
-interface State extends Omit<PumpOptions, 'dialogue'> {
+interface State extends PumpOptions {
   readonly up: Flow;
   readonly down: Flow;
-  readonly dialogue: Dialogue;
   readonly deadline: Deadline;
+  /** Hears what other connections learn of the server, while the greeting lasts. */
+  listen: Listen | undefined;
   /** The side whose FIN came first. */
   endedFirst: Direction | undefined;
   /** The record is closed; what is left is to see the sockets off. */
@@ -79,6 +82,48 @@ interface State extends Omit<PumpOptions, 'dialogue'> {
   open: number;
   /** What each side has taken of its turn. */
   readonly spent: Record<Direction, Micros>;
+}
+
+function listen(pump: State): void {
+  if (!pump.dialogue.inGreeting()) return;
+  pump.listen = (knowledge, at) => {
+    if (pump.over) return;
+    run(pump, pump.dialogue.update(knowledge, at), at);
+    rearm(pump);
+  };
+  pump.server.listen(pump.listen);
+}
+
+function unlisten({ server, listen }: State): void {
+  if (listen) server.unlisten(listen);
+}
+
+/** Does what the dialogue commands; `octets` are those that it was asked about. */
+function run(pump: State, commands: readonly Command[], at: Micros, octets: Uint8Array = NOTHING): void {
+  const { down, server, connection, sink } = pump;
+  for (const command of commands) {
+    switch (command.kind) {
+      case 'pass':
+        down.write(octets);
+        break;
+      case 'send':
+        down.write(command.bytes);
+        break;
+      case 'teach': {
+        const learned = server.teach(command.lesson, connection, command.at);
+        if (learned) sink.write(connection, learned);
+        break;
+      }
+      case 'greeted':
+        unlisten(pump);
+        break;
+      case 'refuse':
+        finish(pump, { by: 'server', how: 'fin' }, at, REFUSED_MS);
+        break;
+      default:
+        sink.write(connection, command);
+    }
+  }
 }
 
 function watch(pump: State, socket: Socket, side: Direction): void {
@@ -103,19 +148,20 @@ function onServer(pump: State, bytes: Uint8Array): void {
 }
 
 /**
- * Tells what was read, piece by piece, until it has taken its turn's time; what is left is put back, and comes
- * again when every other connection has had its turn. Says how many octets were told.
+ * Reports what was read, piece by piece, until it has taken its turn's time; what is left is put back, and comes
+ * again when every other connection has had its turn. Returns how many octets were reported.
  */
 function inTurn(pump: State, side: Direction, bytes: Uint8Array, at: Micros): number {
   const { dialogue, client, upstream, up, down } = pump;
-  const [socket, flow, tell] =
+  const [socket, flow, take] =
     side === 'client' ? [client, up, dialogue.fromClient] : [upstream, down, dialogue.fromServer];
   const before = pump.spent[side];
   let taken = 0;
   let spent = before;
   while (taken < bytes.length && !pump.over) {
     const end = Math.min(taken + PIECE, bytes.length);
-    tell(bytes.length <= PIECE ? bytes : bytes.subarray(taken, end), at);
+    const piece = bytes.length <= PIECE ? bytes : bytes.subarray(taken, end);
+    run(pump, take(piece, at), at, piece);
     taken = end;
     spent = before + now() - at;
     if (spent <= TURN || pump.over) continue;
@@ -148,8 +194,7 @@ function onEnd(pump: State, side: Direction): void {
 function onFin(pump: State, side: Direction): void {
   if (pump.over) return;
   const at = now();
-  if (side === 'server') pump.dialogue.serverEnd(at);
-  else pump.dialogue.clientEnd(at);
+  run(pump, side === 'server' ? pump.dialogue.serverEnd(at) : pump.dialogue.clientEnd(at), at);
   if (pump.over) return;
   if (pump.endedFirst === undefined) {
     pump.endedFirst = side;
@@ -163,7 +208,7 @@ function onFin(pump: State, side: Direction): void {
 
 /** A refusal that is held for the client's next command keeps the client's side open. */
 function endClient(pump: State): void {
-  if (!pump.dialogue.holdsAnswer()) pump.down.end();
+  if (!pump.dialogue.inGreeting()) pump.down.end();
 }
 
 function onError(pump: State, side: Direction, error: Error): void {
@@ -196,7 +241,7 @@ function onDeadline(pump: State, time: Micros): Micros {
     shut(pump, { by: 'shim', how: 'timeout', reason: `${on}-timeout` }, at, '421 4.4.2', line);
     return Infinity;
   }
-  pump.dialogue.idle(at);
+  run(pump, pump.dialogue.idle(at), at);
   if (pump.over) return Infinity;
   if (pump.endedFirst === 'server') endClient(pump);
   return pump.dialogue.due();
@@ -227,7 +272,8 @@ function close(pump: State, how: Close, at: Micros): void {
   pump.over = true;
   pump.deadline.stop();
   pump.up.flush();
-  pump.dialogue.close(how, at);
+  unlisten(pump);
+  run(pump, pump.dialogue.close(how, at), at);
 }
 
 const NOTHING = new Uint8Array(0);
