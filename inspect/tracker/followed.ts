@@ -9,6 +9,7 @@ import { createOneSided, type Heard, type OneSided } from './one-sided';
 import { clientIsnOf, isFirst } from '../tcp/handshake';
 import type { Seq } from '../tcp/seq';
 import { isnOf } from '../tcp/view';
+import type { Flow } from '../tcp/connection';
 import type { Holding } from '../tcp/stream';
 import { createRecency, type Link, type Recency } from './recency';
 import type { Veil } from '../grammar/argument';
@@ -47,6 +48,8 @@ export interface TrackerNews {
    * where frames are kept.
    */
   readonly remembered?: { readonly frame: Frame | undefined };
+  /** The octets of both sides that it brought, in order: what the events were read from. */
+  readonly flow: readonly Flow[];
   readonly events: readonly InspectorEvent[];
   /** The verdicts that stand after these events (`Inspector.verdicts`). */
   readonly verdicts: readonly VerdictEvent[];
@@ -63,8 +66,12 @@ export interface Observer<F = Frame> {
 }
 
 /** What is new of a connection without a segment. */
-export function newsOf(connection: Tracked, events: readonly InspectorEvent[], ended = false): TrackerNews {
-  return { connection, events, verdicts: connection.inspector.verdicts, ended };
+export function newsOf(
+  connection: Tracked,
+  events: readonly InspectorEvent[],
+  { flow = NOTHING, ended = false }: Partial<Pick<TrackerNews, 'flow' | 'ended'>> = {},
+): TrackerNews {
+  return { connection, flow, events, verdicts: connection.inspector.verdicts, ended };
 }
 
 export interface Entry extends Link<Entry>, Heard {
@@ -153,11 +160,13 @@ export function feed(state: Followed, entry: Entry, each: Segment, leg: Leg | un
   state.oneSided.see(entry, from, each.flags);
   if (entry.tracked.inspector.isCopy(from, each)) return newsOf(entry.tracked, []);
   const events = entry.tracked.inspector.segment(from, each);
+  const { flow } = entry.tracked.inspector;
   const last = entry.tracked.inspector.settled ? settle(state, entry, each.at) : undefined;
   if (!last) wait(state, entry, each.at);
   const news: TrackerNews = {
     connection: entry.tracked,
     segment: { from, segment: each },
+    flow,
     events: last ? [...events, ...last.events] : events,
     verdicts: entry.tracked.inspector.verdicts,
     ended: last !== undefined,
@@ -203,8 +212,9 @@ export function ask(state: Followed, entry: Entry, at: Micros): TrackerNews[] {
       return [...news, settle(state, entry, due)];
     }
     const events = inspector.idle(due);
+    const { flow } = inspector;
     wait(state, entry, due, at);
-    if (events.length > 0) news.push(newsOf(tracked, events));
+    if (events.length > 0 || flow.length > 0) news.push(newsOf(tracked, events, { flow }));
   }
   return news;
 }
@@ -220,7 +230,7 @@ export function finish(state: Followed, entry: Entry, at: Micros): TrackerNews {
   state.recency.remove(entry);
   state.oneSided.remove(entry);
   state.waiting.delete(entry);
-  return newsOf(entry.tracked, entry.tracked.inspector.end(at), true);
+  return newsOf(entry.tracked, entry.tracked.inspector.end(at), { ended: true });
 }
 
 /**
@@ -257,6 +267,7 @@ export function keyOf(a: string, aPort: number, b: string, bPort: number): strin
   return inOrder ? `${a} ${aPort} ${b} ${bPort}` : `${b} ${bPort} ${a} ${aPort}`;
 }
 
+const NOTHING: readonly Flow[] = [];
 export const NO_NEWS: TrackerNews[] = [];
 
 /** Microseconds. */

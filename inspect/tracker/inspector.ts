@@ -50,6 +50,8 @@ export interface Inspector {
   readonly coverage: Coverage;
   /** The verdicts that stand now: what a later one withdraws is not among them, and each finding is as it was said last. */
   readonly verdicts: readonly VerdictEvent[];
+  /** What the last step brought, both sides' octets in order: the session was fed with it. */
+  readonly flow: readonly Flow[];
   /** When both sides had ended, or one had reset: stragglers apart nothing more is to be expected. */
   readonly closedAt: Micros | undefined;
   /** Closed in good order and acknowledged to the end (RFC 9293 §3.6): what may still come are copies. */
@@ -103,6 +105,7 @@ export function createInspector(first: Segment, options: InspectorOptions = {}):
     probedAt: { client: undefined, server: undefined },
     found: [],
     fedAt: first.at,
+    flow: NOTHING,
     close: undefined,
     ended: false,
     view: connection.view,
@@ -136,6 +139,7 @@ interface State extends Inspector {
   readonly found: Finding[];
   /** The time of what the session was fed with last. */
   fedAt: Micros;
+  flow: readonly Flow[];
   close: Close | undefined;
   closedAt: Micros | undefined;
   settled: boolean;
@@ -234,6 +238,7 @@ function timeSight({ view }: State, kind: 'idle' | 'end', at: Micros, smtp: read
 /** Each at its own time; not before what it comes behind, though it may have been captured so. */
 function feedAll(state: State, flow: readonly Flow[]): readonly SmtpEvent[] {
   let events: readonly SmtpEvent[] = NOTHING;
+  state.flow = flow;
   for (const item of flow) {
     state.fedAt = Math.max(state.fedAt, item.at);
     events = join(events, admitted(state, feed(state, item, state.fedAt)));

@@ -293,8 +293,9 @@ function takeElided(
   if (state.open.get(entry.key) !== entry) return before;
   entry.lastAt = each.at;
   state.recency.use(entry);
-  const events = entry.tracked.inspector.elided(from, each);
-  return [...before, { ...newsOf(entry.tracked, events), ...(leg && { leg }) }];
+  const { inspector } = entry.tracked;
+  const events = inspector.elided(from, each);
+  return [...before, { ...newsOf(entry.tracked, events, { flow: inspector.flow }), ...(leg && { leg }) }];
 }
 
 /** Asks those whose time has come, ends those that are closed or forgotten. Costs nothing most of the time. */

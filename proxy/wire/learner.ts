@@ -15,9 +15,9 @@ export interface Learned {
 
 /** Times are those of the kernel's monotonic clock: a step of the wall clock is no silence. */
 export interface Learner {
-  /** `repaired`: the greeting was as we made it, and says nothing of the server. */
-  see(news: TrackerNews, repaired: boolean, at: Micros): Learned[];
-  /** Time passed, and every record before `at` was seen: a greeting that stood still for too long is truncated. */
+  /** `repaired`: the greeting was as we made it, and shows nothing of the server. */
+  observe(news: TrackerNews, repaired: boolean, at: Micros): Learned[];
+  /** Time passed, and every record before `at` was seen: a greeting that was silent for too long is truncated. */
   idle(at: Micros): Learned[];
 }
 
@@ -26,17 +26,17 @@ export interface LearnerOptions {
   readonly knownOf: (server: Tracked['server']) => GreetingKnowledge | undefined;
 }
 
-/** Reads along in greetings only: a connection is let go of as soon as its greeting is understood. */
+/** Reads greetings only: a connection is dropped as soon as its greeting is understood. */
 export function createLearner(options: LearnerOptions): Learner {
   const open = new Map<number, Reading>();
   return {
-    see(news, repaired, at) {
-      const { connection, segment, ended } = news;
+    observe(news, repaired, at) {
+      const { connection, ended } = news;
       const { id } = connection;
       const reading = open.get(id) ?? (isBeginning(news) ? begin(news, options, at) : undefined);
       if (!reading) return [];
       open.set(id, reading);
-      const learned = segment && !repaired ? read(reading, news, segment, at) : [];
+      const learned = repaired ? [] : read(reading, news, at);
       if (ended || repaired || reading.greeter.done || reading.disturbed) open.delete(id);
       return learned;
     },
@@ -53,8 +53,6 @@ interface Reading {
   readonly connection: Tracked;
   readonly greeter: Greeter;
   readonly wait: Micros;
-  /** Offset of each side's next octet. */
-  readonly next: { client: number; server: number };
   /** By which the client's segments come: the server is on the other one. */
   readonly clientLeg: Leg | undefined;
   /** When the client had acknowledged all that the server had sent; undefined while it has not. */
@@ -80,7 +78,6 @@ function begin(
     connection,
     greeter,
     wait: waitFor(known, patience),
-    next: { client: 0, server: 0 },
     clientLeg: segment?.from === 'client' || leg === undefined ? leg : OTHER[leg],
     acknowledgedAt: undefined,
     disturbed: false,
@@ -93,33 +90,33 @@ function isBeginning({ connection: { inspector }, segment }: TrackerNews): boole
   return segment !== undefined && client.syn !== undefined && server.stream.next === 0;
 }
 
-function read(
-  reading: Reading,
-  { connection, leg }: TrackerNews,
-  { from, segment }: NonNullable<TrackerNews['segment']>,
-  at: Micros,
-): Learned[] {
-  const { greeter, next, clientLeg } = reading;
-  // Anybody on the clients' side can write the server's address on a frame: the server's own come by the other leg.
-  const astray = clientLeg !== undefined && leg !== undefined && (leg === clientLeg) !== (from === 'client');
-  if (astray || (from === 'client' && !leavesRoom(connection.inspector.view, segment)))
-    return disturb(reading);
-  const learned = segment.length > 0 ? readOctets() : [];
-  const { stream, acked } = connection.inspector.view.server;
+function read(reading: Reading, news: TrackerNews, at: Micros): Learned[] {
+  if (isDisturbing(reading, news)) return disturb(reading);
+  const { greeter } = reading;
+  const learned: Learned[] = [];
+  for (const item of news.flow) {
+    if (item.kind !== 'octets') continue;
+    const { from, bytes } = item;
+    reading.acknowledgedAt = undefined;
+    learned.push(...take(reading, from === 'server' ? greeter.server(bytes, at) : greeter.client(bytes, at)));
+  }
+  const { stream, acked } = news.connection.inspector.view.server;
   const all = stream.next > 0 && acked >= stream.next;
   reading.acknowledgedAt = all ? (reading.acknowledgedAt ?? at) : undefined;
   return learned;
+}
 
-  function readOctets(): Learned[] {
-    const offset = connection.inspector.view[from].stream.offsetOf(segment.seq) ?? 0;
-    // A repetition says nothing new.
-    if (offset < next[from]) return [];
-    if (offset > next[from] || segment.payload.length < segment.length) return disturb(reading);
-    next[from] = offset + segment.length;
-    reading.acknowledgedAt = undefined;
-    const octets = segment.payload.slice();
-    return take(reading, from === 'server' ? greeter.server(octets, at) : greeter.client(octets, at));
-  }
+function isDisturbing({ clientLeg }: Reading, { connection, segment, leg, flow }: TrackerNews): boolean {
+  const { view } = connection.inspector;
+  // What overtook the octets before it may be what they were sent for.
+  const missing =
+    segment && segment.segment.length > 0 && view[segment.from].stream.missingSince !== undefined;
+  if (missing === true || flow.some(({ kind }) => kind === 'gap' || kind === 'elided')) return true;
+  if (!segment) return false;
+  const { from } = segment;
+  // Anybody on the clients' side can write the server's address on a frame: the server's own come by the other leg.
+  const astray = clientLeg !== undefined && leg !== undefined && (leg === clientLeg) !== (from === 'client');
+  return astray || (from === 'client' && !leavesRoom(view, segment.segment));
 }
 
 /** Silence counts from when the client had all octets: before that the server may have waited for it (RFC 9293 §3.7.4). */

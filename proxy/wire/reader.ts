@@ -159,7 +159,7 @@ function tell(
     // Time may have had news of others in the same breath.
     const repaired =
       each.segment !== undefined && record?.kind === 'segment' && record.repaired !== undefined;
-    for (const { lesson } of learner.see(each, repaired, monotonic))
+    for (const { lesson } of learner.observe(each, repaired, monotonic))
       teach(state, connection, lesson, state.readTo);
     if (!ended) continue;
     state.names.delete(connection.id);

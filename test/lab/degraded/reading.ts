@@ -84,7 +84,7 @@ function createNotes() {
           outcome.sessions += 1;
           outcome.messages += event.messages ?? 0;
         }
-        learn(learner.see(each, false, at));
+        learn(learner.observe(each, false, at));
       }
       learn(learner.idle(at));
     },

@@ -87,7 +87,7 @@ export function watch(steps: readonly Step[], legs: 'two' | 'one' = 'two'): stri
     }
     const leg = legs === 'two' ? (step.leg ?? LEGS[step.from]) : undefined;
     for (const news of tracker.segment(segmentOf(step), leg)) {
-      lessons.push(...learner.see(news, false, at).map(({ lesson }) => lesson.kind));
+      lessons.push(...learner.observe(news, false, at).map(({ lesson }) => lesson.kind));
     }
   }
   return lessons;
