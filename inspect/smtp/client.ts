@@ -1,42 +1,41 @@
 // The client's octets: commands, and what the dialogue makes of those that are none.
 
 import type { Micros } from '../events';
-import { LINE_BY_RFC, PENDING_COMMANDS, UNDECIDED } from '../limits';
+import { PENDING_COMMANDS, UNDECIDED } from '../limits';
 import { say, type Quotable } from '../quotable';
-import { keepBehind } from './behind';
-import { remarkGroup, speakEarly, tellEarly } from './early';
+import { keepAfterLookalike, opensWithCommand, opensWithHeader } from './lookalikes';
+import { remarkPipelining, noteEarly, reportEarly } from './early-talker';
 import { createEndOfData } from '../grammar/end-of-data';
 import { type Command, MESSAGE, parseCommand, UNSEEN, type Verb } from '../grammar/grammar';
 import { joinOctets } from '../octets';
-import { createHeld } from './held';
+import { createOctetQueue } from './octet-queue';
 import type { Line } from '../grammar/lines';
-import { dropPreface, readPreface } from './preface';
-import { quoteOddity } from './oddity';
-import { goOn, presume } from './pairing';
+import { dropHeader, readHeader } from './proxy-header';
+import { goOn, giveUp, loseCommands } from './gap';
 import { describeOctets, quoteParsed, sayVerb } from '../grammar/quote';
 import {
   type ClientMode,
   type Content,
   expectReply,
-  isInStep,
   fragment,
+  isInSync,
   report,
+  type Said,
   type State,
   stepAside,
   stretch,
 } from './state';
-import { refuseStep, type Said, sayCommand } from './step';
+import { quoteAfterRefusal, quoteCommand, remarkCommand } from './quoting';
 import { beginAgain, isTlsAgain, readTls } from './tls-stream';
 
 /** Reads a chunk of the client's stream, whatever its octets are by now. */
 export function readClient(state: State, bytes: Uint8Array, at: Micros): void {
   const side = state.sides.client;
-  if (state.preface) {
-    for (const piece of readPreface(state, state.preface, bytes, at))
-      readClient(state, piece.bytes, piece.at);
+  if (state.header) {
+    for (const piece of readHeader(state, state.header, bytes, at)) readClient(state, piece.bytes, piece.at);
     return;
   }
-  if (state.pending[0]?.rule.phase === 'greeting') speakEarly(state, at);
+  if (state.pending[0]?.rule.phase === 'greeting') noteEarly(state, at);
   let i = 0;
   while (i < bytes.length) {
     const taken = READERS[state.mode.kind](state, bytes, i, at);
@@ -46,10 +45,10 @@ export function readClient(state: State, bytes: Uint8Array, at: Micros): void {
 }
 
 /** A server answers what may still become a header: it has taken it for a command, and so do we. */
-export function endPreface(state: State): void {
-  const begun = state.preface?.pieces.length ?? 0;
+export function endHeader(state: State): void {
+  const begun = state.header?.pieces.length ?? 0;
   if (begun === 0 || state.pending[0]?.rule.phase === 'greeting') return;
-  for (const { bytes, at } of dropPreface(state)) readClient(state, bytes, at);
+  for (const { bytes, at } of dropHeader(state)) readClient(state, bytes, at);
 }
 
 /** The reply is there that decides what the client's octets behind a command are. */
@@ -58,13 +57,13 @@ export function decide(state: State, mode: ClientMode): void {
   const half = state.mode.kind === 'secret' ? state.sides.client.framer.flush() : undefined;
   if (half) fragment(state, 'client', half);
   state.mode = mode;
-  const queue = state.held;
+  const queue = state.undecided;
   if (queue.length === 0) return;
-  // It was sent in the hope of another answer: what looks like a command may be a message or a password.
-  if (mode.kind === 'command') refuseStep(state);
+  // The client sent it for another reply: what looks like a command may be a message or a password.
+  if (mode.kind === 'command') quoteAfterRefusal(state);
   const side = state.sides.client;
-  // While they are read they are held no more: who steps aside in the midst of them goes on behind what was read.
-  state.held = createHeld();
+  // While they are read they are not held any more: `stepAside` in the midst of them goes on behind what was read.
+  state.undecided = createOctetQueue();
   side.position -= queue.length;
   for (let piece = queue.first(); piece && state.mode.kind !== 'undecided'; piece = queue.first()) {
     const taken = READERS[state.mode.kind](state, piece.bytes, 0, piece.at);
@@ -73,8 +72,8 @@ export function decide(state: State, mode: ClientMode): void {
   }
   if (queue.length === 0) return;
   side.position += queue.length;
-  state.held = queue;
-  remarkHeld(state, queue.startedAt());
+  state.undecided = queue;
+  remarkUndecided(state, queue.startedAt());
 }
 
 /** What follows is a message (RFC 5321 §4.1.1.4). */
@@ -83,7 +82,8 @@ export function beginBody(state: State, at: Micros): void {
   // What was missed behind its DATA is a part of it.
   state.pending = state.pending.filter(({ rule }) => rule !== UNSEEN);
   state.pending.push({ rule: MESSAGE, arrived: at, content, last: true });
-  decide(state, { kind: 'body', end: createEndOfData(), content, begun: undefined, behind: undefined });
+  const end = createEndOfData();
+  decide(state, { kind: 'body', end, content, begun: undefined, afterLookalike: undefined });
 }
 
 /** What follows are `size` octets of any kind; without a size all until the server speaks again. */
@@ -92,23 +92,23 @@ export function beginBlob(state: State, size = Infinity): void {
   decide(state, size > 0 ? { kind: 'chunk', left: size, content, begun: undefined } : { kind: 'command' });
 }
 
-/** The server spoke: a blob whose size nobody said is over. */
+/** The server spoke: a blob without a stated size is over. */
 export function endBlob(state: State, at: Micros): void {
   const { mode } = state;
   if (mode.kind !== 'chunk' || mode.left !== Infinity) return;
   state.mode = { kind: 'command' };
-  if (mode.begun) tellContent(state, mode.content, mode.begun, state.sides.client.position, at);
+  if (mode.begun) reportContent(state, mode.content, mode.begun, state.sides.client.position, at);
 }
 
 /** The server has agreed to STARTTLS. What came before its word cannot be TLS (RFC 3207 §4.2, §6). */
 export function dropInjected(state: State): void {
   const end = state.sides.client.position;
-  const start = end - state.held.length;
-  const pieces = state.held.clear();
+  const start = end - state.undecided.length;
+  const pieces = state.undecided.clear();
   const [first] = pieces;
   const last = pieces[pieces.length - 1];
   if (!first || !last) return;
-  state.step.guarded = true;
+  state.quoting.guarded = true;
   const detail = say`pipelined behind STARTTLS: ${describeOctets(joinOctets(pieces.map(({ bytes }) => bytes)))}`;
   report(state, 'starttls-injection', 'client', first.at, detail);
   fragment(state, 'client', { span: { start, end }, started: first.at, at: last.at });
@@ -150,7 +150,7 @@ function handleCommand(state: State, line: Line): void {
   const command = parseCommand(line.bytes, state.veil);
   if (command.verb === '?' && state.lossy) {
     // Behind a gap the rest of a lost line looks like a command, and what it began may go on.
-    refuseStep(state);
+    quoteAfterRefusal(state);
     fragment(state, 'client', line);
     return;
   }
@@ -162,16 +162,17 @@ function handleCommand(state: State, line: Line): void {
     return;
   }
   const { span, started } = line;
-  if (rule.phase !== 'hello' && !state.pending.some((each) => each.rule.phase === 'hello')) tellEarly(state);
+  if (rule.phase !== 'hello' && !state.pending.some((each) => each.rule.phase === 'hello'))
+    reportEarly(state);
   goOn(state, line.started);
-  const said = sayCommand(state, line, command);
+  const said = quoteCommand(state, line, command);
   state.out.push({ kind: 'command', from: 'client', span, started, at, ...said, terminator });
-  remark(state, line, command, said);
+  remarkCommand(state, line, command, said);
   const waiting = state.pending.find(({ rule: { endsGroup, phase } }) => endsGroup && phase !== 'greeting');
-  if (waiting && isInStep(state)) {
+  if (waiting && isInSync(state)) {
     const before = waiting.said ? sayVerb(waiting.said) : say`${waiting.rule.phase}`;
     const detail = say`${sayVerb(said)} sent before the reply to ${before}`;
-    remarkGroup(state, at, detail, waiting.rule.phase === 'hello');
+    remarkPipelining(state, at, detail, waiting.rule.phase === 'hello');
   }
   const { chunk, last = false, blob } = command;
   const content: Content | undefined =
@@ -185,9 +186,9 @@ function handleCommand(state: State, line: Line): void {
     ...(last && { last }),
     ...(blob !== undefined && { blob }),
   });
-  if (verb === '?') state.step.unknown += 1;
-  // What it was answered, and what therefore follows it, nobody will know.
-  if (verb === '?' && state.serverUnheard) refuseStep(state);
+  if (verb === '?') state.quoting.unknown += 1;
+  // Its reply is not seen, and so it is not known what follows it.
+  if (verb === '?' && state.serverUnheard) quoteAfterRefusal(state);
   follow(state, command, content, line, said);
 }
 
@@ -199,24 +200,24 @@ function follow(state: State, command: Command, content: Content | undefined, li
     state.lmtp = true;
     report(state, 'lmtp', 'client', line.at, say`LHLO on an SMTP port`);
   }
-  // How long a chunk without a size is, nobody knows.
-  if (verb === 'BDAT' && !content) refuseStep(state);
+  // A chunk without a size has an unknown length.
+  if (verb === 'BDAT' && !content) quoteAfterRefusal(state);
   if (content && chunk > 0) state.mode = { kind: 'chunk', left: chunk, content, begun: undefined };
   else if (content) {
-    tellContent(state, content, { start: line.span.end, started: line.at }, line.span.end, line.at);
+    reportContent(state, content, { start: line.span.end, started: line.at }, line.span.end, line.at);
   }
   if (!rule.next) return;
   if (state.serverUnheard) assumeAgreed(state, rule, line);
   else state.mode = { kind: 'undecided', verb };
 }
 
-/** One-sided: a client that goes on was answered as it hoped. */
+/** One-sided: a client that goes on got the reply that it needs for that. */
 function assumeAgreed(state: State, { phase }: Verb, line: Line): void {
   if (phase === 'data') beginBody(state, line.at);
   else if (phase === 'starttls') {
     stepAsideAt(state, line.span.end, line, say`STARTTLS, and the server is not heard`);
   } else {
-    refuseStep(state);
+    quoteAfterRefusal(state);
   }
 }
 
@@ -226,26 +227,11 @@ function stepAsideAt(state: State, start: number, { started, at }: Line, why: Qu
   stepAside(state, 'opaque', 'client', at, why);
 }
 
-function remark(state: State, line: Line, command: Command, said: Said): void {
-  const { at, terminator, bytes } = line;
-  const { verb, rule, oddity } = command;
-  const quote = (): Quotable => quoteOddity(line, command, said);
-  if (oddity) report(state, oddity, 'client', at, quote());
-  if (terminator === 'lf') report(state, 'bare-lf', 'client', at, quote());
-  if (bytes.includes(CR)) report(state, 'bare-cr', 'client', at, quote());
-  if (bytes.includes(NUL)) report(state, 'nul', 'client', at, quote());
-  // RFC 4954 §4.3 and others allow longer lines to AUTH and, with parameters, to MAIL and RCPT.
-  const length = line.span.end - line.span.start;
-  if (length > LINE_BY_RFC && (line.cut || (rule.phase !== 'auth' && verb !== 'MAIL' && verb !== 'RCPT'))) {
-    report(state, 'line-too-long', 'client', at, say`${length} octets: ${quote()}`);
-  }
-}
-
 function hold(state: State, bytes: Uint8Array, from: number, at: Micros): number {
-  const { held, mode } = state;
+  const { undecided, mode } = state;
   if (mode.kind !== 'undecided') return 0;
-  if (held.length === 0) remarkHeld(state, at);
-  const piece = bytes.subarray(from, from + UNDECIDED - held.length);
+  if (undecided.length === 0) remarkUndecided(state, at);
+  const piece = bytes.subarray(from, from + UNDECIDED - undecided.length);
   if (piece.length === 0 && state.repliesLost) {
     presume(state, at);
     return 0;
@@ -255,13 +241,38 @@ function hold(state: State, bytes: Uint8Array, from: number, at: Micros): number
     stepAside(state, 'opaque', 'client', at, why);
     return 0;
   }
-  held.push(piece, at);
+  undecided.push(piece, at);
   return piece.length;
 }
 
-/** RFC 2920 §3.1. Of a verb that nobody knows it is not known whether it ends a group. */
-function remarkHeld(state: State, at: Micros): void {
-  state.step.guarded = true;
+/** No reply will say what the undecided octets are: they show it themselves. */
+export function presume(state: State, at: Micros): void {
+  const { pending, undecided } = state;
+  const last = pending[pending.length - 1];
+  if (state.mode.kind !== 'undecided' || !last) return;
+  const piece = undecided.first();
+  giveUp(state, pending.length, at);
+  if (piece && opensWithCommand(piece.bytes)) decide(state, { kind: 'command' });
+  else if (last.rule.phase === 'data' && piece && opensWithHeader(piece.bytes)) beginBody(state, at);
+  else if (last.rule.phase === 'data') loseUndecided(state, at);
+  else if (last.rule.phase === 'auth') decide(state, { kind: 'secret', verb: last.verb ?? '' });
+  else decide(state, { kind: 'command' });
+}
+
+/** They may be anything. */
+function loseUndecided(state: State, at: Micros): void {
+  const { undecided } = state;
+  const { position } = state.sides.client;
+  const span = { start: position - undecided.length, end: position };
+  fragment(state, 'client', { span, started: undecided.startedAt(), at });
+  undecided.clear();
+  loseCommands(state, at);
+  state.mode = { kind: 'command' };
+}
+
+/** RFC 2920 §3.1. It is not known whether an unknown verb ends a group. */
+function remarkUndecided(state: State, at: Micros): void {
+  state.quoting.guarded = true;
   if (state.mode.kind !== 'undecided' || state.mode.verb === '?') return;
   const detail = say`octets behind ${sayVerb(state.mode)} before its reply`;
   report(state, 'improper-pipelining', 'client', at, detail);
@@ -279,21 +290,21 @@ function readBody(state: State, bytes: Uint8Array, from: number, at: Micros): nu
   const taken = (end < 0 ? bytes.length : end) - from;
   mode.content.bytes += taken;
   const piece = { bytes: bytes.subarray(from, from + taken), at };
-  const behind = keepBehind(
-    mode.behind,
+  const afterLookalike = keepAfterLookalike(
+    mode.afterLookalike,
     piece,
     position,
     lookalikes.map((each) => ({ ...each, end: position + each.end - from })),
   );
   if (end < 0) {
-    state.mode = { ...mode, begun, behind };
+    state.mode = { ...mode, begun, afterLookalike };
     return taken;
   }
   mode.content.bytes -= END_LINE;
   mode.content.ended = at;
   state.mode = { kind: 'command' };
-  if (behind) mode.content.behind = behind;
-  tellContent(state, mode.content, begun, position + taken, at);
+  if (afterLookalike) mode.content.afterLookalike = afterLookalike;
+  reportContent(state, mode.content, begun, position + taken, at);
   return taken;
 }
 
@@ -309,11 +320,11 @@ function readChunk(state: State, bytes: Uint8Array, from: number, at: Micros): n
   }
   mode.content.ended = at;
   state.mode = { kind: 'command' };
-  tellContent(state, mode.content, begun, state.sides.client.position + taken, at);
+  reportContent(state, mode.content, begun, state.sides.client.position + taken, at);
   return taken;
 }
 
-export function tellContent(
+export function reportContent(
   state: State,
   { how, last }: Content,
   { start, started }: { start: number; started: Micros },
@@ -321,11 +332,9 @@ export function tellContent(
   at: Micros,
 ): void {
   // A reply may repeat what a message said.
-  state.step.guarded = true;
+  state.quoting.guarded = true;
   state.out.push({ kind: 'content', from: 'client', span: { start, end }, started, at, how, last });
 }
 
-const CR = 0x0d;
-const NUL = 0x00;
 /** The line `.` CRLF ends the message and is not part of it. */
 const END_LINE = 3;

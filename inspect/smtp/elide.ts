@@ -1,10 +1,9 @@
-// Octets that the path kept to itself on purpose: it knows that they are message or TLS, and how many.
+// Octets that the path left out on purpose: it knows that they are message or TLS, and how many.
 
 import type { Direction, Micros } from '../events';
 import { say } from '../quotable';
-import { readClient } from './client';
+import { presume, readClient } from './client';
 import { skip } from './gap';
-import { presume } from './pairing';
 import { readServer } from './server';
 import { stepAside, type State } from './state';
 
@@ -25,7 +24,11 @@ export function elide(state: State, from: Direction, length: number, at: Micros)
   if (from === 'client' && mode.kind === 'body') {
     mode.end.gap();
     mode.content.bytes += length;
-    state.mode = { ...mode, begun: mode.begun ?? { start: side.position, started: at }, behind: undefined };
+    state.mode = {
+      ...mode,
+      begun: mode.begun ?? { start: side.position, started: at },
+      afterLookalike: undefined,
+    };
     return pass(state, from, length, at);
   }
   if (from === 'client' && mode.kind === 'chunk') {
@@ -49,7 +52,7 @@ export function elide(state: State, from: Direction, length: number, at: Micros)
 
 /**
  * A line of the dialogue whose beginning is shown, or a secret that was asked for: the rest of the line is what was left
- * out. Of a reply that goes on nobody knows how many lines are missing.
+ * out. Of a reply that goes on it is not known how many lines are missing.
  */
 function hidesLine({ mode, sides, serverMode, greeting }: State, from: Direction): boolean {
   if (from === 'client') return mode.kind === 'secret' || (mode.kind === 'command' && begins(sides.client));

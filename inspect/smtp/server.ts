@@ -3,25 +3,26 @@
 import type { Micros, ReplyCode, ReplyEvent } from '../events';
 import { LINE_BY_RFC, QUOTE, REPLY_TEXTS } from '../limits';
 import { clipQuotable, joinQuotable, NOTHING_SAID, say, type Quotable } from '../quotable';
-import { endAtLookalike, expectSurplus } from './accepted';
-import { beginBlob, beginBody, decide, endPreface, dropInjected, endBlob } from './client';
+import { endAtLookalike, expectSurplus } from './accepted-lookalike';
+import { beginBlob, beginBody, decide, endHeader, dropInjected, endBlob } from './client';
 import { isMasked, type Next, parseReplyLine, type ReplyLine, type Verb } from '../grammar/grammar';
 import { dropPartial, readGreeting } from '../greeting/reader';
-import { judgeEarly, seeKeyword, tellEarly } from './early';
+import { judgeEarly, noteKeyword, reportEarly } from './early-talker';
 import type { Line } from '../grammar/lines';
-import { loseCommands, pair } from './pairing';
+import { pair } from './pairing';
+import { loseCommands } from './gap';
 import { quoteMask } from '../grammar/quote';
 import {
   endPending,
   fragment,
-  isInStep,
+  isInSync,
   type OpenReply,
   type Pending,
   report,
   type State,
   stepAside,
 } from './state';
-import { followStep, sayReply } from './step';
+import { quoteAfterReply, quoteReply } from './quoting';
 import { beginAgain, beginTls, isTlsAgain, readTls } from './tls-stream';
 
 /** Reads a chunk of the server's stream. */
@@ -29,7 +30,7 @@ export function readServer(state: State, bytes: Uint8Array, at: Micros): void {
   const side = state.sides.server;
   let i = 0;
   while (i < bytes.length) {
-    endPreface(state);
+    endHeader(state);
     const taken = READERS[state.serverMode](state, bytes, i, at);
     i += taken;
     side.position += taken;
@@ -110,7 +111,7 @@ function answersBeyondGreeting({ pending }: State, { code }: ReplyLine): boolean
 }
 
 function giveUpGreeting(state: State, line: Line): void {
-  tellEarly(state);
+  reportEarly(state);
   const { openReply, greeting } = state;
   // The beginning of the line may have been read already, and is none of the greeting's.
   if (greeting) dropPartial(greeting);
@@ -129,7 +130,7 @@ function giveUpGreeting(state: State, line: Line): void {
 function collect(state: State, line: Line, parsed: ReplyLine): NonNullable<State['openReply']> {
   const [head] = state.pending;
   const { code } = parsed;
-  const { text, whole } = sayReply(state, head, code, parsed.text);
+  const { text, whole } = quoteReply(state, head, code, parsed.text);
   const open = (state.openReply ??= {
     start: line.span.start,
     started: line.started,
@@ -141,7 +142,7 @@ function collect(state: State, line: Line, parsed: ReplyLine): NonNullable<State
     mixed: false,
   });
   open.lines += 1;
-  if (head?.rule.phase === 'hello') seeKeyword(state, parsed.text);
+  if (head?.rule.phase === 'hello') noteKeyword(state, parsed.text);
   open.mixed ||= code !== open.first.code;
   if (open.texts.length < REPLY_TEXTS && code !== AUTH_CONTINUE) open.texts.push(text);
   // Where every word is known, the line may be shown as it is.
@@ -162,7 +163,7 @@ function firstOf({ code, enhanced }: ReplyLine, text: Quotable): ReplyCode {
 }
 
 function remark(state: State, line: Line, parsed: ReplyLine | undefined): void {
-  const quote = (): Quotable => sayReply(state, state.pending[0], parsed?.code, line.bytes, QUOTE).text;
+  const quote = (): Quotable => quoteReply(state, state.pending[0], parsed?.code, line.bytes, QUOTE).text;
   if (!parsed?.wellFormed) report(state, 'malformed-reply', 'server', line.at, quote());
   if (line.terminator === 'lf') report(state, 'bare-lf', 'server', line.at, quote());
   if (line.bytes.includes(CR)) report(state, 'bare-cr', 'server', line.at, quote());
@@ -172,7 +173,7 @@ function remark(state: State, line: Line, parsed: ReplyLine | undefined): void {
     report(state, 'line-too-long', 'server', line.at, say`${length} octets: ${quote()}`);
 }
 
-/** A whole reply: whom it answers, and what follows from it. */
+/** A whole reply: which command it answers, and what follows from it. */
 function settle(state: State, reply: ReplyCode, event: Reply): void {
   endBlob(state, event.at);
   endAtLookalike(state, reply);
@@ -203,8 +204,8 @@ function settle(state: State, reply: ReplyCode, event: Reply): void {
   if (!last) return;
   if (head.last && isPositive(last)) state.messages += 1;
   endPending(state, event.at, last);
-  state.surplus = content?.behind;
-  followStep(state, head, reply);
+  state.surplus = content?.afterLookalike;
+  quoteAfterReply(state, head, reply);
   if (isPositive(reply)) count(state, head.rule);
   if (head.rule.next) BECOMES[next ?? 'command'](state, event);
   // A line was asked for by a command that has none.
@@ -244,7 +245,7 @@ function askSecret(state: State, head: Pending | undefined, at: Micros): boolean
   const { kind } = state.mode;
   if (kind !== 'command' && kind !== 'undecided') return false;
   if (!head) state.pending.push({ rule: EXCHANGE, arrived: at });
-  state.step.guarded = true;
+  state.quoting.guarded = true;
   decide(state, { kind: 'secret', verb: head?.verb ?? '?' });
   return true;
 }
@@ -267,7 +268,7 @@ function remarkReply(state: State, head: Pending | undefined, reply: ReplyEvent)
   const said = (): Quotable => joinQuotable([reply.code, reply.text ?? NOTHING_SAID], ' ');
   if (reply.code === SERVICE_CLOSING && head?.rule.phase !== 'greeting') {
     report(state, 'service-closing', 'server', at, said());
-  } else if (!head && isInStep(state)) {
+  } else if (!head && isInSync(state)) {
     report(state, 'unsolicited-reply', 'server', at, said());
   } else if (head?.content && head.content.ended === undefined && !head.content.holed) {
     report(state, 'early-reply', 'server', at, say`${said()} before the message had ended`);
@@ -288,9 +289,9 @@ const BECOMES: Readonly<
 };
 
 function agreeTls(state: State, { at, span }: ReplyEvent): void {
-  const early = state.held.first()?.bytes[0] === TLS_HANDSHAKE;
+  const early = state.undecided.first()?.bytes[0] === TLS_HANDSHAKE;
   if (!early) dropInjected(state);
-  beginTls(state, at, state.sides.client.position - state.held.length, span.end);
+  beginTls(state, at, state.sides.client.position - state.undecided.length, span.end);
   decide(state, { kind: 'tls' });
 }
 

@@ -6,21 +6,21 @@ import { say } from '../quotable';
 import type { Veil } from '../grammar/argument';
 import { readClient } from './client';
 import { elide } from './elide';
-import { endSession } from './ending';
 import { beginsSsl2, beginsTls } from '../greeting/foreign';
 import { skip } from './gap';
 import { readServer } from './server';
 import { beginImplicitTls } from './tls-stream';
-import { createState, reportOnce, stepAside, type State } from './state';
+import { createState, endPending, endTls, reportOnce, type State, stepAside, reportRest } from './state';
+import { reportEarly } from './early-talker';
 
 export interface SessionOptions {
   /** When the client's connection began. */
   readonly started: Micros;
-  /** The connection to the server was made by then: ends the `connect` phase. Absent: nobody saw it. */
+  /** The connection to the server was made by then: ends the `connect` phase. Absent: it was not observed. */
   readonly connected?: Micros;
   /** TLS from the first octet on (port 465, RFC 8314 §3.3). */
   readonly implicitTls?: boolean;
-  /** A one-sided view (a capture): the server is never heard, and a client that goes on was agreed to. */
+  /** A one-sided view (a capture): the server is never seen, and a client that goes on had its consent. */
   readonly serverUnheard?: boolean;
   /** The beginning was missed: no greeting is expected, and replies that match nothing are no surprise. */
   readonly midStream?: boolean;
@@ -30,7 +30,7 @@ export interface SessionOptions {
   readonly proxy?: ProxyFacts;
 }
 
-/** Whom the dialogue waits for, and in which phase: what a path chooses its timeout by (RFC 5321 §4.5.3.2). */
+/** Which side the dialogue waits for, and in which phase: a path chooses its timeout by it (RFC 5321 §4.5.3.2). */
 export interface Waiting {
   readonly on: Direction;
   readonly phase: Phase;
@@ -134,7 +134,7 @@ function waitingOf(state: State): Waiting {
   return { on, phase: head.rule.phase, since, opaque: false };
 }
 
-/** RFC 5321 §4.5.3.2: nobody need wait longer than this. Told once per side. */
+/** RFC 5321 §4.5.3.2: no side has to wait longer than this. Reported once per side. */
 function remarkSilence(state: State, at: Micros): void {
   const { on, phase, since, opaque } = waitingOf(state);
   if (opaque) return;
@@ -146,3 +146,28 @@ function remarkSilence(state: State, at: Micros): void {
 
 /** Modes in which the server has asked for more, whatever is pending. */
 const ASKED: ReadonlySet<State['mode']['kind']> = new Set(['secret', 'chunk']);
+
+/** Ends what is open, then reports `close` and the session's own line. */
+function endSession(state: State, close: Close, at: Micros): void {
+  const { client, server } = state.sides;
+  // The end was not observed: the reply to EHLO, which may allow it (PIPECONNECT), can still follow.
+  if (close.how !== 'open') reportEarly(state);
+  reportRest(state, 'client');
+  reportRest(state, 'server');
+  while (state.pending.length > 0) endPending(state, at, undefined, close.how === 'open');
+  endTls(state, at);
+  // The time between the last octet and the end is the close's own.
+  state.out.push(state.timeline.end('close', Math.max(client.lastAt, server.lastAt), at, { close }));
+  state.closed = true;
+  const tls = state.tls.facts();
+  state.out.push(
+    state.timeline.summary(at, {
+      ...(state.proxy && { proxy: state.proxy }),
+      ...(state.hello !== undefined && { hello: state.hello }),
+      ...((tls.version ?? tls.sni) !== undefined && { tls }),
+      messages: state.messages,
+      bytes: { client: client.position, server: server.position },
+      close,
+    }),
+  );
+}

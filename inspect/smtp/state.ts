@@ -14,15 +14,13 @@ import type {
 import { ANOMALIES_OF_A_KIND, COMMAND_LINE, REPLY_LINE } from '../limits';
 import { joinQuotable, type Quotable } from '../quotable';
 import type { Veil } from '../grammar/argument';
-import type { Early } from './early';
 import type { EndOfData } from '../grammar/end-of-data';
 import { createProxyReader, type ProxyReader } from '../grammar/proxy-header';
 import { createGreetingReader, judgementOf, type GreetingReader } from '../greeting/reader';
 import { UNSEEN, type Verb } from '../grammar/grammar';
-import { createHeld, type Held, type Piece } from './held';
-import type { Behind } from './behind';
+import { createOctetQueue, type OctetQueue, type Piece } from './octet-queue';
+import type { AfterLookalike } from './lookalikes';
 import { createFramer, type Framer, type Line } from '../grammar/lines';
-import { createStep, type Said, type Step } from './step';
 import { createTimeline, type PhaseFacts, type Timeline } from './timeline';
 import { createTls, type Tls } from './tls';
 
@@ -35,6 +33,44 @@ export interface Side {
   lastAt: Micros;
   /** Where and when the octets began that are only counted. */
   opaque: { readonly start: number; readonly started: Micros } | undefined;
+}
+
+/**
+ * What may be quoted from here on.
+ * `refused`: the server declined what the client may send all the same (a message, credentials). In sync again
+ * with the next command that succeeds while no other one is pending.
+ * `lost`: octets were missed. In sync again where only one reading is left: EHLO's reply, or 354 to DATA.
+ */
+export interface Quoting {
+  out: 'no' | 'refused' | 'lost';
+  /** Commands under way whose verb is not known: what follows them may be anything. */
+  unknown: number;
+  /** The client has said something that may not be quoted: from now on a reply may repeat it. */
+  guarded: boolean;
+}
+
+function createQuoting(midStream: boolean): Quoting {
+  return { out: midStream ? 'lost' : 'no', unknown: 0, guarded: midStream };
+}
+
+/** What is written down of a command line. */
+export interface Said {
+  readonly verb: string;
+  readonly argument: Quotable;
+  /** Octets from the line's start that may be shown as they are. */
+  readonly shown: number;
+}
+
+/**
+ * Whether it may is known from the reply to its EHLO: Exim offers pipelined connects there, for the connections after
+ * this one, and a client that uses them begins with EHLO. What it sends may arrive before the greeting or behind it.
+ */
+export interface Early {
+  /** Absent: it has waited for the greeting. */
+  readonly at?: Micros;
+  /** What would be said of a client that may not. */
+  readonly remarks: { readonly at: Micros; readonly detail: Quotable }[];
+  agreed: boolean;
 }
 
 /** Something that a reply is due for, in the order in which the replies will come (RFC 2920 §3.2). */
@@ -56,7 +92,7 @@ export interface Pending {
   accepted?: ReplyCode;
 }
 
-/** A message, chunk or blob on its way: octets so far, and when the last of them came. */
+/** A message, chunk or blob that is being sent: octets so far, and when the last of them came. */
 export interface Content {
   readonly how: ContentEvent['how'];
   bytes: number;
@@ -66,11 +102,11 @@ export interface Content {
   /** Octets of it were missed, perhaps its end. */
   holed?: boolean;
   /** It has look-alikes of its end inside. */
-  behind?: Behind;
+  afterLookalike?: AfterLookalike;
 }
 
 /** The client's first octets, as long as they may become a PROXY header. */
-export interface Preface {
+export interface LeadingHeader {
   readonly reader: ProxyReader;
   readonly pieces: Piece[];
 }
@@ -86,11 +122,11 @@ export type ClientMode =
       readonly content: Content;
       readonly begun: Begun | undefined;
       /** Behind the first look-alike of its end. */
-      readonly behind: Behind | undefined;
+      readonly afterLookalike: AfterLookalike | undefined;
     }
   | {
       readonly kind: 'chunk';
-      /** Octets to come; of a blob whose size nobody said it is infinite. */
+      /** Octets to come; infinite where a blob has no stated size. */
       readonly left: number;
       readonly content: Content;
       readonly begun: Begun | undefined;
@@ -124,33 +160,33 @@ export interface State {
   readonly sides: Readonly<Record<Direction, Side>>;
   mode: ClientMode;
   /** The client's octets whose meaning the next reply decides. */
-  held: Held;
+  undecided: OctetQueue;
   /** The client spoke before it was greeted; until its EHLO is answered it may have been right to. */
-  early: Early | 'told' | undefined;
+  early: Early | 'reported' | undefined;
   /** Of the message that was answered last: what some servers were asked inside it. */
-  surplus: Behind | undefined;
+  surplus: AfterLookalike | undefined;
   /** Until it is known whether the client begins with a PROXY header. */
-  preface: Preface | undefined;
+  header: LeadingHeader | undefined;
   /** The header that the connection began with. */
   proxy: ProxyFacts | undefined;
   /** Refusals that may still come of a server that took the header for commands. */
   headerReplies: number;
   serverMode: 'reply' | 'tls' | 'opaque';
   pending: Pending[];
-  readonly step: Step;
+  readonly quoting: Quoting;
   readonly veil: Veil | undefined;
   openReply: OpenReply | undefined;
   /** While the greeting lasts. */
   greeting: GreetingReader | undefined;
   readonly timeline: Timeline;
-  /** How often each anomaly of each side was told; healthy sessions have none. */
-  told: Map<string, number> | undefined;
+  /** How often each anomaly of each side was reported; healthy sessions have none. */
+  reported: Map<string, number> | undefined;
   tls: Tls;
   /** STARTTLS was agreed, and plain octets came: TLS may still begin with any line. */
   tlsDue: boolean;
   /** The TLS phase that is open. */
   tlsBegan: Micros | undefined;
-  /** Only the client's side is there: what it does next tells what it was answered. */
+  /** Only the client's side is there: what it does next shows which reply it got. */
   readonly serverUnheard: boolean;
   /** Octets of either side were missed: what the machine holds may be behind the truth. */
   lossy: boolean;
@@ -185,22 +221,22 @@ export function createState(options: StateOptions): State {
     out: [],
     started,
     sides: { client: side(COMMAND_LINE), server: side(REPLY_LINE) },
-    preface: midStream ? undefined : { reader: createProxyReader(), pieces: [] },
+    header: midStream ? undefined : { reader: createProxyReader(), pieces: [] },
     proxy,
     headerReplies: 0,
     mode: { kind: implicitTls ? 'tls' : 'command' },
-    held: createHeld(),
+    undecided: createOctetQueue(),
     early: undefined,
     surplus: undefined,
     tlsDue: false,
     serverMode: implicitTls ? 'tls' : 'reply',
     pending: expectsGreeting ? [greetingAt(started)] : midStream ? [{ rule: UNSEEN, arrived: started }] : [],
-    step: createStep(midStream),
+    quoting: createQuoting(midStream),
     veil,
     openReply: undefined,
     greeting: expectsGreeting ? createGreetingReader() : undefined,
     timeline: createTimeline(started),
-    told: undefined,
+    reported: undefined,
     tls: createTls(),
     tlsBegan: implicitTls ? started : undefined,
     serverUnheard,
@@ -215,10 +251,10 @@ export function createState(options: StateOptions): State {
 }
 
 /**
- * In step: which reply answers which command is known, and with it what the client's octets are. What a line seems to
- * be where the dialogue is not in step it may not be: a command may be a line of a message or a secret.
+ * In sync: which reply answers which command is known, and with it what the client's octets are. Out of sync a line may
+ * not be what it looks like: a command may be a line of a message or a secret.
  */
-export function isInStep(state: State): boolean {
+export function isInSync(state: State): boolean {
   return !state.lossy && !state.serverUnheard;
 }
 
@@ -235,14 +271,14 @@ export function report(
   detail: Quotable,
 ): void {
   const key = `${anomaly} ${direction}`;
-  state.told ??= new Map();
-  const told = state.told.get(key) ?? 0;
-  if (told >= ANOMALIES_OF_A_KIND) return;
-  state.told.set(key, told + 1);
+  state.reported ??= new Map();
+  const times = state.reported.get(key) ?? 0;
+  if (times >= ANOMALIES_OF_A_KIND) return;
+  state.reported.set(key, times + 1);
   state.out.push({ kind: 'anomaly', anomaly, direction, at, detail });
 }
 
-/** Reports an oddity once per connection and side: for what a read could tell anew each time. */
+/** Reports an oddity once per connection and side: for what every read would report again. */
 export function reportOnce(
   state: State,
   anomaly: Anomaly,
@@ -250,10 +286,10 @@ export function reportOnce(
   at: Micros,
   detail: Quotable,
 ): void {
-  if (!state.told?.has(`${anomaly} ${direction}`)) report(state, anomaly, direction, at, detail);
+  if (!state.reported?.has(`${anomaly} ${direction}`)) report(state, anomaly, direction, at, detail);
 }
 
-/** A line that belongs to no dialogue: only its place is told. */
+/** A line that belongs to no dialogue: only its place is reported. */
 export function fragment(state: State, from: Direction, line: Pick<Line, 'span' | 'started' | 'at'>): void {
   if (line.span.end > line.span.start) state.out.push({ kind: 'fragment', from, ...stretch(line) });
 }
@@ -274,7 +310,7 @@ export function endPending(state: State, at: Micros, reply: ReplyCode | undefine
   if (!pending || pending.rule === UNSEEN) return;
   const { verb, said, content, arrived } = pending;
   const { phase } = pending.rule;
-  if (verb === '?') state.step.unknown -= 1;
+  if (verb === '?') state.quoting.unknown -= 1;
   const facts: { -readonly [K in keyof PhaseFacts]: PhaseFacts[K] } = {};
   if (said) facts.verb = said.verb;
   if (said && said.argument !== '') facts.argument = said.argument;
@@ -295,7 +331,7 @@ export function endTls(state: State, at: Micros): void {
 
 /**
  * From here on octets are only counted, on both sides: the dialogue can no longer be followed.
- * `why` is told as an anomaly of its own name.
+ * `why` is reported as an anomaly of its own name.
  */
 export function stepAside(state: State, anomaly: Anomaly, from: Direction, at: Micros, why: Quotable): void {
   report(state, anomaly, from, at, why);
@@ -305,7 +341,7 @@ export function stepAside(state: State, anomaly: Anomaly, from: Direction, at: M
     side.opaque ??= open ?? { start: side.position, started: at };
     side.framer.flush();
   }
-  state.held.clear();
+  state.undecided.clear();
   state.openReply = undefined;
   while (state.pending.length > 0) endPending(state, at, undefined);
   endTls(state, at);
@@ -313,15 +349,15 @@ export function stepAside(state: State, anomaly: Anomaly, from: Direction, at: M
   state.serverMode = 'opaque';
 }
 
-/** Where the octets begin that are read and not yet told: an unfinished line, reply, message or decision. */
+/** Where the octets begin that are read and not yet reported: a line, reply or message without its end, or undecided. */
 export function openStretch(state: State, from: Direction): Begun | undefined {
   const { framer, position } = state.sides[from];
   const line = framer.peek();
   if (from === 'server') return state.openReply ?? line;
-  const { mode, preface, held } = state;
-  const [first] = preface?.pieces ?? [];
+  const { mode, header, undecided } = state;
+  const [first] = header?.pieces ?? [];
   if (first) return { start: 0, started: first.at };
-  if (held.length > 0) return { start: position - held.length, started: held.startedAt() };
+  if (undecided.length > 0) return { start: position - undecided.length, started: undecided.startedAt() };
   return mode.kind === 'body' || mode.kind === 'chunk' ? mode.begun : line;
 }
 
@@ -336,4 +372,13 @@ function endGreeting(state: State, at: Micros, open: boolean): PhaseFacts['greet
   const odd = defects.filter((defect) => defect !== 'refusal');
   if (odd.length > 0 && !open) report(state, 'greeting-malformed', 'server', at, joinQuotable(odd, ', '));
   return { class: name, defects };
+}
+
+/** Octets that no event has reported yet: what was only counted, or a line, reply or message without its end. */
+export function reportRest(state: State, from: Direction): void {
+  const { position, opaque, lastAt } = state.sides[from];
+  const open = opaque ?? openStretch(state, from);
+  if (!open || open.start === position) return;
+  const span = { start: open.start, end: position };
+  state.out.push({ kind: opaque ? 'opaque' : 'fragment', from, span, started: open.started, at: lastAt });
 }

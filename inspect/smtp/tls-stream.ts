@@ -1,10 +1,10 @@
-// TLS as a part of the dialogue: what its records tell the session.
+// TLS as a part of the dialogue: what its records show the session.
 
 import type { Direction, Micros } from '../events';
 import { say, sayFrom, type Quotable } from '../quotable';
-import { tellRest } from './ending';
+import { reportRest } from './state';
 import { endPending, endTls, fragment, openStretch, report, type State, stepAside } from './state';
-import { refuseStep } from './step';
+import { quoteAfterRefusal } from './quoting';
 import { createTls } from './tls';
 
 /** STARTTLS was agreed at `at`: both sides' next octets are TLS. Offsets are those of the next octets. */
@@ -50,13 +50,13 @@ export function readTls(state: State, from: Direction, bytes: Uint8Array, index:
   return bytes.length - index;
 }
 
-/** No TLS has begun: the two go on in the clear, and are heard. Each may begin TLS with its next line all the same. */
+/** No TLS has begun: both sides go on in plain text, and are read. Each may still begin TLS with its next line. */
 function readPlainly(state: State, at: Micros): void {
   endTls(state, at);
-  refuseStep(state);
+  quoteAfterRefusal(state);
   for (const from of ['client', 'server'] as const) {
     // What looked like the beginning of a record has been read, and is not read again.
-    if (state.sides[from].opaque) tellRest(state, from);
+    if (state.sides[from].opaque) reportRest(state, from);
     state.sides[from].opaque = undefined;
   }
   state.tls = createTls();
@@ -73,7 +73,7 @@ export function isTlsAgain(state: State, side: Direction, first: number | undefi
 
 export function beginAgain(state: State, at: Micros): number {
   const { client, server } = state.sides;
-  const { held } = state;
+  const { undecided } = state;
   state.tlsDue = false;
   for (const direction of ['client', 'server'] as const) {
     const open = openStretch(state, direction);
@@ -85,7 +85,7 @@ export function beginAgain(state: State, at: Micros): number {
       });
     state.sides[direction].framer.flush();
   }
-  held.clear();
+  undecided.clear();
   state.openReply = undefined;
   while (state.pending.length > 0) endPending(state, at, undefined);
   beginTls(state, at, client.position, server.position);

@@ -5,7 +5,7 @@ import { TLS_HELLO, TLS_RECORD } from '../limits';
 import type { Quotable } from '../quotable';
 import { type Hello, parseHello, versionName } from '../grammar/tls-hello';
 
-/** What a stretch of TLS told; `index` is just behind the octet that told it. */
+/** What a part of TLS showed; `index` is just behind the octet that showed it. */
 export type TlsNews =
   | { readonly kind: 'hello'; readonly index: number }
   /** Both sides have finished: application data follows. */

@@ -4,7 +4,7 @@ import type { Endpoint } from '../../inspect/address';
 import type { Socket } from 'node:net';
 import type { Close, CloseReason, Micros } from '../../inspect/events';
 import { formatLocalHeader, formatProxyHeader } from '../../inspect/grammar/proxy-header';
-import { factsOf } from '../../inspect/smtp/preface';
+import { factsOf } from '../../inspect/smtp/proxy-header';
 import type { GreetingKnowledge } from '../../inspect/greeting/known';
 import { isRepair } from '../../inspect/greeting/lesson';
 import { now } from '../system/clock';

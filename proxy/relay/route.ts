@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import type { Micros } from '../../inspect/events';
 import type { ProxyHeader } from '../../inspect/grammar/proxy-header';
-import { factsOf } from '../../inspect/smtp/preface';
+import { factsOf } from '../../inspect/smtp/proxy-header';
 import type { SessionOptions } from '../../inspect/smtp/session';
 import type { Config, ListenerConfig } from '../config/config';
 import type { Fault } from '../system/fault';

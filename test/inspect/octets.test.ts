@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import { COMMAND_LINE, HELD_PIECES, UNDECIDED } from '../../inspect/limits';
 import { put } from '../../inspect/octets';
 import { createFramer } from '../../inspect/grammar/lines';
-import { createHeld } from '../../inspect/smtp/held';
+import { createOctetQueue } from '../../inspect/smtp/octet-queue';
 
 test('property: what was put in is there, in order', () => {
   fc.assert(
@@ -38,7 +38,7 @@ test('property: a queue gives what came, as it came, however it is taken', () =>
   const sizes = fc.array(fc.integer({ min: 1, max: 5 }), { maxLength: 2 * HELD_PIECES + 9 });
   fc.assert(
     fc.property(sizes, fc.array(fc.integer({ min: 1, max: 3 })), (pushes, takes) => {
-      const held = createHeld();
+      const held = createOctetQueue();
       const told: number[] = [];
       let sent = 0;
       const take = (most: number): void => {
@@ -72,7 +72,7 @@ test('property: a queue gives what came, as it came, however it is taken', () =>
 });
 
 test('of few pieces each has its own time; of many, the last ones have that of the last', () => {
-  const held = createHeld();
+  const held = createOctetQueue();
   for (let at = 0; at < HELD_PIECES + 100; at += 1) held.push(Uint8Array.of(at), at);
   const ats = held.pieces().map(({ at }) => at);
   assert.equal(
@@ -99,7 +99,7 @@ const KEEPERS: readonly (readonly [
   [
     'what waits for a reply',
     () => {
-      const held = createHeld();
+      const held = createOctetQueue();
       return (octet, i) => held.push(octet, i);
     },
     UNDECIDED,

@@ -5,35 +5,24 @@ import { say, type Quotable } from '../quotable';
 import { latin1 } from '../text';
 import { report, reportOnce, type State } from './state';
 
-/**
- * Whether it may is known from the reply to its EHLO: Exim offers pipelined connects there, for the connections after
- * this one, and a client that uses them begins with EHLO. What it sends may arrive before the greeting or behind it.
- */
-export interface Early {
-  /** Absent: it has waited for the greeting. */
-  readonly at?: Micros;
-  /** What would be said of a client that may not. */
-  readonly remarks: { readonly at: Micros; readonly detail: Quotable }[];
-  agreed: boolean;
-}
-
-/** Octets of the client while the greeting is not complete. */
-export function speakEarly(state: State, at: Micros): void {
-  if (state.early === 'told' || state.early) return;
+/** The client sent octets while the greeting was not complete. */
+export function noteEarly(state: State, at: Micros): void {
+  if (state.early === 'reported' || state.early) return;
   state.early = { at, remarks: [], agreed: false };
 }
 
 /** A command behind EHLO and before its reply: improper, unless the server agreed to it. */
-export function remarkGroup(state: State, at: Micros, detail: Quotable, isHello: boolean): void {
-  if (state.early === 'told' || !isHello) return report(state, 'improper-pipelining', 'client', at, detail);
+export function remarkPipelining(state: State, at: Micros, detail: Quotable, isHello: boolean): void {
+  if (state.early === 'reported' || !isHello)
+    return report(state, 'improper-pipelining', 'client', at, detail);
   state.early ??= { remarks: [], agreed: false };
   state.early.remarks.push({ at, detail });
 }
 
 /** A line of the reply to EHLO. */
-export function seeKeyword(state: State, text: Uint8Array): void {
-  if (state.early === 'told' || !OFFER.test(latin1(text))) return;
-  // The rest of its group may still be on its way.
+export function noteKeyword(state: State, text: Uint8Array): void {
+  if (state.early === 'reported' || !OFFER.test(latin1(text))) return;
+  // The rest of its group may still come.
   state.early ??= { remarks: [], agreed: false };
   state.early.agreed = true;
 }
@@ -41,15 +30,15 @@ export function seeKeyword(state: State, text: Uint8Array): void {
 /** The reply to the client's first command, which was no EHLO where `isHello` is false. */
 export function judgeEarly(state: State, { code }: ReplyCode, isHello: boolean): void {
   const { early } = state;
-  if (!early || early === 'told') return;
+  if (!early || early === 'reported') return;
   if (isHello && code < 300 && early.agreed) state.early = undefined;
-  else tellEarly(state);
+  else reportEarly(state);
 }
 
-export function tellEarly(state: State): void {
+export function reportEarly(state: State): void {
   const { early } = state;
-  if (!early || early === 'told') return;
-  state.early = early.at === undefined ? undefined : 'told';
+  if (!early || early === 'reported') return;
+  state.early = early.at === undefined ? undefined : 'reported';
   if (early.at !== undefined) {
     const detail = say`the client spoke before the greeting was complete`;
     reportOnce(state, 'early-talker', 'client', early.at, detail);

@@ -2,21 +2,26 @@
 
 import type { Micros, ProxyFacts } from '../events';
 import { describeProxy, type ProxyHeader } from '../grammar/proxy-header';
-import type { Piece } from './held';
+import type { Piece } from './octet-queue';
 import { quoteParsed } from '../grammar/quote';
-import { report, type Preface, type State } from './state';
+import { report, type LeadingHeader, type State } from './state';
 
 /** Takes a chunk while `state.preface` is there; the answer is what to read as a dialogue, if anything. */
-export function readPreface(state: State, preface: Preface, bytes: Uint8Array, at: Micros): readonly Piece[] {
+export function readHeader(
+  state: State,
+  header: LeadingHeader,
+  bytes: Uint8Array,
+  at: Micros,
+): readonly Piece[] {
   const side = state.sides.client;
-  const { reader, pieces } = preface;
+  const { reader, pieces } = header;
   const parsed = reader.take(bytes);
   if (parsed.kind === 'incomplete' && state.mode.kind !== 'opaque') {
     pieces.push({ bytes: new Uint8Array(bytes), at });
     side.position += bytes.length;
     return NOTHING;
   }
-  state.preface = undefined;
+  state.header = undefined;
   side.position = 0;
   if (parsed.kind !== 'header' || state.mode.kind === 'opaque') return [...pieces, { bytes, at }];
   const { length } = parsed;
@@ -29,9 +34,9 @@ export function readPreface(state: State, preface: Preface, bytes: Uint8Array, a
 }
 
 /** No header: the answer is what was kept of it, to be read as a dialogue. */
-export function dropPreface(state: State): readonly Piece[] {
-  const { pieces = NOTHING } = state.preface ?? {};
-  state.preface = undefined;
+export function dropHeader(state: State): readonly Piece[] {
+  const { pieces = NOTHING } = state.header ?? {};
+  state.header = undefined;
   state.sides.client.position = 0;
   return pieces;
 }

@@ -1,4 +1,4 @@
-// The client's octets that nobody can read yet: the reply to the command before them decides what they are.
+// A queue of octets with their times: for what can be read only when a later reply says what it is.
 
 import type { Micros } from '../events';
 import { HELD_PIECES } from '../limits';
@@ -14,7 +14,7 @@ export interface Piece {
  * A queue of octets. Each is copied once and taken once, however many replies it waits for. Of many pieces the last ones
  * are joined, and are as old as the last of them.
  */
-export interface Held {
+export interface OctetQueue {
   readonly length: number;
   push(bytes: Uint8Array, at: Micros): void;
   /** The octets at its front, as they came. */
@@ -35,7 +35,7 @@ interface Kept {
   at: Micros;
 }
 
-export function createHeld(): Held {
+export function createOctetQueue(): OctetQueue {
   let pieces: Kept[] = [];
   let next = 0;
   let length = 0;

@@ -1,9 +1,9 @@
-// A server that took a look-alike for the end of data: its replies tell it.
+// A server that took a look-alike for the end of data: its replies show that.
 
 import type { Micros, ReplyCode } from '../events';
 import { NOTHING_SAID, say } from '../quotable';
-import { type Behind, type End, octetsBehind, takenEnd } from './behind';
-import { decide, tellContent } from './client';
+import { type AfterLookalike, type End, octetsBehind, takenEnd } from './lookalikes';
+import { decide, reportContent } from './client';
 import { createEndOfData } from '../grammar/end-of-data';
 import { canHave, MESSAGE, parseCommand } from '../grammar/grammar';
 import { type Pending, report, type State } from './state';
@@ -19,24 +19,24 @@ export function endAtLookalike(state: State, { code }: ReplyCode): void {
   const broken = mode.end.ending();
   const { lastAt } = state.sides.client;
   const last: End | undefined = broken && { end: position, length: broken.length, at: lastAt };
-  const taken = (mode.behind && takenEnd(mode.behind, true)) ?? last;
+  const taken = (mode.afterLookalike && takenEnd(mode.afterLookalike, true)) ?? last;
   // A refusal may come at any time: of a message that goes on it is no sign of an end.
   if (!taken || (code >= 400 && taken.end < position)) return;
-  const { content, begun, behind } = mode;
+  const { content, begun, afterLookalike } = mode;
   content.bytes -= position - taken.end + taken.length;
   content.ended = taken.at;
-  tellContent(state, content, begun, taken.end, taken.at);
-  if (behind) moveToHeld(state, behind, taken);
+  reportContent(state, content, begun, taken.end, taken.at);
+  if (afterLookalike) moveToUndecided(state, afterLookalike, taken);
   state.mode = { kind: 'undecided', verb: 'DATA' };
   decide(state, { kind: 'command' });
 }
 
-function moveToHeld(state: State, { ends, held }: Behind, taken: End): void {
+function moveToUndecided(state: State, { ends, held }: AfterLookalike, taken: End): void {
   let skip = taken.end - (ends[0]?.end ?? taken.end);
   for (const { bytes, at } of held.clear()) {
     const rest = bytes.subarray(skip);
     skip = Math.max(0, skip - bytes.length);
-    if (rest.length > 0) state.held.push(rest, at);
+    if (rest.length > 0) state.undecided.push(rest, at);
   }
 }
 
@@ -53,11 +53,11 @@ export function expectSurplus(state: State, { code }: ReplyCode, at: Micros): vo
   const taken = takenEnd(surplus, false);
   if (!taken) return;
   report(state, 'end-of-data-lookalike', 'server', at, say`the server took it for the end of the message`);
-  state.pending.unshift(...askedIn(octetsBehind(surplus, taken), at));
+  state.pending.unshift(...commandsIn(octetsBehind(surplus, taken), at));
 }
 
 /** What the octets ask a server that reads them as commands. */
-function askedIn(octets: Uint8Array, at: Micros): Pending[] {
+function commandsIn(octets: Uint8Array, at: Micros): Pending[] {
   const asked: Pending[] = [];
   let from = 0;
   while (from < octets.length) {
@@ -72,12 +72,12 @@ function askedIn(octets: Uint8Array, at: Micros): Pending[] {
     if (rule.phase !== 'data') continue;
     const { end, lookalikes } = createEndOfData().scan(octets, from);
     const [lookalike] = lookalikes;
-    const behind = lookalike?.end ?? end;
+    const ended = lookalike?.end ?? end;
     const content = { how: 'data' as const, bytes: 0, ended: at, last: true };
     asked.push({ rule: MESSAGE, arrived: at, content, last: true });
-    if (behind < 0) break;
-    content.bytes = behind - from - (lookalike?.length ?? DOT_LINE);
-    from = behind;
+    if (ended < 0) break;
+    content.bytes = ended - from - (lookalike?.length ?? DOT_LINE);
+    from = ended;
   }
   return asked.slice(0, ASKED);
 }

@@ -4,7 +4,7 @@ import type { Micros } from '../events';
 import { UNDECIDED } from '../limits';
 import { latin1 } from '../text';
 import type { Lookalike } from '../grammar/end-of-data';
-import { type Piece, createHeld, type Held } from './held';
+import { type Piece, createOctetQueue, type OctetQueue } from './octet-queue';
 
 /** A look-alike: where it ends in the client's stream, and when its last octet came. */
 export interface End {
@@ -14,36 +14,40 @@ export interface End {
   readonly at: Micros;
 }
 
-export interface Behind {
+export interface AfterLookalike {
   readonly ends: readonly End[];
   /** All octets behind the first of them, while they are few enough. */
-  readonly held: Held;
+  readonly held: OctetQueue;
   readonly whole: boolean;
 }
 
 /** Keeps a piece of a message, which begins at `position` and in which look-alikes were `found`. */
-export function keepBehind(
-  behind: Behind | undefined,
+export function keepAfterLookalike(
+  afterLookalike: AfterLookalike | undefined,
   { bytes, at }: Piece,
   position: number,
   found: readonly Omit<Lookalike, 'form'>[],
-): Behind | undefined {
+): AfterLookalike | undefined {
   const [first] = found;
-  if (!behind && !first) return undefined;
-  const held = behind?.held ?? createHeld();
+  if (!afterLookalike && !first) return undefined;
+  const held = afterLookalike?.held ?? createOctetQueue();
   const room = UNDECIDED - held.length;
-  const rest = behind ? bytes : bytes.subarray(Math.max(0, (first?.end ?? 0) - position));
+  const rest = afterLookalike ? bytes : bytes.subarray(Math.max(0, (first?.end ?? 0) - position));
   const kept = rest.subarray(0, room);
   if (kept.length > 0) held.push(kept, at);
-  const ends = [...(behind?.ends ?? []), ...found.map(({ end, length }) => ({ end, length, at }))];
-  return { ends: ends.slice(0, ENDS), held, whole: (behind?.whole ?? true) && kept.length === rest.length };
+  const ends = [...(afterLookalike?.ends ?? []), ...found.map(({ end, length }) => ({ end, length, at }))];
+  return {
+    ends: ends.slice(0, ENDS),
+    held,
+    whole: (afterLookalike?.whole ?? true) && kept.length === rest.length,
+  };
 }
 
 /**
  * The look-alike that a server took for the end, if it took one: behind it stands a command, or nothing (`mayBeNothing`:
  * the message has no proper end, so that nothing else can have been answered).
  */
-export function takenEnd({ ends, held, whole }: Behind, mayBeNothing: boolean): End | undefined {
+export function takenEnd({ ends, held, whole }: AfterLookalike, mayBeNothing: boolean): End | undefined {
   const [first] = ends;
   if (!first || !whole) return undefined;
   const octets = octetsOf(held);
@@ -54,7 +58,7 @@ export function takenEnd({ ends, held, whole }: Behind, mayBeNothing: boolean): 
 }
 
 /** The octets behind one of the ends. */
-export function octetsBehind({ ends, held }: Behind, { end }: End): Uint8Array {
+export function octetsBehind({ ends, held }: AfterLookalike, { end }: End): Uint8Array {
   return octetsOf(held).subarray(end - (ends[0]?.end ?? end));
 }
 
@@ -68,7 +72,7 @@ export function opensWithHeader(octets: Uint8Array): boolean {
   return /^[!-9;-~]{1,76}:/.test(latin1(octets.subarray(0, LONGEST)));
 }
 
-function octetsOf(held: Held): Uint8Array {
+function octetsOf(held: OctetQueue): Uint8Array {
   const all = new Uint8Array(held.length);
   let offset = 0;
   for (const { bytes } of held.pieces()) {
