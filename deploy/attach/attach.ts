@@ -1,6 +1,6 @@
 // Getting into a place, or back into it: from the journal that is there to the journal of what is in force.
 
-import { createFault, isFault, type Fault } from '../../proxy/system/fault';
+import { createFault, isFault, isFaults, type Fault } from '../../proxy/system/fault';
 import { planDivert, type Divert, type DivertSettings } from './divert';
 import { readFacts } from './network-facts';
 import { planBridge, planReturn, programStep, type Ports } from './bridge-plan';
@@ -223,8 +223,4 @@ function finish(journal: Journal, hands: Hands, notes: readonly string[]): InPla
 /** The interfaces that a place is made of. */
 function namesOf(place: Place): readonly string[] {
   return place.kind === 'host' ? [place.device] : [place.wan, place.lan, place.bridge];
-}
-
-export function isFaults(value: unknown): value is readonly Fault[] {
-  return Array.isArray(value);
 }

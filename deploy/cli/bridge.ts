@@ -2,10 +2,10 @@
 
 import type { Config } from '../../proxy/config/config';
 import { isFault, type Outcome } from '../../proxy/system/fault';
-import { runWire, type RunOptions } from '../../proxy/wire/run';
+import { type RunOptions, runWire } from '../../proxy/wire/run';
 import { readLinks } from '../network/links';
-import { enterBridge, type InPlace } from '../attach/attach';
-import { readPath, type BridgeFlags } from './flags';
+import { enterBridge, enterHost, type InPlace } from '../attach/attach';
+import { type BridgeFlags, type HostFlags, readPath } from './flags';
 import { serve } from './serve';
 
 /** Stays until a signal ends it. */
@@ -30,4 +30,14 @@ function relayOf({ deploy }: Config, { journal, divert }: InPlace): RunOptions['
   const links = readLinks();
   const mac = isFault(links) ? undefined : links.find(({ name }) => name === bridge)?.address;
   return mac === undefined ? undefined : { mark: deploy.mark, mac, ipv6: divert.families.includes(6) };
+}
+
+/** Stays until a signal ends it. */
+export async function runHost(config: Config, { dev }: HostFlags): Promise<Outcome> {
+  return serve({
+    config,
+    getIn: (hands) => enterHost(dev, config.wire.pins, hands),
+    run: (_, wire, sink, signal) =>
+      runWire({ config, sink, wire, path: 'wire', wan: dev, relay: undefined, signal }),
+  });
 }

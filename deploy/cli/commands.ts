@@ -65,9 +65,9 @@ function bridgeCommand(settle: Settle): Command {
     .option('--path <which>', 'auto, wire (never relay) or relay (always) (default: auto)')
     .addHelpText('after', BRIDGE_HELP)
     .action(async (flags: BridgeFlags) => {
-      const { inCharge } = await import('./charge');
+      const { withControl } = await import('./flags');
       settle(
-        await inCharge('bridge', flags, async (config) => {
+        await withControl('bridge', flags, async (config) => {
           const { runBridge } = await import('./bridge');
           return runBridge(config, flags);
         }),
@@ -81,10 +81,10 @@ function hostCommand(settle: Settle): Command {
     .requiredOption('--dev <interface>', 'the interface that receives mail')
     .addHelpText('after', HOST_HELP)
     .action(async (flags: HostFlags) => {
-      const { inCharge } = await import('./charge');
+      const { withControl } = await import('./flags');
       settle(
-        await inCharge('host', flags, async (config) => {
-          const { runHost } = await import('./host');
+        await withControl('host', flags, async (config) => {
+          const { runHost } = await import('./bridge');
           return runHost(config, flags);
         }),
       );
@@ -119,7 +119,7 @@ function doctorCommand(settle: Settle): Command {
     .option('--json', 'one JSON object instead of text')
     .addHelpText('after', DOCTOR_HELP)
     .action(async (flags: StatusFlags) => {
-      const { runDoctor } = await import('./doctor');
+      const { runDoctor } = await import('./status');
       settle(await runDoctor(flags));
     });
 }

@@ -1,8 +1,9 @@
 // The flags of `bridge` and `host`, and the configuration that they make.
 
-import { loadConfig, type Config } from '../../proxy/config/config';
+import { type Config, loadConfig } from '../../proxy/config/config';
 import { toOverrides, type CommonFlags } from '../../proxy/config/flags';
-import { createFault, type Fault } from '../../proxy/system/fault';
+import { createFault, type Fault, isFault, isFaults, type Outcome } from '../../proxy/system/fault';
+import { type ControlCommand, controlFile, takeControl } from '../journal/control-process';
 
 export interface EntryFlags extends CommonFlags {
   readonly repair?: string;
@@ -30,13 +31,29 @@ export function readConfig(flags: EntryFlags): Config | readonly Fault[] {
   return loadConfig(toOverrides(flags, own));
 }
 
-export function isConfig(value: Config | readonly Fault[]): value is Config {
-  return 'relay' in value;
-}
-
 export function readPath(text = 'auto'): Path | Fault {
   const path = PATHS.find((each) => each === text);
   return path ?? createFault('bad-flag', `--path ${text}`, { fix: `must be ${PATHS.join(', ')}` });
 }
 
 const PATHS = ['auto', 'wire', 'relay'] as const;
+
+/**
+ * This process is in control while `act` runs. That comes before anything else is loaded: a `leave` must find the process
+ * that is just starting.
+ */
+export async function withControl(
+  does: ControlCommand,
+  flags: EntryFlags,
+  act: (config: Config) => Promise<Outcome>,
+): Promise<Outcome> {
+  const config = readConfig(flags);
+  if (isFaults(config)) return config;
+  const release = await takeControl(controlFile(config.deploy.journal), does);
+  if (isFault(release)) return release;
+  try {
+    return await act(config);
+  } finally {
+    release();
+  }
+}

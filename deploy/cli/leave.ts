@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createFault, type Fault, isFault, type Outcome } from '../../proxy/system/fault';
+import { createFault, type Fault, isFault, type Outcome, isFaults } from '../../proxy/system/fault';
 import type { CommonFlags } from '../../proxy/config/flags';
 import { stepUp } from '../../proxy/wire/priority';
 import { leave, leaveProgram, type Leaving } from '../journal/enter';
@@ -15,8 +15,14 @@ import {
   type Journal,
 } from '../journal/journal';
 import { describePlace } from '../attach/attach';
-import { findRunning, runningFile, takeCharge, type Release, type Running } from '../journal/control-process';
-import { isConfig, readConfig } from './flags';
+import {
+  findControlProcess,
+  controlFile,
+  takeControl,
+  type Release,
+  type ControlProcess,
+} from '../journal/control-process';
+import { readConfig } from './flags';
 
 export interface LeaveFlags extends CommonFlags {
   readonly keepBridge?: boolean;
@@ -24,17 +30,17 @@ export interface LeaveFlags extends CommonFlags {
 
 export async function runLeave(flags: LeaveFlags): Promise<Outcome> {
   const config = readConfig(flags);
-  if (!isConfig(config)) return config;
+  if (isFaults(config)) return config;
   const file = config.deploy.journal;
   const journal = readJournal(file);
   if (isFault(journal)) return journal;
   if (journal !== undefined && isOfThisBoot(journal) && !isOfThisNamespace(journal))
     return createFault('other-namespace', file);
-  // Nobody has ever been in charge there.
+  // No process has ever been in control there.
   if (!existsSync(dirname(file))) return say('nothing to undo');
-  const relieved = await relieve(runningFile(file));
-  if (isFault(relieved)) return relieved;
-  const { release, ended } = relieved;
+  const control = await obtainControl(controlFile(file));
+  if (isFault(control)) return control;
+  const { release, ended } = control;
   try {
     return undo(file, flags.keepBridge === true, { entered: journal?.entered === true, ended });
   } finally {
@@ -42,15 +48,15 @@ export async function runLeave(flags: LeaveFlags): Promise<Outcome> {
   }
 }
 
-/** What was so before the charge was taken. */
+/** What was so before this process took control. */
 interface Before {
   /** All steps had been made. */
   readonly entered: boolean;
-  /** Who was in charge, and was ended. */
-  readonly ended: Running | undefined;
+  /** The control process that was ended. */
+  readonly ended: ControlProcess | undefined;
 }
 
-/** The journal as it is now that nobody else is in charge. */
+/** The journal as it is now that no other process is in control. */
 function undo(file: string, keepBridge: boolean, before: Before): Outcome {
   const journal = readJournal(file);
   if (isFault(journal)) return journal;
@@ -63,7 +69,7 @@ function undo(file: string, keepBridge: boolean, before: Before): Outcome {
     const done = `${journal.place.bridge} goes on as a plain bridge; \`ehlowire leave\` removes it too`;
     return conclude(leaveProgram(file, journal), done);
   }
-  return conclude(leave(file, journal), `left; ${farewell(journal)}`);
+  return conclude(leave(file, journal), `left; ${describeLeft(journal)}`);
 }
 
 function describeNothing({ entered, ended }: Before): string {
@@ -73,7 +79,7 @@ function describeNothing({ entered, ended }: Before): string {
   return `process ${ended.pid}, \`ehlowire ${ended.does}\`, was on its way in and has ended: nothing to undo`;
 }
 
-function farewell({ place }: Journal): string {
+function describeLeft({ place }: Journal): string {
   if (place.kind === 'host') return `${place.device} is as it was found`;
   return place.made
     ? `the bridge ${place.bridge} is gone: nothing crosses from ${place.wan} to ${place.lan} any more`
@@ -90,24 +96,24 @@ function say(text: string): number {
   return 0;
 }
 
-interface Relieved {
+interface Control {
   readonly release: Release;
-  readonly ended: Running | undefined;
+  readonly ended: ControlProcess | undefined;
 }
 
 /**
- * Takes charge from whoever has it: one that is in place, or on its way there, is ended; another `leave` is waited for.
- * A process that went on would miss what is taken from under it, and put it back.
+ * Takes control from the process that has it: `bridge` or `host` is ended; another `leave` is waited for. A process that
+ * went on would miss what is removed, and put it back.
  */
-async function relieve(file: string): Promise<Relieved | Fault> {
-  let ended: Running | undefined;
+async function obtainControl(file: string): Promise<Control | Fault> {
+  let ended: ControlProcess | undefined;
   const since = Date.now();
   for (;;) {
-    const release = takeCharge(file, 'leave');
+    const release = await takeControl(file, 'leave');
     if (!isFault(release)) return { release, ended };
     if (release.code !== 'already-running') return release;
     const waited = Date.now() - since;
-    const running = findRunning(file);
+    const running = findControlProcess(file);
     if (running?.does === 'leave' || running === undefined) {
       if (waited > OTHERS_MS) return release;
     } else {
@@ -118,8 +124,12 @@ async function relieve(file: string): Promise<Relieved | Fault> {
   }
 }
 
-function end(running: Running, signal: 'SIGTERM' | 'SIGKILL', before: Running | undefined): void {
-  // Else the signal itself waits on a busy machine.
+function end(
+  running: ControlProcess,
+  signal: 'SIGTERM' | 'SIGKILL',
+  before: ControlProcess | undefined,
+): void {
+  // Otherwise the signal itself waits on a busy machine.
   stepUp(running.pid);
   // Once is enough, and more does harm: a signal makes the kernel give up verifying the program (EAGAIN).
   const asked = before?.pid === running.pid && before.since === running.since;

@@ -2,14 +2,14 @@
 
 import { isatty } from 'node:tty';
 import type { Config } from '../../proxy/config/config';
-import { type Fault, formatFault, isFault, type Outcome } from '../../proxy/system/fault';
+import { type Fault, formatFault, isFault, isFaults, type Outcome } from '../../proxy/system/fault';
 import { reportReady } from '../../proxy/native/systemd';
 import type { Sink } from '../../proxy/sinks/record';
 import { openSink } from '../../proxy/sinks/sink';
 import type { Hands } from '../journal/enter';
 import { isOfThisBoot, readJournal } from '../journal/journal';
 import type { Attach } from '../journal/make';
-import { describePlace, isFaults, type InPlace } from '../attach/attach';
+import { describePlace, type InPlace } from '../attach/attach';
 import { prepareWire } from '../../proxy/wire/run';
 import { openWire, type Wire } from '../../proxy/wire/wire';
 

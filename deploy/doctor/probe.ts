@@ -5,9 +5,9 @@ import { createRequire } from 'node:module';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { readCapabilities } from '../../proxy/system/capabilities';
-import { isFault } from '../../proxy/system/fault';
-import { isTrouble, openLibbpf } from '../../proxy/native/libbpf';
-import { BPFFS, isBpffs } from '../../proxy/wire/bpffs';
+import { errno, isFault } from '../../proxy/system/fault';
+import { KOFFI, openLibbpf } from '../../proxy/native/libbpf';
+import { BPFFS, isBpffs } from '../../proxy/wire/attachment';
 import { OBJECT } from '../../proxy/wire/wire';
 import { NF_CALLS, nfSysctl, readLinks } from '../network/links';
 import { readSysctl } from '../network/sysctl';
@@ -88,8 +88,8 @@ function koffi(): Part {
 
 function libbpf(): Part {
   const lib = openLibbpf();
-  if (!isTrouble(lib)) return { kind: 'there', text: lib.version };
-  return lib.kind === 'no-koffi' ? WITHOUT_KOFFI : { kind: 'missing', why: firstLine(lib.text) };
+  if (!isFault(lib)) return { kind: 'there', text: lib.version };
+  return lib.on === KOFFI ? WITHOUT_KOFFI : { kind: 'missing', why: firstLine(lib.cause) };
 }
 
 function libpcap(): Part {
@@ -110,11 +110,11 @@ function libpcap(): Part {
 /** Loads the program with the smallest tables, pins nothing, and lets go of it. */
 function tryProgram(): Machine['program'] {
   const bpf = openLibbpf();
-  if (isTrouble(bpf))
-    return { kind: 'not-tried', why: `cannot try without ${bpf.kind === 'no-koffi' ? 'koffi' : 'libbpf'}` };
+  if (isFault(bpf))
+    return { kind: 'not-tried', why: `cannot try without ${bpf.on === KOFFI ? KOFFI : 'libbpf'}` };
   if (!existsSync(OBJECT)) return { kind: 'not-tried', why: 'cannot try without the compiled program' };
   const object = bpf.load({ object: OBJECT, sizes: { ring: 1 } });
-  if (isTrouble(object)) return { kind: 'refused', code: object.code ?? '', text: object.text };
+  if (isFault(object)) return { kind: 'refused', code: errno(object.cause), text: firstLine(object.cause) };
   object.close();
   return { kind: 'loads' };
 }

@@ -1,5 +1,5 @@
-// The process that is in charge: one at a time, by a lock that the kernel gives back when the process ends, however it
-// ends. The locked file says who it is.
+// The control process: one at a time, by a lock that the kernel releases when the process ends, however it ends. The
+// locked file says which process it is.
 
 import { spawnSync } from 'node:child_process';
 import {
@@ -13,33 +13,34 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createFault, errno, isFault, type Fault } from '../../proxy/system/fault';
 import { makeFolder } from '../../proxy/system/files';
 import { isAlive, ownIdentity, type Identity } from '../../proxy/system/process';
 import { readVersion } from '../../proxy/system/version';
 
-export interface Running {
+export interface ControlProcess {
   readonly pid: number;
   /** RFC 3339. */
   readonly since: string;
   readonly version: string;
-  readonly does: Doing;
+  readonly does: ControlCommand;
 }
 
-export type Doing = 'bridge' | 'host' | 'leave';
+export type ControlCommand = 'bridge' | 'host' | 'leave';
 
-/** Gives the charge back. It does not throw: what went wrong before must not be hidden. */
+/** Ends the control. It does not throw: what went wrong before must not be hidden. */
 export type Release = () => void;
 
-type Entry = Running & Identity;
+type Entry = ControlProcess & Identity;
 
 /** Beside the journal. */
-export function runningFile(journal: string): string {
+export function controlFile(journal: string): string {
   return join(dirname(journal), 'running.json');
 }
 
-/** The process in charge, if it lives. One that ended and that its parent has not waited for does not. */
-export function findRunning(file: string): Running | undefined {
+/** The control process, if it lives. One that ended and that its parent has not waited for does not. */
+export function findControlProcess(file: string): ControlProcess | undefined {
   const entry = readEntry(file);
   if (entry === undefined || !isAlive(entry)) return undefined;
   const { pid, since, version, does } = entry;
@@ -47,7 +48,7 @@ export function findRunning(file: string): Running | undefined {
 }
 
 /** Faults: `already-running`, `journal-unwritable`, `tool-missing`. */
-export function takeCharge(file: string, does: Doing): Release | Fault {
+export async function takeControl(file: string, does: ControlCommand): Promise<Release | Fault> {
   const since = performance.now();
   for (;;) {
     const fd = openFile(file);
@@ -55,17 +56,17 @@ export function takeCharge(file: string, does: Doing): Release | Fault {
     const locked = lock(fd);
     if (locked === true && isStillThere(fd, file)) return sign(fd, file, does);
     closeSync(fd);
-    // Who was in charge took the file away in between: another one is at its place, or none.
+    // The process before removed the file in between: there is another file now, or none.
     if (locked === true) continue;
     if (isFault(locked)) return locked;
-    const other = findRunning(file);
-    // Who has locked it a moment ago has not signed it yet, and who has taken it away has not given the lock back.
+    const other = findControlProcess(file);
+    // A process that has just locked the file has not written it yet; one that has removed it may still hold the lock.
     if (other !== undefined || performance.now() - since > SIGNED_MS) return alreadyRunning(file, other);
-    pause(STEP_MS);
+    await sleep(STEP_MS);
   }
 }
 
-function alreadyRunning(file: string, other: Running | undefined): Fault {
+function alreadyRunning(file: string, other: ControlProcess | undefined): Fault {
   const on = other === undefined ? file : `process ${other.pid}, \`ehlowire ${other.does}\``;
   return createFault('already-running', on, other?.does === 'leave' ? { fix: LEAVING } : {});
 }
@@ -79,7 +80,7 @@ function openFile(file: string): number | Fault {
   }
 }
 
-/** flock(1) locks what is open here; the lock is ours until we close it or end. False: another process has it. */
+/** flock(1) locks what is open here; the lock is ours until we close it or end. False: another process holds it. */
 function lock(fd: number): boolean | Fault {
   const { error, status } = spawnSync('flock', ['-n', '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
   if (error !== undefined) return createFault('tool-missing', 'flock', { fix: 'apt install util-linux' });
@@ -90,7 +91,7 @@ function isStillThere(fd: number, file: string): boolean {
   return statSync(file, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino;
 }
 
-function sign(fd: number, file: string, does: Doing): Release | Fault {
+function sign(fd: number, file: string, does: ControlCommand): Release | Fault {
   const entry: Entry = {
     ...ownIdentity(),
     since: new Date().toISOString(),
@@ -99,7 +100,7 @@ function sign(fd: number, file: string, does: Doing): Release | Fault {
   };
   const release = (): void => {
     try {
-      // While it is locked: whoever opened it before sees that it is gone.
+      // While it is locked: a process that opened it before sees that it is gone.
       if (isStillThere(fd, file)) rmSync(file, { force: true });
       closeSync(fd);
     } catch {
@@ -128,10 +129,6 @@ function readEntry(file: string): Entry | undefined {
   } catch {
     return undefined;
   }
-}
-
-function pause(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 /** On a machine that has much else to do. */

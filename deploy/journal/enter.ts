@@ -1,6 +1,6 @@
 // Entering and leaving: steps into the journal and then into the network, and the way back.
 
-import { isFault, type Fault } from '../../proxy/system/fault';
+import { isFault, type Fault, isFaults } from '../../proxy/system/fault';
 import { removePins } from './filters';
 import type { Change, Step } from './change';
 import { planDeparture } from './departure';
@@ -53,7 +53,7 @@ export interface Leaving {
  */
 export function leave(file: string, journal: Journal): Leaving {
   const plan = planDeparture(journal, () => true);
-  if (!('journal' in plan)) return { faults: plan, stays: [] };
+  if (isFaults(plan)) return { faults: plan, stays: [] };
   const faults = goBack(file, plan.journal, 0);
   return { faults: faults.length > 0 ? faults : forget(file, plan.journal), stays: plan.stays };
 }
@@ -75,9 +75,9 @@ export function leaveProgram(file: string, journal: Journal): Leaving {
   const ofProgram = new Set<Change['kind']>(['filter', 'rule', 'route']);
   const which = ({ changes }: Step): boolean => changes.some(({ kind }) => ofProgram.has(kind));
   const plan = planDeparture(journal, which);
-  if (!('journal' in plan)) return { faults: plan, stays: [] };
+  if (isFaults(plan)) return { faults: plan, stays: [] };
   const rest = undoSteps(file, plan.journal, which);
-  if (!('steps' in rest)) return { faults: rest, stays: plan.stays };
+  if (isFaults(rest)) return { faults: rest, stays: plan.stays };
   const pinned = removePins(journal.pins);
   return { faults: pinned === undefined ? [] : [pinned], stays: plan.stays };
 }

@@ -3,8 +3,7 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createFault, errno, isFault, type Fault } from '../../proxy/system/fault';
-import { isLinked } from '../../proxy/wire/attachment';
-import { BPFFS, isBpffs } from '../../proxy/wire/bpffs';
+import { BPFFS, isBpffs, isLinked } from '../../proxy/wire/attachment';
 import type { Hook } from './change';
 import { askTool, runTool, type Json } from '../network/tools';
 

@@ -5,7 +5,7 @@ import type { Divert } from '../attach/divert';
 import type { Change } from '../journal/change';
 import type { Journal, Place } from '../journal/journal';
 import type { Family, Link, Route, Rule } from '../network/links';
-import type { Running } from '../journal/control-process';
+import type { ControlProcess } from '../journal/control-process';
 import type { WireReading } from './wire-state';
 
 /** The network as it is now, as far as a journal names it. */
@@ -21,7 +21,11 @@ export interface Seen {
   readonly wire: WireReading;
 }
 
-export function findProblems(journal: Journal, seen: Seen, running: Running | undefined): readonly string[] {
+export function findProblems(
+  journal: Journal,
+  seen: Seen,
+  running: ControlProcess | undefined,
+): readonly string[] {
   const { place } = journal;
   if (running?.does === 'leave') return [`process ${running.pid} is detaching it now: ask again in a moment`];
   if (!journal.entered) {
@@ -55,7 +59,7 @@ export function commandOf(place: Place): string {
 }
 
 /** What is missing is made again when the process starts. */
-export function howToRestart(place: Place, running: Running | undefined): string {
+export function howToRestart(place: Place, running: ControlProcess | undefined): string {
   const unit = place.kind === 'host' ? `ehlowire-host@${place.device}` : 'ehlowire-bridge';
   const first = running === undefined ? '' : `end process ${running.pid} and start `;
   return `\`systemctl restart ${unit}\`, or ${first}\`${commandOf(place)}\``;

@@ -8,7 +8,7 @@ import { isOfThisBoot, isOfThisNamespace, readJournal, type Journal, type Place 
 import { isAttached } from '../journal/filters';
 import { readRules } from '../network/links';
 import { readSysctl } from '../network/sysctl';
-import { findRunning, runningFile, type Running } from '../journal/control-process';
+import { findControlProcess, controlFile, type ControlProcess } from '../journal/control-process';
 import { changesOf, findProblems, type Seen } from './problems';
 import { readWire, type WireReading } from './wire-state';
 
@@ -18,13 +18,13 @@ export type Status =
       readonly kind: 'detached';
       readonly before: Place | undefined;
       /** A process that is attaching, and has changed nothing yet. */
-      readonly running?: Running | undefined;
+      readonly running?: ControlProcess | undefined;
     }
   /** In another network namespace: only what is pinned can be seen from here. */
   | {
       readonly kind: 'other-namespace';
       readonly journal: Journal;
-      readonly running: Running | undefined;
+      readonly running: ControlProcess | undefined;
       readonly wire: WireReading;
     }
   /** The program was detached; the bridge stays. */
@@ -34,7 +34,7 @@ export type Status =
 export interface Attached {
   readonly kind: 'attached';
   readonly journal: Journal;
-  readonly running: Running | undefined;
+  readonly running: ControlProcess | undefined;
   /** What is wrong, one sentence each, with what to do. */
   readonly problems: readonly string[];
   /** Why some or all connections cannot be relayed; empty where they can, or need not. */
@@ -49,7 +49,7 @@ export function readStatus(config: Config): Status | Fault {
   const file = config.deploy.journal;
   const journal = readJournal(file);
   if (isFault(journal)) return journal;
-  const running = findRunning(runningFile(file));
+  const running = findControlProcess(controlFile(file));
   if (journal === undefined) return { kind: 'detached', before: undefined, running };
   if (!isOfThisBoot(journal)) return { kind: 'detached', before: journal.place, running };
   const wire = readWire(journal.pins, config.servers.file);

@@ -5,7 +5,7 @@ import { isFault } from '../../proxy/system/fault';
 import { ABI } from '../../proxy/wire/abi';
 import { describePlace } from '../attach/attach';
 import type { Place } from '../journal/journal';
-import type { Running } from '../journal/control-process';
+import type { ControlProcess } from '../journal/control-process';
 import type { RelayStatuses } from '../../proxy/relay/status-file';
 import { changesOf, commandOf, howToRestart } from './problems';
 import { linesOfRelays } from './relays';
@@ -128,7 +128,7 @@ function linesOf(status: Status, colors: Colors): readonly string[] {
   }
 }
 
-function beginning({ pid, does }: Running): string {
+function beginning({ pid, does }: ControlProcess): string {
   return does === 'leave'
     ? `Not attached: process ${pid}, \`ehlowire leave\`, has just detached it`
     : `Not attached yet: process ${pid}, \`ehlowire ${does}\`, is attaching it now: ask again in a moment`;
@@ -151,7 +151,7 @@ function elsewhere({ journal, running }: OtherNamespace): string {
   return `it is attached in another network namespace; status and \`leave\` work only there: ${how}`;
 }
 
-function processLine(running: Running | undefined, place: Place, { yellow }: Colors): string {
+function processLine(running: ControlProcess | undefined, place: Place, { yellow }: Colors): string {
   if (running !== undefined) return `${running.pid}, since ${running.since}, version ${running.version}`;
   return `${yellow('none')}: frames are forwarded and known servers are repaired, but nothing is logged or learned: ${howToRestart(place, running)}`;
 }

@@ -5,7 +5,7 @@ import { analyzeLive } from '../report/analyze/live';
 import { openAnalysis } from '../report/analyze/report';
 import { readRequest, type AnalyzeFlags } from '../report/analyze/request';
 import { loadConfig } from '../config/config';
-import { isFault, type Outcome } from '../system/fault';
+import { isFault, isFaults, type Outcome } from '../system/fault';
 import { analyzeTwoPoints } from '../report/two-point/two-point';
 import { toOverrides } from '../config/flags';
 
@@ -13,8 +13,8 @@ import { toOverrides } from '../config/flags';
 export async function runAnalyze(files: readonly string[], flags: AnalyzeFlags): Promise<Outcome> {
   const request = readRequest(files, flags);
   const config = loadConfig(toOverrides(flags));
-  if (!('files' in request)) return 'relay' in config ? request : [...request, ...config];
-  if (!('relay' in config)) return config;
+  if (isFaults(request)) return isFaults(config) ? [...request, ...config] : request;
+  if (isFaults(config)) return config;
   const analysis = openAnalysis(request, config);
   if (isFault(analysis)) return analysis;
   if (request.points) {

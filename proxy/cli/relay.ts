@@ -4,7 +4,7 @@ import { isatty } from 'node:tty';
 import { loadConfig, type Config } from '../config/config';
 import { PROXY_PROTOCOLS } from '../config/formats';
 import { parseAddress } from '../system/address';
-import { createFault, type Fault, formatFault, isFault, type Outcome } from '../system/fault';
+import { createFault, type Fault, formatFault, isFault, type Outcome, isFaults } from '../system/fault';
 import { reportReady } from '../native/systemd';
 import { startRelay, type Relay } from '../relay/relay';
 import { keepStatus } from '../relay/status-file';
@@ -27,7 +27,7 @@ export async function runRelay(flags: RelayFlags): Promise<Outcome> {
   const faults = pairFaults(flags);
   if (faults.length > 0) return faults;
   const config = loadConfig(toOverrides(flags, ownFlags(flags)));
-  if (!('relay' in config)) return config;
+  if (isFaults(config)) return config;
   if (config.relay.listeners.length === 0) {
     const fix =
       'give --listen ADDR:PORT and --upstream HOST:PORT (or --transparent), or relay.listeners in a --config file';

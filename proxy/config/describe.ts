@@ -1,7 +1,7 @@
 // CONFIG.md from the schema; `npm run docs` writes it.
 
 import { allowed, envName, SETTINGS } from './schema';
-import type { Setting } from './setting';
+import type { Setting } from './formats';
 
 const HEAD = `# Configuration
 

@@ -240,3 +240,15 @@ function tlsProblem(value: unknown): Problem | undefined {
   if (value === undefined || value === 'auto' || value === 'implicit') return undefined;
   return { at: '.tls', value, must: '"implicit" or "auto"' };
 }
+
+export interface Setting {
+  readonly key: string;
+  readonly format: FormatName | readonly string[];
+  readonly default: unknown;
+  /** How the default reads in CONFIG.md where its value would not do. */
+  readonly shown?: string;
+  readonly doc: string;
+}
+
+export const SECOND = 1_000;
+export const MINUTE = 60 * SECOND;

@@ -2,9 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import { createFault, errno, isFault, type Fault } from '../system/fault';
-import { FORMATS } from './formats';
+import { FORMATS, type Setting } from './formats';
 import { ENV_PREFIX, envName, SETTINGS } from './schema';
-import type { Setting } from './setting';
 
 /** What the command line gives; `flags` are keys that have a flag of their own, with the flag's name. */
 export interface Overrides {

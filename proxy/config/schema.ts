@@ -1,8 +1,7 @@
 // The configuration's keys: default, format and documentation of each; CONFIG.md is generated from here.
 
-import { FORMATS } from './formats';
+import { FORMATS, MINUTE, SECOND, type Setting } from './formats';
 import { REPAIRS } from './servers';
-import { MINUTE, SECOND, type Setting } from './setting';
 import { TIMEOUTS } from './timeouts';
 
 export const FORMATS_OF_LOG = ['auto', 'json', 'pretty'] as const;

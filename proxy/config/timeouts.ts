@@ -1,6 +1,6 @@
 // How long the relay waits for what, and why so long.
 
-import { MINUTE, SECOND, type Setting } from './setting';
+import { MINUTE, SECOND, type Setting } from './formats';
 
 const ROWS: readonly (readonly [name: string, ms: number, doc: string])[] = [
   ['connect', 20 * SECOND, 'To reach the upstream; then the client gets 421, before its own timeout.'],

@@ -3,15 +3,8 @@
 import { createRequire } from 'node:module';
 import { getSystemErrorMap } from 'node:util';
 import type * as Koffi from 'koffi';
+import { createFault, type Fault } from '../system/fault';
 import { deviceOfLink, hookOf, linkOpts, optsOf, programOf, TCX, type TcFilter, type TcHook } from './tc';
-
-/** What was refused: `text` is the kernel's or the loader's own word, `code` an errno's name where there is one. */
-export interface BpfTrouble {
-  readonly kind: 'no-koffi' | 'no-libbpf' | 'refused';
-  readonly what: string;
-  readonly text: string;
-  readonly code?: string;
-}
 
 export interface LoadOptions {
   /** The compiled object (ELF). */
@@ -43,10 +36,10 @@ export interface ArrayMemory {
 
 export interface Libbpf {
   readonly version: string;
-  load(options: LoadOptions): BpfObject | BpfTrouble;
-  pin(fd: number, path: string): BpfTrouble | undefined;
+  load(options: LoadOptions): BpfObject | Fault;
+  pin(fd: number, path: string): Fault | undefined;
   /** Opens what is pinned: a descriptor, to be closed by `fs.closeSync`. */
-  pinned(path: string): number | BpfTrouble;
+  pinned(path: string): number | Fault;
   /** Entries of a map. */
   entries(map: number): number | undefined;
   /** Processors that the machine may have: a map of which each has its own values gives so many. */
@@ -57,55 +50,48 @@ export interface Libbpf {
   deviceIndex(name: string): number | undefined;
   read(map: number, key: Uint8Array, value: Uint8Array): boolean;
   /** E2BIG: the map has no room for another key. */
-  write(map: number, key: Uint8Array, value: Uint8Array): BpfTrouble | undefined;
+  write(map: number, key: Uint8Array, value: Uint8Array): Fault | undefined;
   /** ENOENT: it was not there. */
-  remove(map: number, key: Uint8Array): BpfTrouble | undefined;
+  remove(map: number, key: Uint8Array): Fault | undefined;
   /** The key behind `key`, or the first one; false: there is none. */
   nextKey(map: number, key: Uint8Array | undefined, next: Uint8Array): boolean;
   /**
    * Puts a program there as a link (tcx), before all others. It ends with its last descriptor or pin. EINVAL: the
    * kernel has none (before 6.6).
    */
-  link(hook: TcHook, program: number): number | BpfTrouble;
+  link(hook: TcHook, program: number): number | Fault;
   /** Another program in a link's place: no frame passes in between. */
-  relink(link: number, program: number): BpfTrouble | undefined;
+  relink(link: number, program: number): Fault | undefined;
   /** The index of a link's interface; 0: that is gone; undefined: it is no such link. */
   linkedTo(link: number): number | undefined;
   /** Makes the clsact qdisc; false: it was there. */
-  makeHook(device: number): boolean | BpfTrouble;
+  makeHook(device: number): boolean | Fault;
   /** Puts a program there, in place of another one of ours with the same priority if `replace` says so. */
-  attach(filter: TcFilter, program: number, replace: boolean): BpfTrouble | undefined;
+  attach(filter: TcFilter, program: number, replace: boolean): Fault | undefined;
   /** The program's id there; undefined: no such filter of ours. */
   attached(filter: TcFilter): number | undefined;
   /** Runs a program on a frame without any device: BPF_PROG_TEST_RUN. */
-  run(
-    program: number,
-    options: RunOptions,
-  ): { readonly verdict: number; readonly frame: Uint8Array } | BpfTrouble;
+  run(program: number, options: RunOptions): { readonly verdict: number; readonly frame: Uint8Array } | Fault;
   /** Of an array that was made for it: BPF_F_MMAPABLE. */
-  mapArray(map: number, octets: number): ArrayMemory | BpfTrouble;
+  mapArray(map: number, octets: number): ArrayMemory | Fault;
 }
 
 type Library = ReturnType<typeof declare>;
 
-let library: Libbpf | BpfTrouble | undefined;
+let library: Libbpf | Fault | undefined;
 
-/** Loads libbpf 1.x; says what is missing where it cannot. */
-export function openLibbpf(): Libbpf | BpfTrouble {
+/** Loads libbpf 1.x. Fault: `library-missing`. What it refuses is `wire-refused`, with the errno's name in its cause. */
+export function openLibbpf(): Libbpf | Fault {
   library ??= open();
   return library;
 }
 
-export function isTrouble(value: unknown): value is BpfTrouble {
-  return typeof value === 'object' && value !== null && 'kind' in value && 'what' in value;
-}
-
-function open(): Libbpf | BpfTrouble {
+function open(): Libbpf | Fault {
   let koffi: typeof Koffi;
   try {
     koffi = createRequire(__filename)('koffi') as typeof Koffi;
   } catch (error) {
-    return { kind: 'no-koffi', what: 'koffi', text: String(error) };
+    return createFault('library-missing', KOFFI, { fix: 'npm install koffi', cause: error });
   }
   try {
     const lib = declare(koffi);
@@ -113,7 +99,7 @@ function open(): Libbpf | BpfTrouble {
     lib.setPrint(null);
     return wrap(lib);
   } catch (error) {
-    return { kind: 'no-libbpf', what: 'libbpf.so.1', text: String(error) };
+    return createFault('library-missing', 'libbpf.so.1', { fix: 'apt install libbpf1', cause: error });
   }
 }
 
@@ -158,7 +144,7 @@ function declare(koffi: typeof Koffi) {
 }
 
 function wrap(lib: Library): Libbpf {
-  const outcome = (what: string, result: unknown): BpfTrouble | undefined =>
+  const outcome = (what: string, result: unknown): Fault | undefined =>
     (result as number) < 0 ? refused(what, result as number) : undefined;
   return {
     version: String(lib.version()),
@@ -203,11 +189,11 @@ function wrap(lib: Library): Libbpf {
   };
 }
 
-function load(lib: Library, { object, pins, sizes = {} }: LoadOptions): BpfObject | BpfTrouble {
+function load(lib: Library, { object, pins, sizes = {} }: LoadOptions): BpfObject | Fault {
   const log = Buffer.alloc(LOG_OCTETS);
   const handle: unknown = lib.openFile(object, openOpts(lib, log));
   if (handle === null)
-    return { kind: 'refused', what: object, text: 'not a BPF object that libbpf can read' };
+    return createFault('wire-refused', object, { fix: 'it is not a BPF object that libbpf can read' });
   for (let map: unknown = lib.nextMap(handle, null); map !== null; map = lib.nextMap(handle, map)) {
     const name = String(lib.mapName(map));
     const size = sizes[name];
@@ -265,9 +251,9 @@ function run(lib: Library, program: number, { frame, context }: RunOptions): Ret
   return { verdict: opts.readInt32LE(56), frame: output.subarray(0, opts.readUInt32LE(28)) };
 }
 
-function mapArray({ koffi, mmap, munmap }: Library, map: number, octets: number): ArrayMemory | BpfTrouble {
+function mapArray({ koffi, mmap, munmap }: Library, map: number, octets: number): ArrayMemory | Fault {
   const memory: unknown = mmap(null, octets, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
-  if (isFailed(memory)) return { kind: 'refused', what: 'map memory', text: 'mmap failed' };
+  if (isFailed(memory)) return createFault('wire-refused', 'map memory', { fix: 'mmap failed' });
   return { octets: koffi.view(memory, octets), unmap: () => void munmap(memory, octets) };
 }
 
@@ -279,9 +265,13 @@ function addressOf({ koffi }: Library, buffer: Buffer): bigint {
   return BigInt(koffi.address(buffer));
 }
 
-function refused(what: string, result: number, log = ''): BpfTrouble {
+function refused(what: string, result: number, log = ''): Fault {
   const [code, words] = getSystemErrorMap().get(result) ?? [`errno ${-result}`, 'refused'];
-  return { kind: 'refused', what, code, text: log === '' ? words : `${words}: ${log}` };
+  const fix = log === '' ? words : `${words}: ${log}`;
+  return createFault('wire-refused', what, {
+    fix: code === 'EPERM' ? RIGHTS : fix,
+    cause: Object.assign(new Error(fix), { code }),
+  });
 }
 
 /** What the verifier said last tells why. */
@@ -289,6 +279,9 @@ function lastLines(log: Buffer): string {
   const text = log.toString('latin1', 0, Math.max(0, log.indexOf(0)));
   return text.trim().split('\n').slice(-3).join('; ').slice(0, 400);
 }
+
+export const KOFFI = 'koffi';
+export const RIGHTS = 'it needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON';
 
 const EEXIST = 17;
 const OPEN_OPTS = 80;

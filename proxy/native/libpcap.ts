@@ -2,11 +2,7 @@
 
 import { createRequire } from 'node:module';
 import type * as Koffi from 'koffi';
-
-/** What libpcap says when it refuses, by its own codes (pcap.h). */
-export type PcapTrouble =
-  | { readonly kind: 'no-koffi' | 'no-libpcap'; readonly text: string }
-  | { readonly kind: 'no-such-device' | 'forbidden' | 'not-up' | 'other'; readonly text: string };
+import { createFault, isFault, type Fault } from '../system/fault';
 
 export interface PcapOptions {
   readonly device: string;
@@ -34,12 +30,12 @@ export interface PcapHandle {
   readonly linkType: number;
   /** Where `next` puts octets; used again by each call. */
   readonly buffer: Uint8Array;
-  /** Fills `frame` and `buffer`; false where no frame waits, a text where the capture is over. */
-  next(frame: PcapFrame): boolean | string;
+  /** Fills `frame` and `buffer`; false where no frame waits, a fault where the capture is over. */
+  next(frame: PcapFrame): boolean | Fault;
   /** Replaces the filter; what has come by then stays. */
-  filter(filters: readonly string[]): PcapTrouble | undefined;
-  /** Puts a whole frame on the device; a text where it was refused. */
-  send(frame: Uint8Array): string | undefined;
+  filter(filters: readonly string[]): Fault | undefined;
+  /** Puts a whole frame on the device. */
+  send(frame: Uint8Array): Fault | undefined;
   /** Frames that came, and that found no room in the ring: totals, modulo 2^32. */
   stats(): { readonly received: number; readonly dropped: number };
   /** Calls back when frames may be waiting. The answer ends that. */
@@ -49,35 +45,38 @@ export interface PcapHandle {
 
 type Library = ReturnType<typeof declare>;
 
-let library: Library | PcapTrouble | undefined;
+let library: Library | Fault | undefined;
 
-/** Opens a device for capture, non-blocking, with the kernel's own time stamps in microseconds. */
-export function openPcap(options: PcapOptions): PcapHandle | PcapTrouble {
+/**
+ * Opens a device for capture, non-blocking, with the kernel's own time stamps in microseconds. Faults:
+ * `interface-unknown`, `capture-forbidden`, `library-missing`, `capture-failed`.
+ */
+export function openPcap(options: PcapOptions): PcapHandle | Fault {
   library ??= load();
-  if ('kind' in library) return library;
+  if (isFault(library)) return library;
   const lib = library;
   const error = Buffer.alloc(ERROR_OCTETS);
   const handle: unknown = lib.create(options.device, error);
-  if (handle === null) return { kind: 'other', text: text(error) };
-  const trouble = activate(lib, handle, options);
-  if (trouble) {
+  if (handle === null) return failed(options.device, text(error));
+  const fault = activate(lib, handle, options);
+  if (fault) {
     lib.close(handle);
-    return trouble;
+    return fault;
   }
-  return wrap(lib, handle, options.snaplen);
+  return wrap(lib, handle, options);
 }
 
-function load(): Library | PcapTrouble {
+function load(): Library | Fault {
   let koffi: typeof Koffi;
   try {
     koffi = createRequire(__filename)('koffi') as typeof Koffi;
   } catch (error) {
-    return { kind: 'no-koffi', text: String(error) };
+    return createFault('library-missing', 'koffi', { fix: KOFFI, cause: error });
   }
   try {
     return declare(koffi);
   } catch (error) {
-    return { kind: 'no-libpcap', text: String(error) };
+    return createFault('library-missing', 'libpcap', { fix: LIBPCAP, cause: error });
   }
 }
 
@@ -116,7 +115,7 @@ function declare(koffi: typeof Koffi) {
 }
 
 /** Settings, start and filter, in the order that libpcap wants; says what it refused. */
-function activate(lib: Library, handle: unknown, options: PcapOptions): PcapTrouble | undefined {
+function activate(lib: Library, handle: unknown, options: PcapOptions): Fault | undefined {
   lib.snaplen(handle, options.snaplen);
   // A mirror port hears what is not for it.
   lib.promisc(handle, 1);
@@ -124,27 +123,28 @@ function activate(lib: Library, handle: unknown, options: PcapOptions): PcapTrou
   lib.ring(handle, options.ring);
   const status = lib.activate(handle) as number;
   // Positive ones are warnings.
-  if (status < 0) return { kind: REFUSED[status] ?? 'other', text: String(lib.error(handle)) };
+  if (status < 0) return refused(options.device, status, String(lib.error(handle)));
   const error = Buffer.alloc(ERROR_OCTETS);
-  if (lib.nonblock(handle, 1, error) < 0) return { kind: 'other', text: text(error) };
+  if (lib.nonblock(handle, 1, error) < 0) return failed(options.device, text(error));
   if (options.leaving && (lib.direction(handle, DIRECTION_OUT) as number) !== 0) {
-    return { kind: 'other', text: String(lib.error(handle)) };
+    return failed(options.device, String(lib.error(handle)));
   }
-  return setFilter(lib, handle, options.filters);
+  return setFilter(lib, handle, options);
 }
 
-function setFilter(lib: Library, handle: unknown, filters: readonly string[]): PcapTrouble | undefined {
+function setFilter(lib: Library, handle: unknown, { device, filters }: PcapOptions): Fault | undefined {
   const program = {};
   if (!filters.some((each) => lib.compile(handle, program, each, 1, NETMASK_UNKNOWN) === 0)) {
-    return { kind: 'other', text: String(lib.error(handle)) };
+    return failed(device, String(lib.error(handle)));
   }
   const refused = lib.filter(handle, program) !== 0;
   const why = refused ? String(lib.error(handle)) : '';
   lib.freecode(program);
-  return refused ? { kind: 'other', text: why } : undefined;
+  return refused ? failed(device, why) : undefined;
 }
 
-function wrap(lib: Library, handle: unknown, snaplen: number): PcapHandle {
+function wrap(lib: Library, handle: unknown, options: PcapOptions): PcapHandle {
+  const { device, snaplen } = options;
   const [headerAt, octetsAt] = [new BigUint64Array(1), new BigUint64Array(1)];
   const header = new DataView(new ArrayBuffer(2 * lib.long + 8));
   const headerOctets = new Uint8Array(header.buffer);
@@ -159,7 +159,7 @@ function wrap(lib: Library, handle: unknown, snaplen: number): PcapHandle {
     next(frame) {
       const got = lib.next(handle, headerAt, octetsAt) as number;
       if (got === 0) return false;
-      if (got !== 1) return String(lib.error(handle));
+      if (got !== 1) return failed(device, String(lib.error(handle)));
       lib.copy(headerOctets, headerAt[0], headerOctets.length);
       frame.seconds = long(0);
       frame.micros = long(lib.long);
@@ -168,11 +168,11 @@ function wrap(lib: Library, handle: unknown, snaplen: number): PcapHandle {
       lib.copy(buffer, octetsAt[0], frame.captured);
       return true;
     },
-    filter: (filters) => setFilter(lib, handle, filters),
+    filter: (filters) => setFilter(lib, handle, { ...options, filters }),
     send: (frame) =>
       (lib.inject(handle, frame, frame.length) as number) === frame.length
         ? undefined
-        : String(lib.error(handle)),
+        : failed(device, `no frame can be sent: ${String(lib.error(handle))}`),
     stats() {
       const stat = {} as { ps_recv?: number; ps_drop?: number };
       lib.stats(handle, stat);
@@ -192,6 +192,25 @@ function wrap(lib: Library, handle: unknown, snaplen: number): PcapHandle {
   };
 }
 
+function failed(device: string, fix: string): Fault {
+  return createFault('capture-failed', device, { fix });
+}
+
+/** By the codes of pcap.h, PCAP_ERROR_…; what else there is says it in its own words. */
+function refused(device: string, status: number, words: string): Fault {
+  switch (status) {
+    case -5:
+      return createFault('interface-unknown', device);
+    case -8:
+    case -11:
+      return createFault('capture-forbidden', device);
+    case -9:
+      return failed(device, `the interface is down: ip link set ${device} up`);
+    default:
+      return failed(device, words);
+  }
+}
+
 function text(error: Buffer): string {
   return error.toString('utf8', 0, Math.max(0, error.indexOf(0)));
 }
@@ -201,11 +220,5 @@ const ERROR_OCTETS = 256;
 /** PCAP_D_OUT. */
 const DIRECTION_OUT = 2;
 const NETMASK_UNKNOWN = 0xffff_ffff;
-
-/** PCAP_ERROR_… */
-const REFUSED: Readonly<Record<number, 'no-such-device' | 'forbidden' | 'not-up'>> = {
-  [-5]: 'no-such-device',
-  [-8]: 'forbidden',
-  [-9]: 'not-up',
-  [-11]: 'forbidden',
-};
+const KOFFI = 'live captures need it: npm install koffi (it was left out, or has no build for this machine)';
+const LIBPCAP = 'live captures need it: apt install libpcap0.8';

@@ -1,11 +1,12 @@
 // AF_PACKET through libc: frames put on a link, and none taken from it (packet(7)).
 
 import { endianness } from 'node:os';
+import { createFault, type Fault } from '../system/fault';
 import { libc, refusal, type Refusal } from './libc';
 
 export interface FrameSender {
-  /** Puts a whole frame on the link; an errno's name where it was refused. */
-  send(frame: Uint8Array): string | undefined;
+  /** Puts a whole frame on the link. */
+  send(frame: Uint8Array): Fault | undefined;
   close(): void;
 }
 
@@ -15,18 +16,20 @@ export interface FrameSender {
  * Not libpcap: whatever it opens is also handed what passes, and a filter that takes none of it still costs a copy
  * of each frame's head. Of protocol 0, and never bound, this socket is on nobody's list.
  */
-export function openSender(device: string): FrameSender | Refusal {
+export function openSender(device: string): FrameSender | Fault {
+  const refused = ({ call, code }: Refusal): Fault =>
+    createFault('probe-refused', device, { fix: `the system said ${code} to ${call}`, cause: { code } });
   const c = libc();
-  if (c === undefined) return { kind: 'refusal', call: 'koffi', code: 'no-koffi' };
+  if (c === undefined) return createFault('library-missing', 'koffi', { fix: 'npm install koffi' });
   const fd = c.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return refusal(c, 'socket');
+  if (fd < 0) return refused(refusal(c, 'socket'));
   return {
     send(frame) {
       const index = c.if_nametoindex(device);
-      if (index === 0) return refusal(c, 'if_nametoindex').code;
+      if (index === 0) return refused(refusal(c, 'if_nametoindex'));
       const address = linkAddress(index);
       const sent = c.sendto(fd, frame, frame.length, 0, address, address.length);
-      return sent === frame.length ? undefined : refusal(c, 'sendto').code;
+      return sent === frame.length ? undefined : refused(refusal(c, 'sendto'));
     },
     close: () => void c.close(fd),
   };

@@ -16,11 +16,10 @@ import type { Connection } from '../sinks/record';
 import { createDialogue, type Dialogue } from './dialogue';
 import { cut, dismiss } from '../sockets/linger';
 import { localEndpoint, remoteEndpoint } from '../sockets/endpoint';
-import { hostnameFor } from './hostname';
 import { veilOf } from '../sinks/envelope-address';
 import { createPump, type Pump } from './pump';
 import { recordUnreached } from './refusal';
-import { connectionOf, isImplicitTls, nameOf, type Caller, type Route } from './route';
+import { type Caller, connectionOf, hostnameFor, isImplicitTls, nameOf, type Route } from './route';
 import type { Target } from '../sockets/upstream';
 import type { Watched } from './watch';
 

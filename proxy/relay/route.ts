@@ -7,13 +7,14 @@ import { factsOf } from '../../inspect/smtp/proxy-header';
 import type { SessionOptions } from '../../inspect/smtp/session';
 import type { Config, ListenerConfig } from '../config/config';
 import type { Fault } from '../system/fault';
-import { SUBMISSIONS } from '../system/address';
+import { type Address, SUBMISSIONS } from '../system/address';
 import type { Servers } from '../servers/servers';
 import type { Connection, Sink } from '../sinks/record';
 import type { Complaints } from './complaints';
-import { hostnameFor } from './hostname';
 import type { Ends, Target, Upstream } from '../sockets/upstream';
 import type { Watch } from './watch';
+import type { Endpoint } from '../../inspect/address';
+import ipaddr from 'ipaddr.js';
 
 /** A client that was let in. Its addresses may come from a PROXY header. */
 export interface Caller extends Ends {
@@ -59,4 +60,12 @@ export function isImplicitTls({ address }: Target, { listener }: Route): boolean
   const { listen, upstream, tls } = listener;
   if (tls === 'implicit') return true;
   return address.port === SUBMISSIONS || (upstream !== undefined && listen.port === SUBMISSIONS);
+}
+
+/** The configured one, else the name the server was given as, else its address as a literal (RFC 5321 §4.1.3). */
+export function hostnameFor(configured: string, upstream: Address, endpoint: Endpoint): string {
+  if (configured !== '') return configured;
+  if (upstream.host !== '' && !ipaddr.isValid(upstream.host)) return upstream.host.replace(/\.$/, '');
+  const { address } = endpoint;
+  return address.includes(':') ? `[IPv6:${address}]` : `[${address}]`;
 }

@@ -88,7 +88,7 @@ export function createWatch(sink: Sink, evidence?: EvidenceWriter): Watch {
     begin(options) {
       if (!source) return;
       const refused = source.narrow(portFilters(options.ports));
-      if (refused !== undefined) sink.note('warn', 'evidence-broad', { message: refused });
+      if (refused !== undefined) sink.note('warn', 'evidence-broad', { message: formatFault(refused) });
       state = {
         tracker: createTracker({
           ...{ ...options, halfOpenTold: 0, oneSided: ONE_SIDED_LIVE },

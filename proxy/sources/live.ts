@@ -3,14 +3,8 @@
 import type { Micros } from '../../inspect/events';
 import { isKnownLink } from '../../inspect/tcp/link';
 import { now } from '../system/clock';
-import { createFault, type Fault } from '../system/fault';
-import {
-  openPcap,
-  type PcapFrame,
-  type PcapHandle,
-  type PcapOptions,
-  type PcapTrouble,
-} from '../native/libpcap';
+import { createFault, isFault, type Fault } from '../system/fault';
+import { openPcap, type PcapFrame, type PcapHandle, type PcapOptions } from '../native/libpcap';
 import type { Take } from './frame';
 import { takeTurn } from './turn';
 
@@ -27,10 +21,10 @@ export interface LiveListener {
 
 export interface LiveSource {
   readonly linkType: number;
-  /** Takes only these from now on; a text where that was refused. */
-  narrow(filters: readonly string[]): string | undefined;
-  /** Puts a whole frame on the interface; a text where it was refused. */
-  send(frame: Uint8Array): string | undefined;
+  /** Takes only these from now on. */
+  narrow(filters: readonly string[]): Fault | undefined;
+  /** Puts a whole frame on the interface. */
+  send(frame: Uint8Array): Fault | undefined;
   start(listener: LiveListener): void;
   /** Hands over what the kernel still holds, which takes some 30 ms, and ends; no call of the listener after it. */
   close(): Promise<void>;
@@ -42,12 +36,12 @@ export interface LiveSource {
  */
 export function openLive(name: string, filters: readonly string[], extent = WHOLE): LiveSource | Fault {
   const handle = openPcap({ device: name, filters, blockMs: BLOCK_MS, ...extent });
-  if ('kind' in handle) return faultOf(name, handle);
+  if (isFault(handle)) return handle;
   if (!isKnownLink(handle.linkType)) {
     handle.close();
     return createFault('link-unknown', `${name}: link type ${handle.linkType}`);
   }
-  return createLive(name, handle);
+  return createLive(handle);
 }
 
 /**
@@ -60,7 +54,7 @@ export function portFilters(ports: readonly number[]): readonly string[] {
   return [`(${plain}) or (vlan and ((${plain}) or (vlan and ${plain})))`, plain];
 }
 
-function createLive(name: string, handle: PcapHandle): LiveSource {
+function createLive(handle: PcapHandle): LiveSource {
   const frame: PcapFrame = { seconds: 0, micros: 0, captured: 0, length: 0 };
   let listener: LiveListener | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -68,7 +62,7 @@ function createLive(name: string, handle: PcapHandle): LiveSource {
   /** Takes one frame, if there is one. */
   const step = (): boolean => {
     const got = listener && handle.next(frame);
-    if (typeof got === 'string') fail(createFault('capture-failed', name, { fix: got }));
+    if (isFault(got)) fail(got);
     if (got !== true) return false;
     const octets = handle.buffer.subarray(0, frame.captured);
     listener?.frame(handle.linkType, octets, frame.seconds * 1e6 + frame.micros, frame.length);
@@ -98,7 +92,7 @@ function createLive(name: string, handle: PcapHandle): LiveSource {
   };
   return {
     linkType: handle.linkType,
-    narrow: (filters) => handle.filter(filters)?.text,
+    narrow: (filters) => handle.filter(filters),
     send: (octets) => handle.send(octets),
     start(given) {
       listener = given;
@@ -115,27 +109,6 @@ function createLive(name: string, handle: PcapHandle): LiveSource {
     },
   };
 }
-
-function faultOf(name: string, trouble: PcapTrouble): Fault {
-  const { kind, text } = trouble;
-  switch (kind) {
-    case 'no-koffi':
-      return createFault('library-missing', 'koffi', { fix: KOFFI, cause: text });
-    case 'no-libpcap':
-      return createFault('library-missing', 'libpcap', { fix: LIBPCAP, cause: text });
-    case 'no-such-device':
-      return createFault('interface-unknown', name);
-    case 'forbidden':
-      return createFault('capture-forbidden', name);
-    case 'not-up':
-      return createFault('capture-failed', name, { fix: `the interface is down: ip link set ${name} up` });
-    default:
-      return createFault('capture-failed', name, { fix: text });
-  }
-}
-
-const KOFFI = 'live captures need it: npm install koffi (it was left out, or has no build for this machine)';
-const LIBPCAP = 'live captures need it: apt install libpcap0.8';
 
 /** What is taken. */
 export type Extent = Pick<PcapOptions, 'snaplen' | 'ring' | 'leaving'>;

@@ -12,7 +12,6 @@ import {
   type Tracker,
   type TrackerNews,
 } from '../../inspect/tracker/tracker';
-import { isRefusal, type Refusal } from '../native/libc';
 import { openSender } from '../native/packet';
 import { plural } from '../sinks/wording';
 import { createFault, isFault, type Fault } from '../system/fault';
@@ -29,12 +28,11 @@ export interface Sent {
   readonly news: readonly TrackerNews[];
   /** Probes that were due and could not go the way of their server's frames. */
   readonly unsent: number;
-  /** As the system said it. */
-  readonly refused: string | undefined;
+  readonly refused: Fault | undefined;
 }
 
-/** `put`: a whole frame, out by the wan leg; a text where it was refused. */
-export function createProbes(put: (frame: Uint8Array) => string | undefined): Probes {
+/** `put`: a whole frame, out by the wan leg. */
+export function createProbes(put: (frame: Uint8Array) => Fault | undefined): Probes {
   const prober = createProber();
   return {
     observe: (news, frame) => prober.observe(news, frame),
@@ -57,14 +55,10 @@ export interface WireProbes extends Probes {
 }
 
 /** `device` is the interface that faces the clients: the wan leg, which needs no address. */
-export function openProbes(device: string): WireProbes | Refusal {
+export function openProbes(device: string): WireProbes | Fault {
   const sender = openSender(device);
-  if (isRefusal(sender)) return sender;
-  const put = (frame: Uint8Array): string | undefined => {
-    const code = sender.send(frame);
-    return code && `${device}: ${code}`;
-  };
-  return { ...createProbes(put), close: () => sender.close() };
+  if (isFault(sender)) return sender;
+  return { ...createProbes((frame) => sender.send(frame)), close: () => sender.close() };
 }
 
 /** Of a live capture. It does not see its own probes: no socket is handed what it sent. */
@@ -112,8 +106,7 @@ export function openLiveProbes(
       const { news, refused, unsent } = probes.send(at);
       state.unsent += unsent;
       over = refused !== undefined;
-      const fix = `no probe can be sent: ${refused}`;
-      return { news, fault: over ? createFault('capture-failed', name, { fix }) : undefined };
+      return { news, fault: refused };
     },
     remarks: () =>
       state.unsent === 0

@@ -38,6 +38,10 @@ export function isFault(value: unknown): value is Fault {
   return typeof value === 'object' && value !== null && (value as { kind?: unknown }).kind === 'fault';
 }
 
+export function isFaults(value: unknown): value is readonly Fault[] {
+  return Array.isArray(value) && value.every(isFault);
+}
+
 /** `<what failed>: <on what>: <what to do>`, one line whatever the parts hold. */
 export function formatFault({ what, on, fix }: Fault): string {
   return [what, on, fix].map(oneLine).join(': ');
@@ -118,6 +122,7 @@ const CATALOGUE = {
     fix: 'run it as root, or allow it: setcap cap_net_raw=+ep "$(readlink -f "$(which node)")"',
   },
   'interface-unknown': { exit: 1, what: 'no such interface', fix: 'see `ip link`' },
+  'probe-refused': { exit: 1, what: 'cannot send a probe', fix: 'see `ehlowire doctor`' },
   'capture-failed': { exit: 1, what: 'cannot capture', fix: 'the system refused it' },
   'library-missing': { exit: 1, what: 'library missing', fix: 'install it' },
   'file-not-json': { exit: 2, what: 'not valid JSON', fix: 'correct the syntax' },

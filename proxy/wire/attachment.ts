@@ -1,13 +1,13 @@
 // Where the program is attached: by tcx links where the kernel has them, else by filters of a clsact qdisc.
 
-import { closeSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
-import { createFault, type Fault } from '../system/fault';
+import { createFault, errno, isFault, type Fault } from '../system/fault';
 import { makeFolder } from '../system/files';
-import { isTrouble, openLibbpf, type BpfObject, type BpfTrouble, type Libbpf } from '../native/libbpf';
+import { openLibbpf, type BpfObject, type Libbpf } from '../native/libbpf';
 import type { TcFilter } from '../native/tc';
 import { ABI } from './abi';
-import { faultOf } from './trouble';
+import { execFileSync } from 'node:child_process';
 
 /** Where a program is to see frames: those of the leg that come in, or on the server's own interface both ways. */
 export interface WirePlace {
@@ -41,7 +41,7 @@ export function attach(bpf: Libbpf, object: BpfObject, wish: Wish): Attached | F
     replaceFilter(bpf, wish, device, program) ??
     makeLink(bpf, wish, device, program) ??
     makeFilter(bpf, wish, device, program);
-  if ('kind' in attached) return faultOf({ ...attached, what: `${wish.device}: ${attached.what}` });
+  if (isFault(attached)) return { ...attached, on: `${wish.device}: ${attached.on}` };
   forgetOthers(wish);
   return attached;
 }
@@ -58,8 +58,8 @@ function linksOf(pins: string, { device, hook }: Pick<WirePlace, 'device' | 'hoo
 export function isLinked(pins: string, place: Pick<WirePlace, 'device' | 'hook'>): boolean {
   const bpf = openLibbpf();
   return linksOf(pins, place).some((file) => {
-    const link = isTrouble(bpf) ? undefined : bpf.pinned(file);
-    if (isTrouble(bpf) || typeof link !== 'number') return true;
+    const link = isFault(bpf) ? undefined : bpf.pinned(file);
+    if (isFault(bpf) || typeof link !== 'number') return true;
     const device = bpf.linkedTo(link);
     closeSync(link);
     return device === bpf.deviceIndex(place.device);
@@ -77,10 +77,10 @@ export function folderOf(pins: string): string {
 }
 
 /** Our program into the link that is there; undefined: there is none, or its interface is gone. */
-function relink(bpf: Libbpf, wish: Wish, device: number, program: number): Attached | BpfTrouble | undefined {
+function relink(bpf: Libbpf, wish: Wish, device: number, program: number): Attached | Fault | undefined {
   for (const file of linksOf(wish.pins, wish)) {
     const link = bpf.pinned(file);
-    if (isTrouble(link)) return link;
+    if (isFault(link)) return link;
     try {
       if (bpf.linkedTo(link) !== device) {
         rmSync(file, { force: true });
@@ -100,7 +100,7 @@ function replaceFilter(
   wish: Wish,
   device: number,
   program: number,
-): Attached | BpfTrouble | undefined {
+): Attached | Fault | undefined {
   const own = ownPrograms(bpf, wish.pins);
   const before = placesOf(device, wish).find((filter) => own.has(bpf.attached(filter) ?? -1));
   if (before === undefined) return undefined;
@@ -116,33 +116,30 @@ function replaceFilter(
 }
 
 /** Undefined: the kernel has no links there, or they are not wanted. */
-function makeLink(
-  bpf: Libbpf,
-  wish: Wish,
-  device: number,
-  program: number,
-): Attached | BpfTrouble | undefined {
+function makeLink(bpf: Libbpf, wish: Wish, device: number, program: number): Attached | Fault | undefined {
   if (wish.how === 'tc') return undefined;
   const link = bpf.link({ device, hook: wish.hook }, program);
-  if (isTrouble(link)) {
-    if (link.code !== 'EINVAL') return link;
-    return wish.how === 'auto' ? undefined : { ...link, text: NO_LINKS };
+  if (isFault(link)) {
+    if (errno(link.cause) !== 'EINVAL') return link;
+    return wish.how === 'auto' ? undefined : { ...link, fix: NO_LINKS };
   }
   const pinned = pinLink(bpf, wish, link);
   closeSync(link);
   return pinned;
 }
 
-function makeFilter(bpf: Libbpf, wish: Wish, device: number, program: number): Attached | BpfTrouble {
+function makeFilter(bpf: Libbpf, wish: Wish, device: number, program: number): Attached | Fault {
   const createdQdisc = bpf.makeHook(device);
-  if (isTrouble(createdQdisc)) return createdQdisc;
-  let refused: BpfTrouble = { kind: 'refused', what: 'tc filter', text: `the first ${PRIORITIES} are taken` };
+  if (isFault(createdQdisc)) return createdQdisc;
+  let refused: Fault = createFault('wire-refused', 'tc filter', {
+    fix: `the first ${PRIORITIES} priorities are taken`,
+  });
   for (const filter of placesOf(device, wish)) {
     // Somebody else's, of our kind; another kind refuses by itself.
     if (bpf.attached(filter) !== undefined) continue;
-    const trouble = bpf.attach(filter, program, false);
-    if (trouble) {
-      refused = trouble;
+    const fault = bpf.attach(filter, program, false);
+    if (fault) {
+      refused = fault;
       continue;
     }
     return (
@@ -157,7 +154,7 @@ function placesOf(device: number, { hook }: Wish): readonly TcFilter[] {
 }
 
 /** A link lives by its pin. */
-function pinLink(bpf: Libbpf, wish: Wish, link: number): Attached | BpfTrouble {
+function pinLink(bpf: Libbpf, wish: Wish, link: number): Attached | Fault {
   const file = join(folderOf(wish.pins), nameOf('link', wish));
   if (existsSync(file)) return { by: 'tcx' };
   return bpf.pin(link, freshPin('link', wish)) ?? { by: 'tcx' };
@@ -210,3 +207,22 @@ function nameOf(kind: 'link' | 'program', { device, hook }: Pick<WirePlace, 'dev
 const NO_LINKS = 'links came with Linux 6.6: take `--set wire.attach=auto`, which makes a filter here';
 /** Places in a chain of filters that are tried. */
 const PRIORITIES = 32;
+
+/** Where it is mounted on every machine with systemd. */
+export const BPFFS = '/sys/fs/bpf';
+
+/** Whether a path, which must exist, lies in one. */
+export function isBpffs(path: string): boolean {
+  return statfsSync(path).type === MAGIC;
+}
+
+/** Mounts it where it belongs, if it is not there. Throws what the system said. */
+export function mountBpffs(): void {
+  if (!isBpffs(BPFFS)) execFileSync('flock', [LOCK, 'sh', '-c', MOUNT], { stdio: 'pipe' });
+}
+
+/** BPF_FS_MAGIC of linux/magic.h. */
+const MAGIC = 0xcafe_4a11;
+/** Of two mounts the later one would hide what was pinned in the earlier: looked at and mounted under one lock. */
+const LOCK = '/sys/fs';
+const MOUNT = `[ "$(stat -f -c %t ${BPFFS})" = ${MAGIC.toString(16)} ] || exec mount -t bpf bpf ${BPFFS}`;

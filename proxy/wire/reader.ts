@@ -14,6 +14,7 @@ import type { EvidenceWriter } from '../report/evidence/evidence';
 import type { Probes } from '../sources/probes';
 import { isRecorded, type Connection, type Sink } from '../sinks/record';
 import type { Servers } from '../servers/servers';
+import { formatFault } from '../system/fault';
 import type { Learner } from './learner';
 import { readRecord, trackRecord, type WireRecord } from './records';
 
@@ -216,7 +217,7 @@ function idle(state: State, at: Micros, monotonic: Micros): void {
   for (const { connection, lesson } of learner.idle(monotonic)) teach(state, connection, lesson, at);
   const sent = probes?.send(at);
   tell(state, sent?.news ?? [], monotonic);
-  if (sent?.refused !== undefined) sink.note('warn', 'probe-refused', { message: sent.refused });
+  if (sent?.refused !== undefined) sink.note('warn', 'probe-refused', { message: formatFault(sent.refused) });
 }
 
 /** Of a flood a line a minute. */

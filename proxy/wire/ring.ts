@@ -1,6 +1,7 @@
 // The ring between kernel and process: read where it lies, without a system call per record.
 
-import { isTrouble, type BpfTrouble, type Libbpf } from '../native/libbpf';
+import { isFault, type Fault } from '../system/fault';
+import type { Libbpf } from '../native/libbpf';
 import {
   COMMON_KEY,
   COMMON_SIZE,
@@ -38,12 +39,12 @@ export function openRing(
   bpf: Libbpf,
   map: (name: string) => number,
   octets: number,
-): (Ring & { close(): void }) | BpfTrouble {
+): (Ring & { close(): void }) | Fault {
   const pieces = bpf.entries(map('ring')) ?? piecesOf(octets);
   const data = bpf.mapArray(map('ring'), pieces * PIECE_SIZE);
-  if (isTrouble(data)) return data;
+  if (isFault(data)) return data;
   const commons = bpf.mapArray(map('commons'), COMMON_SIZE * Object.keys(COMMON_KEY).length);
-  if (isTrouble(commons)) {
+  if (isFault(commons)) {
     data.unmap();
     return commons;
   }

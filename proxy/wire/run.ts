@@ -4,7 +4,7 @@ import type { Micros } from '../../inspect/events';
 import { now } from '../system/clock';
 import type { Config } from '../config/config';
 import { openKeptEvidence } from '../report/evidence/evidence';
-import { isFault, type Fault } from '../system/fault';
+import { formatFault, isFault, type Fault } from '../system/fault';
 import { SUBMISSIONS } from '../system/address';
 import { createComplaints } from '../relay/complaints';
 import { startRelay, type Relay } from '../relay/relay';
@@ -180,8 +180,8 @@ function socketMark({ relay }: Config, framesMark: number): number {
 function openProbing({ config, sink, wan }: RunOptions): WireProbes | undefined {
   if (config.evidence.probeAfterMs === 0) return undefined;
   const probes = openProbes(wan);
-  if (!('kind' in probes)) return probes;
-  sink.note('warn', 'probes-off', { interface: wan, message: `${probes.call}: ${probes.code}` });
+  if (!isFault(probes)) return probes;
+  sink.note('warn', 'probes-off', { interface: wan, message: formatFault(probes) });
   return undefined;
 }
 

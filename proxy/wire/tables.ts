@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Libbpf } from '../native/libbpf';
+import { errno } from '../system/fault';
 import type { Endpoint } from '../../inspect/address';
 import {
   ABI,
@@ -48,8 +49,8 @@ export interface WireServer {
   readonly contradicted: boolean;
 }
 
-/** What became of an entry in the kernel's table. `trouble`: the kernel refused it for another reason than its size. */
-export type Held = 'ok' | 'full' | 'trouble';
+/** What became of an entry in the kernel's table. `refused`: by the kernel, and not because it is full. */
+export type Held = 'ok' | 'full' | 'refused';
 
 export type WireCounters = Readonly<Record<CounterName, number>>;
 export type CounterName = keyof typeof COUNTER;
@@ -62,7 +63,7 @@ export interface Tables {
   setPorts(ports: readonly number[]): void;
   /** `full`: the kernel has no room for another server. It stays counted in `unheld` until it is set or deleted. */
   setServer(server: Endpoint, value: Omit<WireServer, 'contradicted'>): Held;
-  /** From now on what `settings.unknown` says holds for it; one that is not there is no trouble. */
+  /** From now on what `settings.unknown` says holds for it; one that is not there is no error. */
   deleteServer(server: Endpoint): Exclude<Held, 'full'>;
   /** Servers that need an entry and found no room, as the process that runs counted them. */
   unheld(): number;
@@ -105,16 +106,16 @@ export function createTables(bpf: Libbpf, fd: (name: string) => number): Tables 
     },
     setServer(server, value) {
       const key = keyOf(server);
-      const trouble = bpf.write(fd('servers'), key, packServer(value));
-      count(key, trouble === undefined);
-      if (trouble === undefined) return 'ok';
-      return trouble.code === 'E2BIG' ? 'full' : 'trouble';
+      const fault = bpf.write(fd('servers'), key, packServer(value));
+      count(key, fault === undefined);
+      if (fault === undefined) return 'ok';
+      return errno(fault.cause) === 'E2BIG' ? 'full' : 'refused';
     },
     deleteServer(server) {
       const key = keyOf(server);
       count(key, true);
-      const trouble = bpf.remove(fd('servers'), key);
-      return trouble === undefined || trouble.code === 'ENOENT' ? 'ok' : 'trouble';
+      const fault = bpf.remove(fd('servers'), key);
+      return fault === undefined || errno(fault.cause) === 'ENOENT' ? 'ok' : 'refused';
     },
     unheld: () => settings().readUInt32LE(SETTINGS.unheld),
     server(server) {

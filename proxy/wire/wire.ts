@@ -4,13 +4,19 @@ import { closeSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createFault, errno, isFault, type Fault } from '../system/fault';
 import { makeFolder } from '../system/files';
-import { isTrouble, openLibbpf, type Libbpf } from '../native/libbpf';
+import { openLibbpf, RIGHTS, type Libbpf } from '../native/libbpf';
 import { ABI } from './abi';
-import { attach, folderOf, type Attached, type AttachedBy, type WirePlace } from './attachment';
-import { BPFFS, mountBpffs } from './bpffs';
+import {
+  attach,
+  type Attached,
+  type AttachedBy,
+  BPFFS,
+  folderOf,
+  mountBpffs,
+  type WirePlace,
+} from './attachment';
 import { openRing, piecesOf, type Ring } from './ring';
 import { createTables, tableOf, type Tables } from './tables';
-import { faultOf, RIGHTS } from './trouble';
 
 /** The compiled program, made by `npm run build:wire`: beside its source, and in the package at the same place. */
 export const OBJECT = join(__dirname, 'bpf/ehlowire.bpf.o');
@@ -40,23 +46,23 @@ export interface Wire {
 /** Faults: `library-missing`, `wire-refused`. */
 export function openWire(options: WireOptions): Wire | Fault {
   const bpf = openLibbpf();
-  if (isTrouble(bpf)) return faultOf(bpf);
+  if (isFault(bpf)) return bpf;
   if (!existsSync(OBJECT)) {
     return createFault('wire-refused', OBJECT, {
       fix: 'the compiled program is missing: npm run build:wire',
     });
   }
   const pins = folderOf(options.pins);
-  const trouble = makePins(pins);
-  if (trouble) return trouble;
+  const unmade = makePins(pins);
+  if (unmade) return unmade;
   const adopted = existsSync(join(pins, 'settings'));
   const sizes = sizesOf(bpf, pins, options);
   const object = bpf.load({ object: OBJECT, pins, sizes });
-  if (isTrouble(object)) return faultOf(object);
+  if (isFault(object)) return object;
   const ring = openRing(bpf, object.map, options.ringOctets ?? RING);
-  if (isTrouble(ring)) {
+  if (isFault(ring)) {
     object.close();
-    return faultOf(ring);
+    return ring;
   }
   return {
     adopted,
@@ -84,14 +90,14 @@ export function readWire(pins: string): Pinned | Fault {
   if (versions.length === 0) return { kind: 'nothing' };
   if (!versions.includes(ABI)) return { kind: 'other-version', versions };
   const bpf = openLibbpf();
-  if (isTrouble(bpf)) return faultOf(bpf);
+  if (isFault(bpf)) return bpf;
   const open = new Map<string, number>();
   const close = (): void => open.forEach((fd) => closeSync(fd));
   for (const name of ['settings', 'commons', 'servers', 'cpu_scratch']) {
     const fd = bpf.pinned(join(folderOf(pins), name));
-    if (isTrouble(fd)) {
+    if (isFault(fd)) {
       close();
-      return fd.code === 'ENOENT' ? { kind: 'nothing' } : faultOf(fd);
+      return errno(fd.cause) === 'ENOENT' ? { kind: 'nothing' } : fd;
     }
     open.set(name, fd);
   }

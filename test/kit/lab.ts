@@ -5,7 +5,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { suite as uvuSuite } from 'uvu';
-import { isTrouble, openLibbpf } from '../../proxy/native/libbpf';
+import { openLibbpf } from '../../proxy/native/libbpf';
+import { isFault } from '../../proxy/system/fault';
 import { OBJECT } from '../../proxy/wire/wire';
 import { hasPeer } from './peers';
 
@@ -36,7 +37,7 @@ const FOUND_BY = {
   dpkg: () => inPath('dpkg-deb'),
   logrotate: () => inPath('logrotate') || existsSync('/usr/sbin/logrotate'),
   /** A kernel that takes programs, the compiled object, and libbpf. */
-  bpf: () => existsSync('/sys/fs/bpf') && existsSync(OBJECT) && !isTrouble(openLibbpf()),
+  bpf: () => existsSync('/sys/fs/bpf') && existsSync(OBJECT) && !isFault(openLibbpf()),
   'smtp-source': () => inPath('smtp-source'),
   'posttls-finger': () => inPath('posttls-finger'),
 };

@@ -2,7 +2,7 @@
 
 import { formatAddress, parseAddress } from '../../system/address';
 import { loadConfig, wantsColor } from '../../config/config';
-import { createFault, type Fault, isFault, type Outcome } from '../../system/fault';
+import { createFault, type Fault, isFault, type Outcome, isFaults } from '../../system/fault';
 import { toOverrides, type CommonFlags } from '../../config/flags';
 import { certaintyOf, findOut, type Certainty, type Finding } from './finding';
 import { interview, type Interview } from './interview';
@@ -21,7 +21,7 @@ export async function runCheck(target: string, flags: CheckFlags): Promise<Outco
   if (server.host === '' || server.port === 0)
     faults.push(createFault('bad-address', target, { fix: 'name a host and a port' }));
   const config = loadConfig(toOverrides(flags));
-  if (!('relay' in config)) return [...faults, ...config];
+  if (isFaults(config)) return [...faults, ...config];
   if (faults.length > 0) return faults;
   const patienceMs = config.greeting.patienceMs;
   const name = flags.name ?? config.greeting.hostname;

@@ -3,7 +3,7 @@
 import { createColors } from 'picocolors';
 import { now } from '../../system/clock';
 import { loadConfig, wantsColor, type Config } from '../../config/config';
-import { type Fault, isFault, type Outcome } from '../../system/fault';
+import { type Fault, isFault, type Outcome, isFaults } from '../../system/fault';
 import { startRelay } from '../../relay/relay';
 import type { Output } from '../../sinks/output';
 import type { Sink } from '../../sinks/record';
@@ -32,7 +32,7 @@ export async function runDemo(): Promise<Outcome> {
     const direct = await deliver(server.port, 'straight');
     say(`${tell(direct, colors)}\n`);
     const relayed = await throughRelay(server, colors);
-    if (!('deliveries' in relayed)) return relayed;
+    if (isFault(relayed) || isFaults(relayed)) return relayed;
     const worked =
       !direct.delivered &&
       relayed.deliveries.every(({ delivered }) => delivered) &&
@@ -57,7 +57,7 @@ async function throughRelay(
   colors: Colors,
 ): Promise<{ readonly deliveries: readonly Delivery[] } | Fault | readonly Fault[]> {
   const config = demoConfig(server.port);
-  if (!('relay' in config)) return config;
+  if (isFaults(config)) return config;
   const log = createDemoLog();
   if (isFault(log)) return log;
   try {

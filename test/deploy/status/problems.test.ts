@@ -3,7 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Journal } from '../../../deploy/journal/journal';
-import type { Running } from '../../../deploy/journal/control-process';
+import type { ControlProcess } from '../../../deploy/journal/control-process';
 import { findProblems, type Seen } from '../../../deploy/status/problems';
 import { ADOPTED, AGAIN, HOST, JOURNAL, RUNNING, START, WIRE } from '../journal/samples';
 
@@ -28,7 +28,7 @@ const BROKEN: readonly {
   readonly name: string;
   readonly seen?: Partial<Seen>;
   readonly journal?: Partial<Journal>;
-  readonly running?: Running | null;
+  readonly running?: ControlProcess | null;
   readonly want: readonly string[];
 }[] = [
   { name: 'all is as it should be', want: [] },

@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import type { Status } from '../../../deploy/status/status';
 import { isWell, toObject, toText } from '../../../deploy/status/text';
 import { createFault } from '../../../proxy/system/fault';
+import { ABI } from '../../../proxy/wire/abi';
 import { AGAIN, BRIDGE, HOST, JOURNAL, PINS, RUNNING, SINCE, START, WIRE } from '../journal/samples';
 
 const FINE: Extract<Status, { kind: 'attached' }> = {
@@ -183,7 +184,7 @@ const TEXTS: readonly {
     says: [
       [`Attached, as far as can be seen on ${HEAD}`],
       [
-        `  Unread    another version of ehlowire attached this (the process says 0.0.9): its tables have version 4711, this one reads 3: use that version's \`ehlowire status\`, or let this version take over: ${AGAIN}`,
+        `  Unread    another version of ehlowire attached this (the process says 0.0.9): its tables have version 4711, this one reads ${ABI}: use that version's \`ehlowire status\`, or let this version take over: ${AGAIN}`,
       ],
     ],
     lacks: /Servers|Counters|libbpf/,

@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { takeCharge } from '../../../deploy/journal/control-process';
+import { takeControl } from '../../../deploy/journal/control-process';
 import { formatFault, isFault } from '../../../proxy/system/fault';
 import { ownIdentity } from '../../../proxy/system/process';
 import { scratch, start } from '../../kit/process';
@@ -32,7 +32,7 @@ for (const [name, does, told] of ROWS) {
     const file = join(FOLDER, `${name.replaceAll(' ', '-')}.json`);
     const holder = start('flock', ['--no-fork', file, 'sh', '-c', does, file]);
     await awaitWord(holder, 'locked');
-    const taken = takeCharge(file, 'host');
+    const taken = await takeControl(file, 'host');
     if (!isFault(taken)) taken();
     assert.is(isFault(taken), told !== undefined);
     if (told !== undefined && isFault(taken)) assert.match(formatFault(taken), told);

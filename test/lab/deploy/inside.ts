@@ -3,12 +3,12 @@
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
-import { createFault, isFault } from '../../../proxy/system/fault';
+import { createFault, isFault, isFaults } from '../../../proxy/system/fault';
 import { openWire, type Wire } from '../../../proxy/wire/wire';
 import { leave, type Hands } from '../../../deploy/journal/enter';
 import { readJournal } from '../../../deploy/journal/journal';
 import { makeStep } from '../../../deploy/journal/make';
-import { enterBridge, isFaults } from '../../../deploy/attach/attach';
+import { enterBridge } from '../../../deploy/attach/attach';
 import { SITUATIONS, type Situation } from './situations.table';
 import { difference, settle, snapshot } from './snapshot';
 

@@ -26,9 +26,12 @@ export function snapshot(): string {
   ].join('\n');
 }
 
-/** Waits until the kernel has noticed its carriers and made its link-local addresses. */
+/** Waits until the kernel has noticed its carriers and made its link-local addresses; throws where it never does. */
 export function settle(): void {
-  for (let i = 0; i < 100 && isUnsettled(); i += 1) pause(50);
+  for (let i = 0; isUnsettled(); i += 1) {
+    if (i === ROUNDS) throw new Error(`unsettled:\n${say('ip', 'address')}`);
+    pause(50);
+  }
 }
 
 /** A link that was set up a moment ago says so late, and has its link-local address later still. */
@@ -82,3 +85,6 @@ function pause(ms: number): void {
 
 /** What changes by itself. */
 const MOVING: ReadonlySet<string> = new Set(['nf_conntrack_count', 'netdev_rss_key']);
+
+/** 20 s: the machine may have much else to do. */
+const ROUNDS = 400;

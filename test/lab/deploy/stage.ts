@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { BPFFS, isBpffs } from '../../../proxy/wire/bpffs';
+import { BPFFS, isBpffs } from '../../../proxy/wire/attachment';
 import { makeNamespace } from '../../kit/netns';
 import { run, scratch, discard, start, until, type Child, type Outcome } from '../../kit/process';
 

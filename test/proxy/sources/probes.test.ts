@@ -6,6 +6,7 @@ import type { Direction } from '../../../inspect/events';
 import { parseIp } from '../../../inspect/tcp/packet';
 import { createTracker } from '../../../inspect/tracker/tracker';
 import { createProbes, type Probes } from '../../../proxy/sources/probes';
+import { createFault } from '../../../proxy/system/fault';
 import { SECOND, START } from '../../inspect/smtp/transcript';
 import { packetise } from '../../inspect/tcp/packetise';
 
@@ -81,16 +82,18 @@ for (const { name, linkOf, want } of ROWS) {
 
 test('a refusal is told, ends the round, and takes nobody else into account', () => {
   let puts = 0;
-  const probes = createProbes(() => ((puts += 1) === 2 ? 'the interface is down' : undefined));
+  const probes = createProbes(() => ((puts += 1) === 2 ? DOWN : undefined));
   greet(probes, plain, [40_001, 40_002, 40_003]);
   const { news, refused } = probes.send(DUE);
   assert.equal(
     news.map(({ connection }) => connection.client.port),
     [40_001],
   );
-  assert.is(refused, 'the interface is down');
+  assert.is(refused, DOWN);
   assert.is(puts, 2);
 });
+
+const DOWN = createFault('probe-refused', 'wan');
 
 // SYN, SYN-ACK, ACK, greeting, ACK.
 const LEGS: readonly { name: string; legOf: LegOf; asked: number }[] = [

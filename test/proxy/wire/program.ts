@@ -4,7 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { Direction } from '../../../inspect/events';
 import { createTracker, type TrackerNews } from '../../../inspect/tracker/tracker';
-import { isTrouble, openLibbpf, type BpfObject, type Libbpf } from '../../../proxy/native/libbpf';
+import { openLibbpf, type BpfObject, type Libbpf } from '../../../proxy/native/libbpf';
+import { formatFault, isFault, type Fault } from '../../../proxy/system/fault';
 import { POLICY, SERVER, SERVER_KEY, SERVER_KEY_SIZE, SERVER_SIZE } from '../../../proxy/wire/abi';
 import { writeAddress } from '../../../proxy/wire/address';
 import { OBJECT } from '../../../proxy/wire/wire';
@@ -40,7 +41,7 @@ export function missing(): string | undefined {
   if (process.getuid?.() !== 0) return 'needs root';
   if (!existsSync(OBJECT)) return `no ${OBJECT}: npm run build:wire`;
   const libbpf = openLibbpf();
-  if (isTrouble(libbpf)) return libbpf.text;
+  if (isFault(libbpf)) return formatFault(libbpf);
   try {
     execFileSync('bpftool', ['version'], { stdio: 'ignore' });
     return undefined;
@@ -70,8 +71,8 @@ export function loadProgram(
       const value = Buffer.alloc(SERVER_SIZE);
       value[SERVER.policy] = POLICY[policy];
       value.writeUInt16LE(lines, SERVER.lines);
-      const trouble = bpf.write(object.map('servers'), keyOf(address, port), value);
-      if (trouble) throw new Error(trouble.text);
+      const fault = bpf.write(object.map('servers'), keyOf(address, port), value);
+      if (fault) throw new Error(formatFault(fault));
     },
     server(address, port) {
       const value = Buffer.alloc(SERVER_SIZE);
@@ -83,8 +84,8 @@ export function loadProgram(
       return bpf.read(object.map(map), key, value) ? value : undefined;
     },
     write(map, key, value) {
-      const trouble = bpf.write(object.map(map), key, value);
-      if (trouble) throw new Error(trouble.text);
+      const fault = bpf.write(object.map(map), key, value);
+      if (fault) throw new Error(formatFault(fault));
     },
     counters: tables.counters,
     readAgain: open,
@@ -117,9 +118,9 @@ function keyOf(address: string, port: number): Buffer {
   return key;
 }
 
-function sure<T>(value: T): Exclude<T, { what: string; text: string }> {
-  if (isTrouble(value)) throw new Error(`${value.what}: ${value.text}`);
-  return value as Exclude<T, { what: string; text: string }>;
+function sure<T>(value: T): Exclude<T, Fault> {
+  if (isFault(value)) throw new Error(formatFault(value));
+  return value as Exclude<T, Fault>;
 }
 
 /** Records through a tracker, as the wire path does it. */

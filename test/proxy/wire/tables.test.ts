@@ -2,7 +2,8 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isTrouble, openLibbpf } from '../../../proxy/native/libbpf';
+import { openLibbpf } from '../../../proxy/native/libbpf';
+import { formatFault, isFault } from '../../../proxy/system/fault';
 import { piecesOf } from '../../../proxy/wire/ring';
 import { createTables, tableOf, type Tables } from '../../../proxy/wire/tables';
 import { OBJECT } from '../../../proxy/wire/wire';
@@ -43,7 +44,7 @@ const ROWS: readonly (readonly [name: string, steps: readonly Step[]])[] = [
     'one that needs no entry any more is no more counted',
     [...FULL, [set(4), 'full', 3, 1], [drop(4), 'ok', 3, 0]],
   ],
-  ['to delete one that is not there is no trouble', [[drop(9), 'ok', 0, 0]]],
+  ['to delete one that is not there is no error', [[drop(9), 'ok', 0, 0]]],
   [
     'new settings do not forget the count',
     [
@@ -58,12 +59,12 @@ const why = missing();
 if (why !== undefined) skip(test, 'the table of servers', why);
 else {
   const bpf = openLibbpf();
-  if (isTrouble(bpf)) throw new Error(bpf.text);
+  if (isFault(bpf)) throw new Error(formatFault(bpf));
   const object = bpf.load({
     object: OBJECT,
     sizes: { servers: ROOM, ring: piecesOf(1 << 22), ...tableOf(16) },
   });
-  if (isTrouble(object)) throw new Error(object.text);
+  if (isFault(object)) throw new Error(formatFault(object));
   test.after(() => object.close());
   for (const [name, steps] of ROWS) {
     test(name, () => {
