@@ -1,7 +1,7 @@
-// Plain words: what users read has none of the words that CONTRIBUTING's glossary replaces.
+// What people read: plain words, and folders and files that exist.
 
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -23,9 +23,11 @@ const REFUSED: readonly (readonly [RegExp, string])[] = [
   [/\btaken? (it )?(out|back)\b/i, 'detach, withdraw'],
 ];
 
+const WITHOUT_CODE = ['debian', 'systemd', 'runbooks', 'decisions'];
+const FOLDERS = ['inspect', 'proxy', 'deploy'].flatMap(foldersIn);
 const DOCUMENTS = ['README.md', 'CONFIG.md', 'deploy/debian/ehlowire.8', ...under('deploy/runbooks', '.md')];
 
-test('documents', () => {
+test('plain words in documents', () => {
   const found = DOCUMENTS.flatMap((path) =>
     read(path)
       .split('\n')
@@ -34,10 +36,28 @@ test('documents', () => {
   assert.equal(found, []);
 });
 
-test('sentences in the program', () => {
+test('plain words in the sentences of the program', () => {
   const found = ['inspect', 'proxy', 'deploy'].flatMap((folder) => under(folder, '.ts')).flatMap(sentencesOf);
   assert.equal(found, []);
 });
+
+for (const folder of FOLDERS)
+  test(`${folder} has a README of at most ten lines`, () => {
+    const path = join(folder, 'README.md');
+    assert.ok(existsSync(join(ROOT, path)), path);
+    assert.ok(read(path).trimEnd().split('\n').length <= 10, path);
+  });
+
+for (const path of ['CONTRIBUTING.md', ...FOLDERS.map((folder) => join(folder, 'README.md'))])
+  test(`${path} names files and folders that exist`, () => {
+    const named = [...read(path).matchAll(/`([\w./-]+(?:\.(?:ts|c|h|md|mjs)|\/))`/g)].map(
+      ([, name = '']) => name,
+    );
+    const missing = named.filter(
+      (name) => ![ROOT, join(ROOT, dirname(path))].some((from) => existsSync(join(from, name))),
+    );
+    assert.equal(missing, []);
+  });
 
 for (const [name, text, want] of [
   ['a refused word is found', 'mend the syntax', 1],
@@ -66,6 +86,12 @@ function refusedIn(text: string, where: string): readonly string[] {
     const [found] = word.exec(text) ?? [];
     return found === undefined ? [] : [`${where}: "${found}": write ${instead}`];
   });
+}
+
+function foldersIn(folder: string): readonly string[] {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !WITHOUT_CODE.includes(entry.name))
+    .map(({ name }) => join(folder, name));
 }
 
 function under(folder: string, extension: string): readonly string[] {
