@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Result } from './clients';
+import type { Result } from '../lab/peers/clients';
 import type { LogLine } from './ehlowire';
 import { launcher } from './launcher';
 import { discard, run, scratch, start, until, type Child, type Outcome } from './process';

@@ -2,13 +2,13 @@
 
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import type { Client } from '../kit/clients';
+import type { Client } from './peers/clients';
 import { startRelay, type LogLine, type Relayed } from '../kit/ehlowire';
 import { labSuite } from '../kit/lab';
-import { awaitAnother, awaitMail } from '../kit/maildir';
+import { awaitAnother, awaitMail } from './peers/maildir';
 import { makeMessage, writeMessage } from '../kit/message';
 import { discard, scratch, until } from '../kit/process';
-import { pairings, SERVERS, startServers, type Pairing, type ServerRow, type Servers } from '../kit/servers';
+import { pairings, SERVERS, startServers, type Pairing, type ServerRow, type Servers } from './peers/servers';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

@@ -5,7 +5,7 @@ import type { LogLine } from '../kit/ehlowire';
 import { RECIPIENT, SENDER } from '../kit/message';
 
 /** What says the steps. */
-export const PLAYER = join(__dirname, '../kit/dialogue.py');
+export const PLAYER = join(__dirname, 'peers/dialogue.py');
 
 export interface DialogueRow {
   readonly name: string;

@@ -4,11 +4,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { startRelay, type Relayed } from '../kit/ehlowire';
-import { startDovecot } from '../kit/dovecot';
+import { startDovecot } from './peers/dovecot';
 import { labSuite, type Need } from '../kit/lab';
-import { startPostfix, type Postfix } from '../kit/postfix';
+import { startPostfix, type Postfix } from './peers/postfix';
 import { freePort, isOpen, run, start, until, type Child } from '../kit/process';
-import { selfSigned } from '../kit/selfsigned';
+import { selfSigned } from './peers/selfsigned';
 import { awaitWord } from '../kit/topology';
 import {
   complaintsOf,

@@ -2,9 +2,9 @@
 // As a program, inside a namespace: `serve ADDRESS` (says `ready`) or `send HOST data|bdat` (says its log).
 
 import * as assert from 'node:assert/strict';
-import { startExim } from '../kit/exim';
+import { startExim } from './peers/exim';
 import { run, until } from '../kit/process';
-import type { Server } from '../kit/server';
+import type { Server } from './peers/server';
 import { forward } from './wire/parity/mta';
 
 export const CONTENTS = ['data', 'bdat'] as const;

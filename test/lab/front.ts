@@ -1,7 +1,7 @@
 // A real mail server with the incident's greeting: its first line says that there is more, and then nothing comes.
 
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import type { Target } from '../kit/servers';
+import type { Target } from './peers/servers';
 
 export interface Front {
   readonly port: number;

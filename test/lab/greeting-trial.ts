@@ -4,10 +4,10 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { octets, type GreetingRow } from '../inspect/greeting/greeting.table';
-import { clientNamed, type Client } from '../kit/clients';
+import { clientNamed, type Client } from './peers/clients';
 import { makeMessage, writeMessage } from '../kit/message';
 import { discard, scratch } from '../kit/process';
-import { startScripted, type Scripted } from '../kit/scripted';
+import { startScripted, type Scripted } from './peers/scripted';
 
 /** The five clients of the project's facts, and two that are cheap. */
 export const TRIED: readonly Client[] = [

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { startRelay } from '../kit/ehlowire';
 import { labSuite } from '../kit/lab';
-import { startPostfix } from '../kit/postfix';
+import { startPostfix } from './peers/postfix';
 import { freePort, run, scratch, start, until } from '../kit/process';
 
 const suite = labSuite('HAProxy');

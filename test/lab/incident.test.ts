@@ -125,7 +125,14 @@ END`;
 
 async function play(topology: Topology, story: Story, nth: number, folder: string): Promise<Captures> {
   const { v4 } = topology.moveClient(nth);
-  const firewall = topology.start('fw', 'python3', kit('firewall.py'), 'out', 'in', ...STORIES[story].faults);
+  const firewall = topology.start(
+    'fw',
+    'python3',
+    script('firewall.py'),
+    'out',
+    'in',
+    ...STORIES[story].faults,
+  );
   await awaitWord(firewall, 'ready');
   const running = await Promise.all(
     Object.entries(POINTS).flatMap(([side, { place, device }]) =>
@@ -160,8 +167,8 @@ async function play(topology: Topology, story: Story, nth: number, folder: strin
   return { client: v4, files: { outside: ways('outside'), inside: ways('inside') } };
 }
 
-function kit(name: string): string {
-  return join(__dirname, '../kit', name);
+function script(name: string): string {
+  return join(__dirname, 'fault', name);
 }
 
 /** Greets and answers EHLO: what matters here is its TCP. */

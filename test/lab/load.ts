@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startRelay, type Relayed } from '../kit/ehlowire';
 import { freePort, run, scratch, start, until } from '../kit/process';
-import { listening } from '../kit/server';
+import { listening } from './peers/server';
 import { buildLauncher } from '../proxy/launch';
 import { openHolders } from './load-clients';
 import { startDeafServer, startFlooder, untilStuck } from './load-stalls';

@@ -2,12 +2,12 @@
 
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { CLIENTS, clientNamed, type Client, type Result } from '../kit/clients';
+import { CLIENTS, clientNamed, type Client, type Result } from './peers/clients';
 import { startRelay, type Relayed } from '../kit/ehlowire';
 import { labSuite } from '../kit/lab';
-import { awaitMail } from '../kit/maildir';
+import { awaitMail } from './peers/maildir';
 import { makeMessage, writeMessage } from '../kit/message';
-import { startPostfix, type Postfix } from '../kit/postfix';
+import { startPostfix, type Postfix } from './peers/postfix';
 import { scratch, until } from '../kit/process';
 import { LATE, startFront, type Front } from './front';
 import { fieldsOf, linesOf, storiesOf, type Story } from './record';

@@ -3,10 +3,10 @@
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { labSuite } from '../kit/lab';
-import { awaitAnother, awaitMail } from '../kit/maildir';
+import { awaitAnother, awaitMail } from './peers/maildir';
 import { makeMessage, writeMessage } from '../kit/message';
 import { scratch } from '../kit/process';
-import { pairings, startServers, type Pairing, type Servers } from '../kit/servers';
+import { pairings, startServers, type Pairing, type Servers } from './peers/servers';
 
 const lab = labSuite('peers');
 let servers: Servers;

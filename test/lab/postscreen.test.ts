@@ -4,12 +4,12 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { clientNamed } from '../kit/clients';
+import { clientNamed } from './peers/clients';
 import { startRelay, type Relayed } from '../kit/ehlowire';
 import { labSuite } from '../kit/lab';
-import { awaitMail } from '../kit/maildir';
+import { awaitMail } from './peers/maildir';
 import { makeMessage, writeMessage } from '../kit/message';
-import { startPostfix, type Postfix } from '../kit/postfix';
+import { startPostfix, type Postfix } from './peers/postfix';
 import { scratch, until } from '../kit/process';
 import { linesOf, phasesOf, storiesOf, type Story } from './record';
 

@@ -5,13 +5,13 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createTransport } from 'nodemailer';
 import * as assert from 'uvu/assert';
-import { clientNamed, type Client } from '../kit/clients';
+import { clientNamed, type Client } from './peers/clients';
 import { startRelay, type LogLine, type Relayed } from '../kit/ehlowire';
 import { labSuite, type Need } from '../kit/lab';
 import { RECIPIENT, SENDER, makeMessage, writeMessage } from '../kit/message';
-import { startPostfix, type Postfix } from '../kit/postfix';
+import { startPostfix, type Postfix } from './peers/postfix';
 import { run, scratch } from '../kit/process';
-import { startScripted, type Scripted, type Step } from '../kit/scripted';
+import { startScripted, type Scripted, type Step } from './peers/scripted';
 import { linesOf, phasesOf, storiesOf, type Story } from './record';
 
 const lab = labSuite('record');

@@ -6,10 +6,10 @@ import * as assert from 'uvu/assert';
 import type { LogLine } from '../kit/ehlowire';
 import { labSuite, type Need } from '../kit/lab';
 import { makeMessage, RECIPIENT, SENDER, writeMessage, type TestMessage } from '../kit/message';
-import { openMaildir, awaitMail } from '../kit/maildir';
+import { openMaildir, awaitMail } from './peers/maildir';
 import { scratch, until, type Child } from '../kit/process';
-import { writeStuffed } from '../kit/stuffing';
-import { AT, makeRouter, type Router } from '../kit/router';
+import { writeStuffed } from './peers/stuffing';
+import { AT, makeRouter, type Router } from './peers/router';
 import { awaitWord } from '../kit/topology';
 import { fieldsOf, linesOf, type Story } from './record';
 
@@ -92,7 +92,7 @@ const swaks = (server: string, path: string, ...more: readonly string[]): Return
 
 const bySmtplib: Deliver = (server, path) =>
   router.run(
-    ...(['cli', 60_000, 'python3', join(__dirname, '../kit/smtplib_client.py'), server, '25'] as const),
+    ...(['cli', 60_000, 'python3', join(__dirname, 'peers/smtplib_client.py'), server, '25'] as const),
     ...[SENDER, RECIPIENT, path, '30', 'starttls', '8bitmime'],
   );
 

@@ -1,7 +1,7 @@
 // Which clients these are: their own word for it.
 
 import { readFileSync } from 'node:fs';
-import type { Client } from '../kit/clients';
+import type { Client } from './peers/clients';
 import { run } from '../kit/process';
 
 const ASK: Readonly<Record<string, readonly string[]>> = {

@@ -28,7 +28,14 @@ HOWS.flatMap((ours) => HOWS.map((theirs) => [ours, theirs] as const)).forEach(([
     try {
       for (const port of ['wan', 'lan']) stage.ip('link', 'set', port, 'up');
       if (theirs)
-        await mustRun(stage, 'python3', join(KIT, 'somebody.py'), 'wan', theirs, join(stage.pins, 'theirs'));
+        await mustRun(
+          stage,
+          'python3',
+          join(KIT, 'other_program.py'),
+          'wan',
+          theirs,
+          join(stage.pins, 'theirs'),
+        );
       if (ours) await enter(stage, ours);
       const there = await mustRun(stage, 'python3', join(KIT, 'attached.py'), 'wan', 'ingress');
       assert.is(there.includes('ehlowire_wan'), ours !== undefined, there);
@@ -51,7 +58,7 @@ else
       await enter(stage, 'tc');
       assert.ok(await isAttached(stage));
       await mustRun(stage, 'tc', 'filter', 'delete', 'dev', 'wan', 'ingress');
-      await mustRun(stage, 'python3', join(KIT, 'somebody.py'), 'wan', 'tc', join(stage.pins, 'theirs'));
+      await mustRun(stage, 'python3', join(KIT, 'other_program.py'), 'wan', 'tc', join(stage.pins, 'theirs'));
       assert.not.ok(await isAttached(stage));
     } finally {
       stage.remove();

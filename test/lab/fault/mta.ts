@@ -1,8 +1,8 @@
 // The mail servers behind the lab's firewall, all on port 25: run inside the namespace `mta`. Says `ready`.
 
 import { connect, createServer } from 'node:net';
-import { startPostfix } from '../../kit/postfix';
-import { startScripted } from '../../kit/scripted';
+import { startPostfix } from '../peers/postfix';
+import { startScripted } from '../peers/scripted';
 import { ADDRESS } from '../../kit/topology';
 
 /** Which server listens where. */

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { RECIPIENT, SENDER, makeMessage, writeMessage } from '../../kit/message';
 import type { Child } from '../../kit/process';
-import { writeStuffed } from '../../kit/stuffing';
+import { writeStuffed } from '../peers/stuffing';
 import { ADDRESS, awaitWord, type Topology } from '../../kit/topology';
 import { RELAYED, SERVERS } from './mta';
 import { startRecording } from './recording';
@@ -87,7 +87,7 @@ function commandOf(client: Client, host: string, nth: number, folder: string): C
   const path = join(folder, `${nth}.eml`);
   const patience = String(client.patience);
   if (client.kind === 'smtplib') {
-    const program = join(__dirname, '../../kit/smtplib_client.py');
+    const program = join(__dirname, '../peers/smtplib_client.py');
     return ['python3', program, host, '25', SENDER, RECIPIENT, writeMessage(path, message), patience];
   }
   const data = ['--no-data-fixup', '--data', `@${writeStuffed(path, message.octets)}`, '--suppress-data'];
@@ -102,7 +102,7 @@ interface RunningFirewall {
 
 async function startFirewall(topology: Topology, firewall: Firewall): Promise<RunningFirewall> {
   if (firewall.kind === 'wire') {
-    const child = topology.start('fw', 'python3', kit('firewall.py'), 'out', 'in', ...firewall.faults);
+    const child = topology.start('fw', 'python3', beside('firewall.py'), 'out', 'in', ...firewall.faults);
     return ready(child);
   }
   topology.route(true);
@@ -115,7 +115,7 @@ async function startFirewall(topology: Topology, firewall: Firewall): Promise<Ru
     return { said: () => output, stop: back };
   }
   await script(topology, DIVERT);
-  const proxy = await ready(topology.start('fw', 'python3', kit('firewall_proxy.py'), '2525'));
+  const proxy = await ready(topology.start('fw', 'python3', beside('firewall_proxy.py'), '2525'));
   return { said: proxy.said, stop: () => proxy.stop().then(back) };
 }
 
@@ -131,8 +131,8 @@ async function ready(child: Child): Promise<RunningFirewall> {
   return { said: child.output, stop: async () => void (await child.stop()) };
 }
 
-function kit(name: string): string {
-  return join(__dirname, '../../kit', name);
+function beside(name: string): string {
+  return join(__dirname, name);
 }
 
 /** nft(8) SYNPROXY: the SYN is not tracked, what conntrack calls invalid is the handshake's end. */

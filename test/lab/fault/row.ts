@@ -6,7 +6,7 @@ import type { SERVERS } from './mta';
 export type Server = keyof typeof SERVERS;
 
 export type Firewall =
-  /** A wire with faults: see test/kit/firewall_faults.py. None: an honest wire. */
+  /** A wire with faults: see firewall_faults.py. None: an honest wire. */
   | { readonly kind: 'wire'; readonly faults: readonly string[] }
   /** A router that accepts connections itself and makes its own to the server. */
   | { readonly kind: 'proxy' }

@@ -1,8 +1,8 @@
 // The mail servers behind the router, on port 25 of two addresses each: run inside the namespace `mta`. Says `ready`.
 
-import { startPostfix } from '../../kit/postfix';
-import { AT } from '../../kit/router';
-import { startScripted } from '../../kit/scripted';
+import { startPostfix } from '../peers/postfix';
+import { AT } from '../peers/router';
+import { startScripted } from '../peers/scripted';
 
 async function main(): Promise<void> {
   await startPostfix({

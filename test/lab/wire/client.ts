@@ -1,6 +1,6 @@
 // One of the lab's clients, run inside a namespace: NAME HOST FILE TIMEOUT-MS. Says as JSON how it went.
 
-import { clientNamed } from '../../kit/clients';
+import { clientNamed } from '../peers/clients';
 
 async function main(): Promise<void> {
   const [name = '', host = '', path = '', timeoutMs = '60000'] = process.argv.slice(2);

@@ -2,9 +2,9 @@
 // what the scripted one says, and at SIGINT the log of the real one.
 
 import { join } from 'node:path';
-import { startPostfix } from '../../kit/postfix';
+import { startPostfix } from '../peers/postfix';
 import { start } from '../../kit/process';
-import { selfSigned } from '../../kit/selfsigned';
+import { selfSigned } from '../peers/selfsigned';
 import { awaitWord } from '../../kit/topology';
 import { postfixSettings } from '../dialogues.table';
 

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { labSuite, type Need } from '../../kit/lab';
-import { selfSigned } from '../../kit/selfsigned';
+import { selfSigned } from '../peers/selfsigned';
 import { awaitWord } from '../../kit/topology';
 import { makeWire, ONE, THREE, TWO, type Wire } from '../../kit/wire';
 

@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 import { formatEndpoint } from '../../../proxy/system/address';
-import { startPostfix, type PostfixOptions } from '../../kit/postfix';
+import { startPostfix, type PostfixOptions } from '../peers/postfix';
 
 async function main(): Promise<void> {
   const [address = '', action = 'enforce', wait = '1'] = process.argv.slice(2);

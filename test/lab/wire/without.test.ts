@@ -3,12 +3,12 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { clientNamed } from '../../kit/clients';
+import { clientNamed } from '../peers/clients';
 import type { LogLine } from '../../kit/ehlowire';
 import { labSuite, type Need } from '../../kit/lab';
 import { makeMessage, writeMessage } from '../../kit/message';
 import { run, scratch, start, until } from '../../kit/process';
-import { startScripted } from '../../kit/scripted';
+import { startScripted } from '../peers/scripted';
 
 const NEEDS: readonly Need[] = ['swaks', 'python3', 'bpf'];
 const LAUNCHER = join(__dirname, '../../../ehlowire');

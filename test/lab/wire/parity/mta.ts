@@ -1,8 +1,8 @@
 // The mail servers of the parity test, on port 25: run inside the namespace `mta`. Says `ready`.
 
 import { connect, createServer } from 'node:net';
-import { startExim } from '../../../kit/exim';
-import { startPostfix } from '../../../kit/postfix';
+import { startExim } from '../../peers/exim';
+import { startPostfix } from '../../peers/postfix';
 import { ADDRESS } from '../../../kit/topology';
 
 export const SERVERS = { postfix: ADDRESS.mta[0], exim: ADDRESS.mta[1] } as const;

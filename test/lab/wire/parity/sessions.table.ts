@@ -41,7 +41,7 @@ const smtplib = (name: string, server: SessionRow['server'], ...wishes: readonly
   command: (host, message) => [
     ...([
       'python3',
-      join(__dirname, '../../../kit/smtplib_client.py'),
+      join(__dirname, '../../peers/smtplib_client.py'),
       host,
       '25',
       SENDER,
@@ -55,7 +55,7 @@ const script = (name: string, server: SessionRow['server'], ...steps: readonly s
   name,
   needs: ['python3'],
   server,
-  command: (host) => ['python3', join(__dirname, '../../../kit/dialogue.py'), host, ...steps],
+  command: (host) => ['python3', join(__dirname, '../../peers/dialogue.py'), host, ...steps],
 });
 
 const HELLO = ['reply', 'say:EHLO client.example\\r\\n', 'reply'] as const;

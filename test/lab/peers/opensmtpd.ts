@@ -8,8 +8,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeMaildir, openMaildir } from './maildir';
-import { peerPath } from './peers';
-import { freePort, scratch } from './process';
+import { peerPath } from '../../kit/peers';
+import { freePort, scratch } from '../../kit/process';
 import { startSandbox } from './sandbox';
 import { listening, type Server } from './server';
 

@@ -1,8 +1,8 @@
 // Three namespaces in a row, `cli - shim - mta`: the shim is a router that diverts mail to a transparent relay.
 
 import { execFileSync } from 'node:child_process';
-import { makeNamespace, type Namespace } from './netns';
-import { run, start, type Child, type Outcome } from './process';
+import { makeNamespace, type Namespace } from '../../kit/netns';
+import { run, start, type Child, type Outcome } from '../../kit/process';
 
 export type Stop = 'cli' | 'shim' | 'mta';
 

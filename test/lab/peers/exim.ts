@@ -4,8 +4,8 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync, chown
 import { join } from 'node:path';
 import { selfSigned } from './selfsigned';
 import { makeMaildir, openMaildir } from './maildir';
-import { peerPath } from './peers';
-import { freePort, scratch } from './process';
+import { peerPath } from '../../kit/peers';
+import { freePort, scratch } from '../../kit/process';
 import { startSandbox } from './sandbox';
 import { listening, type Server } from './server';
 

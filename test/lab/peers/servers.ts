@@ -3,7 +3,7 @@
 import { CLIENTS, type Client } from './clients';
 import { startExim } from './exim';
 import { startHaraka } from './haraka';
-import { missing, type Need } from './lab';
+import { missing, type Need } from '../../kit/lab';
 import type { Mailbox } from './maildir';
 import { startOpenSmtpd } from './opensmtpd';
 import { startPostfix } from './postfix';

@@ -3,9 +3,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createTransport } from 'nodemailer';
-import type { Need } from './lab';
-import { RECIPIENT, SENDER } from './message';
-import { discard, run, scratch, type Outcome } from './process';
+import type { Need } from '../../kit/lab';
+import { RECIPIENT, SENDER } from '../../kit/message';
+import { discard, run, scratch, type Outcome } from '../../kit/process';
 import { deliverByDialogue } from './s_client';
 import { writeStuffed } from './stuffing';
 

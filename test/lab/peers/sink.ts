@@ -1,6 +1,6 @@
 // smtp-sink(1) of Postfix: accepts everything fast, keeps nothing.
 
-import { freePort, scratch, start } from './process';
+import { freePort, scratch, start } from '../../kit/process';
 import { listening, type Server } from './server';
 
 export type Sink = Omit<Server, 'delivered' | 'drop'>;

@@ -1,7 +1,7 @@
 // What all servers of the kit have in common: an address, a mailbox, a log, an end.
 
 import type { Mailbox } from './maildir';
-import { discard, isOpen, until, type Child } from './process';
+import { discard, isOpen, until, type Child } from '../../kit/process';
 
 export interface Server extends Mailbox {
   /** 127.0.0.1 */

@@ -4,8 +4,8 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { selfSigned } from './selfsigned';
 import { makeMaildir, openMaildir } from './maildir';
-import { peerPath } from './peers';
-import { freePort, run, scratch, start } from './process';
+import { peerPath } from '../../kit/peers';
+import { freePort, run, scratch, start } from '../../kit/process';
 import { listening, type Server } from './server';
 
 export async function startHaraka(): Promise<Server> {

@@ -2,8 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import type { Errand, Result } from './clients';
-import { RECIPIENT, SENDER } from './message';
-import { start } from './process';
+import { RECIPIENT, SENDER } from '../../kit/message';
+import { start } from '../../kit/process';
 import { stuff } from './stuffing';
 
 /** Delivers the message over TLS, waiting for each reply; ok when all were as wished. */

@@ -2,7 +2,7 @@
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, scratch } from './process';
+import { freePort, scratch } from '../../kit/process';
 import { startSandbox } from './sandbox';
 import { listening } from './server';
 

@@ -4,7 +4,7 @@ import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { selfSigned, type SelfSigned } from './selfsigned';
 import { makeMaildir, openMaildir } from './maildir';
-import { freePort, run, scratch } from './process';
+import { freePort, run, scratch } from '../../kit/process';
 import { startSandbox } from './sandbox';
 import { listening, type Server } from './server';
 

@@ -4,7 +4,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
-import { start, type Child } from './process';
+import { start, type Child } from '../../kit/process';
 
 export interface SandboxOptions {
   /** Where the start script and replaced files go. */

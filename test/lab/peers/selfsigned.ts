@@ -2,7 +2,7 @@
 
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
-import { run, scratch } from './process';
+import { run, scratch } from '../../kit/process';
 
 export interface SelfSigned {
   /** Paths of PEM files. */

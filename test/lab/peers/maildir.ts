@@ -12,8 +12,8 @@ import {
   rmSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { bodyHash, type TestMessage } from './message';
-import { until } from './process';
+import { bodyHash, type TestMessage } from '../../kit/message';
+import { until } from '../../kit/process';
 
 /** A message as the server stored it: its trace headers on top, lines ended by LF or CRLF as it likes. */
 export interface Delivered {
