@@ -98,7 +98,7 @@ export const SILENCE: Readonly<Record<Phase | 'block' | 'command', Micros>> = {
 export const DISORDER: Micros = 20_000;
 
 /** Connections whose segments wait for a SYN at a time, each for that long: of a flood the oldest go on without. */
-export const UNOPENED = 1_024;
+export const AWAITING_SYN = 1_024;
 
 /** Octets held beyond a hole, per direction: the dialogue is small, and a bulk hole costs only its message. */
 export const AHEAD_OCTETS = 262_144;
@@ -136,10 +136,10 @@ export const HANDSHAKE_REPEATS = 3;
 export const HALF_OPEN_FOR: Micros = 75_000_000;
 
 /** Handshakes that did not complete and are told a second, each for itself: of a capture; the others are counted. */
-export const HALF_OPEN_TOLD = 1_000;
+export const HALF_OPEN_REPORTED = 1_000;
 
 /** The same of live traffic, whose log may not grow with a flood. */
-export const HALF_OPEN_TOLD_LIVE = 10;
+export const HALF_OPEN_REPORTED_LIVE = 10;
 
 /** A connection that closed is kept this long for stragglers: the last ACK, a late retransmission. */
 export const LINGER: Micros = 1_000_000;

@@ -7,7 +7,7 @@ import { distance } from './seq';
 const RATES = [1_000, 250, 100, 1_000_000] as const;
 
 /** Two stamps at least this far apart that a rate explains to a tenth speak for that rate. */
-const TELLING: Micros = 100_000;
+const MEASURABLE: Micros = 100_000;
 const TIGHT = 0.1;
 
 /** So many pairs must speak for a rate, and twice as many as for any other: one alone may be a delayed segment. */
@@ -77,7 +77,7 @@ function tick(state: State, value: number, at: Micros): void {
 /** Any segment may have been held, the first one too (by ARP, for one): no single pair decides. */
 function hear(state: State, from: Stamp, to: Stamp): void {
   const elapsed = to.at - from.at;
-  if (elapsed < TELLING) return;
+  if (elapsed < MEASURABLE) return;
   const ticks = distance(from.value, to.value);
   if (ticks <= 0) return;
   const told = RATES.find((each) => Math.abs((ticks / each) * 1e6 - elapsed) <= elapsed * TIGHT);

@@ -38,7 +38,7 @@ export interface ConnectionView {
 }
 
 /** One step: a segment and all that followed from it; a probe of ours; time that passed; the end. */
-export interface Sight {
+export interface JudgeInput {
   readonly kind: 'segment' | 'probe' | 'idle' | 'end';
   readonly at: Micros;
   readonly connection: ConnectionView;

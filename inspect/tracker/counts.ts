@@ -15,7 +15,7 @@ export interface TrackerCounts {
   /** Connections whose handshake did not complete: refused, reset, or without a further segment. */
   readonly halfOpen: number;
   /** Those of them that were only counted. */
-  readonly untold: number;
+  readonly unreported: number;
   /** Segments that the capture cut; `cutAt`: the most octets that it kept of any of their frames. */
   readonly cut: number;
   readonly cutAt: number;
@@ -33,7 +33,7 @@ export type CountsState = { -readonly [K in keyof TrackerCounts]: TrackerCounts[
 export function createCounts(): CountsState {
   return {
     ...{ frames: 0, segments: 0, fragments: 0, malformed: 0, others: 0, connections: 0 },
-    ...{ halfOpen: 0, untold: 0, cut: 0, cutAt: 0 },
+    ...{ halfOpen: 0, unreported: 0, cut: 0, cutAt: 0 },
     ...{ tunnels: new Map(), greeters: new Map() },
   };
 }

@@ -16,7 +16,7 @@ import { createConnection, type Connection, type Flow } from '../tcp/connection'
 import { FLAG, type Segment } from '../tcp/segment';
 import type { Holding } from '../tcp/stream';
 import { advance, type Seq } from '../tcp/seq';
-import type { ConnectionView, Sight } from '../tcp/view';
+import type { ConnectionView, JudgeInput } from '../tcp/view';
 import { createJudges } from '../verdict/judges';
 import type { Judge } from '../verdict/judge';
 import { withVerdict } from '../verdict/standing';
@@ -168,7 +168,7 @@ function take(state: State, from: Direction, segment: Segment): readonly Inspect
     news,
     smtp,
   });
-  if (keepalive) return join(join(smtp, verdicts), judge(state, probeSight(state, OTHER[from], at)));
+  if (keepalive) return join(join(smtp, verdicts), judge(state, probeInput(state, OTHER[from], at)));
   if (state.closedAt !== undefined) state.settled = isSettled(state);
   return join(smtp, verdicts);
 }
@@ -201,7 +201,7 @@ function isSettled({ close, view, verdicts, judges, coverage, connection }: Stat
     const over = finAcked || (close.how === 'rst' && close.by === side);
     return over && retransmits === 0 && stream.missingSince === undefined;
   });
-  return whole && !judges.some((each) => each.doubts?.());
+  return whole && !judges.some((each) => each.isUndecided?.());
 }
 
 function takeElided(state: State, from: Direction, elided: Elided): readonly InspectorEvent[] {
@@ -218,20 +218,25 @@ function takeElided(state: State, from: Direction, elided: Elided): readonly Ins
 
 function probed(state: State, side: Direction, at: Micros): readonly InspectorEvent[] {
   state.probedAt[side] = at;
-  return judge(state, probeSight(state, side, at));
+  return judge(state, probeInput(state, side, at));
 }
 
-function probeSight({ view }: State, from: Direction, at: Micros): Sight {
+function probeInput({ view }: State, from: Direction, at: Micros): JudgeInput {
   return { kind: 'probe', at, connection: view, from, segment: undefined, probed: true, news: [], smtp: [] };
 }
 
 function idle(state: State, at: Micros): readonly InspectorEvent[] {
   const late = feedAll(state, state.connection.idle(at));
   const smtp = join(late, admitted(state, state.session?.idle(at) ?? NOTHING));
-  return join(smtp, judge(state, timeSight(state, 'idle', at, smtp)));
+  return join(smtp, judge(state, timeInput(state, 'idle', at, smtp)));
 }
 
-function timeSight({ view }: State, kind: 'idle' | 'end', at: Micros, smtp: readonly SmtpEvent[]): Sight {
+function timeInput(
+  { view }: State,
+  kind: 'idle' | 'end',
+  at: Micros,
+  smtp: readonly SmtpEvent[],
+): JudgeInput {
   return { kind, at, connection: view, from: undefined, segment: undefined, probed: false, news: [], smtp };
 }
 
@@ -285,15 +290,15 @@ function sessionOf(state: State, at: Micros): Session {
   return state.session;
 }
 
-function judge(state: State, sight: Sight): readonly VerdictEvent[] {
+function judge(state: State, input: JudgeInput): readonly VerdictEvent[] {
   const { found, connection } = state;
   if (state.coverage.blind) return NOTHING;
   for (const each of state.judges) {
-    const said = each.see(sight);
+    const said = each.judge(input);
     if (said.length > 0) found.push(...said);
   }
   // At the end what is awaited is given up first.
-  return found.length === 0 || connection.due() !== undefined || sight.kind === 'end'
+  return found.length === 0 || connection.due() !== undefined || input.kind === 'end'
     ? NOTHING
     : admitAll(state);
 }
@@ -314,11 +319,11 @@ function end(state: State, at: Micros): readonly InspectorEvent[] {
   state.ended = true;
   const { view } = state;
   // The judges look before the holes are given up, and again at what stood behind them.
-  judge(state, timeSight(state, 'end', at, NOTHING));
+  judge(state, timeInput(state, 'end', at, NOTHING));
   // Where nobody saw it end, its last segment is the last that is known of it.
   const ended = state.closedAt ?? Math.max(view.started, ...SIDES.map((side) => view[side].last?.at ?? 0));
   const smtp = feedAll(state, state.connection.end(ended));
-  if (smtp.length > 0) judge(state, timeSight(state, 'end', at, smtp));
+  if (smtp.length > 0) judge(state, timeInput(state, 'end', at, smtp));
   const verdicts = admitAll(state);
   const story = sessionOf(state, ended).close(state.close ?? { how: 'open' }, ended);
   const told = admitted(state, story).map((event) => withSegmentFacts(state, event));

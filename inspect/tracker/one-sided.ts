@@ -11,7 +11,7 @@ export interface Heard {
 export interface OneSided<T extends Heard> {
   /** Of more than may be, the one that was silent longest. */
   readonly surplus: T | undefined;
-  see(each: T, from: Direction, flags: number): void;
+  heard(each: T, from: Direction, flags: number): void;
   remove(each: T): void;
 }
 
@@ -24,7 +24,7 @@ export function createOneSided<T extends Heard>(most: number): OneSided<T> {
       const [oldest] = all;
       return oldest;
     },
-    see(each, from, flags) {
+    heard(each, from, flags) {
       if (each.heard === 'both') return;
       if (each.heard !== undefined && each.heard !== from) {
         // A reset is what any server answers to what it knows nothing of.

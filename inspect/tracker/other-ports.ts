@@ -3,12 +3,12 @@
 import { STRANGERS } from '../limits';
 import { FLAG, type Segment } from '../tcp/segment';
 
-export interface Elsewhere {
+export interface OtherPorts {
   /** Whether the segment belongs to a connection whose server's port is none of ours, as its SYN or SYN-ACK says. */
   has(key: string, segment: Segment): boolean;
 }
 
-export function createElsewhere(ports: readonly number[]): Elsewhere {
+export function createOtherPorts(ports: readonly number[]): OtherPorts {
   /** The one that began first comes first: a Set keeps the order of insertion. */
   const known = new Set<string>();
   return {

@@ -3,10 +3,10 @@
 import type { Endpoint } from '../address';
 import { countOther, countSegment, createCounts, type CountsState, type TrackerCounts } from './counts';
 import type { Direction, Micros } from '../events';
-import { createElsewhere, type Elsewhere } from './other-ports';
+import { createOtherPorts, type OtherPorts } from './other-ports';
 import {
   ask,
-  createFollowed,
+  createConnections,
   feed,
   finish,
   isNewConnection,
@@ -18,20 +18,20 @@ import {
   open,
   peersOf,
   type Entry,
-  type Followed,
+  type Connections,
   type Tracked,
   type TrackerNews,
-} from './followed';
+} from './connections';
 import { createHalfOpen, type Frame, type HalfOpen, type Known } from './half-open';
 import type { Elided } from './inspector';
-import { CONNECTIONS, FORGET_AFTER, HALF_OPEN, HALF_OPEN_FOR, HALF_OPEN_TOLD, SWEEP } from '../limits';
+import { CONNECTIONS, FORGET_AFTER, HALF_OPEN, HALF_OPEN_FOR, HALF_OPEN_REPORTED, SWEEP } from '../limits';
 import type { Veil } from '../grammar/argument';
 import { parsePacket } from '../tcp/packet';
 import { FLAG, type Ends, type Leg, type Segment } from '../tcp/segment';
-import { createUnopened, type Unopened } from './unopened';
+import { createAwaitingSyn, type AwaitingSyn } from './awaiting-syn';
 
 export type { TrackerCounts } from './counts';
-export { newsOf, peersOf, type Observer, type Tracked, type TrackerNews } from './followed';
+export { newsOf, peersOf, type Observer, type Tracked, type TrackerNews } from './connections';
 export type { Frame } from './half-open';
 
 export interface TrackerOptions {
@@ -48,7 +48,7 @@ export interface TrackerOptions {
   /** Handshakes that are not complete, kept at a time, each in some 250 octets. */
   readonly halfOpen?: number;
   /** Of those that do not complete so many are told a second, each as a connection; the others are counted. */
-  readonly halfOpenTold?: number;
+  readonly halfOpenReported?: number;
   /** Whoever writes captures wants the frames of handshakes. */
   readonly keepFrames?: boolean;
   /** Segments come in the order in which they passed: no SYN is waited for that was not there first. */
@@ -82,7 +82,7 @@ export interface Tracker {
 
 export function createTracker(options: TrackerOptions): Tracker {
   const state: State = {
-    ...createFollowed(options),
+    ...createConnections(options),
     options,
     counts: createCounts(),
     halfOpen: createHalfOpen({
@@ -90,9 +90,9 @@ export function createTracker(options: TrackerOptions): Tracker {
       keepFrames: options.keepFrames ?? false,
       most: options.halfOpen ?? HALF_OPEN,
     }),
-    unopened: createUnopened(),
-    elsewhere: createElsewhere(options.ports),
-    told: { second: 0, spent: 0 },
+    awaitingSyn: createAwaitingSyn(),
+    otherPorts: createOtherPorts(options.ports),
+    reported: { second: 0, spent: 0 },
     now: 0,
     sweepAt: 0,
   };
@@ -130,13 +130,13 @@ export function createTracker(options: TrackerOptions): Tracker {
   };
 }
 
-interface State extends Followed {
+interface State extends Connections {
   readonly options: TrackerOptions;
   readonly halfOpen: HalfOpen;
-  readonly unopened: Unopened<Arrived>;
-  readonly elsewhere: Elsewhere;
+  readonly awaitingSyn: AwaitingSyn<Arrived>;
+  readonly otherPorts: OtherPorts;
   /** Half-open connections that were told in this second. */
-  readonly told: { second: number; spent: number };
+  readonly reported: { second: number; spent: number };
   readonly counts: CountsState;
   now: Micros;
   sweepAt: Micros;
@@ -148,7 +148,7 @@ function segment(state: State, each: Segment, leg?: Leg, frame?: Frame): Tracker
   const toServer = options.ports.includes(destinationPort);
   const ours = toServer || options.ports.includes(sourcePort);
   const key = ours ? keyOf(source, sourcePort, destination, destinationPort) : '';
-  if (!ours || state.elsewhere.has(key, each)) {
+  if (!ours || state.otherPorts.has(key, each)) {
     countOther(counts, each);
     return [];
   }
@@ -173,8 +173,8 @@ function arrive(state: State, arrived: Arrived, mayWait = !state.options.inOrder
   if (known) return join([finish(state, known, each.at)], beginning(state, arrived));
   if (isStraggler(state, key, each)) return NO_NEWS;
   if (!mayWait) return beginning(state, arrived);
-  const { unopened, halfOpen } = state;
-  const ready = unopened.take(
+  const { awaitingSyn, halfOpen } = state;
+  const ready = awaitingSyn.take(
     key,
     arrived,
     () => halfOpen.synsOf(each),
@@ -249,16 +249,16 @@ function giveUp(
   at: Micros,
   last?: { readonly segment: Segment; readonly leg: Leg | undefined },
 ): TrackerNews[] {
-  const { counts, told } = state;
+  const { counts, reported } = state;
   counts.halfOpen += known.length + more;
-  counts.untold += more;
+  counts.unreported += more;
   const news: TrackerNews[] = [];
   for (const each of known) {
     if (budgetOf(state, at) === 0) {
-      counts.untold += 1;
+      counts.unreported += 1;
       continue;
     }
-    told.spent += 1;
+    reported.spent += 1;
     const { source, sourcePort, destination, destinationPort } = each.client;
     const { entry, news: own } = complete(
       state,
@@ -274,10 +274,10 @@ function giveUp(
 }
 
 /** How many half-open connections may still be told in this second. */
-function budgetOf({ told, options }: State, at: Micros): number {
+function budgetOf({ reported, options }: State, at: Micros): number {
   const second = Math.floor(at / 1e6);
-  if (second !== told.second) Object.assign(told, { second, spent: 0 });
-  return Math.max(0, (options.halfOpenTold ?? HALF_OPEN_TOLD) - told.spent);
+  if (second !== reported.second) Object.assign(reported, { second, spent: 0 });
+  return Math.max(0, (options.halfOpenReported ?? HALF_OPEN_REPORTED) - reported.spent);
 }
 
 function takeElided(
@@ -301,7 +301,7 @@ function takeElided(
 /** Asks those whose time has come, ends those that are closed or forgotten. Costs nothing most of the time. */
 function idle(state: State, at: Micros): TrackerNews[] {
   state.now = Math.max(state.now, at);
-  const late = state.unopened.overdue(at);
+  const late = state.awaitingSyn.overdue(at);
   if (late.length > 0)
     return join(
       late.flatMap((each) => arriveLate(state, each)),
@@ -330,7 +330,7 @@ function expire(state: State, at: Micros): TrackerNews[] {
 }
 
 function finishAll(state: State, at: Micros): TrackerNews[] {
-  const news = state.unopened.overdue(Infinity).flatMap((each) => arriveLate(state, each));
+  const news = state.awaitingSyn.overdue(Infinity).flatMap((each) => arriveLate(state, each));
   for (let entry = state.recency.oldest; entry; entry = state.recency.oldest) {
     news.push(finish(state, entry, at));
   }

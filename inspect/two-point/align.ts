@@ -84,7 +84,7 @@ function shiftByOctets(wan: Trace, dmz: Trace, from: Direction): number | undefi
 /** By its octets, and by its length and stamp: the latter is for octets that were left out on purpose. */
 function namesOf(passage: Passage): string[] {
   const { length, tsval } = passage;
-  if (length < TELLING) return [];
+  if (length < DISTINCTIVE) return [];
   const payload = wholePayload(passage);
   return [
     ...(payload ? [payload.join()] : []),
@@ -195,4 +195,4 @@ const CONTROL = FLAG.syn | FLAG.fin;
 const OTHER = { client: 'server', server: 'client' } as const;
 const STAMPED = 'stamped ';
 /** Octets that two different lines hardly have in common. */
-const TELLING = 4;
+const DISTINCTIVE = 4;

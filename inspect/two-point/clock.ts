@@ -216,7 +216,7 @@ function join(offsets: readonly Offset[]): Offset {
 function driftOf(epoch: Epoch): number | undefined {
   const { samples } = epoch;
   const [first, last] = [samples[0], samples[samples.length - 1]];
-  if (!first || !last || last.at - first.at < TELLING) return undefined;
+  if (!first || !last || last.at - first.at < MEASURABLE) return undefined;
   const [begin, end] = [boundsAt(epoch, first.at), boundsAt(epoch, last.at)];
   const gain = end.micros - begin.micros;
   // What the bounds leave open is no drift.
@@ -229,4 +229,4 @@ const ONE_WAY: Micros = 100_000;
 /** A time between the points is reported only if segments before and after it bound the clocks' difference to this. */
 const AGREEING: Micros = 100_000;
 /** The least time over which a drift is told. */
-const TELLING: Micros = 60_000_000;
+const MEASURABLE: Micros = 60_000_000;

@@ -2,7 +2,7 @@
 
 import type { Finding, Premises } from '../coverage/finding';
 import type { AnomalyEvent } from '../events';
-import { evidenceOf, type Sight } from '../tcp/view';
+import { evidenceOf, type JudgeInput } from '../tcp/view';
 import type { Judge } from './judge';
 
 /** Watches the dialogue's words and every octet that is sent twice. */
@@ -14,16 +14,16 @@ export function createAlteredJudge(): Judge {
     return [verdict];
   };
   return {
-    see(sight) {
-      if (said || (sight.smtp.length === 0 && sight.news.length === 0)) return NOTHING;
-      const masked = sight.smtp.find((event) => event.kind === 'anomaly' && event.anomaly === 'masked');
-      return once(masked?.kind === 'anomaly' ? maskedWords(sight, masked) : differentCopies(sight));
+    judge(input) {
+      if (said || (input.smtp.length === 0 && input.news.length === 0)) return NOTHING;
+      const masked = input.smtp.find((event) => event.kind === 'anomaly' && event.anomaly === 'masked');
+      return once(masked?.kind === 'anomaly' ? maskedWords(input, masked) : differentCopies(input));
     },
   };
 }
 
 /** No SMTP program says XXXX: a middlebox writes it over what it does not know, octet for octet. */
-function maskedWords(sight: Sight, { direction, detail, at }: AnomalyEvent): Finding {
+function maskedWords(input: JudgeInput, { direction, detail, at }: AnomalyEvent): Finding {
   const what = direction === 'client' ? 'A command of the client' : 'A keyword of the server’s EHLO reply';
   return {
     at,
@@ -33,28 +33,28 @@ function maskedWords(sight: Sight, { direction, detail, at }: AnomalyEvent): Fin
     proof: 'content',
     where: 'before',
     summary: `${what} was overwritten on the path: "${/^X+(?:, X+)*/.exec(detail)?.[0] ?? 'XXXX'}" is a middlebox's mask, and no SMTP program's word.`,
-    evidence: evidenceNow(sight, 'carries the masked word'),
+    evidence: evidenceNow(input, 'carries the masked word'),
   };
 }
 
 /** A retransmission repeats its octets (RFC 9293 §3.8.1); where one does not, somebody changed one of the copies. */
-function differentCopies(sight: Sight): Finding | undefined {
-  const repeat = sight.news.find((news) => news.kind === 'repeat' && news.same === false);
-  if (repeat?.kind !== 'repeat' || !sight.from || sight.segment?.checksum === 'bad') return undefined;
+function differentCopies(input: JudgeInput): Finding | undefined {
+  const repeat = input.news.find((news) => news.kind === 'repeat' && news.same === false);
+  if (repeat?.kind !== 'repeat' || !input.from || input.segment?.checksum === 'bad') return undefined;
   const { start, end } = repeat.span;
   return {
-    at: sight.at,
+    at: input.at,
     verdict: 'ehlo-altered',
     worth: 'proved',
     premises: PREMISES,
     proof: 'content',
     where: 'before',
-    summary: `Octets ${start} to ${end - 1} of the ${sight.from}'s stream came twice and differ: one copy was changed on the path.`,
-    evidence: evidenceNow(sight, 'the same sequence numbers as before, other octets'),
+    summary: `Octets ${start} to ${end - 1} of the ${input.from}'s stream came twice and differ: one copy was changed on the path.`,
+    evidence: evidenceNow(input, 'the same sequence numbers as before, other octets'),
   };
 }
 
-function evidenceNow({ connection, from, segment }: Sight, note: string) {
+function evidenceNow({ connection, from, segment }: JudgeInput, note: string) {
   return from && segment ? [evidenceOf(connection, from, segment, note)] : [];
 }
 

@@ -8,7 +8,7 @@
 import type { Finding, Premise, Premises } from '../coverage/finding';
 import type { Certainty, Direction, Micros } from '../events';
 import { FLAG, type Segment } from '../tcp/segment';
-import { type ConnectionView, evidenceOf, type Sight, windowOf } from '../tcp/view';
+import { type ConnectionView, evidenceOf, type JudgeInput, windowOf } from '../tcp/view';
 import type { Judge } from './judge';
 import { DELAYED_ACK, EVIDENCE, HOLE_PATIENCE, reorderingTime, UNANSWERED } from './thresholds';
 import { type DroppedName, droppedName, octets, seconds, times, toName } from './words';
@@ -23,21 +23,21 @@ export function createBeyondJudge(from: Direction, counted: boolean): Judge {
     room: Infinity,
   };
   return {
-    see(sight) {
-      const findings = acknowledged(state, sight);
-      if (sight.from === OTHER[from] && sight.segment) listen(state, sight.connection, sight.segment);
-      if (sight.from === from && sight.segment) follow(state, sight, sight.segment);
-      for (const event of sight.smtp) {
+    judge(input) {
+      const findings = acknowledged(state, input);
+      if (input.from === OTHER[from] && input.segment) listen(state, input.connection, input.segment);
+      if (input.from === from && input.segment) follow(state, input, input.segment);
+      for (const event of input.smtp) {
         const whole = (event.kind === 'command' || event.kind === 'reply') && event.from === from;
         if (whole) state.firstEnd = Math.min(state.firstEnd, event.span.end);
       }
       if (!state.head) return findings;
-      return [...findings, ...judgeAlive(state, state.head, sight), ...judgeSilent(state, state.head, sight)];
+      return [...findings, ...judgeAlive(state, state.head, input), ...judgeSilent(state, state.head, input)];
     },
     deadline() {
       const { head } = state;
       const waits =
-        from === 'client' && head?.secondAt !== undefined && head.told === undefined && !head.excused;
+        from === 'client' && head?.secondAt !== undefined && head.reported === undefined && !head.excused;
       return waits ? (head.secondAt ?? 0) + SILENCE : undefined;
     },
   };
@@ -71,10 +71,10 @@ interface Head {
   readonly first: boolean;
   /** The first of its copies; evidence is made of them when there is something to say. */
   readonly passed: { readonly segment: Segment; readonly copy: number }[];
-  told: Certainty | undefined;
+  reported: Certainty | undefined;
 }
 
-function follow(state: State, { connection, news, at }: Sight, segment: Segment): void {
+function follow(state: State, { connection, news, at }: JudgeInput, segment: Segment): void {
   const { from } = state;
   const { stream, acked } = connection[from];
   const start = stream.offsetOf(segment.seq) ?? 0;
@@ -95,7 +95,7 @@ function follow(state: State, { connection, news, at }: Sight, segment: Segment)
     excused: state.room < segment.length,
     first: acked < state.firstEnd,
     passed: [],
-    told: undefined,
+    reported: undefined,
   };
   state.head = head;
   head.end = Math.max(head.end, end);
@@ -119,43 +119,45 @@ function listen(state: State, connection: ConnectionView, segment: Segment): voi
 }
 
 /** The receiver has the octets. If it was said that they were dropped, it is said how that ended. */
-function acknowledged(state: State, sight: Sight): Finding[] {
+function acknowledged(state: State, input: JudgeInput): Finding[] {
   const { head, from } = state;
-  if (!head || sight.connection[from].acked <= head.start) return [];
+  if (!head || input.connection[from].acked <= head.start) return [];
   state.head = undefined;
-  if (!head.told || !sight.segment || sight.from !== OTHER[from]) return [];
+  if (!head.reported || !input.segment || input.from !== OTHER[from]) return [];
   // How late it came is no figure of the verdict: the first copy may have passed before the capture began.
-  const late = sight.at - head.firstAt;
+  const late = input.at - head.firstAt;
   const note = `acknowledges them, ${seconds(late)} s after the first copy`;
   return [
     {
-      ...tell(state, head, sight, head.told, [sight.segment, note]),
+      ...findingOf(state, head, input, head.reported, [input.segment, note]),
       came: 'late',
-      summary: LATE(facts(state, head), late, head.told),
+      summary: LATE(facts(state, head), late, head.reported),
     },
   ];
 }
 
 /** The receiver speaks, and still acknowledges only what came before, long after the second copy should have come to it. */
-function judgeAlive(state: State, head: Head, sight: Sight): Finding[] {
-  const { segment, connection, at } = sight;
-  if (sight.from !== OTHER[state.from] || !segment) return [];
+function judgeAlive(state: State, head: Head, input: JudgeInput): Finding[] {
+  const { segment, connection, at } = input;
+  if (input.from !== OTHER[state.from] || !segment) return [];
   const { flags } = segment;
-  if (head.told === 'proved' || head.excused || !(flags & FLAG.ack) || flags & (FLAG.rst | FLAG.syn))
+  if (head.reported === 'proved' || head.excused || !(flags & FLAG.ack) || flags & (FLAG.rst | FLAG.syn))
     return [];
   const acked = connection[state.from].stream.offsetOf(segment.ack);
   if (acked !== head.start || head.secondAt === undefined || at - head.secondAt < margin(connection))
     return [];
-  head.told = 'proved';
+  head.reported = 'proved';
   const note = 'it still acknowledges only what came before';
-  return [{ ...tell(state, head, sight, 'proved', [segment, note]), summary: ALIVE(facts(state, head)) }];
+  return [
+    { ...findingOf(state, head, input, 'proved', [segment, note]), summary: ALIVE(facts(state, head)) },
+  ];
 }
 
 /** Nothing at all comes back, though its client has sent the octets again and waits. */
-function judgeSilent(state: State, head: Head, sight: Sight): Finding[] {
-  const { connection, at, kind } = sight;
+function judgeSilent(state: State, head: Head, input: JudgeInput): Finding[] {
+  const { connection, at, kind } = input;
   const { from } = state;
-  if (from !== 'client' || head.told || head.excused || head.secondAt === undefined) return [];
+  if (from !== 'client' || head.reported || head.excused || head.secondAt === undefined) return [];
   if (head.copies < state.unanswered) return [];
   const { client, server } = connection;
   const over = server.finAt !== undefined || server.rstAt !== undefined || client.rstAt !== undefined;
@@ -163,8 +165,8 @@ function judgeSilent(state: State, head: Head, sight: Sight): Finding[] {
   if (over || client.stream.sent > head.sent) return [];
   const waited = at - head.secondAt;
   if (waited < SILENCE && !(kind === 'end' && waited >= margin(connection))) return [];
-  head.told = 'suspected';
-  return [{ ...tell(state, head, sight, 'suspected'), summary: SILENT(facts(state, head)) }];
+  head.reported = 'suspected';
+  return [{ ...findingOf(state, head, input, 'suspected'), summary: SILENT(facts(state, head)) }];
 }
 
 /** Until an answer to the second copy must have come here: both ways, and an ACK that its sender delays. */
@@ -172,10 +174,10 @@ function margin({ rtt }: ConnectionView): Micros {
   return DELAYED_ACK + (rtt ?? reorderingTime(undefined));
 }
 
-function tell(
+function findingOf(
   state: State,
   head: Head,
-  { connection, at, probed }: Sight,
+  { connection, at, probed }: JudgeInput,
   worth: Certainty,
   answer?: readonly [segment: Segment, note: string],
 ): Omit<Finding, 'summary'> {

@@ -6,10 +6,10 @@ import { DISORDER } from '../limits';
 import { FLAG, type Segment } from '../tcp/segment';
 import { distance } from '../tcp/seq';
 import type { StreamNews } from '../tcp/stream';
-import { evidenceOf, type Sight } from '../tcp/view';
+import { evidenceOf, type JudgeInput } from '../tcp/view';
 import type { Judge } from './judge';
-import { hear, isBareAck, type Missing } from './lacked';
-import { DELAYED_ACK, EVIDENCE, HOLE_PATIENCE, mendingTime, REORDERING, reorderingTime } from './thresholds';
+import { addFromReceiver, isBareAck, type Missing } from './missing';
+import { DELAYED_ACK, EVIDENCE, HOLE_PATIENCE, recoveryTime, REORDERING, reorderingTime } from './thresholds';
 import { type DroppedName, droppedName, milliseconds, octets, toName } from './words';
 
 /** Watches the octets that one side sends. `counted`: see `Coverage.counted`. */
@@ -24,20 +24,20 @@ export function createDroppedJudge(from: Direction, counted: boolean): Judge {
     spoken: false,
   };
   return {
-    see(sight) {
-      watchReceiver(state, sight);
-      const filled = sight.from === from ? sight.news.find(isFilled) : undefined;
-      if (filled) close(state, sight, filled);
-      const verdicts = filled ? [] : look(state, sight);
-      for (const event of sight.smtp) {
+    judge(input) {
+      watchReceiver(state, input);
+      const filled = input.from === from ? input.news.find(isFilled) : undefined;
+      if (filled) close(state, input, filled);
+      const verdicts = filled ? [] : look(state, input);
+      for (const event of input.smtp) {
         if ((event.kind === 'command' || event.kind === 'reply') && event.from === from) state.spoken = true;
       }
       // Behind a gap a command is not told as one; a line is one all the same.
-      if (from === 'client' && sight.from === from) state.spoken ||= sight.news.some(endsLine);
-      if (sight.from === from && sight.segment) state.last = sight.segment;
-      return [...verdicts, ...cameThrough(state, sight)];
+      if (from === 'client' && input.from === from) state.spoken ||= input.news.some(endsLine);
+      if (input.from === from && input.segment) state.last = input.segment;
+      return [...verdicts, ...cameThrough(state, input)];
     },
-    deadline: () => (state.hole && !state.hole.told ? state.hole.since + state.hole.patience : undefined),
+    deadline: () => (state.hole && !state.hole.reported ? state.hole.since + state.hole.patience : undefined),
   };
 }
 
@@ -64,24 +64,24 @@ interface Hole extends Missing {
   readonly cut: boolean;
   /** Octets came behind the hole. */
   followed: boolean;
-  told: boolean;
+  reported: boolean;
 }
 
-function watchReceiver(state: State, { connection, from: sender, segment }: Sight): void {
+function watchReceiver(state: State, { connection, from: sender, segment }: JudgeInput): void {
   const { from, hole } = state;
   if (!segment || sender !== OTHER[from] || !(segment.flags & FLAG.ack)) return;
   state.acknowledges ||= isBareAck(segment);
   if (hole && connection[from].acked <= hole.start)
-    hear(hole, connection[from].stream, segment, connection.rtt);
+    addFromReceiver(hole, connection[from].stream, segment, connection.rtt);
 }
 
 /**
  * Where the receiver has not got them either, something on the path has; else what the capture lost would look the same.
  * Of octets between which and the next ones the capture may have lost others the number is not known.
  */
-function premisesOf({ from }: State, { first, lacked, followed, start }: Hole): Premises {
+function premisesOf({ from }: State, { first, notReceived, followed, start }: Hole): Premises {
   const named = toName(from, first, start);
-  return lacked
+  return notReceived
     ? { toSay: [...named, 'nothing-missed'], toProve: followed ? ['losses-counted'] : [] }
     : { toSay: [...named, 'both-sides', 'nothing-missed', 'losses-counted'] };
 }
@@ -89,44 +89,49 @@ function premisesOf({ from }: State, { first, lacked, followed, start }: Hole): 
 type Filled = Extract<StreamNews, { kind: 'filled' }>;
 
 /** Opens a hole where the side has sent beyond what came, collects what shows it, and speaks when it is ripe. */
-function look(state: State, sight: Sight): Finding[] {
-  const { stream } = sight.connection[state.from];
+function look(state: State, input: JudgeInput): Finding[] {
+  const { stream } = input.connection[state.from];
   if (stream.sent <= stream.next) {
     // Given up: the other side had the octets, and it was the capture that missed them.
     state.hole = undefined;
     return [];
   }
-  if (sight.from === state.from && sight.segment) collect(state, sight, sight.segment);
+  if (input.from === state.from && input.segment) collect(state, input, input.segment);
   const { hole } = state;
-  const { kind, connection } = sight;
-  if (!hole || hole.told || !isRipe(hole, sight)) return [];
+  const { kind, connection } = input;
+  if (!hole || hole.reported || !isRipe(hole, input)) return [];
   // The receiver may still say what it has. Where stamps are cut off, what came late cannot be told from what was held.
   if (kind !== 'end' && (!state.counted || hole.cut || connection[state.from].syn?.options.cut)) return [];
-  if (!isTold(state, hole, sight)) return [];
-  hole.told = true;
-  const missing = stream.holeEnd() - hole.start - hiddenFin(state, sight);
-  const worth = mayHideFin(state, sight) ? 'suspected' : 'proved';
-  return [{ ...tell(state, hole, sight.at, missing), worth }];
+  if (!isConfirmed(state, hole, input)) return [];
+  hole.reported = true;
+  const missing = stream.holeEnd() - hole.start - hiddenFin(state, input);
+  const worth = mayHideFin(state, input) ? 'suspected' : 'proved';
+  return [{ ...findingOf(state, hole, input.at, missing), worth }];
 }
 
 /** Whether nothing but a loss is left: what was overtaken had time to come, and who was asked for an ACK to send one. */
-function isTold({ from, acknowledges }: State, hole: Hole, { at, connection, kind }: Sight): boolean {
+function isConfirmed(
+  { from, acknowledges }: State,
+  hole: Hole,
+  { at, connection, kind }: JudgeInput,
+): boolean {
   const age = at - hole.since;
   const { stream } = connection[from];
   // Where the capture ends in bulk, one segment that is sent again at once may be on its way; a flight of them is not.
   const alone = !hole.first && stream.holeEnd() - hole.start <= TWO_SEGMENTS;
-  if (hole.lacked) return kind !== 'end' || !alone || age >= mendingTime(connection.rtt);
+  if (hole.notReceived) return kind !== 'end' || !alone || age >= recoveryTime(connection.rtt);
   // The wire's records leave the ACKs of bulk out.
   if (kind !== 'end' && age >= HOLE_PATIENCE) return true;
-  if (hole.asking > 0 && acknowledges) return hole.heard > 0 && age >= DELAYED_ACK + (connection.rtt ?? 0);
+  if (hole.ackEliciting > 0 && acknowledges)
+    return hole.receiverSegments > 0 && age >= DELAYED_ACK + (connection.rtt ?? 0);
   // The capture ended.
   return age >= Math.max(DISORDER, connection.rtt ?? REORDERING);
 }
 
-function collect(state: State, sight: Sight, segment: Segment): void {
-  const { connection, at } = sight;
+function collect(state: State, input: JudgeInput, segment: Segment): void {
+  const { connection, at } = input;
   const bare = segment.length === 0 && !(segment.flags & (FLAG.fin | FLAG.rst));
-  const answer = bare && sight.probed;
+  const answer = bare && input.probed;
   state.hole ??= {
     start: connection[state.from].stream.next,
     since: at,
@@ -140,19 +145,19 @@ function collect(state: State, sight: Sight, segment: Segment): void {
     before: state.last?.options.timestamps?.[0],
     cut: segment.options.cut === true,
     first: !state.spoken,
-    lacked: false,
-    asking: 0,
+    notReceived: false,
+    ackEliciting: 0,
     resets: 0,
     followed: false,
-    heard: 0,
-    duplicates: 0,
-    told: false,
+    receiverSegments: 0,
+    duplicateAcks: 0,
+    reported: false,
   };
-  if (segment.length > 0 || segment.flags & FLAG.fin) state.hole.asking += 1;
+  if (segment.length > 0 || segment.flags & FLAG.fin) state.hole.ackEliciting += 1;
   if (segment.flags & FLAG.rst) state.hole.resets += 1;
   state.hole.followed ||= segment.length > 0;
   if (state.hole.evidence.length < EVIDENCE) {
-    state.hole.evidence.push(evidenceOf(connection, state.from, segment, noteOf(segment, sight)));
+    state.hole.evidence.push(evidenceOf(connection, state.from, segment, noteOf(segment, input)));
   }
 }
 
@@ -160,34 +165,34 @@ function collect(state: State, sight: Sight, segment: Segment): void {
  * A FIN takes a sequence number and is no octet. Where it got lost with the octets before it, nothing shows it but that its
  * sender lets the other side's FIN stand without an own one: that it has sent before.
  */
-function hiddenFin({ from }: State, { connection }: Sight): number {
+function hiddenFin({ from }: State, { connection }: JudgeInput): number {
   const { finAt, stream } = connection[from];
   const hidden = finAt === undefined && connection[OTHER[from]].finAcked && stream.holeEnd() === stream.sent;
   return hidden && stream.sent - stream.next > 1 ? 1 : 0;
 }
 
 /** The other side has closed, and whether this one answered with its FIN is not known yet: one of what is missing may be that. */
-function mayHideFin({ from }: State, { connection }: Sight): boolean {
+function mayHideFin({ from }: State, { connection }: JudgeInput): boolean {
   const { finAt, finAcked } = connection[OTHER[from]];
   return connection[from].finAt === undefined && finAt !== undefined && !finAcked;
 }
 
 /** The octets came after all: they were overtaken, or they were lost and sent again. */
-function close(state: State, sight: Sight, { span, waited }: Filled): void {
+function close(state: State, input: JudgeInput, { span, waited }: Filled): void {
   const { hole } = state;
   state.hole = undefined;
-  if (!hole || !sight.segment || wasUnderWay(hole, sight.segment)) return;
+  if (!hole || !input.segment || wasUnderWay(hole, input.segment)) return;
   // Its stamp, which would say that it was only held, the capture cut off.
-  if (sight.segment.options.cut) return;
-  if (!hole.told && waited < mendingTime(sight.connection.rtt)) return;
+  if (input.segment.options.cut) return;
+  if (!hole.reported && waited < recoveryTime(input.connection.rtt)) return;
   const note = `the missing octets, ${milliseconds(waited)} ms after they were first missed`;
-  hole.evidence.push(evidenceOf(sight.connection, state.from, sight.segment, note));
-  const finding = tell(state, hole, sight.at, span.end - span.start, waited);
+  hole.evidence.push(evidenceOf(input.connection, state.from, input.segment, note));
+  const finding = findingOf(state, hole, input.at, span.end - span.start, waited);
   state.late = { finding, end: span.end };
 }
 
 /** What does not come to the receiver either is lost beyond this point, and its first copies may have been here unseen. */
-function cameThrough(state: State, { connection }: Sight): readonly Finding[] {
+function cameThrough(state: State, { connection }: JudgeInput): readonly Finding[] {
   const { late, from } = state;
   if (!late || connection[from].acked < late.end) return NOTHING;
   state.late = undefined;
@@ -200,11 +205,11 @@ function wasUnderWay({ stamp }: Hole, { options }: Segment): boolean {
   return stamp !== undefined && own !== undefined && distance(own, stamp) > 0;
 }
 
-function isRipe(hole: Hole, { kind, at }: Sight): boolean {
+function isRipe(hole: Hole, { kind, at }: JudgeInput): boolean {
   return at - hole.since >= hole.patience || kind === 'end';
 }
 
-function tell(state: State, hole: Hole, at: Micros, missing: number, late?: Micros): Finding {
+function findingOf(state: State, hole: Hole, at: Micros, missing: number, late?: Micros): Finding {
   const { from, counted } = state;
   const { start, proof, evidence } = hole;
   const verdict = droppedName(from, hole.first);
@@ -232,7 +237,7 @@ function endedBy(late: Micros | undefined, counted: boolean): string {
   return `lost before this point, and came ${least} ${milliseconds(late)} ms later, sent again`;
 }
 
-function noteOf({ flags, length }: Segment, { probed }: Sight): string {
+function noteOf({ flags, length }: Segment, { probed }: JudgeInput): string {
   if (flags & FLAG.rst) return 'RST, numbered beyond what arrived';
   if (flags & FLAG.fin) return 'FIN, numbered beyond what arrived';
   if (length > 0) return 'later octets; those before them are missing';

@@ -11,7 +11,7 @@ const PREMISES: Premises = { toSay: ['handshake', 'client-octets', 'server-octet
 export function createEarlyJudge(): Judge {
   let first: Evidence | undefined;
   return {
-    see({ smtp, connection, from, segment }) {
+    judge({ smtp, connection, from, segment }) {
       // What the client said first is told as early only when its EHLO is answered: some servers have agreed to it.
       if (from === 'client' && segment && segment.length > 0) {
         first ??= evidenceOf(connection, from, segment, 'octets before the greeting’s last line');

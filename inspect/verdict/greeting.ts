@@ -4,7 +4,7 @@ import type { Finding, Premises } from '../coverage/finding';
 import type { Direction, Evidence, GreetingDefect, Micros, PhaseEvent, Proof, VerdictName } from '../events';
 import { FLAG, type Segment } from '../tcp/segment';
 import { advance, distance } from '../tcp/seq';
-import { evidenceOf, leavesRoom, type Sight } from '../tcp/view';
+import { evidenceOf, leavesRoom, type JudgeInput } from '../tcp/view';
 import type { Judge } from './judge';
 import { GREETING_SLOW } from './thresholds';
 import { seconds } from './words';
@@ -22,25 +22,25 @@ export function createGreetingJudge(): Judge {
     doubted: false,
   };
   return {
-    see(sight) {
-      const { client, server } = sight.connection;
+    judge(input) {
+      const { client, server } = input.connection;
       // Mid-stream: whatever the server says first is not its greeting.
       if (!client.syn && !server.syn) return [];
-      follow(state, sight);
-      if (state.over) return settle(state, sight);
+      follow(state, input);
+      if (state.over) return settle(state, input);
       // A hole may be where the last line was; and a client can make one, by acknowledging what nobody has sent.
-      state.over = sight.smtp.some((event) => event.kind === 'gap' && event.from === 'server');
+      state.over = input.smtp.some((event) => event.kind === 'gap' && event.from === 'server');
       if (state.over) return [];
-      const ended = sight.smtp.find((event) => event.kind === 'phase' && event.phase === 'greeting');
+      const ended = input.smtp.find((event) => event.kind === 'phase' && event.phase === 'greeting');
       if (ended?.kind === 'phase') {
         state.over = true;
-        return judgeEnded(state, sight, ended);
+        return judgeEnded(state, input, ended);
       }
       // At the end the session's own line comes later: a truncated greeting is judged here.
-      const left = sight.kind === 'end' && serverLeft(state);
-      if (state.heardAt === undefined || (sight.at - state.heardAt < GREETING_SLOW && !left)) return [];
+      const left = input.kind === 'end' && serverLeft(state);
+      if (state.heardAt === undefined || (input.at - state.heardAt < GREETING_SLOW && !left)) return [];
       state.over = true;
-      return [truncated(state, sight)];
+      return [truncated(state, input)];
     },
     deadline: () => (state.over || state.heardAt === undefined ? undefined : state.heardAt + GREETING_SLOW),
   };
@@ -69,20 +69,20 @@ interface State {
   doubted: boolean;
 }
 
-function follow(state: State, sight: Sight): void {
-  const { from, segment, connection } = sight;
+function follow(state: State, input: JudgeInput): void {
+  const { from, segment, connection } = input;
   if (!segment) return;
   if (from === 'client') state.room = leavesRoom(connection, segment);
   if (from && segment.flags & FLAG.fin) state.fins[from] ??= segment;
-  followServer(state, sight);
+  followServer(state, input);
   const { client, server } = connection;
   const heard = server.stream.next > 0 && server.acked >= server.stream.next;
   const theirs = heard && state.room && client.stream.next === 0 && client.stream.sent === 0;
   state.heardAt = theirs ? (state.heardAt ?? segment.at) : undefined;
 }
 
-function followServer(state: State, sight: Sight): void {
-  const { from, segment, news } = sight;
+function followServer(state: State, input: JudgeInput): void {
+  const { from, segment, news } = input;
   if (from !== 'server' || !segment) return;
   if (state.over) return;
   if (news.some(({ kind }) => kind === 'octets')) {
@@ -90,40 +90,40 @@ function followServer(state: State, sight: Sight): void {
     state.begunAt ??= segment.at;
     state.last = segment;
     state.after = undefined;
-  } else if (state.last && showsEnd(sight, segment)) {
+  } else if (state.last && showsEnd(input, segment)) {
     state.after = segment;
   }
 }
 
 /** Its number is what its sender sends next (RFC 9293 §3.4); a keep-alive's is the one before, a reset's may be anybody's. */
-function showsEnd({ connection: { server } }: Sight, { flags, length, seq }: Segment): boolean {
+function showsEnd({ connection: { server } }: JudgeInput, { flags, length, seq }: Segment): boolean {
   return length === 0 && !(flags & FLAG.rst) && (server.stream.offsetOf(seq) ?? 0) >= server.stream.next;
 }
 
 /** A later segment of the server's, its ACK of the client's FIN say, shows that nothing of it is missing here. */
-function settle(state: State, sight: Sight): Finding[] {
-  const { from, segment, news } = sight;
+function settle(state: State, input: JudgeInput): Finding[] {
+  const { from, segment, news } = input;
   if (!state.doubted || from !== 'server' || !segment) return [];
   if (news.some(({ kind }) => kind === 'octets')) state.doubted = false;
-  if (!state.doubted || !showsEnd(sight, segment)) return [];
+  if (!state.doubted || !showsEnd(input, segment)) return [];
   state.after = segment;
-  const verdict = truncated(state, sight);
+  const verdict = truncated(state, input);
   return verdict.worth === 'proved' ? [verdict] : [];
 }
 
-function judgeEnded(state: State, sight: Sight, phase: PhaseEvent): Finding[] {
+function judgeEnded(state: State, input: JudgeInput, phase: PhaseEvent): Finding[] {
   const defects = phase.greeting?.defects ?? [];
   const painful = defects.filter((defect) => PAINFUL.has(defect));
   const verdicts: Finding[] = [];
   if (painful.length > 0) {
     const summary = `The server's greeting is malformed (${painful.join(', ')}): clients stall on it or refuse it.`;
-    verdicts.push(speak(state, sight, 'greeting-malformed', 'content', summary));
+    verdicts.push(speak(state, input, 'greeting-malformed', 'content', summary));
   }
   if (phase.reply && phase.duration >= GREETING_SLOW) {
     const summary = `The server took ${seconds(phase.duration)} s for its greeting; impatient clients give up after 30 s.`;
     // Begun long before: that it was not told as truncated rests on a segment of the client's that is not here.
     const begun = phase.at - (state.begunAt ?? phase.at) >= GREETING_SLOW;
-    const slow = speak(state, sight, 'greeting-slow', 'timestamp', summary);
+    const slow = speak(state, input, 'greeting-slow', 'timestamp', summary);
     const premises = begun ? OF_SLOW_LINES : slow.premises;
     verdicts.push({ ...slow, premises, held: phase.duration });
   }
@@ -131,36 +131,42 @@ function judgeEnded(state: State, sight: Sight, phase: PhaseEvent): Finding[] {
 }
 
 /** Proved where the server's own number shows that it sent no more than came here: not lost, never said. */
-function truncated(state: State, sight: Sight): Finding {
-  const { stream } = sight.connection.server;
-  const proved = stream.sent === stream.next && (state.after !== undefined || sight.smtp.length > 0);
+function truncated(state: State, input: JudgeInput): Finding {
+  const { stream } = input.connection.server;
+  const proved = stream.sent === stream.next && (state.after !== undefined || input.smtp.length > 0);
   state.doubted = !proved;
   const shown = state.after
-    ? [evidenceOf(sight.connection, 'server', state.after, 'its SEQ shows that it sent no more')]
+    ? [evidenceOf(input.connection, 'server', state.after, 'its SEQ shows that it sent no more')]
     : [];
   const verdict = speak(
     state,
-    sight,
+    input,
     'greeting-truncated',
     'sequence',
-    `The server began a greeting of several lines (220-) and then nothing for ${seconds(silenceOf(state, sight.at))} s: ` +
+    `The server began a greeting of several lines (220-) and then nothing for ${seconds(silenceOf(state, input.at))} s: ` +
       (proved ? 'it never sent the last line.' : 'no last line came here.'),
   );
   return {
     ...verdict,
     worth: proved ? 'proved' : 'suspected',
-    since: state.octetsAt ?? sight.at,
-    held: silenceOf(state, sight.at),
+    since: state.octetsAt ?? input.at,
+    held: silenceOf(state, input.at),
     evidence: [...verdict.evidence, ...shown],
   };
 }
 
-function speak(state: State, sight: Sight, verdict: VerdictName, proof: Proof, summary: string): Finding {
+function speak(
+  state: State,
+  input: JudgeInput,
+  verdict: VerdictName,
+  proof: Proof,
+  summary: string,
+): Finding {
   const evidence: Evidence[] = state.last
-    ? [evidenceOf(sight.connection, 'server', state.last, 'the greeting')]
+    ? [evidenceOf(input.connection, 'server', state.last, 'the greeting')]
     : [];
   return {
-    ...{ at: sight.at, verdict, worth: 'proved', premises: OF_GREETING, proof, where: 'before' },
+    ...{ at: input.at, verdict, worth: 'proved', premises: OF_GREETING, proof, where: 'before' },
     ...{ summary, evidence },
   };
 }

@@ -5,7 +5,7 @@ import type { Micros } from '../events';
 import type { Stamp } from '../tcp/clock';
 import type { Segment } from '../tcp/segment';
 import { distance } from '../tcp/seq';
-import { evidenceOf, type Sight } from '../tcp/view';
+import { evidenceOf, type JudgeInput } from '../tcp/view';
 import type { Judge } from './judge';
 import { HELD, JITTER } from './thresholds';
 import { many, milliseconds as ms } from './words';
@@ -19,11 +19,11 @@ const OF_UNANSWERED: Premises = { toSay: [...PREMISES.toSay, 'losses-counted'] }
 export function createHeldJudge(): Judge {
   const state: State = { before: undefined, hello: undefined, others: [], done: false };
   return {
-    see(sight) {
+    judge(input) {
       if (state.done) return [];
-      const stamped = sight.from === 'client' && sight.segment?.options.timestamps !== undefined;
-      if (stamped && sight.segment) remember(state, sight, sight.segment);
-      return state.hello ? decide(state, sight) : [];
+      const stamped = input.from === 'client' && input.segment?.options.timestamps !== undefined;
+      if (stamped && input.segment) remember(state, input, input.segment);
+      return state.hello ? decide(state, input) : [];
     },
     deadline: () => (state.done || !state.hello ? undefined : state.hello.segment.at + SETTLED),
   };
@@ -47,7 +47,7 @@ interface Hello {
   readonly missed: boolean;
 }
 
-function remember(state: State, { news, connection }: Sight, segment: Segment): void {
+function remember(state: State, { news, connection }: JudgeInput, segment: Segment): void {
   const first = !state.hello && news.some(({ kind }) => kind === 'octets' || kind === 'ahead');
   // Who holds the first command holds its retransmissions too: their lateness is not the path's nature.
   if (segment.length > 0 && segment.seq === state.hello?.segment.seq) return;
@@ -65,7 +65,7 @@ function remember(state: State, { news, connection }: Sight, segment: Segment): 
  * Speaks when the clock's rate and the path's unrest are known; without a rate at the end, and then only of what
  * any rate allows.
  */
-function decide(state: State, { connection, kind, at }: Sight): Finding[] {
+function decide(state: State, { connection, kind, at }: JudgeInput): Finding[] {
   const { hello } = state;
   if (!hello) return [];
   const { clock } = connection.client;

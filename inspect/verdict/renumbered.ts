@@ -3,7 +3,7 @@
 import type { Finding, Premises } from '../coverage/finding';
 import type { Direction } from '../events';
 import type { Segment } from '../tcp/segment';
-import { evidenceOf, type Sight } from '../tcp/view';
+import { evidenceOf, type JudgeInput } from '../tcp/view';
 import type { Judge } from './judge';
 
 /**
@@ -13,13 +13,13 @@ import type { Judge } from './judge';
 export function createRenumberedJudge(): Judge {
   let said = false;
   return {
-    see(sight) {
-      const { segment, from } = sight;
+    judge(input) {
+      const { segment, from } = input;
       if (said || !segment || !from || segment.options.sack.length === 0) return NOTHING;
-      const strange = strangeBlock(sight, from, segment);
+      const strange = strangeBlock(input, from, segment);
       if (!strange) return NOTHING;
       said = true;
-      return [tell(sight, from, segment, strange)];
+      return [tell(input, from, segment, strange)];
     },
   };
 }
@@ -30,7 +30,7 @@ type Block = readonly [start: number, end: number];
  * A block that no numbering explains. RFC 2018 §3: it tells of octets that came, and its sender takes none beyond its
  * window; RFC 2883 §4: a first block below the ACK tells of octets that came twice. Both lie behind the SYN.
  */
-function strangeBlock({ connection }: Sight, from: Direction, segment: Segment): Block | undefined {
+function strangeBlock({ connection }: JudgeInput, from: Direction, segment: Segment): Block | undefined {
   const sender = connection[OTHER[from]];
   const { syn } = connection[from];
   // Without both SYNs neither the beginning nor the window is known.
@@ -49,7 +49,12 @@ function window({ options }: Segment): number {
   return 0xffff * 2 ** (options.windowScale ?? 0);
 }
 
-function tell({ connection, at }: Sight, from: Direction, segment: Segment, [start, end]: Block): Finding {
+function tell(
+  { connection, at }: JudgeInput,
+  from: Direction,
+  segment: Segment,
+  [start, end]: Block,
+): Finding {
   const other = OTHER[from];
   const { sent } = connection[other].stream;
   const where = start < 0 ? `${-start} octets before the first` : `${end - sent} octets behind the last`;

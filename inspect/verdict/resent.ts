@@ -18,13 +18,13 @@ import type { CommandEvent, Direction, Evidence, Micros } from '../events';
 import { createPacketCounter, type PacketCounter, type Step } from '../tcp/counter';
 import { FLAG, type Segment } from '../tcp/segment';
 import { distance } from '../tcp/seq';
-import { type ConnectionView, evidenceOf, type Sight } from '../tcp/view';
+import { type ConnectionView, evidenceOf, type JudgeInput } from '../tcp/view';
 import type { Judge } from './judge';
 import {
   CHANCE,
   COUNTING,
   HOLE_PATIENCE,
-  mendingTime,
+  recoveryTime,
   REORDERING,
   RESENT,
   TTL_OF_COUNTERS,
@@ -41,18 +41,18 @@ export function createResentJudge(): Judge {
     silent: false,
   };
   return {
-    see(sight) {
+    judge(input) {
       if (state.silent) return NOTHING;
-      if (sight.segment && sight.from) follow(state, sight, sight.from, sight.segment);
-      if (isProvable(sight)) state.silent = true;
-      return state.suspects.length > 0 && !state.silent ? decide(state, sight) : NOTHING;
+      if (input.segment && input.from) follow(state, input, input.from, input.segment);
+      if (isProvable(input)) state.silent = true;
+      return state.suspects.length > 0 && !state.silent ? decide(state, input) : NOTHING;
     },
     deadline() {
       if (state.silent || state.packets.odd || state.suspects.length === 0) return undefined;
-      const waiting = state.suspects.find((each) => !each.told && lostOf(each.step) > 1);
+      const waiting = state.suspects.find((each) => !each.reported && lostOf(each.step) > 1);
       return waiting && waiting.step.segment.at + HOLE_PATIENCE;
     },
-    doubts: () => state.suspects.length > 0,
+    isUndecided: () => state.suspects.length > 0,
   };
 }
 
@@ -81,14 +81,14 @@ interface Suspect {
   readonly exact: number;
   /** When what it answers passed here: no copy of it was sent before. */
   readonly answers: Micros;
-  told: boolean;
+  reported: boolean;
 }
 
-function follow(state: State, sight: Sight, from: Direction, segment: Segment): void {
+function follow(state: State, input: JudgeInput, from: Direction, segment: Segment): void {
   const { packets, suspects } = state;
-  const { news, connection } = sight;
+  const { news, connection } = input;
   const start = connection[from].stream.offsetOf(segment.seq) ?? 0;
-  state.leftOut ||= isBehindLeftOut(state, sight, from, start);
+  state.leftOut ||= isBehindLeftOut(state, input, from, start);
   if (state.leftOut) return;
   const end = start + segment.length + (segment.flags & (FLAG.syn | FLAG.fin) ? 1 : 0);
   if (!(segment.flags & FLAG.rst)) state.seen[from] = Math.max(state.seen[from] ?? end, end);
@@ -99,28 +99,33 @@ function follow(state: State, sight: Sight, from: Direction, segment: Segment): 
   packets.count(segment, news, connection.rtt);
   const { step, exact } = packets;
   if (!step || suspects.length >= SUSPECTS || news[0]?.kind !== 'octets') return;
-  const command = sight.smtp.find(isCommand);
+  const command = input.smtp.find(isCommand);
   // Of a command in several segments the first is what was waited for.
   if (!command || command.span.start !== start) return;
   const answers = state.repliedAt ?? connection.started;
-  suspects.push({ step, start, verb: command.verb, first: start === 0, exact, answers, told: false });
+  suspects.push({ step, start, verb: command.verb, first: start === 0, exact, answers, reported: false });
 }
 
 /** Nothing is missing between the side's last segment and this one, and yet it begins farther on (a message in the kernel). */
-function isBehindLeftOut({ seen }: State, { connection }: Sight, from: Direction, start: number): boolean {
+function isBehindLeftOut(
+  { seen }: State,
+  { connection }: JudgeInput,
+  from: Direction,
+  start: number,
+): boolean {
   return start > (seen[from] ?? start) && connection[from].stream.missingSince === undefined;
 }
 
 /** The octets' own numbers show a hole that lasted, or one that was the capture's: then counters are not asked. */
-function isProvable({ kind, at, from, news, smtp, connection }: Sight): boolean {
+function isProvable({ kind, at, from, news, smtp, connection }: JudgeInput): boolean {
   const { stream } = connection.client;
-  const patience = kind === 'end' ? 0 : mendingTime(connection.rtt);
+  const patience = kind === 'end' ? 0 : recoveryTime(connection.rtt);
   if (stream.missingSince !== undefined && at - stream.missingSince >= patience) return true;
   if (from !== 'client') return smtp.some((event) => event.kind === 'gap' && event.from === 'client');
   return news.some((each) => each.kind === 'filled' && each.waited >= patience);
 }
 
-function decide({ packets, suspects }: State, { kind, at, connection }: Sight): Finding[] {
+function decide({ packets, suspects }: State, { kind, at, connection }: JudgeInput): Finding[] {
   if (packets.odd) return [];
   const verdicts: Finding[] = [];
   for (const suspect of suspects) {
@@ -131,18 +136,18 @@ function decide({ packets, suspects }: State, { kind, at, connection }: Sight): 
       : lost > 1 && age >= HOLE_PATIENCE;
     // What does not come to its receiver either is lost beyond this point, its first copies too for all that is known.
     if (connection.client.acked <= suspect.start) continue;
-    if (suspect.told || !ripe || !isCounter(packets, suspect)) continue;
+    if (suspect.reported || !ripe || !isCounter(packets, suspect)) continue;
     const waited = waitedOf(suspect, connection);
     if (lost < 1 || waited === undefined || waited < RESENT * 2 ** (lost - 1)) continue;
     if (isWeather(lost, packets, suspects)) continue;
-    suspect.told = true;
+    suspect.reported = true;
     verdicts.push(tell(suspect, lost, waited, connection));
   }
   return verdicts;
 }
 
 /** Nothing more comes that could excuse a loss. */
-function isOver(kind: Sight['kind'], { client, server }: ConnectionView): boolean {
+function isOver(kind: JudgeInput['kind'], { client, server }: ConnectionView): boolean {
   const closed = client.finAt !== undefined && server.finAt !== undefined;
   return kind === 'end' || closed || client.rstAt !== undefined || server.rstAt !== undefined;
 }
@@ -214,7 +219,7 @@ function tell(suspect: Suspect, lost: number, waited: Micros, connection: Connec
   };
 }
 
-function isCommand(event: Sight['smtp'][number]): event is CommandEvent {
+function isCommand(event: JudgeInput['smtp'][number]): event is CommandEvent {
   return event.kind === 'command';
 }
 

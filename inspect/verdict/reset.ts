@@ -6,7 +6,7 @@ import { DISORDER } from '../limits';
 import { FASTEST, type Stamp } from '../tcp/clock';
 import { FLAG, type Segment } from '../tcp/segment';
 import { advance, distance } from '../tcp/seq';
-import { type ConnectionView, evidenceOf, type Sight } from '../tcp/view';
+import { type ConnectionView, evidenceOf, type JudgeInput } from '../tcp/view';
 import type { Judge } from './judge';
 import { EVIDENCE, TTL_JUMP } from './thresholds';
 
@@ -20,28 +20,28 @@ export function createResetJudge(from: Direction): Judge {
     isAnswer: false,
     signs: [],
     misplaced: false,
-    told: 0,
+    reported: 0,
   };
   return {
-    see(sight) {
-      const { segment, kind } = sight;
-      if (sight.from === from && segment) {
-        if (state.reset) goesOn(state, sight, segment);
-        else if (segment.flags & FLAG.rst) examine(state, sight, segment);
+    judge(input) {
+      const { segment, kind } = input;
+      if (input.from === from && segment) {
+        if (state.reset) goesOn(state, input, segment);
+        else if (segment.flags & FLAG.rst) examine(state, input, segment);
         else {
           state.before = segment;
           state.asked = undefined;
         }
       } else if (segment && segment.flags & FLAG.ack && !state.reset) {
-        state.asked = sight.connection[from].stream.offsetOf(segment.ack);
+        state.asked = input.connection[from].stream.offsetOf(segment.ack);
       }
       const count = state.signs.length;
       // Alone a sign may have a reason; at the end it is at least a suspicion.
-      if (count <= state.told || count < (kind === 'end' || state.alive ? 1 : 2)) return [];
-      state.told = EVIDENCE;
-      return [tell(state, sight)];
+      if (count <= state.reported || count < (kind === 'end' || state.alive ? 1 : 2)) return [];
+      state.reported = EVIDENCE;
+      return [tell(state, input)];
     },
-    doubts: () => state.signs.length > 0,
+    isUndecided: () => state.signs.length > 0,
   };
 }
 
@@ -62,10 +62,10 @@ interface State {
   misplaced: boolean;
   /** The side went on speaking: it knows of no reset. */
   alive?: boolean;
-  told: number;
+  reported: number;
 }
 
-function examine(state: State, { connection }: Sight, segment: Segment): void {
+function examine(state: State, { connection }: JudgeInput, segment: Segment): void {
   state.reset = segment;
   const { before, from } = state;
   if (!before) return;
@@ -96,7 +96,7 @@ function examine(state: State, { connection }: Sight, segment: Segment): void {
   }
 }
 
-function goesOn(state: State, { connection }: Sight, segment: Segment): void {
+function goesOn(state: State, { connection }: JudgeInput, segment: Segment): void {
   if (segment.flags & (FLAG.rst | FLAG.syn) || state.alive) return;
   if (mayBeOlder(state, connection, segment)) return;
   state.alive = true;
@@ -135,7 +135,10 @@ function stampOf(segment: Segment | undefined): Stamp | undefined {
   return segment && value !== undefined ? { value, at: segment.at } : undefined;
 }
 
-function tell({ from, before, reset, signs, misplaced, alive }: State, { connection, at }: Sight): Finding {
+function tell(
+  { from, before, reset, signs, misplaced, alive }: State,
+  { connection, at }: JudgeInput,
+): Finding {
   const evidence = before ? [evidenceOf(connection, from, before, `the ${from}'s last own segment`)] : [];
   if (reset) evidence.push(evidenceOf(connection, from, reset, 'the RST'));
   const proved = alive === true || signs.length >= 2;

@@ -3,7 +3,7 @@
 import type { Finding, Premises } from '../coverage/finding';
 import type { Evidence, Micros } from '../events';
 import { FLAG, type Segment } from '../tcp/segment';
-import { evidenceOf, type Sight } from '../tcp/view';
+import { evidenceOf, type JudgeInput } from '../tcp/view';
 import type { Judge } from './judge';
 import { CLIENT_SILENT, EVIDENCE, PROBE_ANSWER, UNANSWERED } from './thresholds';
 import { many } from './words';
@@ -21,11 +21,11 @@ export function createSilenceJudge(counted: boolean): Judge {
     over: false,
   };
   return {
-    see(sight) {
+    judge(input) {
       if (state.over) return [];
-      follow(state, sight);
-      const verdict = spoke(sight) ? undefined : (judgeSilent(state, sight) ?? judgeGone(state, sight));
-      state.over = verdict !== undefined || spoke(sight);
+      follow(state, input);
+      const verdict = spoke(input) ? undefined : (judgeSilent(state, input) ?? judgeGone(state, input));
+      state.over = verdict !== undefined || spoke(input);
       return verdict ? [verdict] : [];
     },
     deadline() {
@@ -53,7 +53,7 @@ interface State {
   over: boolean;
 }
 
-function follow(state: State, { kind, from, segment, news, smtp, connection, at }: Sight): void {
+function follow(state: State, { kind, from, segment, news, smtp, connection, at }: JudgeInput): void {
   if (kind === 'probe' && from === 'client') state.probes.push(at);
   // A truncated greeting ends its phase at the end of all, without a code.
   if (smtp.some((event) => event.kind === 'phase' && event.phase === 'greeting' && event.reply)) {
@@ -73,12 +73,12 @@ function follow(state: State, { kind, from, segment, news, smtp, connection, at 
 }
 
 /** It said something, or its numbers show that it did: then another judge speaks. */
-function spoke({ connection: { client } }: Sight): boolean {
+function spoke({ connection: { client } }: JudgeInput): boolean {
   return client.stream.sent > 0;
 }
 
 /** The client's own number is still that of its first octet, long after it was greeted. */
-function judgeSilent(state: State, { connection, at }: Sight): Finding | undefined {
+function judgeSilent(state: State, { connection, at }: JudgeInput): Finding | undefined {
   const { completeAt, answer, probes } = state;
   if (completeAt === undefined || !answer || connection.server.acked === 0) return undefined;
   if (answer.at - completeAt < CLIENT_SILENT || connection.client.stream.offsetOf(answer.seq) !== 0)
@@ -102,7 +102,7 @@ function judgeSilent(state: State, { connection, at }: Sight): Finding | undefin
 }
 
 /** Neither the greeting nor a probe brought a sign of life. That the path swallows the answers cannot be ruled out. */
-function judgeGone(state: State, { at, connection }: Sight): Finding | undefined {
+function judgeGone(state: State, { at, connection }: JudgeInput): Finding | undefined {
   const { greetedAt, probes, answer, repeats, shown } = state;
   // A client that closed its side has told so, and its TCP may forget it soon.
   if (greetedAt === undefined || connection.client.finAt !== undefined) return undefined;

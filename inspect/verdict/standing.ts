@@ -4,10 +4,10 @@ import type { Micros, VerdictEvent } from '../events';
 import { VERDICTS } from '../limits';
 
 /** What tells one finding from another of the same connection. */
-export type Told = Pick<VerdictEvent, 'verdict' | 'where' | 'about'>;
+export type FindingKey = Pick<VerdictEvent, 'verdict' | 'where' | 'about'>;
 
 /** The later word of the two is the one that counts: suspected first, then proved; or dropped, and then how it ended. */
-function isSameFinding(a: Told, b: Told): boolean {
+function isSameFinding(a: FindingKey, b: FindingKey): boolean {
   return (
     a.verdict === b.verdict &&
     a.where === b.where &&
@@ -25,7 +25,7 @@ export function happenedAt({ since, at }: Pick<VerdictEvent, 'since' | 'at'>): M
  * What stands behind `event`: `standing` without what it withdraws, and with it in the place of the earlier word on the
  * same finding, or else at the end. What is over `VERDICTS` is left out.
  */
-export function withVerdict<T extends Told>(
+export function withVerdict<T extends FindingKey>(
   standing: readonly T[],
   event: T & Pick<VerdictEvent, 'withdraws'>,
 ): readonly T[] {

@@ -21,7 +21,7 @@ export function createTerminatedJudge(from: Direction): Judge {
     }
   };
   return {
-    see({ kind, from: sender, segment, connection, at }) {
+    judge({ kind, from: sender, segment, connection, at }) {
       if (sender === from && segment && !(segment.flags & FLAG.rst)) {
         first ??= segment;
         add(signsOf(first, segment), connection, segment);
@@ -36,7 +36,7 @@ export function createTerminatedJudge(from: Direction): Judge {
       told = signs.size;
       return [tell(from, first, connection, signs, at)];
     },
-    doubts: () => signs.size > 0,
+    isUndecided: () => signs.size > 0,
   };
 }
 

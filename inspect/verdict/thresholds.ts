@@ -20,7 +20,7 @@ export function reorderingTime(roundTrip: Micros | undefined): Micros {
  * late (RFC 8985 §7.2), and nobody waits for that. What takes longer cost an RTO: the round trip and 200 ms at the
  * least (Linux).
  */
-export function mendingTime(roundTrip: Micros | undefined): Micros {
+export function recoveryTime(roundTrip: Micros | undefined): Micros {
   return Math.min(Math.max(2 * (roundTrip ?? 0), REORDERING), 1_000_000);
 }
 

@@ -91,13 +91,13 @@ export function createWatch(sink: Sink, evidence?: EvidenceWriter): Watch {
       if (refused !== undefined) sink.note('warn', 'evidence-broad', { message: formatFault(refused) });
       state = {
         tracker: createTracker({
-          ...{ ...options, halfOpenTold: 0, oneSided: ONE_SIDED_LIVE },
+          ...{ ...options, halfOpenReported: 0, oneSided: ONE_SIDED_LIVE },
           keepFrames: evidence !== undefined,
         }),
         evidence,
         sink,
         legs: new Map(),
-        told: new Set(),
+        greetingsReported: new Set(),
       };
       source.start(listenerOf(state));
     },
@@ -137,7 +137,7 @@ interface State {
   /** By leg: whose it is. An entry goes when the tracker has told the leg's end. */
   readonly legs: Map<string, Followed>;
   /** Servers whose greeting was the subject of a verdict, with the verdict's name. */
-  readonly told: Set<string>;
+  readonly greetingsReported: Set<string>;
 }
 
 interface Followed {
@@ -188,9 +188,13 @@ function report(state: State, news: TrackerNews): TrackerNews {
   return { ...news, events, verdicts };
 }
 
-function reportVerdict({ sink, told }: State, followed: Followed | undefined, event: VerdictEvent): boolean {
+function reportVerdict(
+  { sink, greetingsReported }: State,
+  followed: Followed | undefined,
+  event: VerdictEvent,
+): boolean {
   if (!followed || !CONCERNS[followed.side].has(event.verdict)) return false;
-  if (OF_GREETING.has(event.verdict) && isKnown(told, followed, event.verdict)) return false;
+  if (OF_GREETING.has(event.verdict) && isKnown(greetingsReported, followed, event.verdict)) return false;
   followed.reported.add(event.verdict);
   sink.write(followed.connection, event);
   return true;
@@ -198,16 +202,16 @@ function reportVerdict({ sink, told }: State, followed: Followed | undefined, ev
 
 /** A server that is repaired on every connection is no news on every connection; the wire does not see it at all. */
 function isKnown(
-  told: Set<string>,
+  greetingsReported: Set<string>,
   { connection: { server }, repaired }: Followed,
   verdict: VerdictName,
 ): boolean {
   const key = `${server.address} ${server.port} ${verdict}`;
-  if (told.has(key) && repaired()) return true;
-  told.add(key);
-  for (const oldest of told) {
-    if (told.size <= TOLD) break;
-    told.delete(oldest);
+  if (greetingsReported.has(key) && repaired()) return true;
+  greetingsReported.add(key);
+  for (const oldest of greetingsReported) {
+    if (greetingsReported.size <= GREETINGS_REPORTED) break;
+    greetingsReported.delete(oldest);
   }
   return false;
 }
@@ -247,7 +251,7 @@ const CONCERNS: Readonly<Record<Direction, ReadonlySet<VerdictName>>> = {
 
 const OF_GREETING: ReadonlySet<VerdictName> = new Set(['greeting-truncated', 'greeting-malformed']);
 /** Transparent connections may go to any server. */
-const TOLD = 4_096;
+const GREETINGS_REPORTED = 4_096;
 
 /** libpcap's name for all interfaces at once. */
 export const ANY = 'any';

@@ -2,7 +2,7 @@
 
 import type { Micros, RepairEvent } from '../../inspect/events';
 import type { InspectorEvent } from '../../inspect/tracker/inspector';
-import { HALF_OPEN_TOLD_LIVE, ONE_SIDED_LIVE } from '../../inspect/limits';
+import { HALF_OPEN_REPORTED_LIVE, ONE_SIDED_LIVE } from '../../inspect/limits';
 import { defectInPlace } from '../../inspect/greeting/in-place';
 import { findHonest } from '../../inspect/greeting/known';
 import { doubtOf, type Lesson } from '../../inspect/greeting/lesson';
@@ -56,7 +56,7 @@ export function createReader(options: ReaderOptions): Reader {
       implicitTlsPorts,
       veil,
       capacity: connections,
-      halfOpenTold: HALF_OPEN_TOLD_LIVE,
+      halfOpenReported: HALF_OPEN_REPORTED_LIVE,
       oneSided: ONE_SIDED_LIVE,
       keepFrames: options.evidence !== undefined,
       inOrder: true,
@@ -64,7 +64,7 @@ export function createReader(options: ReaderOptions): Reader {
     names: new Map(),
     repaired: new Map(),
     odd: false,
-    untold: { count: 0, at: 0 },
+    unreported: { count: 0, at: 0 },
     readTo: 0,
     take(octets) {
       const origin = options.origin();
@@ -87,7 +87,7 @@ interface State extends Reader {
   /** A record was not what it should be, and that was said. */
   odd: boolean;
   /** Half-open connections that were only counted: how many the log knows of, and since when. */
-  readonly untold: { count: number; at: Micros };
+  readonly unreported: { count: number; at: Micros };
   readTo: Micros;
 }
 
@@ -213,7 +213,7 @@ function tellRepair(state: State, connection: Tracked, record: WireRecord & { ki
 function idle(state: State, at: Micros, monotonic: Micros): void {
   const { probes, learner, sink } = state.options;
   tell(state, state.tracker.idle(at), monotonic);
-  tellUntold(state, at);
+  reportUnreported(state, at);
   for (const { connection, lesson } of learner.idle(monotonic)) teach(state, connection, lesson, at);
   const sent = probes?.send(at);
   tell(state, sent?.news ?? [], monotonic);
@@ -221,11 +221,11 @@ function idle(state: State, at: Micros, monotonic: Micros): void {
 }
 
 /** Of a flood a line a minute. */
-function tellUntold({ untold, tracker, options }: State, at: Micros): void {
-  const count = tracker.counts.untold - untold.count;
-  if (count === 0 || at - untold.at < UNTOLD_EVERY) return;
-  untold.count += count;
-  untold.at = at;
+function reportUnreported({ unreported, tracker, options }: State, at: Micros): void {
+  const count = tracker.counts.unreported - unreported.count;
+  if (count === 0 || at - unreported.at < UNREPORTED_EVERY) return;
+  unreported.count += count;
+  unreported.at = at;
   options.sink.note('warn', 'half-open', { connections: count });
 }
 
@@ -237,5 +237,5 @@ function nameOf(state: State, { id, client, server }: Tracked): Connection {
   return connection;
 }
 
-const UNTOLD_EVERY: Micros = 60_000_000;
+const UNREPORTED_EVERY: Micros = 60_000_000;
 const LF = 0x0a;

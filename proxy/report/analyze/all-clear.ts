@@ -11,14 +11,14 @@ import type { Summary } from './summary';
 export function allClear(summary: Summary, facts: CaptureFacts): readonly string[] {
   const { counts } = facts;
   const { clear, sessions } = summary;
-  const doubts = doubtsOf(summary, facts);
-  const aside = [...refused(summary), ...harmless(summary, counts.untold)];
-  if (doubts.length > 0) {
+  const unknowns = unknownsOf(summary, facts);
+  const aside = [...refused(summary), ...harmless(summary, counts.unreported)];
+  if (unknowns.length > 0) {
     const judged =
       clear === 0
         ? 'No all-clear: what is here does not tell what the path did.'
         : `No all-clear: ${count(clear)} of ${plural(sessions, 'session')} went well, and of the others what is here does not tell what the path did.`;
-    return [...aside, judged, ...doubts.map((text) => `- ${text}`)];
+    return [...aside, judged, ...unknowns.map((text) => `- ${text}`)];
   }
   if (clear === 0) return aside;
   const which =
@@ -27,12 +27,12 @@ export function allClear(summary: Summary, facts: CaptureFacts): readonly string
 }
 
 /** What is not known, and where to capture to know it. */
-export function doubtsOf(summary: Summary, { counts, lost, counted }: CaptureFacts): readonly string[] {
+export function unknownsOf(summary: Summary, { counts, lost, counted }: CaptureFacts): readonly string[] {
   const { unsure } = summary.observed;
-  const doubts = [...unseen(summary, counts, lost), ...unclear(summary)];
+  const unknowns = [...unseen(summary, counts, lost), ...unclear(summary)];
   // Of sessions that went well every octet is there, whatever else the capture lost.
-  const open = doubts.length > 0 || unsure.count > 0;
-  return open && !counted && lost === 0 ? [...doubts, UNCOUNTED] : doubts;
+  const open = unknowns.length > 0 || unsure.count > 0;
+  return open && !counted && lost === 0 ? [...unknowns, UNCOUNTED] : unknowns;
 }
 
 /** What a better capture would show. */
@@ -76,8 +76,8 @@ function refused({ outcomes, refusals }: Summary): string[] {
   );
 }
 
-function harmless({ outcomes }: Summary, untold: number): string[] {
-  const scans = (outcomes.get('half-open') ?? 0) + untold;
+function harmless({ outcomes }: Summary, unreported: number): string[] {
+  const scans = (outcomes.get('half-open') ?? 0) + unreported;
   const open = outcomes.get('open') ?? 0;
   const begun = outcomes.get('partial') ?? 0;
   return [

@@ -5,7 +5,7 @@ import type { TrackerCounts } from '../../../inspect/tracker/tracker';
 import { causeOf, type CauseFacts } from '../../../inspect/verdict/causes';
 import { conclusionOf } from '../../../inspect/verdict/conclusion';
 import { plural } from '../../sinks/wording';
-import { allClear, doubtsOf } from './all-clear';
+import { allClear, unknownsOf } from './all-clear';
 import type { CaptureFacts } from './pass';
 import type { Summary, VerdictSummary } from './summary';
 
@@ -16,14 +16,14 @@ export function conclusionLines(
   ports: readonly number[],
 ): readonly string[] {
   const { sessions, verdicts } = summary;
-  if (sessions + facts.counts.untold === 0) {
+  if (sessions + facts.counts.unreported === 0) {
     return [noneOf(ports, facts.counts)];
   }
   const gravest = gravestOf(verdicts);
   if (!gravest) return allClear(summary, facts);
   // What is only a peer's doing leaves the path to be asked about.
-  const doubts = causeOf(mostly(...gravest)).rank === 3 ? doubtsOf(summary, facts) : [];
-  return [...doubts.map((text) => `- ${text}`), sentenceOf(...gravest, sessions)];
+  const unknowns = causeOf(mostly(...gravest)).rank === 3 ? unknownsOf(summary, facts) : [];
+  return [...unknowns.map((text) => `- ${text}`), sentenceOf(...gravest, sessions)];
 }
 
 /** Where no connection was followed: which ports look as if they should have been. */

@@ -129,14 +129,14 @@ const READY = 220;
 /** An honest client answers a greeting within a round trip, or when it has looked something up. */
 const SILENT_AFTER: Micros = 5_000_000;
 
-/** `untold`: half-open connections that were only counted. */
+/** `unreported`: half-open connections that were only counted. */
 export function outcomeRows(
   outcomes: ReadonlyMap<Outcome, number>,
   refusals: ReadonlyMap<string, number>,
-  untold: number,
+  unreported: number,
 ): readonly string[] {
   return ORDER.flatMap((outcome) => {
-    const count = (outcomes.get(outcome) ?? 0) + (outcome === 'half-open' ? untold : 0);
+    const count = (outcomes.get(outcome) ?? 0) + (outcome === 'half-open' ? unreported : 0);
     if (count === 0) return [];
     const codes = outcome === 'refused' ? `: ${refusalText(refusals)}` : '';
     return [`${count.toLocaleString('en').padStart(7)}  ${WORDS[outcome]}${codes}`];

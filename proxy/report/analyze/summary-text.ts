@@ -43,8 +43,8 @@ function general(summary: Summary, facts: CaptureFacts, colors: Colors): string[
       : rows('Time', [`${stamp(firstAt)} to ${stamp(lastAt)} UTC, ${formatDuration(lastAt - firstAt)}`])),
     ...rows('Frames', [framesText(counts)]),
     ...rows('Seen', seen).map((row) => (whole ? row : colors.yellow(row))),
-    ...rows('Sessions', [`${number(sessions + counts.untold)}, ${messagesText(summary)}`]),
-    ...rows('', outcomeRows(summary.outcomes, summary.refusals, counts.untold)),
+    ...rows('Sessions', [`${number(sessions + counts.unreported)}, ${messagesText(summary)}`]),
+    ...rows('', outcomeRows(summary.outcomes, summary.refusals, counts.unreported)),
     ...rows('Octets', [
       `${formatBytes(bytes.client)} from clients, ${formatBytes(bytes.server)} from servers; ` +
         `${plural(again, 'segment')} sent again`,

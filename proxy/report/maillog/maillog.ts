@@ -101,16 +101,16 @@ export function maillogText({ offset, matches }: Alignment, log: Maillog, most =
   const shift = offset?.micros ?? 0;
   const count = (kind: MaillogMatch['kind']): number => matches.filter((match) => match.kind === kind).length;
   const differ = matches.filter((match) => match.kind === 'matched' && match.difference !== undefined);
-  const telling = matches.filter((match) => match.kind !== 'matched' || match.difference !== undefined);
-  const shown = [...differ, ...telling.filter((match) => match.kind !== 'matched')].slice(0, most);
+  const shownMatches = matches.filter((match) => match.kind !== 'matched' || match.difference !== undefined);
+  const shown = [...differ, ...shownMatches.filter((match) => match.kind !== 'matched')].slice(0, most);
   return [
     `mail log: ${plural(log.lines, 'line')}, ${log.understood} about connections, ${plural(log.sessions.length, 'session')} near the capture's time`,
     clockWords(offset),
     `  ${count('matched')} matched, of them ${differ.length} tell another story than the packets; ` +
       `${count('ambiguous')} ambiguous, ${count('log-only')} only in the log, ${count('packets-only')} only in the packets`,
     ...shown.map((match) => `  ${lineOf(match, shift)}`),
-    ...(telling.length > shown.length
-      ? [`  … and ${telling.length - shown.length} more (--json has all)`]
+    ...(shownMatches.length > shown.length
+      ? [`  … and ${shownMatches.length - shown.length} more (--json has all)`]
       : []),
     ...(log.omitted > 0 ? [`  ${plural(log.omitted, 'log session')} left out: too many`] : []),
   ];

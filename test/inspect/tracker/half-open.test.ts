@@ -180,7 +180,7 @@ for (const [name, play, told] of ENDS) {
       eventsOf(news).filter((event) => event.startsWith('verdict')),
       [],
     );
-    assert.equal([tracker.counts.halfOpen, tracker.counts.untold], [1, 0]);
+    assert.equal([tracker.counts.halfOpen, tracker.counts.unreported], [1, 0]);
     assert.is(tracker.find(...peersOf(SYN)), undefined);
   });
 }
@@ -237,7 +237,7 @@ test('of more repetitions than are kept nothing is proved', () => {
 });
 
 test('a flood: so many are told a second, the others counted, and the honest one is followed', () => {
-  const tracker = createTracker({ ...OPTIONS, halfOpen: 100, halfOpenTold: 3 });
+  const tracker = createTracker({ ...OPTIONS, halfOpen: 100, halfOpenReported: 3 });
   const news: TrackerNews[] = [];
   for (let n = 0; n < 1_000; n += 1) news.push(...feed(tracker, of(SYN, n, START + n)));
   news.push(...feed(tracker, SYN, SYN_ACK, ACK, ...REST));
@@ -245,11 +245,11 @@ test('a flood: so many are told a second, the others counted, and the honest one
   // In its first second, and when the rest of it is forgotten.
   assert.equal(sessionsOf(news).filter((each) => each === 'undefined open').length, 6);
   assert.equal(sessionsOf(news).filter((each) => each === 'client fin').length, 1);
-  assert.equal([tracker.counts.halfOpen, tracker.counts.untold], [1_000, 994]);
+  assert.equal([tracker.counts.halfOpen, tracker.counts.unreported], [1_000, 994]);
 });
 
 test('at the cap the one that was silent longest goes, and never one that is established', () => {
-  const tracker = createTracker({ ...OPTIONS, capacity: 1, halfOpen: 2, halfOpenTold: 99 });
+  const tracker = createTracker({ ...OPTIONS, capacity: 1, halfOpen: 2, halfOpenReported: 99 });
   feed(tracker, SYN, SYN_ACK, ACK);
   for (let n = 1; n < 50; n += 1) feed(tracker, of(SYN, n, START + n * SECOND));
   assert.ok(tracker.find(...peersOf(SYN)));

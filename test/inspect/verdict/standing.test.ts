@@ -4,9 +4,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Certainty, VerdictEvent, VerdictName } from '../../../inspect/events';
 import { VERDICTS } from '../../../inspect/limits';
-import { type Told, withVerdict } from '../../../inspect/verdict/standing';
+import { type FindingKey, withVerdict } from '../../../inspect/verdict/standing';
 
-type Said = Told & Pick<VerdictEvent, 'withdraws' | 'certainty'>;
+type Said = FindingKey & Pick<VerdictEvent, 'withdraws' | 'certainty'>;
 
 function say(
   verdict: VerdictName,

@@ -5,11 +5,11 @@
 // captured.
 
 import type { Micros } from '../events';
-import { DISORDER, UNOPENED } from '../limits';
+import { DISORDER, AWAITING_SYN } from '../limits';
 import { isAnswer, isFirst, type Syns } from '../tcp/handshake';
 import { FLAG, type Segment } from '../tcp/segment';
 
-export interface Unopened<T extends { readonly segment: Segment }> {
+export interface AwaitingSyn<T extends { readonly segment: Segment }> {
   /**
    * What may go on now, in its order: the segment itself, the segment behind those that waited for it, or nothing.
    * `synsBefore`: the SYNs that are known already. What is kept is made by `keep`, as a payload's octets may be reused.
@@ -19,7 +19,7 @@ export interface Unopened<T extends { readonly segment: Segment }> {
   overdue(at: Micros): readonly (readonly T[])[];
 }
 
-export function createUnopened<T extends { readonly segment: Segment }>(): Unopened<T> {
+export function createAwaitingSyn<T extends { readonly segment: Segment }>(): AwaitingSyn<T> {
   /** The one that waits longest first: a Map keeps the order of insertion. */
   const all = new Map<string, { readonly since: Micros; readonly arrived: T[]; readonly before: Syns }>();
   return {
@@ -44,7 +44,7 @@ export function createUnopened<T extends { readonly segment: Segment }>(): Unope
       if (all.size === 0) return NONE;
       const over: T[][] = [];
       for (const [key, { since, arrived }] of all) {
-        if (at - since < DISORDER && all.size <= UNOPENED) break;
+        if (at - since < DISORDER && all.size <= AWAITING_SYN) break;
         all.delete(key);
         over.push(inOrder(arrived));
       }

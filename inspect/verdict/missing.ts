@@ -18,14 +18,14 @@ export interface Missing {
   /** Nothing whole of their side had come before: they are its first words. */
   readonly first: boolean;
   /** Segments that came behind them and ask for an ACK: with octets, or FIN. */
-  asking: number;
+  ackEliciting: number;
   /** RSTs that came behind them: a receiver that lacks what is before may answer with an ACK (RFC 5961 §3.2). */
   resets: number;
   /** The receiver's segments since, and among them its bare ACKs. */
-  heard: number;
-  duplicates: number;
+  receiverSegments: number;
+  duplicateAcks: number;
   /** The receiver, alive, has still not acknowledged them: they did not come to it either, by whatever way. */
-  lacked: boolean;
+  notReceived: boolean;
 }
 
 /**
@@ -33,15 +33,20 @@ export interface Missing {
  * block behind them says at once that they are missing there; so do duplicate ACKs, one for each segment that came behind
  * them (RFC 5681 §2), and the echo of a stamp that was sent behind them.
  */
-export function hear(missing: Missing, stream: Stream, segment: Segment, rtt: Micros | undefined): void {
-  const { start, since, first, asking, resets } = missing;
+export function addFromReceiver(
+  missing: Missing,
+  stream: Stream,
+  segment: Segment,
+  rtt: Micros | undefined,
+): void {
+  const { start, since, first, ackEliciting, resets } = missing;
   const { at, options } = segment;
-  missing.heard += 1;
-  if (isBareAck(segment)) missing.duplicates += 1;
+  missing.receiverSegments += 1;
+  if (isBareAck(segment)) missing.duplicateAcks += 1;
   const late = at - since >= DELAYED_ACK + (rtt ?? 0);
   const sacked = options.sack.some(([left]) => (stream.offsetOf(left) ?? 0) > start);
-  const answers = Math.min(missing.duplicates, asking + resets) >= (first ? 1 : DUPLICATES);
-  missing.lacked ||= late || sacked || answers || echoesLater(missing, segment);
+  const answers = Math.min(missing.duplicateAcks, ackEliciting + resets) >= (first ? 1 : DUPLICATES);
+  missing.notReceived ||= late || sacked || answers || echoesLater(missing, segment);
 }
 
 export function isBareAck({ flags, length }: Segment): boolean {

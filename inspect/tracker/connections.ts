@@ -83,7 +83,7 @@ export interface Entry extends Link<Entry>, Heard {
 }
 
 /** What is kept of the connections that are open, and of those that were until a short while ago. */
-export interface Followed {
+export interface Connections {
   readonly options: {
     readonly implicitTlsPorts: readonly number[];
     readonly veil?: Veil | undefined;
@@ -111,7 +111,7 @@ export interface Closed {
   readonly isn: Seq | undefined;
 }
 
-export function createFollowed(options: Followed['options']): Followed {
+export function createConnections(options: Connections['options']): Connections {
   return {
     options,
     open: new Map(),
@@ -129,7 +129,7 @@ export function isNewConnection({ tracked: { inspector } }: Entry, segment: Segm
   return isFirst(segment) && isnOf(inspector.view.client) !== segment.seq;
 }
 
-export function open(state: Followed, key: string, first: Segment, toServer: boolean, id: number): Entry {
+export function open(state: Connections, key: string, first: Segment, toServer: boolean, id: number): Entry {
   const { flags } = first;
   const [a, b] = peersOf(first);
   // Both ports may be a server's: then the handshake tells, and without it the destination is as good a guess.
@@ -152,12 +152,12 @@ export function open(state: Followed, key: string, first: Segment, toServer: boo
   return entry;
 }
 
-export function feed(state: Followed, entry: Entry, each: Segment, leg: Leg | undefined): TrackerNews {
+export function feed(state: Connections, entry: Entry, each: Segment, leg: Leg | undefined): TrackerNews {
   entry.lastAt = each.at;
   state.recency.use(entry);
   const { client } = entry.tracked;
   const from = client.address === each.source && client.port === each.sourcePort ? 'client' : 'server';
-  state.oneSided.see(entry, from, each.flags);
+  state.oneSided.heard(entry, from, each.flags);
   if (entry.tracked.inspector.isCopy(from, each)) return newsOf(entry.tracked, []);
   const events = entry.tracked.inspector.segment(from, each);
   const { flow } = entry.tracked.inspector;
@@ -178,7 +178,7 @@ export function feed(state: Followed, entry: Entry, each: Segment, leg: Leg | un
  * When it is to be asked next, of the time `at` when it was fed or asked. A judge that is still waiting when its time
  * has passed is asked once a second of the real time `now`, not at every sweep.
  */
-export function wait(state: Followed, entry: Entry, at: Micros, now = at): void {
+export function wait(state: Connections, entry: Entry, at: Micros, now = at): void {
   const { inspector } = entry.tracked;
   const over = overAt(inspector);
   const first = inspector.deadline() ?? Infinity;
@@ -202,7 +202,7 @@ function overAt({ closedAt, view }: Inspector): Micros {
  * Asks as of the time when it was due, however late it is by now: in a capture the next frame may be minutes away, and
  * what silence shows it showed then.
  */
-export function ask(state: Followed, entry: Entry, at: Micros): TrackerNews[] {
+export function ask(state: Connections, entry: Entry, at: Micros): TrackerNews[] {
   const { tracked } = entry;
   const { inspector } = tracked;
   const news: TrackerNews[] = [];
@@ -220,12 +220,12 @@ export function ask(state: Followed, entry: Entry, at: Micros): TrackerNews[] {
 }
 
 /** Its end is known: what comes of it now is no new connection. */
-export function settle(state: Followed, entry: Entry, at: Micros): TrackerNews {
+export function settle(state: Connections, entry: Entry, at: Micros): TrackerNews {
   remember(state, entry, at);
   return finish(state, entry, at);
 }
 
-export function finish(state: Followed, entry: Entry, at: Micros): TrackerNews {
+export function finish(state: Connections, entry: Entry, at: Micros): TrackerNews {
   state.open.delete(entry.key);
   state.recency.remove(entry);
   state.oneSided.remove(entry);
@@ -237,7 +237,7 @@ export function finish(state: Followed, entry: Entry, at: Micros): TrackerNews {
  * A path that holds segments lets go of some when all is over, and a copy may be captured then: they are no new connection,
  * as only a new SYN begins one.
  */
-export function isStraggler({ closed }: Followed, key: string, segment: Segment): boolean {
+export function isStraggler({ closed }: Connections, key: string, segment: Segment): boolean {
   const { flags, at } = segment;
   const ended = closed.get(key);
   if (ended === undefined) return false;
@@ -246,7 +246,7 @@ export function isStraggler({ closed }: Followed, key: string, segment: Segment)
   return late;
 }
 
-function remember({ closed, options }: Followed, { key, tracked }: Entry, at: Micros): void {
+function remember({ closed, options }: Connections, { key, tracked }: Entry, at: Micros): void {
   closed.delete(key);
   closed.set(key, { at, isn: isnOf(tracked.inspector.view.client) });
   for (const [oldest, ended] of closed) {

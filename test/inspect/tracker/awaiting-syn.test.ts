@@ -3,7 +3,7 @@
 import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { DISORDER, UNOPENED } from '../../../inspect/limits';
+import { DISORDER, AWAITING_SYN } from '../../../inspect/limits';
 import type { Segment } from '../../../inspect/tcp/segment';
 import { createTracker, type Tracker, type TrackerNews } from '../../../inspect/tracker/tracker';
 import { buildFrame } from '../../proxy/sources/frames';
@@ -104,11 +104,11 @@ test('where segments are known to come in order nothing waits', () => {
 
 test('a flood does not fill the memory: the oldest go on, and none is lost', () => {
   const tracker = createTracker(OPTIONS);
-  const flood = Array.from({ length: UNOPENED + 100 }, (_, n) => of(REST[0] as Segment, n));
+  const flood = Array.from({ length: AWAITING_SYN + 100 }, (_, n) => of(REST[0] as Segment, n));
   const news = flood.flatMap((each) => tracker.segment(each));
   assert.is(new Set(news.map(({ connection }) => connection.id)).size, 99);
   tracker.end(LATE);
-  assert.is(tracker.counts.connections, UNOPENED + 100);
+  assert.is(tracker.counts.connections, AWAITING_SYN + 100);
 });
 
 test('octets and frames are as they were captured, though their buffer was used again', () => {
