@@ -1,9 +1,9 @@
 // Altered: what arrived is not what was sent. Masked words, and copies of one segment that differ.
 
 import type { Finding, Premises } from '../coverage/finding';
-import type { AnomalyEvent } from '../events';
+import type { AnomalyEvent, Where } from '../events';
 import { evidenceOf, type JudgeInput } from '../tcp/view';
-import type { Judge } from './judge';
+import { type Cause, type Judge, MISSED, PLACES } from './judge';
 
 /** Watches the dialogue's words and every octet that is sent twice. */
 export function createAlteredJudge(): Judge {
@@ -61,3 +61,14 @@ function evidenceNow({ connection, from, segment }: JudgeInput, note: string) {
 /** The octets are here: no other is needed to see that they were changed. */
 const PREMISES: Premises = { toSay: [] };
 const NOTHING: readonly Finding[] = [];
+
+/** Octets that were changed. */
+export const ALTERED_CAUSE = (where: Where): Cause => ({
+  rank: 1,
+  what: `EHLO or its reply altered ${PLACES[where]}`,
+  next: 'a middlebox inspects SMTP; switch that off, and if it is off, show its vendor the report (--evidence DIR)',
+  suspect: 'client',
+  recheck: 'Compare the octets of the commented frames with each other, or with what the sender’s log says.',
+  ruledOut: ['Damage on the line: TCP’s and the link’s checksums would have stopped it.'],
+  open: [MISSED],
+});

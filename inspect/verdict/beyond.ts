@@ -9,7 +9,7 @@ import type { Finding, Premise, Premises } from '../coverage/finding';
 import type { Certainty, Direction, Micros } from '../events';
 import { FLAG, type Segment } from '../tcp/segment';
 import { type ConnectionView, evidenceOf, type JudgeInput, windowOf } from '../tcp/view';
-import type { Judge } from './judge';
+import { type Cause, type Ground, type Judge, MISSED } from './judge';
 import { DELAYED_ACK, EVIDENCE, HOLE_PATIENCE, reorderingTime, UNANSWERED } from './thresholds';
 import { type DroppedName, droppedName, octets, seconds, times, toName } from './words';
 
@@ -240,3 +240,23 @@ const COUNTED: readonly Premise[] = ['losses-counted'];
 /** Several retransmissions: HOLE_PATIENCE from the second copy on, and a living TCP answers each at once. */
 const SILENCE: Micros = HOLE_PATIENCE;
 const OTHER = { client: 'server', server: 'client' } as const;
+
+/** The receiver's acknowledgements: octets that passed here and did not come to it. */
+export const UNACKNOWLEDGED = (suspect: Cause['suspect']): Ground => ({
+  suspect,
+  recheck:
+    'The commented frames carry the same octets (`tcp.seq`, `tcp.len`) again and again. Add the column `tcp.ack`: in the ' +
+    'receiver’s frames behind them it stays where it was before the first of them (an ACK covers all that has arrived, ' +
+    'RFC 9293 §3.4).',
+  ruledOut: [
+    'That the sender said nothing: its octets are in the capture, several times.',
+    'That the receiver is down: it speaks.',
+    'That its acknowledgement is only late: it speaks more than half a second and a round trip after the second copy.',
+    'That the capture missed the acknowledgement: a later one would cover these octets too, and does not.',
+  ],
+  open: [
+    'The receiver is down, or too busy to answer.',
+    'It has got them, and its answers were lost on their way back.',
+    MISSED,
+  ],
+});

@@ -3,7 +3,8 @@
 // path, may explain it; of several only what they share.
 
 import type { Certainty } from '../events';
-import { causeOf, type CauseFacts, PLACES } from './causes';
+import { causeOf, type CauseFacts } from './causes';
+import { PLACES } from './judge';
 import { many } from './words';
 
 /** One cause in all connections that were seen. */

@@ -7,7 +7,7 @@ import { FLAG, type Segment } from '../tcp/segment';
 import { distance } from '../tcp/seq';
 import type { StreamNews } from '../tcp/stream';
 import { evidenceOf, type JudgeInput } from '../tcp/view';
-import type { Judge } from './judge';
+import { type Ground, type Judge, MISSED } from './judge';
 import { addFromReceiver, isBareAck, type Missing } from './missing';
 import { DELAYED_ACK, EVIDENCE, HOLE_PATIENCE, recoveryTime, REORDERING, reorderingTime } from './thresholds';
 import { type DroppedName, droppedName, milliseconds, octets, toName } from './words';
@@ -262,4 +262,20 @@ const SUBJECT: Readonly<Record<DroppedName, string>> = {
   'ehlo-dropped': 'its first command (EHLO) was',
   'greeting-lost': 'its greeting was',
   'segment-dropped': 'they were',
+};
+
+/** Its sender's numbers: octets that were sent and did not arrive here. */
+export const NUMBERED: Ground = {
+  suspect: 'client',
+  recheck:
+    'TCP numbers every octet (RFC 9293 §3.4). A frame’s SEQ is the number of the next octet that its sender sends. ' +
+    'In the commented frames it lies beyond the last octet that was captured from this sender: its TCP says that it ' +
+    'sent the octets between, and they are not in the capture. Turn on relative sequence numbers and read `tcp.seq` ' +
+    'from top to bottom.',
+  ruledOut: [
+    'That the sender said nothing: its own sequence number counts the missing octets.',
+    'That the capture missed them: the other side never acknowledged them, or the sender had to send them again.',
+    'That they were only overtaken: reordering takes milliseconds; these were missing for longer than 100 ms.',
+  ],
+  open: ['Octets that were only overtaken: the capture ended before they could have come.', MISSED],
 };

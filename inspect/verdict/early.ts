@@ -3,7 +3,7 @@
 import type { Premises } from '../coverage/finding';
 import type { Evidence } from '../events';
 import { evidenceOf } from '../tcp/view';
-import type { Judge } from './judge';
+import { type Cause, type Judge, MISSED } from './judge';
 
 /** Whatever is missing may have been the greeting. */
 const PREMISES: Premises = { toSay: ['handshake', 'client-octets', 'server-octets', 'nothing-missed'] };
@@ -36,3 +36,14 @@ export function createEarlyJudge(): Judge {
     },
   };
 }
+
+/** A client that does not wait for the greeting. */
+export const EARLY_CAUSE: Cause = {
+  rank: 3,
+  what: 'clients spoke before the greeting',
+  next: 'these are mostly spam engines; nothing on the path is to blame',
+  suspect: 'client',
+  recheck: 'The client’s first octets come before the last line of the greeting.',
+  ruledOut: [],
+  open: [MISSED],
+};

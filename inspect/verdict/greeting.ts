@@ -5,7 +5,7 @@ import type { Direction, Evidence, GreetingDefect, Micros, PhaseEvent, Proof, Ve
 import { FLAG, type Segment } from '../tcp/segment';
 import { advance, distance } from '../tcp/seq';
 import { evidenceOf, leavesRoom, type JudgeInput } from '../tcp/view';
-import type { Judge } from './judge';
+import { type Cause, type Judge, MISSED } from './judge';
 import { GREETING_SLOW } from './thresholds';
 import { seconds } from './words';
 
@@ -198,3 +198,41 @@ const PAINFUL: ReadonlySet<GreetingDefect> = new Set([
   'leading-junk',
   'wrong-code',
 ]);
+
+/** A greeting that has no last line. */
+export const TRUNCATED_CAUSE: Cause = {
+  rank: 2,
+  what: 'the greeting never ended, and it was the server that did not send more',
+  next: "repair the mail server's banner; until then `ehlowire relay` completes it",
+  suspect: 'server',
+  recheck:
+    'The last line of a reply has a space behind its code (RFC 5321 §4.2.1). The server’s next sequence number shows ' +
+    'that it sent nothing more.',
+  ruledOut: ['That the rest was lost on the way: the server’s sequence number shows that there was no rest.'],
+  open: [
+    'The last line was lost before this point.',
+    'A server that is slow: the last line would have come later.',
+  ],
+};
+
+/** A greeting that is not as RFC 5321 wants it. */
+export const MALFORMED_CAUSE: Cause = {
+  rank: 2,
+  what: 'the greeting is malformed',
+  next: "repair the mail server's banner (`ehlowire check HOST:PORT` says what is wrong)",
+  suspect: 'server',
+  recheck: 'Follow the TCP stream and compare its first line with RFC 5321 §4.2.',
+  ruledOut: [],
+  open: [MISSED],
+};
+
+/** A greeting that comes late. */
+export const SLOW_CAUSE: Cause = {
+  rank: 2,
+  what: 'the greeting came too late for common clients',
+  next: 'look at the mail server: DNS lookups, postscreen, load',
+  suspect: 'server',
+  recheck: 'The time between the handshake and the greeting’s last line.',
+  ruledOut: [],
+  open: [MISSED],
+};

@@ -1,12 +1,12 @@
 // Held: TSval is stamped as the client sends (RFC 7323 §3.2), so arrival minus stamp is what the path kept back.
 
 import type { Finding, Premises } from '../coverage/finding';
-import type { Micros } from '../events';
+import type { Micros, Where } from '../events';
 import type { Stamp } from '../tcp/clock';
 import type { Segment } from '../tcp/segment';
 import { distance } from '../tcp/seq';
 import { evidenceOf, type JudgeInput } from '../tcp/view';
-import type { Judge } from './judge';
+import { type Cause, type Judge, MISSED, PLACES, VENDOR } from './judge';
 import { HELD, JITTER } from './thresholds';
 import { many, milliseconds as ms } from './words';
 
@@ -126,3 +126,19 @@ const OTHERS = 32;
 function stampOf({ options, at }: Segment): Stamp {
   return { value: options.timestamps?.[0] ?? 0, at };
 }
+
+/** EHLO that was held back. */
+export const HELD_CAUSE = (where: Where): Cause => ({
+  rank: 1,
+  what: `EHLO held back ${PLACES[where]}`,
+  next: VENDOR,
+  suspect: 'client',
+  recheck:
+    'Add the columns `frame.time_delta` and `tcp.options.timestamp.tsval`. Between the commented frames the arrival ' +
+    'time advances far more than the sender’s own clock (TSval, RFC 7323) does: the difference is the time under way.',
+  ruledOut: [
+    'That the client was slow: its own clock, stamped into the segment as it was sent, says when it sent it.',
+    'That a lost segment was sent again: a retransmission carries a new stamp.',
+  ],
+  open: ['A clock that ticks at another rate: too little of the connection was seen to know it.', MISSED],
+});

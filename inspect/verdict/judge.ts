@@ -1,7 +1,8 @@
-// What a judge is: it sees one connection step by step and speaks when the evidence crosses the bar.
+// What a judge is: it sees one connection step by step and speaks when the evidence crosses the bar. And what is said of its
+// verdict beside the sentence: its cause, which stands in the judge's own file.
 
 import type { Finding } from '../coverage/finding';
-import type { Micros } from '../events';
+import type { Micros, Where } from '../events';
 import type { JudgeInput } from '../tcp/view';
 
 export interface Judge {
@@ -15,3 +16,37 @@ export interface Judge {
   /** What is still on its way, overtaken by all the rest, may change what the judge thinks. */
   isUndecided?(): boolean;
 }
+
+/** What a verdict means, beside the sentence of its judge. */
+export interface Cause {
+  /** 1: somebody on the path; 2: the path or the server, less surely; 3: a peer. */
+  readonly rank: 1 | 2 | 3;
+  /** `EHLO dropped before this point`: of many sessions. */
+  readonly what: string;
+  /** What to do about it. */
+  readonly next: string;
+  /**
+   * Who may have made it, beside somebody on the path: a client, or its own network, whose claim it rests on; a server;
+   * or nobody.
+   */
+  readonly suspect: 'client' | 'server' | 'nobody';
+  /** How somebody else can check it, in Wireshark. */
+  readonly recheck: string;
+  /** Where it is proved: what else might explain it, and why it does not. */
+  readonly ruledOut: readonly string[];
+  /** Where it is only suspected: what else may explain it. */
+  readonly open: readonly string[];
+}
+
+/** What a cause rests on, whoever drops what. */
+export type Ground = Pick<Cause, 'suspect' | 'recheck' | 'ruledOut' | 'open'>;
+
+/** As words in a sentence. */
+export const PLACES: Readonly<Record<Where, string>> = {
+  before: 'before this point',
+  beyond: 'beyond this point',
+  here: 'between the two points',
+};
+
+export const MISSED = 'Something that was not captured: what was seen of the connection is not whole.';
+export const VENDOR = "show the firewall's vendor the report (--evidence DIR)";

@@ -19,7 +19,7 @@ import { createPacketCounter, type PacketCounter, type Step } from '../tcp/count
 import { FLAG, type Segment } from '../tcp/segment';
 import { distance } from '../tcp/seq';
 import { type ConnectionView, evidenceOf, type JudgeInput } from '../tcp/view';
-import type { Judge } from './judge';
+import { type Ground, type Judge } from './judge';
 import {
   CHANCE,
   COUNTING,
@@ -228,3 +228,16 @@ const PREMISES: Premises = { toSay: ['handshake', 'nothing-missed', 'losses-coun
 /** Commands of a connection that are suspected at a time. */
 const SUSPECTS = 16;
 const NOTHING: Finding[] = [];
+
+/** The client's packet counter: segments that were sent and did not arrive here. */
+export const PACKETS_COUNTED: Ground = {
+  suspect: 'client',
+  recheck:
+    'Add the column `ip.id`. The client’s stack counts its packets there, by one each; right before the commented ' +
+    'frame numbers are left out, and the time before it is as long as TCP waits before it sends again.',
+  ruledOut: [],
+  open: [
+    'Chance: any road loses a packet now and then.',
+    'Packets of the same counter that were something else than copies of this one.',
+  ],
+};

@@ -7,7 +7,7 @@ import { FASTEST, type Stamp } from '../tcp/clock';
 import { FLAG, type Segment } from '../tcp/segment';
 import { advance, distance } from '../tcp/seq';
 import { type ConnectionView, evidenceOf, type JudgeInput } from '../tcp/view';
-import type { Judge } from './judge';
+import { type Cause, type Judge, MISSED, VENDOR } from './judge';
 import { EVIDENCE, TTL_JUMP } from './thresholds';
 
 /** Watches the resets that claim to be one side's. */
@@ -160,3 +160,15 @@ function tell(
 const OF_NUMBER: Premises = { toSay: ['both-sides', 'nothing-missed', 'losses-counted'] };
 /** Where its side was, and what it said last. */
 const PREMISES: Premises = { toSay: ['both-sides', 'nothing-missed'], toProve: ['handshake'] };
+
+/** A reset that its sender did not send. */
+export const RESET_CAUSE: Cause = {
+  rank: 1,
+  what: "a reset that is not the peer's own",
+  next: VENDOR,
+  suspect: 'client',
+  recheck:
+    'Compare `ip.ttl` and `tcp.seq` of the RST with the other frames of the same sender, and see who goes on behind it.',
+  ruledOut: ['An ordinary end: a TCP that sent RST does not go on, and its RST has its own TTL and number.'],
+  open: ['The peer’s own machine, which resets in an unusual way: one sign alone may be that.', MISSED],
+};

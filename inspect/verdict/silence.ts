@@ -4,7 +4,7 @@ import type { Finding, Premises } from '../coverage/finding';
 import type { Evidence, Micros } from '../events';
 import { FLAG, type Segment } from '../tcp/segment';
 import { evidenceOf, type JudgeInput } from '../tcp/view';
-import type { Judge } from './judge';
+import { type Cause, type Judge, MISSED } from './judge';
 import { CLIENT_SILENT, EVIDENCE, PROBE_ANSWER, UNANSWERED } from './thresholds';
 import { many } from './words';
 
@@ -133,3 +133,33 @@ const PREMISES: Premises = { toSay: ['handshake', 'nothing-missed'] };
 function flagsNote({ flags }: Segment): string {
   return flags & FLAG.rst ? 'RST' : flags & FLAG.fin ? 'FIN' : 'bare ACK';
 }
+
+/** A client that is alive and says nothing. */
+export const SILENT_CAUSE: Cause = {
+  rank: 3,
+  what: 'the client was alive and never spoke',
+  next: 'nothing was dropped; look at the client',
+  suspect: 'client',
+  recheck:
+    'The client acknowledges the greeting, and its sequence number (`tcp.seq`) stays that of its first octet: it ' +
+    'has sent nothing.',
+  ruledOut: [
+    'That a firewall dropped the EHLO: the client’s sequence number shows that it sent none.',
+    'That the client was down: it answered.',
+  ],
+  open: [MISSED],
+};
+
+/** A client that answers nothing. */
+export const GONE_CAUSE: Cause = {
+  rank: 3,
+  what: 'the client answered nothing any more',
+  next: 'it is gone, or nothing of it comes through; capture nearer to it',
+  suspect: 'client',
+  recheck: 'The server’s frames are sent again and again, and no frame of the client follows.',
+  ruledOut: [],
+  open: [
+    'A client that left without a word: a scanner, or a spam engine.',
+    'A path that swallows all that it answers.',
+  ],
+};

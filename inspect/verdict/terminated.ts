@@ -6,7 +6,7 @@ import { DISORDER } from '../limits';
 import { FLAG, type Segment } from '../tcp/segment';
 import { distance, later } from '../tcp/seq';
 import { type ConnectionView, evidenceOf } from '../tcp/view';
-import type { Judge } from './judge';
+import { type Cause, type Judge, MISSED } from './judge';
 import { CLOCK_LEAP, ECHO_AHEAD, TTL_JUMP } from './thresholds';
 
 /** Watches the segments of one side. Two different signs prove it; one alone may be a change of route. */
@@ -138,3 +138,20 @@ function tell(
 const PREMISES: Premises = { toSay: [], toProve: ['handshake'] };
 const NONE: Told = [];
 const NOTHING: readonly Finding[] = [];
+
+/** Another TCP speaks for a peer. */
+export const TERMINATED_CAUSE: Cause = {
+  rank: 2,
+  what: 'a device on the path speaks TCP for an endpoint',
+  next: 'a proxy or SYN proxy is on the path; capture on its other side too and compare (--wan, --dmz)',
+  suspect: 'client',
+  recheck:
+    'Add the columns `ip.ttl`, `tcp.options.timestamp.tsval` and `tcp.window_size_value`. One TCP has one ' +
+    'distance, one clock and one set of options: within one side they change.',
+  ruledOut: ['A change of route: it moves the TTL by one or two, and nothing else.'],
+  open: [
+    'A change of route, or a load balancer with two ways: one sign alone may be that.',
+    'A peer whose stack is unusual, a scanner’s for example.',
+    MISSED,
+  ],
+};

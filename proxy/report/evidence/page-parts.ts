@@ -1,7 +1,8 @@
 // What the pages of one point and of two have in common: tables of evidence, what was ruled out, how to check it.
 
 import type { Evidence, Micros, VerdictEvent } from '../../../inspect/events';
-import { causeOf, PLACES } from '../../../inspect/verdict/causes';
+import { causeOf } from '../../../inspect/verdict/causes';
+import { PLACES } from '../../../inspect/verdict/judge';
 import { happenedAt } from '../../../inspect/verdict/standing';
 import { SMTP_PORTS } from '../../system/address';
 import { formatDuration } from '../../sinks/wording';

@@ -1,7 +1,7 @@
 // Where the log's story of a connection and the packets' differ: the log tells what the server saw, not why.
 
 import type { VerdictName } from '../../../inspect/events';
-import { PLACES } from '../../../inspect/verdict/causes';
+import { PLACES } from '../../../inspect/verdict/judge';
 import { formatClose } from '../../sinks/wording';
 import type { Saying, Tally } from './entry';
 import type { LogSession } from './session';
