@@ -25,7 +25,7 @@ export type Flow = (
  * Why octets were not observed. `cut`: the capture cut them off. `missed`: the other side acknowledged them, so they passed.
  * `lost`: they were not acknowledged, and where they were lost is not known.
  */
-export type Unseen = 'cut' | 'missed' | 'lost';
+type Unseen = 'cut' | 'missed' | 'lost';
 
 export interface Connection {
   readonly view: ConnectionView;
@@ -44,7 +44,7 @@ export interface Connection {
   end(at: Micros): readonly Flow[];
 }
 
-export interface Taken {
+interface Taken {
   readonly header: Segment;
   readonly news: readonly StreamNews[];
   readonly flow: readonly Flow[];

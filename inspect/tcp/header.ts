@@ -4,7 +4,7 @@ import type { Micros, Span } from '../events';
 import { NO_OCTETS, type Packet, type TcpOptions, type Tunnel } from './segment';
 
 /** What the IP layer hands over. */
-export interface IpPayload {
+interface IpPayload {
   readonly at: Micros;
   readonly vlans: readonly number[];
   readonly tunnels: readonly Tunnel[] | undefined;

@@ -105,7 +105,7 @@ export interface Connections {
 }
 
 /** What is remembered of a connection that closed, to know its stragglers by. */
-export interface Closed {
+interface Closed {
   readonly at: Micros;
   /** The client's initial sequence number, where it is known. */
   readonly isn: Seq | undefined;
@@ -178,7 +178,7 @@ export function feed(state: Connections, entry: Entry, each: Segment, leg: Leg |
  * When it is to be asked next, of the time `at` when it was fed or asked. A judge that is still waiting when its time
  * has passed is asked once a second of the real time `now`, not at every sweep.
  */
-export function wait(state: Connections, entry: Entry, at: Micros, now = at): void {
+function wait(state: Connections, entry: Entry, at: Micros, now = at): void {
   const { inspector } = entry.tracked;
   const over = overAt(inspector);
   const first = inspector.deadline() ?? Infinity;
@@ -220,7 +220,7 @@ export function ask(state: Connections, entry: Entry, at: Micros): TrackerNews[]
 }
 
 /** Its end is known: what comes of it now is no new connection. */
-export function settle(state: Connections, entry: Entry, at: Micros): TrackerNews {
+function settle(state: Connections, entry: Entry, at: Micros): TrackerNews {
   remember(state, entry, at);
   return finish(state, entry, at);
 }

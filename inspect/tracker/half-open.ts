@@ -32,7 +32,7 @@ export interface Known extends Handshake {
   readonly frames: readonly Frame[] | undefined;
 }
 
-export type Step =
+type Step =
   /** No handshake of these two is known, and the segment begins none. */
   | { readonly kind: 'unknown' }
   /** Kept. `instead`: the one that was there and did not complete, as its port is used again. */
@@ -57,7 +57,7 @@ export interface HalfOpen {
   expire(at: Micros, budget: number): { readonly known: readonly Known[]; readonly more: number };
 }
 
-export interface HalfOpenOptions {
+interface HalfOpenOptions {
   /** The number of the next connection. */
   readonly nextId: () => number;
   /** Frames are kept too, some 100 octets each. */

@@ -33,7 +33,7 @@ export interface SegmentSessionEvent extends SessionEvent {
 
 export type InspectorEvent = SmtpEvent | SegmentSessionEvent | VerdictEvent;
 
-export interface InspectorOptions {
+interface InspectorOptions {
   /** TLS from the first octet on (port 465). */
   readonly implicitTls?: boolean;
   /** How envelope addresses are written down; absent: as they are. */

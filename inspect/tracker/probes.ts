@@ -13,7 +13,7 @@ import type { Observer, Tracked } from './tracker';
 /** When a probe is due, after the greeting: RTOs have run by then, and people do not wait yet. */
 export const PROBE_AFTER: readonly Micros[] = [3_000_000, 10_000_000, 30_000_000];
 
-export interface Probe {
+interface Probe {
   readonly connection: Tracked;
   /** Absent: the probe is due, and must not be sent. */
   readonly frame: Uint8Array | undefined;

@@ -39,7 +39,7 @@ export function alignPair(wan: Trace, dmz: Trace, clocks: Clocks): Aligned {
   };
 }
 
-export function timeOf(fate: Fate): Micros {
+function timeOf(fate: Fate): Micros {
   return fate.kind === 'appeared' ? fate.came.at : fate.sent.at;
 }
 

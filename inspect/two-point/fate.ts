@@ -45,7 +45,7 @@ export type Fate =
   | { readonly kind: 'appeared'; readonly came: Item };
 
 /** By what: that its receiver lacks it when it should have come, or when what was sent later came; that it answers a copy only, or none. */
-export type Shown = 'number' | 'overtaken' | 'answer' | 'silence';
+type Shown = 'number' | 'overtaken' | 'answer' | 'silence';
 
 /** One segment at both points. */
 export interface Copy {
@@ -55,7 +55,7 @@ export interface Copy {
 }
 
 /** An acknowledgement, numbered like what it acknowledges. */
-export interface Heard extends Pick<Acknowledgement, 'at' | 'nth' | 'last'> {
+interface Heard extends Pick<Acknowledgement, 'at' | 'nth' | 'last'> {
   readonly end: number;
 }
 

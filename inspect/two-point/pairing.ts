@@ -27,7 +27,7 @@ export interface Unchanged extends Known {
 }
 
 /** Connections of which a firewall changed an address or the numbers. */
-export interface Translated {
+interface Translated {
   readonly server: number;
   readonly client: number;
   readonly numbers: number;

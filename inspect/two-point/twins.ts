@@ -58,7 +58,7 @@ export function compareMarks({ passage: a }: Item, { passage: b }: Item, keepsId
   return named && !stamped ? 'same' : 'unknown';
 }
 
-export type Likeness = 'same' | 'other' | 'unknown';
+type Likeness = 'same' | 'other' | 'unknown';
 
 /** Some firewalls renew the IP identification: then it says nothing. */
 export function areIdsKept(sent: readonly Item[], came: ReadonlyMap<string, readonly Item[]>): boolean {

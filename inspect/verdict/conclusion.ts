@@ -18,7 +18,7 @@ export interface Shown extends CauseFacts {
   readonly networks: number;
 }
 
-export interface Conclusion {
+interface Conclusion {
   /** Of what is concluded: that it is what the clients share. */
   readonly certainty: Certainty;
   /** One paragraph, the number of clients first. */

@@ -18,12 +18,12 @@ import type { Connection, Sink } from '../sinks/record';
 import { openLive, portFilters, type LiveListener, type LiveSource } from '../sources/live';
 
 /** One of a connection's two legs: who called whom, as their packets say it. */
-export interface Leg {
+interface Leg {
   readonly caller: Endpoint;
   readonly called: Endpoint;
 }
 
-export interface Legs {
+interface Legs {
   readonly client: Leg;
   readonly server: Leg | undefined;
   /** The server's greetings are repaired: what is wrong with them is said once, and then the repairs are counted. */
@@ -31,7 +31,7 @@ export interface Legs {
 }
 
 /** What only segments tell of a relayed connection. */
-export interface SegmentFacts {
+interface SegmentFacts {
   readonly retransmits: Readonly<Record<Direction, number>>;
   readonly rtt?: Micros;
   readonly verdicts: readonly VerdictName[];

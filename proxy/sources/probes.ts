@@ -23,7 +23,7 @@ export interface Probes extends Observer<Uint8Array> {
   send(at: Micros): Sent;
 }
 
-export interface Sent {
+interface Sent {
   /** Of the connections whose client got a probe. */
   readonly news: readonly TrackerNews[];
   /** Probes that were due and could not go the way of their server's frames. */
@@ -62,7 +62,7 @@ export function openProbes(device: string): WireProbes | Fault {
 }
 
 /** Of a live capture. It does not see its own probes: no socket is handed what it sent. */
-export interface LiveProbes extends Observer {
+interface LiveProbes extends Observer {
   /** Sends what is due; every frame before `at` was given to the tracker. The first refusal ends it. */
   send(at: Micros): { readonly news: readonly TrackerNews[]; readonly fault: Fault | undefined };
   /** Lines for the end. */

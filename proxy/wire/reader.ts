@@ -31,7 +31,7 @@ export interface Reader {
   end(at: Micros): void;
 }
 
-export interface ReaderOptions {
+interface ReaderOptions {
   readonly sink: Sink;
   readonly ports: readonly number[];
   readonly implicitTlsPorts: readonly number[];

@@ -8,7 +8,7 @@ import { formatClose, formatDuration, printable } from '../../sinks/wording';
 import type { Analysis } from './report';
 import { beginBefore, quietText, rowOf, rowOfEvidence, type Before, type Row } from './row';
 
-export interface LadderOptions {
+interface LadderOptions {
   readonly color: boolean;
   /** Connections to follow, before it is known what becomes of them. */
   readonly follow: (connection: Tracked) => boolean;

@@ -15,7 +15,7 @@ export interface Lines extends Observer {
   nameOf(id: number): string;
 }
 
-export interface LinesOptions {
+interface LinesOptions {
   readonly renderer: Renderer;
   readonly level: Level;
   readonly write: (text: string) => void;

@@ -9,7 +9,7 @@ import { createStories } from '../maillog/story';
 import { plural } from '../../sinks/wording';
 import type { Analysis } from './report';
 
-export interface MaillogComparison extends Observer {
+interface MaillogComparison extends Observer {
   /** Reads the log, prints a JSON line a match; the lines of text for the summary. */
   conclude(): Promise<string[]>;
 }

@@ -30,7 +30,7 @@ export interface Observed {
   readonly disordered: Amount;
 }
 
-export interface Amount {
+interface Amount {
   connections: number;
   count: number;
 }

@@ -38,7 +38,7 @@ export type Outcome =
   /** Begun before the capture, or seen in one direction only. */
   | 'partial';
 
-export interface Fate {
+interface Fate {
   readonly outcome: Outcome;
   /** What was refused, and how. */
   readonly refusal?: { readonly phase: Phase; readonly code: number };

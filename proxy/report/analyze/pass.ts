@@ -13,7 +13,7 @@ import { createMerge } from '../../sources/merge';
 import { droppedIn } from '../../sources/pcapng-end';
 import type { Disorder } from '../../sources/order';
 
-export interface PassOptions {
+interface PassOptions {
   readonly ports: readonly number[];
   readonly veil?: Veil | undefined;
   readonly observer: Observer;

@@ -3,7 +3,7 @@
 import { isatty } from 'node:tty';
 import { formatBytes } from '../../sinks/wording';
 
-export interface Progress {
+interface Progress {
   update(position: number, segments: number, sessions: number): void;
   /** Takes the line away. */
   end(): void;
@@ -30,7 +30,7 @@ export function createProgress(total: number | undefined, shown = isatty(2)): Pr
 }
 
 /** `[########------------]  42 %  440.1 MB of 1.0 GB  1,234,567 segments  44,200 sessions  12 s left` */
-export function progressText(
+function progressText(
   position: number,
   total: number | undefined,
   segments: number,

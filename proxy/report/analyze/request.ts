@@ -23,7 +23,7 @@ export interface AnalyzeFlags extends CommonFlags {
 }
 
 /** `some`: the first few of each verdict. */
-export type LadderChoice = 'some' | 'flagged' | 'all' | 'none';
+type LadderChoice = 'some' | 'flagged' | 'all' | 'none';
 
 export interface Request {
   readonly files: readonly string[];

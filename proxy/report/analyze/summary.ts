@@ -188,6 +188,6 @@ function count(counts: Map<string, number>, name: string): void {
 
 /** What the path could not have done, or has not. */
 const WELL: ReadonlySet<Outcome> = new Set(['delivered', 'finished', 'tls', 'refused', 'left']);
-export const OTHER_NETWORKS = 'other networks';
+const OTHER_NETWORKS = 'other networks';
 const NETWORKS = 16_384;
 const CLIENTS = 16_384;

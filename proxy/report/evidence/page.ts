@@ -21,7 +21,7 @@ import {
 import { findFrame, type RecordedFrame } from './recording';
 import { withoutNames } from './cut';
 
-export interface PageFacts extends Peers {
+interface PageFacts extends Peers {
   /** The pcapng beside the page: its name, its frames in order, what was left out. */
   readonly file: string;
   readonly frames: readonly RecordedFrame[];

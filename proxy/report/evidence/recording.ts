@@ -30,7 +30,7 @@ export interface RecordedFrame {
 }
 
 /** What a source knows of a frame beside its octets. */
-export interface FrameFacts {
+interface FrameFacts {
   readonly linkType: number;
   readonly octets: Uint8Array;
   readonly length: number;

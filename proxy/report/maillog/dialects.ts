@@ -1,8 +1,27 @@
 // What mail servers say of a connection: a dialect a program, a rule a kind of line.
 
-import type { Daemon, Saying, Tally } from './entry';
+/** Commands of a `disconnect` line: accepted, and tried (postfix: `rcpt=1/2`, `ehlo=1`). */
+export type Tally = Readonly<Record<string, readonly [accepted: number, tried: number]>>;
 
-export interface Dialect {
+/** What a line says of a connection. */
+export type Saying =
+  | { readonly kind: 'connect' }
+  /** `after`: the last command, `CONNECT` where there was none; empty where the log does not say it. */
+  | { readonly kind: 'timeout' | 'lost'; readonly after: string }
+  | { readonly kind: 'disconnect'; readonly tally: Tally }
+  /** `NOQUEUE: reject: RCPT …: 554 5.7.1`: the command and the code. */
+  | { readonly kind: 'reject'; readonly stage: string; readonly code: number }
+  | { readonly kind: 'pipelining'; readonly after: string }
+  /** postscreen: the client talked `after` seconds, before its turn. */
+  | { readonly kind: 'pregreet'; readonly octets: number; readonly after: number }
+  | { readonly kind: 'pass'; readonly how: 'NEW' | 'OLD' }
+  | { readonly kind: 'hangup'; readonly after: number }
+  /** A message came: sendmail has no line of the connection itself. */
+  | { readonly kind: 'mail' };
+
+export type Daemon = 'smtpd' | 'postscreen' | 'exim' | 'sendmail';
+
+interface Dialect {
   readonly daemon: Daemon;
   /** Its name before the message. */
   readonly program: RegExp;
@@ -10,7 +29,7 @@ export interface Dialect {
 }
 
 /** `groups` may have `client`, `port`, and `lasted`: how long the connection was open. */
-export type Rule = readonly [pattern: RegExp, make: (groups: Groups, message: string) => Saying];
+type Rule = readonly [pattern: RegExp, make: (groups: Groups, message: string) => Saying];
 
 type Groups = Readonly<Record<string, string>>;
 

@@ -3,11 +3,11 @@
 import type { VerdictName } from '../../../inspect/events';
 import { PLACES } from '../../../inspect/verdict/judge';
 import { formatClose } from '../../sinks/wording';
-import type { Saying, Tally } from './entry';
+import type { Saying, Tally } from './dialects';
 import type { LogSession } from './session';
 import type { PacketStory, Told } from './story';
 
-export interface Comparison {
+interface Comparison {
   /** What the log says, in its own words: `timeout after CONNECT`. */
   readonly log: string;
   /** What the packets say. */

@@ -1,26 +1,7 @@
 // One line of a mail server's log: who, when, what. Nothing of envelopes, queue files or message headers is kept.
 
 import type { Micros } from '../../../inspect/events';
-import { DIALECTS } from './dialects';
-
-/** Commands of a `disconnect` line: accepted, and tried (postfix: `rcpt=1/2`, `ehlo=1`). */
-export type Tally = Readonly<Record<string, readonly [accepted: number, tried: number]>>;
-
-/** What a line says of a connection. */
-export type Saying =
-  | { readonly kind: 'connect' }
-  /** `after`: the last command, `CONNECT` where there was none; empty where the log does not say it. */
-  | { readonly kind: 'timeout' | 'lost'; readonly after: string }
-  | { readonly kind: 'disconnect'; readonly tally: Tally }
-  /** `NOQUEUE: reject: RCPT …: 554 5.7.1`: the command and the code. */
-  | { readonly kind: 'reject'; readonly stage: string; readonly code: number }
-  | { readonly kind: 'pipelining'; readonly after: string }
-  /** postscreen: the client talked `after` seconds, before its turn. */
-  | { readonly kind: 'pregreet'; readonly octets: number; readonly after: number }
-  | { readonly kind: 'pass'; readonly how: 'NEW' | 'OLD' }
-  | { readonly kind: 'hangup'; readonly after: number }
-  /** A message came: sendmail has no line of the connection itself. */
-  | { readonly kind: 'mail' };
+import { DIALECTS, type Daemon, type Saying } from './dialects';
 
 export interface Entry {
   /** When it was written; where the line has no zone, its local time taken as UTC. */
@@ -38,8 +19,6 @@ export interface Entry {
   readonly lasted?: Micros;
 }
 
-export type Daemon = 'smtpd' | 'postscreen' | 'exim' | 'sendmail';
-
 /** What a log line is made of, whatever its format. */
 export interface Line {
   readonly at: Micros;
@@ -54,7 +33,7 @@ export function parseMessage({ at, zoned, process, message }: Line): Entry | und
   const head = message.slice(0, LONGEST);
   for (const { daemon, program, rules } of DIALECTS) {
     // A unit's name, or none, does not tell which program it was; what it says does.
-    if (!program.test(process) && !UNTOLD.test(process)) continue;
+    if (!program.test(process) && !UNNAMED.test(process)) continue;
     for (const [pattern, make] of rules) {
       const groups = pattern.exec(head)?.groups;
       if (!groups) continue;
@@ -81,6 +60,6 @@ function spanOf(text: string): Micros {
 }
 
 const SECONDS: Readonly<Record<string, number>> = { w: 604_800, d: 86_400, h: 3_600, m: 60, s: 1 };
-const UNTOLD = /^$|\.service(?:\[\d+\])?$/;
+const UNNAMED = /^$|\.service(?:\[\d+\])?$/;
 /** Characters that are looked at: names have 255, addresses 39, the words between them few. */
 const LONGEST = 600;

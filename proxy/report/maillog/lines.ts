@@ -5,7 +5,7 @@ import type { Line } from './entry';
 import { createRecords, type Record } from './records';
 import { readStamp } from './stamps';
 
-export interface LineReader {
+interface LineReader {
   /** One line without its end; `undefined` where it is none of a program's, or a part of a longer record. */
   take(text: string): Line | undefined;
   /** The file ends. */

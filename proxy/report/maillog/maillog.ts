@@ -10,7 +10,6 @@ import type { Level } from '../../config/config';
 import { createLineReader } from './lines';
 import { timeOf, type Alignment, type MaillogMatch } from './match';
 import { createLogSessions, type LogSession } from './session';
-import { shapeOf } from './shape';
 import { nameOf, openText, readFault } from '../../sources/supply';
 
 export interface Maillog {
@@ -61,7 +60,7 @@ function whyNone(lines: number, formed: number, first: string): string {
 }
 
 /** Fields that are undefined become no field. */
-export type MaillogRecord = Readonly<Record<string, unknown>> & { readonly level: Level };
+type MaillogRecord = Readonly<Record<string, unknown>> & { readonly level: Level };
 
 /** One `maillog` record a match, in the style of the event log (schema 1); undefined fields become none. */
 export function maillogRecords(
@@ -128,7 +127,7 @@ function clockWords(offset: Alignment['offset']): string {
 }
 
 /** The story of one match in one line. */
-export function lineOf(match: MaillogMatch, shift: Micros): string {
+function lineOf(match: MaillogMatch, shift: Micros): string {
   const time = formatTime(timeOf(match, shift)).slice(11, 23);
   switch (match.kind) {
     case 'matched': {
@@ -150,3 +149,36 @@ export function lineOf(match: MaillogMatch, shift: Micros): string {
 }
 
 const MOST = 20;
+
+/** Letters as `x`, digits as `9`, and only such words as they are that tell the form of a log. */
+export function shapeOf(line: string): string {
+  const cut = line.slice(0, LONGEST);
+  const shape = cut.replace(/[A-Za-z]+|\d+|[^\x20-\x7e]+/g, (part) => {
+    if (WORDS.has(part)) return part;
+    const mark = /\d/.test(part) ? '9' : /[A-Za-z]/.test(part) ? 'x' : '?';
+    return mark.repeat(Math.min(part.length, LONG));
+  });
+  return line.length > LONGEST ? `${shape}…` : shape;
+}
+
+const WORDS: ReadonlySet<string> = new Set([
+  ...['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'],
+  ...['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun', 'T', 'Z', 'UTC', 'GMT', 'CET', 'CEST'],
+  ...[
+    'postfix',
+    'smtpd',
+    'postscreen',
+    'exim',
+    'sendmail',
+    'mta',
+    'dovecot',
+    'kernel',
+    'systemd',
+    'mail',
+    'info',
+  ],
+  ...['log', 'time', 'stream', 'stdout', 'stderr', 'message', 'MESSAGE', 'timestamp', 'level', 'msg', 'host'],
+]);
+const LONGEST = 120;
+/** Letters and digits in a row that are shown. */
+const LONG = 12;

@@ -9,7 +9,7 @@ export interface Record {
   readonly message: string;
 }
 
-export interface Records {
+interface Records {
   /** `text`: the line is no part of a record. */
   take(line: string): Record | 'text' | undefined;
   end(): Record | undefined;

@@ -1,7 +1,8 @@
 // What the log says of one connection: its lines put together.
 
 import type { Micros } from '../../../inspect/events';
-import type { Entry, Saying } from './entry';
+import type { Entry } from './entry';
+import type { Saying } from './dialects';
 
 export interface LogSession {
   readonly client: string;
@@ -25,7 +26,7 @@ export function aheadOf(
   return started - (endOnly ? story.ended : story.started);
 }
 
-export interface LogSessions {
+interface LogSessions {
   take(entry: Entry): void;
   /** The log ends: all sessions, in the order in which they began. */
   end(): readonly LogSession[];

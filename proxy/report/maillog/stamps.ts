@@ -2,7 +2,7 @@
 
 import type { Micros } from '../../../inspect/events';
 
-export interface Stamp {
+interface Stamp {
   readonly at: Micros;
   /** It says its zone; else its local time is taken as UTC. */
   readonly zoned: boolean;

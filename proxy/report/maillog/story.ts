@@ -23,7 +23,7 @@ export interface PacketStory {
 
 export type Told = Pick<VerdictEvent, 'verdict' | 'certainty' | 'where' | 'about' | 'came' | 'missingBytes'>;
 
-export interface Stories extends Observer {
+interface Stories extends Observer {
   /** Those that ended, in the order of their beginning. */
   end(): readonly PacketStory[];
   readonly omitted: number;

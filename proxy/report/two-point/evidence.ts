@@ -15,8 +15,14 @@ import { makeFolder } from '../../system/files';
 import { readVersion } from '../../system/version';
 import { closingSentence, foundIn, type Found } from './found';
 import { pageOfPoints, type PointsPageFacts } from './page';
-import { passOver, readPoints, type PointFile, type Reading } from './point';
-import { createPointRecorder, type PointRecorder } from './recorder';
+import {
+  createPointRecorder,
+  passOver,
+  type PointFile,
+  type PointRecorder,
+  type Reading,
+  readPoints,
+} from './point';
 
 export interface PointsEvidence {
   readonly counts: EvidenceCounts;
@@ -25,12 +31,12 @@ export interface PointsEvidence {
 }
 
 /** What a first pass over a point found, and kept where there can be no second one. */
-export interface PointSource {
+interface PointSource {
   readonly read: PointFile;
   readonly recorder: PointRecorder | undefined;
 }
 
-export interface EvidenceRequest {
+interface EvidenceRequest {
   readonly folder: string;
   readonly reading: Reading;
   readonly together: boolean;

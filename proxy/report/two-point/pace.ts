@@ -2,14 +2,14 @@
 
 import type { Micros, Point } from '../../../inspect/events';
 
-export interface Pace {
+interface Pace {
   /** The point was read so far. Resolves when it may be read on. */
   turn(point: Point, reached: Reached): Promise<void>;
   /** No more is read of it. */
   over(point: Point): void;
 }
 
-export interface Reached {
+interface Reached {
   /** Octets of its file. */
   readonly position: number;
   readonly firstAt: Micros;

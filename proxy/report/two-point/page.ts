@@ -25,7 +25,7 @@ import { formatDuration, plural } from '../../sinks/wording';
 import { fateText, itemsOf, segmentText } from './ladder';
 import { aheadText } from './text';
 
-export interface PointPage {
+interface PointPage {
   /** The capture beside the page: its name, its frames in order, what was left out. */
   readonly file: string;
   readonly frames: readonly RecordedFrame[];
@@ -73,7 +73,7 @@ export function pageOfPoints(facts: PointsPageFacts): string {
 }
 
 /** What passed a point at a time of its own clock, by the clock outside. */
-export function commonTime({ clocks }: Points, point: Point, at: Micros): Micros {
+function commonTime({ clocks }: Points, point: Point, at: Micros): Micros {
   return onCommonClock(point, at, clocks).at;
 }
 

@@ -16,11 +16,10 @@ import { isPlainFile } from '../../sources/supply';
 import { isSwapped } from './advice';
 import { writePointsEvidence } from './evidence';
 import { ladderText } from './ladder';
-import { readPoints, type Reading } from './point';
-import { createPointRecorder, type PointRecorder } from './recorder';
+import { createPointRecorder, type PointRecorder, type Reading, readPoints } from './point';
 import { surveyText } from './text';
 
-export interface TwoPointRequest {
+interface TwoPointRequest {
   readonly wan: string;
   readonly dmz: string;
   readonly ports: readonly number[];
@@ -36,7 +35,7 @@ export interface TwoPointRequest {
   readonly veil: Veil | undefined;
 }
 
-export interface TwoPointOutputs {
+interface TwoPointOutputs {
   readonly text: Printer | undefined;
   readonly json: Printer | undefined;
   readonly color: boolean;

@@ -10,8 +10,7 @@ import { formatFault, isFault } from '../../../../proxy/system/fault';
 import type { Entry } from '../../../../proxy/report/maillog/entry';
 import { parseMessage } from '../../../../proxy/report/maillog/entry';
 import { createLineReader } from '../../../../proxy/report/maillog/lines';
-import { readMaillog, type Maillog } from '../../../../proxy/report/maillog/maillog';
-import { shapeOf } from '../../../../proxy/report/maillog/shape';
+import { type Maillog, readMaillog, shapeOf } from '../../../../proxy/report/maillog/maillog';
 
 const dir = mkdtempSync(join(tmpdir(), 'ehlowire-maillog-'));
 test.after(() => rmSync(dir, { recursive: true }));
