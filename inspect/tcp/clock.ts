@@ -80,10 +80,10 @@ function hear(state: State, from: Stamp, to: Stamp): void {
   if (elapsed < MEASURABLE) return;
   const ticks = distance(from.value, to.value);
   if (ticks <= 0) return;
-  const told = RATES.find((each) => Math.abs((ticks / each) * 1e6 - elapsed) <= elapsed * TIGHT);
-  if (told === undefined) return;
+  const rate = RATES.find((each) => Math.abs((ticks / each) * 1e6 - elapsed) <= elapsed * TIGHT);
+  if (rate === undefined) return;
   state.voices ??= new Map();
-  state.voices.set(told, (state.voices.get(told) ?? 0) + 1);
+  state.voices.set(rate, (state.voices.get(rate) ?? 0) + 1);
   state.rate = loudest(state.voices);
 }
 

@@ -147,7 +147,7 @@ function give({ sides }: State, flow: Flow[], item: Flow): void {
   flow.push(item);
 }
 
-/** All that its sender had heard was passed on, or nobody can tell. An acknowledgement alone is content with what is here. */
+/** All that its sender had heard was passed on, or it is not known. A bare ACK needs no more than what is here. */
 function isReady(
   { sides }: State,
   { from, item, ack }: Pick<Waiting<unknown>, 'from' | 'item' | 'ack'>,
@@ -234,12 +234,12 @@ function note(view: Mutable<ConnectionView>, side: Side, from: Direction, segmen
   if (flags & FLAG.fin) side.finAt ??= at;
   if (flags & FLAG.rst) side.rstAt ??= at;
   const value = options.timestamps?.[0];
-  // A reset carries no stamp of its own clock in many stacks.
+  // In many stacks a reset carries no stamp of its clock.
   if (value !== undefined && !(flags & FLAG.rst)) side.clock.tick(value, at);
   const handshake = from === 'client' && !(flags & FLAG.syn) && flags & FLAG.ack;
   if (view.connectedAt === undefined && handshake && view.client.syn && view.server.syn) {
     view.connectedAt = at;
-    // Which of several copies was answered, nobody knows (Karn's rule, RFC 6298 section 3).
+    // Which of several copies was answered is not known (Karn's rule, RFC 6298 section 3).
     const once = view.client.retransmits + view.server.retransmits === 0;
     if (once) view.rtt = at - view.client.syn.at;
   }

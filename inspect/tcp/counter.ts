@@ -87,7 +87,7 @@ function count(
   roundTrip: Micros | undefined,
 ): void {
   state.step = undefined;
-  // A reset may be nobody's, and where it answers from a closed socket it is counted nowhere.
+  // A reset may be another's, and where it answers from a closed socket it is counted nowhere.
   if (!isCounted(segment) || segment.flags & FLAG.rst || state.odd) return;
   const { last } = state;
   const by = last ? ((segment.ipId - last.ipId) << 16) >> 16 : 1;

@@ -1,4 +1,4 @@
-// One connection at a time, of all that a tracker follows: begun, fed, asked, ended.
+// The connections of a tracker, one at a time: opened, fed, judged by the time, ended.
 
 import type { Endpoint } from '../address';
 import type { Direction, Micros, VerdictEvent } from '../events';
@@ -78,7 +78,7 @@ export interface Entry extends Link<Entry>, Heard {
   readonly key: string;
   readonly tracked: Tracked;
   lastAt: Micros;
-  /** When it is to be asked again though nothing came: `Infinity` for never. */
+  /** When its judges are called again though nothing came; `Infinity`: never. */
   due: Micros;
 }
 
@@ -96,7 +96,7 @@ export interface Connections {
   readonly closed: Map<string, Closed>;
   readonly recency: Recency<Entry>;
   readonly oneSided: OneSided<Entry>;
-  /** Those that want to be asked again when time passes. */
+  /** Those whose judges have a deadline. */
   readonly waiting: Set<Entry>;
   /** What is held beyond holes, of all of them. */
   readonly holding: Holding;

@@ -71,5 +71,5 @@ function isGreeting({ payload, sourcePort }: Segment): boolean {
 }
 
 const FTP = 21;
-/** Ports that greeted, as many as anybody reads of. */
+/** Ports that greeted, at most. */
 const GREETERS = 64;

@@ -1,4 +1,5 @@
-// One connection from its segments to its story: streams, session and judges in one place.
+// One connection, from its segments to its events: streams, session and judges in one place. What stands after withdrawals
+// and upgrades is kept here, and nowhere else.
 
 import {
   createCoverage,
@@ -40,7 +41,7 @@ interface InspectorOptions {
   readonly veil?: Veil | undefined;
   /** The capture may have lost segments, and does not say so: see `Coverage.counted`. */
   readonly uncounted?: boolean;
-  /** What is held beyond holes at its point; absent: it has a point of its own. */
+  /** What is held beyond holes at its point; absent: it has its own point. */
   readonly holding?: Holding;
 }
 
@@ -59,7 +60,7 @@ export interface Inspector {
   /**
    * Whether all of it was seen: both sides from their SYN on, and every octet that was sent as far as any segment shows.
    * False for good once a segment of it was or may have been missed by us (a record or a frame that was lost, also where
-   * nobody knows of which connection, a piece of a datagram, a capture that began later, a hole that was given up,
+   * it is not known of which connection, a piece of a datagram, a capture that began later, a hole that was given up,
    * a payload that was cut); false for a while while a segment that was overtaken is awaited. Message and TLS that are
    * left out on purpose are no hole. Only a whole connection may teach what its server is like.
    */
@@ -75,9 +76,9 @@ export interface Inspector {
   lost(): void;
   /** Time passed; due when `deadline` says so. */
   idle(at: Micros): readonly InspectorEvent[];
-  /** The first time beyond `after` at which a judge wants to be asked; without `after` the first of all. */
+  /** The first deadline of a judge beyond `after`; without `after` the first of all. */
   deadline(after?: Micros): Micros | undefined;
-  /** The capture ends, or the connection was forgotten: holes are given up, the story is told. */
+  /** The capture ends, or the connection was forgotten: holes are given up, and the last events come. */
   end(at: Micros): readonly InspectorEvent[];
 }
 
@@ -280,7 +281,7 @@ function sessionOf(state: State, at: Micros): Session {
   const fromStart = state.connection.fromStart();
   state.session = createSession({
     started: view.started,
-    // Mid-stream nobody saw the handshake, so nobody knows when it ended.
+    // Mid-stream the handshake was not observed, so it is not known when it ended.
     ...(fromStart && { connected: view.connectedAt ?? at }),
     implicitTls: options.implicitTls ?? false,
     veil: options.veil,
@@ -320,14 +321,14 @@ function end(state: State, at: Micros): readonly InspectorEvent[] {
   const { view } = state;
   // The judges look before the holes are given up, and again at what stood behind them.
   judge(state, timeInput(state, 'end', at, NOTHING));
-  // Where nobody saw it end, its last segment is the last that is known of it.
+  // Where its end was not observed, its last segment is the last that is known of it.
   const ended = state.closedAt ?? Math.max(view.started, ...SIDES.map((side) => view[side].last?.at ?? 0));
   const smtp = feedAll(state, state.connection.end(ended));
   if (smtp.length > 0) judge(state, timeInput(state, 'end', at, smtp));
   const verdicts = admitAll(state);
   const story = sessionOf(state, ended).close(state.close ?? { how: 'open' }, ended);
-  const told = admitted(state, story).map((event) => withSegmentFacts(state, event));
-  return [...smtp, ...verdicts, ...told];
+  const last = admitted(state, story).map((event) => withSegmentFacts(state, event));
+  return [...smtp, ...verdicts, ...last];
 }
 
 function withSegmentFacts(state: State, event: SmtpEvent): SmtpEvent | SegmentSessionEvent {

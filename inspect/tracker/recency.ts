@@ -1,6 +1,6 @@
-// Who was used longest ago: a list through the entries themselves, so that a use is a few writes and no search.
+// Which entry was used longest ago: a list through the entries themselves, so that a use is a few writes and no search.
 
-/** What an entry has to have room for; the list's own, nobody else touches it. */
+/** What an entry has to have room for; only the list changes it. */
 export interface Link<T> {
   older: T | undefined;
   newer: T | undefined;

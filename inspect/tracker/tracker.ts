@@ -47,9 +47,9 @@ export interface TrackerOptions {
   readonly oneSided?: number;
   /** Handshakes that are not complete, kept at a time, each in some 250 octets. */
   readonly halfOpen?: number;
-  /** Of those that do not complete so many are told a second, each as a connection; the others are counted. */
+  /** Of those that do not complete so many are reported a second, each as a connection; the others are counted. */
   readonly halfOpenReported?: number;
-  /** Whoever writes captures wants the frames of handshakes. */
+  /** Frames of handshakes are kept, to be written to captures. */
   readonly keepFrames?: boolean;
   /** Segments come in the order in which they passed: no SYN is waited for that was not there first. */
   readonly inOrder?: boolean;
@@ -60,7 +60,7 @@ export interface TrackerOptions {
 export interface Tracker {
   /**
    * One captured frame of a LINKTYPE_, of which `length` octets were on the wire; `elided`: those that are not there were
-   * left out on purpose. Its octets may be reused by the caller afterwards. What a handshake says is told once it is complete.
+   * left out on purpose. Its octets may be reused by the caller afterwards. The news of a handshake come once it is complete.
    */
   frame(linkType: number, octets: Uint8Array, at: Micros, length?: number, elided?: boolean): TrackerNews[];
   /** `frame`: as it was captured, where handshakes are to keep theirs. */
@@ -69,7 +69,7 @@ export interface Tracker {
   elided(client: Endpoint, server: Endpoint, from: Direction, elided: Elided, leg?: Leg): TrackerNews[];
   /** Segments between these two, whichever is the client, were missed by us. */
   lost(a: Endpoint, b: Endpoint): void;
-  /** Until `at` segments were missed by us, and nobody knows of whom: no connection that had begun by then is whole. */
+  /** Until `at` segments were missed by us, of unknown connections: no connection that had begun by then is whole. */
   lostUntil(at: Micros): void;
   /** Time passed without a frame: live captures call it a few times a second. */
   idle(at: Micros): TrackerNews[];
@@ -135,7 +135,7 @@ interface State extends Connections {
   readonly halfOpen: HalfOpen;
   readonly awaitingSyn: AwaitingSyn<Arrived>;
   readonly otherPorts: OtherPorts;
-  /** Half-open connections that were told in this second. */
+  /** Half-open connections that were reported in this second. */
   readonly reported: { second: number; spent: number };
   readonly counts: CountsState;
   now: Micros;
@@ -205,7 +205,7 @@ function arriveLate(state: State, arrived: readonly Arrived[]): TrackerNews[] {
   );
 }
 
-/** Of a connection that is not open: its handshake is kept until somebody goes on from it. */
+/** Of a connection that is not open: its handshake is kept until a segment goes on from it. */
 function beginning(state: State, { key, segment: each, toServer, leg, frame }: Arrived): TrackerNews[] {
   const step = state.halfOpen.take(each, leg, frame);
   switch (step.kind) {
@@ -241,7 +241,7 @@ function complete(state: State, key: string, known: Known): { entry: Entry; news
   return { entry, news };
 }
 
-/** Those that did not complete: as many as may be are told, each as the connection that it was to be. */
+/** Those that did not complete: as many as may be are reported, each as the connection that it was to be. */
 function giveUp(
   state: State,
   known: readonly Known[],
@@ -273,7 +273,7 @@ function giveUp(
   return news;
 }
 
-/** How many half-open connections may still be told in this second. */
+/** How many half-open connections may still be reported in this second. */
 function budgetOf({ reported, options }: State, at: Micros): number {
   const second = Math.floor(at / 1e6);
   if (second !== reported.second) Object.assign(reported, { second, spent: 0 });
@@ -298,7 +298,7 @@ function takeElided(
   return [...before, { ...newsOf(entry.tracked, events, { flow: inspector.flow }), ...(leg && { leg }) }];
 }
 
-/** Asks those whose time has come, ends those that are closed or forgotten. Costs nothing most of the time. */
+/** Calls the judges whose deadline has come, ends those that are closed or forgotten. Costs nothing most of the time. */
 function idle(state: State, at: Micros): TrackerNews[] {
   state.now = Math.max(state.now, at);
   const late = state.awaitingSyn.overdue(at);

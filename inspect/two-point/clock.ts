@@ -2,7 +2,7 @@
 //
 // A segment that passed both points takes at least no time: toward the server it came at least the offset later by the dmz
 // clock, toward the client at most. So each is a bound. Two clocks may run apart by `DRIFT`: the older a bound, the wider it
-// is. Where bounds contradict each other, one of the clocks was set, and between two such times nobody knows when.
+// is. Where bounds contradict each other, one of the clocks was set, and between two such times it is not known when.
 
 import type { Direction, Micros, Point } from '../events';
 import { DRIFT, STAMPING } from '../verdict/thresholds';
@@ -228,5 +228,5 @@ const UNBOUND: Bounds = { lower: -Infinity, upper: Infinity };
 const ONE_WAY: Micros = 100_000;
 /** A time between the points is reported only if segments before and after it bound the clocks' difference to this. */
 const AGREEING: Micros = 100_000;
-/** The least time over which a drift is told. */
+/** The least time over which a drift is measured. */
 const MEASURABLE: Micros = 60_000_000;

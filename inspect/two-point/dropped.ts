@@ -25,7 +25,7 @@ type Dropped = Extract<Fate, { kind: 'dropped' }>;
 
 /**
  * Octets that were sent at one point and never, or only later, came to the other. What makes up a reset takes away what set
- * it off: a single copy that is missing where there is such a `reset` is no deed of its own.
+ * it off: a single copy that is missing where there is such a `reset` is no second finding.
  */
 export function judgeDropped(state: Case, from: Direction, reset: boolean): VerdictEvent[] {
   const starts = new Map<number, Dropped[]>();
@@ -39,7 +39,7 @@ export function judgeDropped(state: Case, from: Direction, reset: boolean): Verd
     .flatMap((lost) => tellDropped(state, from, lost));
   const [first, ...rest] = verdicts.filter(({ verdict }) => verdict === 'segment-dropped');
   if (!first || rest.length === 0) return verdicts;
-  // One trouble, one verdict: the first of them, and how many fared the same.
+  // One cause, one verdict: the first of them, and how many fared the same.
   const proved = [first, ...rest].filter(({ certainty }) => certainty === first.certainty).length - 1;
   const more = proved === 1 ? 'was one segment' : `were ${proved} segments`;
   const summary = proved === 0 ? first.summary : `${first.summary} So ${more} more of the ${from}.`;

@@ -24,7 +24,7 @@ export interface Points {
   readonly clocks: Clocks;
   /** What a segment usually takes from point to point, by its sender. */
   readonly usual: Readonly<Record<Direction, Micros>>;
-  /** Somebody vouches that both captures ran all the time. */
+  /** The user states that both captures ran all the time (`--together`). */
   readonly together?: boolean;
 }
 
@@ -78,7 +78,7 @@ export function relative(pair: Pair, point: Point, { from, seq }: Passage): numb
 }
 
 /**
- * Whether the time from one to the other can be told: no clock was set meanwhile. What a point stamps in bursts it still stamps
+ * Whether the time from one to the other is known: no clock was set meanwhile. What a point stamps in bursts it still stamps
  * in order, so how late it stamps takes nothing away: a client may say EHLO within `STAMPING` of its SYN.
  */
 export function isTimed(sent: Moment, came: Moment, clocks: Clocks): boolean {

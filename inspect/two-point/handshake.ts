@@ -1,4 +1,4 @@
-// The handshake at two points: one TCP's handwriting, or somebody else's in its name.
+// The handshake at two points: of one TCP, or of another TCP in its name.
 
 import type { Direction } from '../events';
 import { FLAG } from '../tcp/segment';
@@ -60,7 +60,7 @@ function notesOf(sent: Passage, came: Passage): [strong: boolean, note: string][
   return notes;
 }
 
-/** No server answers a SYN that has not come yet: something before it did. */
+/** No server answers a SYN that has not come yet: a device before it did. */
 function answeredBeforeAsked(wan: Trace, dmz: Trace, clocks: Clocks): HandshakeSign | undefined {
   const [outside, inside] = [synOf(wan, 'server'), synOf(dmz, 'client')];
   if (!outside || !inside) return undefined;

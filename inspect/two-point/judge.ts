@@ -28,7 +28,7 @@ export interface PairJudgement {
   readonly pair: Pair;
   readonly aligned: Aligned;
   readonly signs: readonly HandshakeSign[];
-  /** Two TCPs, joined by somebody between the points: segments cannot be compared. */
+  /** Two TCPs, joined by a proxy between the points: segments cannot be compared. */
   readonly terminated: boolean;
   readonly verdicts: readonly VerdictEvent[];
 }
@@ -45,7 +45,7 @@ export function judgePair(pair: Pair, points: Points): PairJudgement {
     ...judgeTerminated(state, signs),
     ...(terminated ? judgeSwallowed(state) : []),
     ...DIRECTIONS.flatMap((from) => judgeDropped(state, from, resets.length > 0)).filter(
-      // What keeps EHLO back keeps its copies back too: one deed, one verdict.
+      // What holds EHLO holds its copies too: one cause, one verdict.
       ({ verdict }) => verdict !== 'ehlo-dropped' || held.length === 0,
     ),
     ...held,
@@ -53,7 +53,7 @@ export function judgePair(pair: Pair, points: Points): PairJudgement {
     ...judgeStripped(state),
     ...resets,
   ];
-  // Where nothing happened between the points, what each end did by itself is worth a word.
+  // Where nothing happened between the points, what each end did by itself is reported.
   const verdicts = own.length > 0 ? own : [...wan.verdicts, ...dmz.verdicts];
   return { pair, aligned, signs, terminated, verdicts: [...verdicts].sort((a, b) => a.at - b.at) };
 }
@@ -86,7 +86,7 @@ function judgeHeld({ fates, points, pair }: Case): VerdictEvent[] {
 function judgeAltered({ fates, pair }: Case): VerdictEvent[] {
   const { wan, dmz } = pair;
   const all = fates.filter((fate): fate is Extract<Fate, { kind: 'changed' }> => fate.kind === 'changed');
-  // An EHLO reply without STARTTLS has a verdict of its own, and where the reply was not read at both points it may be one.
+  // An EHLO reply without STARTTLS has its own verdict, and where the reply was not read at both points it may be one.
   const [these, those] = [wan, dmz].map(({ keywords }) => keywords && keywords.includes(STARTTLS));
   const named = these !== undefined && those !== undefined && (these || !those) && isInOrder(pair);
   const changed = all.filter(({ sent }) => named || sent.passage.from === 'client' || sent.start === 0);

@@ -27,7 +27,7 @@ export interface ClockOffset {
   readonly from: number;
   /** How often one of the clocks was set meanwhile. */
   readonly steps: number;
-  /** What the dmz clock gains on the other, in parts per million, where that can be told. */
+  /** What the dmz clock gains on the other, in parts per million, where that is known. */
   readonly drift?: number;
 }
 

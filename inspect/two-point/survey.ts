@@ -25,7 +25,7 @@ export interface PointCapture {
   readonly ran: Ran;
 }
 
-/** `together`: both captures ran all the time, on somebody's word; without it their ends prove nothing. */
+/** `together`: both captures ran all the time, as the user states; without it their ends prove nothing. */
 export function surveyTwoPoints(
   wan: PointCapture,
   dmz: PointCapture,
@@ -49,7 +49,7 @@ export function surveyTwoPoints(
 }
 
 /**
- * The median of what came through in one piece, without first commands: what may have been held is no yardstick. A pair
+ * The median of what came through in one piece, without first commands: what may have been held says nothing of the usual delay. A pair
  * that is terminated has no delays of its segments.
  */
 function usualDelays(pairs: readonly Pair[], clocks: Clocks): Record<Direction, Micros> {

@@ -150,7 +150,7 @@ export function synOf({ passages }: Trace, from: Direction): Passage | undefined
   return passages.find((each) => each.from === from && each.flags & FLAG.syn);
 }
 
-/** The verdicts that are a point's to tell: the client's doings show outside, the server's inside. */
+/** The verdicts of one point that count: what the client did shows outside, what the server did inside. */
 const OWN_VERDICTS: Readonly<Record<Point, ReadonlySet<VerdictName>>> = {
   wan: new Set(['client-silent', 'client-gone', 'early-talker']),
   dmz: new Set(['greeting-truncated', 'greeting-malformed', 'greeting-slow']),
@@ -211,7 +211,7 @@ function passageOf(
 ): Passage {
   const { at, seq, ack, flags, length, payload, ttl, ipId, window, options } = segment;
   const elided = segment.elided === true && payload.length < length;
-  const told = payload.length === length || elided;
+  const known = payload.length === length || elided;
   const small = payload.length > 0 && length <= TRACE_PAYLOAD;
   // Written out: a spread makes a second object of each, and there are many.
   return {
@@ -227,7 +227,7 @@ function passageOf(
     ipId,
     window,
     elided,
-    payload: told && small ? keep(payload) : undefined,
+    payload: known && small ? keep(payload) : undefined,
     kinds: options.kinds,
     mss: options.mss,
     windowScale: options.windowScale,

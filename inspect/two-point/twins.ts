@@ -53,7 +53,7 @@ export function compareMarks({ passage: a }: Item, { passage: b }: Item, keepsId
   const named = keepsIds && Boolean(a.ipId) && Boolean(b.ipId);
   if (named && a.ipId !== b.ipId) return 'other';
   if (stamped && one === other) return 'same';
-  // A firewall that writes stamps of its own leaves nothing to go by.
+  // A firewall that writes its own stamps leaves nothing to compare.
   if (stamped && !(a.flags & FLAG.syn) && Math.abs(distance(one, other)) < ONE_CLOCK) return 'other';
   return named && !stamped ? 'same' : 'unknown';
 }

@@ -5,7 +5,7 @@ import type { AnomalyEvent, Where } from '../events';
 import { evidenceOf, type JudgeInput } from '../tcp/view';
 import { type Cause, type Judge, MISSED, PLACES } from './judge';
 
-/** Watches the dialogue's words and every octet that is sent twice. */
+/** Judges the dialogue's words and every octet that is sent twice. */
 export function createAlteredJudge(): Judge {
   let said = false;
   const once = (verdict: Finding | undefined): readonly Finding[] => {
@@ -37,7 +37,7 @@ function maskedWords(input: JudgeInput, { direction, detail, at }: AnomalyEvent)
   };
 }
 
-/** A retransmission repeats its octets (RFC 9293 §3.8.1); where one does not, somebody changed one of the copies. */
+/** A retransmission repeats its octets (RFC 9293 §3.8.1); where one does not, one of the copies was changed. */
 function differentCopies(input: JudgeInput): Finding | undefined {
   const repeat = input.news.find((news) => news.kind === 'repeat' && news.same === false);
   if (repeat?.kind !== 'repeat' || !input.from || input.segment?.checksum === 'bad') return undefined;

@@ -67,7 +67,7 @@ interface Head {
   sent: number;
   /** The receiver has no room for them (RFC 9293 §3.8.6.1), or has not finished the handshake: it has said why. */
   excused: boolean;
-  /** The side had said nothing whole before. Mid-stream nobody knows that: then nothing is said. */
+  /** The side had said nothing whole before. Mid-stream that is not known: then nothing is found. */
   readonly first: boolean;
   /** The first of its copies; evidence is made of them when there is something to say. */
   readonly passed: { readonly segment: Segment; readonly copy: number }[];

@@ -47,7 +47,7 @@ export function shareOf(part: number, whole: number): string {
   return `${percent.toFixed(1)} %`;
 }
 
-/** Who else may explain it, or who does not. Of a peer's own doing there is nothing to ask. */
+/** What else may explain it, or what does not. What a peer did itself leaves nothing open. */
 function reachOf(shown: Shown, suspect: 'client' | 'server' | 'nobody'): string {
   const { clients, networks, where } = shown;
   if (causeOf(shown).rank === 3) return '';

@@ -32,7 +32,7 @@ export function createDroppedJudge(from: Direction, counted: boolean): Judge {
       for (const event of input.smtp) {
         if ((event.kind === 'command' || event.kind === 'reply') && event.from === from) state.spoken = true;
       }
-      // Behind a gap a command is not told as one; a line is one all the same.
+      // Behind a gap there is no command event; a line is a command all the same.
       if (from === 'client' && input.from === from) state.spoken ||= input.news.some(endsLine);
       if (input.from === from && input.segment) state.last = input.segment;
       return [...verdicts, ...cameThrough(state, input)];
@@ -88,7 +88,7 @@ function premisesOf({ from }: State, { first, notReceived, followed, start }: Ho
 
 type Filled = Extract<StreamNews, { kind: 'filled' }>;
 
-/** Opens a hole where the side has sent beyond what came, collects what shows it, and speaks when it is ripe. */
+/** Opens a hole where the side has sent beyond what came, collects what shows it, and reports it when it has waited long enough. */
 function look(state: State, input: JudgeInput): Finding[] {
   const { stream } = input.connection[state.from];
   if (stream.sent <= stream.next) {
@@ -100,7 +100,7 @@ function look(state: State, input: JudgeInput): Finding[] {
   const { hole } = state;
   const { kind, connection } = input;
   if (!hole || hole.reported || !isRipe(hole, input)) return [];
-  // The receiver may still say what it has. Where stamps are cut off, what came late cannot be told from what was held.
+  // The receiver may still say what it has. Where stamps are cut off, what came late looks the same as what was held.
   if (kind !== 'end' && (!state.counted || hole.cut || connection[state.from].syn?.options.cut)) return [];
   if (!isConfirmed(state, hole, input)) return [];
   hole.reported = true;
@@ -109,7 +109,7 @@ function look(state: State, input: JudgeInput): Finding[] {
   return [{ ...findingOf(state, hole, input.at, missing), worth }];
 }
 
-/** Whether nothing but a loss is left: what was overtaken had time to come, and who was asked for an ACK to send one. */
+/** Whether nothing but a loss explains it: what was overtaken had time to come, and the receiver had time to send an ACK. */
 function isConfirmed(
   { from, acknowledges }: State,
   hole: Hole,

@@ -12,13 +12,13 @@ export function createEarlyJudge(): Judge {
   let first: Evidence | undefined;
   return {
     judge({ smtp, connection, from, segment }) {
-      // What the client said first is told as early only when its EHLO is answered: some servers have agreed to it.
+      // What the client said first is known to be early only when its EHLO is answered: some servers have agreed to it.
       if (from === 'client' && segment && segment.length > 0) {
         first ??= evidenceOf(connection, from, segment, 'octets before the greeting’s last line');
       }
       if (smtp.length === 0) return [];
       const early = smtp.find((event) => event.kind === 'anomaly' && event.anomaly === 'early-talker');
-      // Where the capture has nothing of the server's, nobody can say what the client had heard.
+      // Where the capture has nothing of the server's, it is not known what the client had received.
       if (early?.kind !== 'anomaly' || connection.server.stream.sent === 0) return [];
       return [
         {

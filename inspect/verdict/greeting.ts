@@ -28,7 +28,7 @@ export function createGreetingJudge(): Judge {
       if (!client.syn && !server.syn) return [];
       follow(state, input);
       if (state.over) return settle(state, input);
-      // A hole may be where the last line was; and a client can make one, by acknowledging what nobody has sent.
+      // A hole may be where the last line was; and a client can make one, by acknowledging what was never sent.
       state.over = input.smtp.some((event) => event.kind === 'gap' && event.from === 'server');
       if (state.over) return [];
       const ended = input.smtp.find((event) => event.kind === 'phase' && event.phase === 'greeting');
@@ -52,7 +52,7 @@ interface State {
   /** When its first ones came. */
   begunAt: Micros | undefined;
   /**
-   * Since when it is the server's turn and nobody else's: its client has acknowledged all octets, has room for more and
+   * Since when only the server can send the next octets: its client has acknowledged all octets, has room for more and
    * has said nothing. Undefined while that is not so: the server may wait for the client, or may have been put off by it.
    */
   heardAt: Micros | undefined;
@@ -121,7 +121,7 @@ function judgeEnded(state: State, input: JudgeInput, phase: PhaseEvent): Finding
   }
   if (phase.reply && phase.duration >= GREETING_SLOW) {
     const summary = `The server took ${seconds(phase.duration)} s for its greeting; impatient clients give up after 30 s.`;
-    // Begun long before: that it was not told as truncated rests on a segment of the client's that is not here.
+    // Begun long before: that it was not reported as truncated rests on a segment of the client's that is not here.
     const begun = phase.at - (state.begunAt ?? phase.at) >= GREETING_SLOW;
     const slow = speak(state, input, 'greeting-slow', 'timestamp', summary);
     const premises = begun ? OF_SLOW_LINES : slow.premises;

@@ -34,7 +34,7 @@ interface State {
   before: Segment | undefined;
   /** Its first octets. */
   hello: Hello | undefined;
-  /** Its other stamped segments: how late those are by nature. */
+  /** Its other stamped segments: how late those usually are. */
   readonly others: Stamp[];
   done: boolean;
 }
@@ -49,7 +49,7 @@ interface Hello {
 
 function remember(state: State, { news, connection }: JudgeInput, segment: Segment): void {
   const first = !state.hello && news.some(({ kind }) => kind === 'octets' || kind === 'ahead');
-  // Who holds the first command holds its retransmissions too: their lateness is not the path's nature.
+  // What holds the first command holds its retransmissions too: their delay is not the path's usual one.
   if (segment.length > 0 && segment.seq === state.hello?.segment.seq) return;
   if (!first && state.others.length < OTHERS) state.others.push(stampOf(segment));
   const { stream } = connection.client;
@@ -62,7 +62,7 @@ function remember(state: State, { news, connection }: JudgeInput, segment: Segme
 }
 
 /**
- * Speaks when the clock's rate and the path's unrest are known; without a rate at the end, and then only of what
+ * Speaks when the clock's rate and the path's jitter are known; without a rate at the end, and then only of what
  * any rate allows.
  */
 function decide(state: State, { connection, kind, at }: JudgeInput): Finding[] {
@@ -73,10 +73,10 @@ function decide(state: State, { connection, kind, at }: JudgeInput): Finding[] {
   if (!settled || (clock.rate === undefined && kind !== 'end')) return [];
   state.done = true;
   const held = clock.leastExcess(stampOf(hello.before), stampOf(hello.segment));
-  // Late, and far later than this path makes segments by nature.
+  // Late, and far later than this path usually makes segments.
   if (held < HELD || held < JITTER * spreadOf(state.others, clock.rate)) return [];
   const ticks = distance(stampOf(hello.before).value, stampOf(hello.segment).value);
-  // A clock that runs backwards is another machine's: whoever judges that needs no help.
+  // A clock that runs backwards is another machine's: that is `path-terminated`.
   if (ticks < 0) return [];
   const arrived = ms(hello.segment.at - hello.before.at);
   // It may be a copy of one that came in time, was answered, and was not captured.
@@ -110,7 +110,7 @@ function decide(state: State, { connection, kind, at }: JudgeInput): Finding[] {
   ];
 }
 
-/** The path's own unrest: from the segment that came soonest after its stamp to the one that came latest. */
+/** The path's own jitter: from the segment that came soonest after its stamp to the one that came latest. */
 function spreadOf(stamps: readonly Stamp[], rate: number | undefined): Micros {
   const [first] = stamps;
   if (!first || rate === undefined) return 0;
@@ -118,7 +118,7 @@ function spreadOf(stamps: readonly Stamp[], rate: number | undefined): Micros {
   return Math.max(...late) - Math.min(...late);
 }
 
-/** So many other segments show the path's unrest, or so much time; more than these are not kept. */
+/** So many other segments show the path's jitter, or so much time; more than these are not kept. */
 const ENOUGH = 8;
 const SETTLED: Micros = 2_000_000;
 const OTHERS = 32;

@@ -1,4 +1,4 @@
-// What a judge is: it sees one connection step by step and speaks when the evidence crosses the bar. And what is said of its
+// What a judge is: it gets one connection step by step, and reports when the evidence reaches its threshold. And what is said of its
 // verdict beside the sentence: its cause, which stands in the judge's own file.
 
 import type { Finding } from '../coverage/finding';
@@ -11,26 +11,26 @@ export interface Judge {
    * finding of before may come again with more.
    */
   judge(input: JudgeInput): readonly Finding[];
-  /** When the judge wants to be asked again though nothing happens; absent or `undefined`: it waits for segments. */
+  /** When the judge is to be called again though nothing came; absent or `undefined`: it waits for segments. */
   deadline?(): Micros | undefined;
-  /** What is still on its way, overtaken by all the rest, may change what the judge thinks. */
+  /** A segment that was overtaken and comes later may change what the judge finds. */
   isUndecided?(): boolean;
 }
 
 /** What a verdict means, beside the sentence of its judge. */
 export interface Cause {
-  /** 1: somebody on the path; 2: the path or the server, less surely; 3: a peer. */
+  /** 1: a device on the path; 2: the path or the server, less surely; 3: a peer. */
   readonly rank: 1 | 2 | 3;
   /** `EHLO dropped before this point`: of many sessions. */
   readonly what: string;
   /** What to do about it. */
   readonly next: string;
   /**
-   * Who may have made it, beside somebody on the path: a client, or its own network, whose claim it rests on; a server;
+   * Who may have caused it, beside a device on the path: a client, or its own network, whose claim it rests on; a server;
    * or nobody.
    */
   readonly suspect: 'client' | 'server' | 'nobody';
-  /** How somebody else can check it, in Wireshark. */
+  /** How to check it in Wireshark. */
   readonly recheck: string;
   /** Where it is proved: what else might explain it, and why it does not. */
   readonly ruledOut: readonly string[];
@@ -38,7 +38,7 @@ export interface Cause {
   readonly open: readonly string[];
 }
 
-/** What a cause rests on, whoever drops what. */
+/** What a cause rests on. */
 export type Ground = Pick<Cause, 'suspect' | 'recheck' | 'ruledOut' | 'open'>;
 
 /** As words in a sentence. */

@@ -1,4 +1,4 @@
-// Renumbered: SACK blocks that lie outside of all that was sent, so somebody translates sequence numbers and forgot them.
+// Renumbered: SACK blocks that lie outside of all that was sent, so a device translates sequence numbers and leaves SACK as it was.
 
 import type { Finding, Premises } from '../coverage/finding';
 import type { Direction } from '../events';

@@ -6,11 +6,11 @@
 // long as TCP waits before it sends again. That is suspected and never proved: a number says that a packet was sent, not
 // what was in it.
 //
-// Every road loses a packet now and then, and that is nobody's fault. So
-// - bulk is never spoken of: TCP repairs it within a round trip or two, and what a message loses is weather;
-// - of a command, one lost copy is told only where the connection lost nothing else: with other losses around it, it is
-//   as likely weather. That is known at the end, so it is told at the end, and the sentence says that once may be chance;
-// - several in a row are told though the road is rough, where chance does not do that: see `CHANCE`;
+// Every path loses a packet now and then. So
+// - loss in bulk is not reported: TCP recovers it within a round trip or two;
+// - of a command, one lost copy is reported only where the connection lost nothing else: with other losses around it, it is
+//   as likely one of many. That is known at the end, so it is reported at the end, and the sentence says that once may be chance;
+// - several in a row are reported though the path loses much, where chance does not explain them: see `CHANCE`;
 // - where the octets' own numbers prove a loss (`dropped`), nothing is left to suspect.
 
 import type { Finding, Premises } from '../coverage/finding';
@@ -64,7 +64,7 @@ interface State {
   readonly seen: Record<Direction, number | undefined>;
   /** When the server's last octets passed: what the client's next command answers. */
   repliedAt: Micros | undefined;
-  /** Octets went by whose segments nobody showed us: from there on nothing can be counted. */
+  /** Octets passed whose segments were not observed: from there on nothing can be counted. */
   leftOut: boolean;
   /** The counter is none, the capture missed octets, or another judge has proof. */
   silent: boolean;

@@ -77,7 +77,7 @@ function examine(state: State, { connection }: JudgeInput, segment: Segment): vo
   }
   const { stream, acked } = connection[from];
   const offset = stream.offsetOf(segment.seq) ?? 0;
-  // Where octets are awaited, or were missed, nobody knows where it was.
+  // Where octets are awaited, or were missed, it is not known where it was.
   if (stream.missingSince !== undefined || acked > stream.next) return;
   state.isAnswer = (segment.flags & FLAG.ack) === 0 && offset < connection[from].acked;
   // A stack resets at its next number, or at the one that the other side acknowledged: the highest, or, where

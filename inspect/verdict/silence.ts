@@ -104,7 +104,7 @@ function judgeSilent(state: State, { connection, at }: JudgeInput): Finding | un
 /** Neither the greeting nor a probe brought a sign of life. That the path swallows the answers cannot be ruled out. */
 function judgeGone(state: State, { at, connection }: JudgeInput): Finding | undefined {
   const { greetedAt, probes, answer, repeats, shown } = state;
-  // A client that closed its side has told so, and its TCP may forget it soon.
+  // A client that closed its side has said so, and its TCP may forget it soon.
   if (greetedAt === undefined || connection.client.finAt !== undefined) return undefined;
   const open = probes.filter((each) => (answer?.at ?? 0) < each);
   const [probe] = open;

@@ -1,4 +1,5 @@
-// What stands of all that was said of one connection: a later verdict may take an earlier one back.
+// What stands of all verdicts on one connection: a later one may withdraw an earlier one, or take its place. The inspector
+// applies it; all others read `Inspector.verdicts`.
 
 import type { Micros, VerdictEvent } from '../events';
 import { VERDICTS } from '../limits';
@@ -6,7 +7,7 @@ import { VERDICTS } from '../limits';
 /** What tells one finding from another of the same connection. */
 export type FindingKey = Pick<VerdictEvent, 'verdict' | 'where' | 'about'>;
 
-/** The later word of the two is the one that counts: suspected first, then proved; or dropped, and then how it ended. */
+/** The later of the two counts: suspected first, then proved; or dropped, and then how it ended. */
 function isSameFinding(a: FindingKey, b: FindingKey): boolean {
   return (
     a.verdict === b.verdict &&
@@ -16,13 +17,13 @@ function isSameFinding(a: FindingKey, b: FindingKey): boolean {
   );
 }
 
-/** When it happened; it may have been told much later. */
+/** When it happened; it may have been reported much later. */
 export function happenedAt({ since, at }: Pick<VerdictEvent, 'since' | 'at'>): Micros {
   return since ?? at;
 }
 
 /**
- * What stands behind `event`: `standing` without what it withdraws, and with it in the place of the earlier word on the
+ * What stands behind `event`: `standing` without what it withdraws, and with it in the place of the earlier verdict on the
  * same finding, or else at the end. What is over `VERDICTS` is left out.
  */
 export function withVerdict<T extends FindingKey>(

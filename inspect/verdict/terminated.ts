@@ -1,4 +1,4 @@
-// Terminated: the header's handwriting changes within one side, so somebody else speaks TCP for it.
+// Terminated: header fields that one TCP keeps change within one side, so another TCP speaks for it.
 
 import type { Finding, Premises } from '../coverage/finding';
 import type { Direction, Evidence } from '../events';
@@ -14,9 +14,9 @@ export function createTerminatedJudge(from: Direction): Judge {
   const signs = new Map<Sign, Evidence>();
   let first: Segment | undefined;
   let stamped: Stamped | undefined;
-  let told = 0;
-  const add = (told: Told, connection: ConnectionView, segment: Segment): void => {
-    for (const [sign, note] of told) {
+  let reported = 0;
+  const add = (found: Found, connection: ConnectionView, segment: Segment): void => {
+    for (const [sign, note] of found) {
       if (!signs.has(sign)) signs.set(sign, evidenceOf(connection, from, segment, note));
     }
   };
@@ -30,10 +30,10 @@ export function createTerminatedJudge(from: Direction): Judge {
       } else if (segment) {
         stamped = stampedBy(stamped, segment);
       }
-      // One sign is told at the end only: another may come.
+      // One sign is reported at the end only: another may come.
       const bar = kind === 'end' ? 1 : 2;
-      if (!first || signs.size < bar || signs.size <= told || told >= 2) return NOTHING;
-      told = signs.size;
+      if (!first || signs.size < bar || signs.size <= reported || reported >= 2) return NOTHING;
+      reported = signs.size;
       return [tell(from, first, connection, signs, at)];
     },
     isUndecided: () => signs.size > 0,
@@ -56,10 +56,10 @@ function stampedBy(before: Stamped | undefined, { flags, options }: Segment): St
   return before && { first: before.first, last: later(before.last, value) };
 }
 
-type Told = readonly (readonly [sign: Sign, note: string])[];
+type Found = readonly (readonly [sign: Sign, note: string])[];
 
 /** RFC 7323 §3.2: an echo repeats a stamp of the other side's, and without ACK there is nothing to echo. */
-function echoSigns({ flags, options }: Segment, stamped: Stamped | undefined): Told {
+function echoSigns({ flags, options }: Segment, stamped: Stamped | undefined): Found {
   const echo = options.timestamps?.[1];
   if (!echo) return NONE;
   if (flags & FLAG.syn && !(flags & FLAG.ack)) {
@@ -71,10 +71,10 @@ function echoSigns({ flags, options }: Segment, stamped: Stamped | undefined): T
   return NONE;
 }
 
-function signsOf(first: Segment, segment: Segment): Told {
-  let told: Told = NONE;
+function signsOf(first: Segment, segment: Segment): Found {
+  let found: Found = NONE;
   if (Math.abs(segment.ttl - first.ttl) >= TTL_JUMP) {
-    told = [['ttl', `TTL ${segment.ttl}, and ${first.ttl} in its first segment: another number of hops`]];
+    found = [['ttl', `TTL ${segment.ttl}, and ${first.ttl} in its first segment: another number of hops`]];
   }
   const before = first.options.timestamps;
   const now = segment.options.timestamps;
@@ -82,18 +82,18 @@ function signsOf(first: Segment, segment: Segment): Told {
     const ticks = (now[0] - before[0]) | 0;
     const elapsed = (segment.at - first.at) / 1e6;
     if (!isClock(ticks, elapsed)) {
-      told = [...told, ['clock', `timestamp clock leapt by ${ticks} ticks in ${elapsed.toFixed(3)} s`]];
+      found = [...found, ['clock', `timestamp clock leapt by ${ticks} ticks in ${elapsed.toFixed(3)} s`]];
     }
   }
   if (segment.flags & FLAG.syn && segment.flags & FLAG.ack && segment.window === 0) {
     const note = 'SYN-ACK with a window of 0: a SYN proxy that has not reached the server yet';
-    told = [...told, ['zero-window', note]];
+    found = [...found, ['zero-window', note]];
   }
-  return told;
+  return found;
 }
 
 /** RFC 7323 §3.2: agreed on by both SYNs, they are in every segment; never agreed on, in none. */
-function stampSigns({ client, server }: ConnectionView, { flags, options }: Segment): Told {
+function stampSigns({ client, server }: ConnectionView, { flags, options }: Segment): Found {
   const syns = [client.syn?.options, server.syn?.options];
   if (flags & FLAG.syn || options.cut || syns.some((each) => each === undefined || each.cut)) return NONE;
   const agreed = syns.every((each) => each?.timestamps !== undefined);
@@ -134,9 +134,9 @@ function tell(
   };
 }
 
-/** What a side's header is like is known from its SYN; of what follows alone a part may be somebody else's. */
+/** What a side's header is like is known from its SYN; of what follows alone a part may be another TCP's. */
 const PREMISES: Premises = { toSay: [], toProve: ['handshake'] };
-const NONE: Told = [];
+const NONE: Found = [];
 const NOTHING: readonly Finding[] = [];
 
 /** Another TCP speaks for a peer. */

@@ -1,4 +1,4 @@
-// Every bar that evidence must cross, in one place, each with its reason.
+// Every threshold that evidence must reach, in one place, each with its reason.
 
 import type { Micros } from '../events';
 
@@ -16,8 +16,8 @@ export function reorderingTime(roundTrip: Micros | undefined): Micros {
 }
 
 /**
- * A hole that was mended sooner is weather: fast retransmit fills it within one round trip, or two where a loss is seen
- * late (RFC 8985 §7.2), and nobody waits for that. What takes longer cost an RTO: the round trip and 200 ms at the
+ * Isolated loss that TCP recovers sooner is not reported: fast retransmit fills the hole within one round trip, or two where a loss is seen
+ * late (RFC 8985 §7.2), and no delay is noticed. What takes longer cost an RTO: the round trip and 200 ms at the
  * least (Linux).
  */
 export function recoveryTime(roundTrip: Micros | undefined): Micros {
@@ -36,10 +36,10 @@ export const COUNTING = 4;
  */
 export const TTL_OF_COUNTERS = 64;
 
-/** What happens by chance more often than this is not told: so many lost in a row, on a road that loses so much. */
+/** What happens by chance more often than this is not reported: so many lost in a row, on a path that loses so much. */
 export const CHANCE = 0.01;
 
-/** How long a hole may wait for its octets before the verdict is spoken without them: several RTOs. */
+/** How long a hole may wait for its octets before the verdict comes without them: several RTOs. */
 export const HOLE_PATIENCE: Micros = 2_000_000;
 
 /** The longest that a receiver may wait before it acknowledges (RFC 9293 §3.8.6.3). */
@@ -48,7 +48,7 @@ export const DELAYED_ACK: Micros = 500_000;
 /** A delay that no queue on a working path gives to 9 octets, and that a radio link does not take to wake up. */
 export const HELD: Micros = 400_000;
 
-/** A delay between two points below which no judge says a word, with what two clocks may run apart within a connection. */
+/** A delay between two points below which no judge finds anything, with what two clocks may run apart within a connection. */
 export const REMARKABLE: Micros = HELD / 2;
 
 /** A greeting later than this makes clients give up: the shortest common time-out is 30 s (nodemailer). */

@@ -1,4 +1,4 @@
-// The relay's second pair of eyes: the segments of its own connections, judged as on the wire.
+// The relay's capture: the segments of its own connections, judged as on the wire.
 
 import type { Direction, Micros, VerdictEvent, VerdictName } from '../../inspect/events';
 import type { InspectorEvent } from '../../inspect/tracker/inspector';
@@ -26,7 +26,7 @@ interface Leg {
 interface Legs {
   readonly client: Leg;
   readonly server: Leg | undefined;
-  /** The server's greetings are repaired: what is wrong with them is said once, and then the repairs are counted. */
+  /** The server's greetings are repaired: their defect is reported once, and then the repairs are counted. */
   readonly repaired: () => boolean;
 }
 
@@ -71,12 +71,12 @@ export interface WatchOptions {
 export function createWatch(sink: Sink, evidence?: EvidenceWriter): Watch {
   let source: LiveSource | undefined;
   let state: State | undefined;
-  /** Frames of one leg are not told from those of another by where they were seen. */
+  /** The frames of both legs come from one capture, on all interfaces. */
   let everywhere = false;
   return {
     open({ interface: name, ports }) {
       everywhere = name === ANY;
-      // Nobody knows yet which port the kernel will give: all of TCP, for a moment.
+      // It is not known yet which port the kernel will give: all of TCP, for a moment.
       const filters = ports.includes(0) ? ['tcp'] : portFilters(ports);
       const opened = openLive(name, filters);
       if (isFault(opened)) {
@@ -134,7 +134,7 @@ interface State {
   readonly tracker: Tracker;
   readonly evidence: EvidenceWriter | undefined;
   readonly sink: Sink;
-  /** By leg: whose it is. An entry goes when the tracker has told the leg's end. */
+  /** By leg: whose it is. An entry goes with the leg's last news. */
   readonly legs: Map<string, Followed>;
   /** Servers whose greeting was the subject of a verdict, with the verdict's name. */
   readonly greetingsReported: Set<string>;

@@ -27,7 +27,7 @@ export interface Reader {
   lostUntil(at: Micros): void;
   /** Time passed; every record before `at` was taken. `monotonic` is the same moment by the kernel's clock. */
   idle(at: Micros, monotonic: Micros): void;
-  /** No more will come: the connections that are open are told as they stand. */
+  /** No more will come: the connections that are open are reported as they are. */
   end(at: Micros): void;
 }
 
@@ -145,13 +145,13 @@ function tell(
   if (news.length === 0) return;
   probes?.observe(news, record?.kind === 'segment' ? record.link : undefined);
   options.evidence?.observe(
-    // A connection that ehlowire itself made to look at a server is nobody's evidence.
+    // A connection that ehlowire itself made to look at a server is no evidence.
     news.filter(({ connection }) => !options.servers.owns(connection.client)),
     record?.kind === 'segment' ? record.frame : undefined,
   );
   for (const each of news) {
     const { connection, events, ended } = each;
-    // A connection that ehlowire itself made to look at a server is nobody's session.
+    // A connection that ehlowire itself made to look at a server is no session of a client.
     if (servers.owns(connection.client)) continue;
     for (const event of events) {
       if (isRecorded(event)) sink.write(nameOf(state, connection), event);
@@ -175,7 +175,7 @@ function teach(state: State, connection: Tracked, lesson: Lesson, at: Micros): v
   if (event) sink.write(named, event);
 }
 
-/** An honest server whose greeting was repaired too early answers in a way of its own. */
+/** An honest server whose greeting was repaired too early answers in its own way. */
 function doubt(state: State, connection: Tracked, event: InspectorEvent): void {
   const repair = state.repaired.get(connection.id);
   if (repair === undefined || repair.doubted || event.kind !== 'phase') return;

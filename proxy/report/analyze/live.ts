@@ -1,4 +1,4 @@
-// A live capture: verdicts as they are spoken, sessions as they end, and the summary when it is stopped.
+// A live capture: verdicts and sessions as they come, and the summary when it is stopped.
 
 import { ONE_SIDED_LIVE } from '../../../inspect/limits';
 import { createTracker } from '../../../inspect/tracker/tracker';
@@ -13,7 +13,7 @@ import { openMaillog } from './maillog';
 import { IMPLICIT_TLS } from './pass';
 import { conclude, evidenceFor, evidenceRemark, observeAll, settle, type Analysis } from './report';
 
-/** Captures until SIGINT or SIGTERM, or until nobody reads what it prints. */
+/** Captures until SIGINT or SIGTERM, or until its output is closed. */
 export async function analyzeLive(analysis: Analysis, name: string): Promise<Outcome> {
   const { request, faults } = analysis;
   const source = openLive(name, portFilters(request.ports));

@@ -1,4 +1,4 @@
-// `--maillog FILE` beside an analysis: each connection's story is kept, and told next to the server's own log.
+// `--maillog FILE` beside an analysis: each connection's story is kept, and printed next to the server's own log.
 
 import type { Observer } from '../../../inspect/tracker/tracker';
 import { isFault } from '../../system/fault';
@@ -14,7 +14,7 @@ interface MaillogComparison extends Observer {
   conclude(): Promise<string[]>;
 }
 
-/** `undefined`: it was not asked for. A log that cannot be read is the analysis's fault, and the analysis goes on. */
+/** `undefined`: it was not requested. A log that cannot be read is the analysis's fault, and the analysis goes on. */
 export function openMaillog(analysis: Analysis): MaillogComparison | undefined {
   const { request, json, faults } = analysis;
   const { maillog } = request;
@@ -23,16 +23,16 @@ export function openMaillog(analysis: Analysis): MaillogComparison | undefined {
   return {
     observe: (news) => stories.observe(news),
     async conclude() {
-      const told = stories.end();
-      const [first] = told;
+      const ended = stories.end();
+      const [first] = ended;
       if (!first) return ['mail log: no connection in the capture to line up with', ''];
-      const last = told.reduce((latest, { ended }) => Math.max(latest, ended), first.started);
+      const last = ended.reduce((latest, each) => Math.max(latest, each.ended), first.started);
       const log = await readMaillog(maillog, first.started, last);
       if (isFault(log)) {
         faults.push(log);
         return [];
       }
-      const alignment = alignMaillog(log.sessions, told);
+      const alignment = alignMaillog(log.sessions, ended);
       if (json) {
         const serialize = createSerializer();
         for (const { level, ...record } of maillogRecords(alignment, json.lines.nameOf)) {

@@ -22,7 +22,7 @@ export interface Observed {
   readonly missed: Amount;
   /** Octets that were sent and are not in it, lost by the path or by a capture that does not count its losses. */
   readonly unsure: Amount;
-  /** Segments may have been missed, and nobody knows how many. */
+  /** Segments may have been missed, an unknown number. */
   blind: number;
   /** Frames that are in it more than once. */
   readonly copies: Amount;
@@ -49,7 +49,7 @@ export function addObserved(
   { coverage, verdicts }: Pick<SegmentSessionEvent, 'coverage' | 'verdicts'>,
   outcome: Outcome,
 ): boolean {
-  // A SYN that nobody answers, or that a RST does, has no other side to be seen.
+  // A SYN without an answer, or with a RST for one, has no other side to be seen.
   const unsure = coverage ? unsureOf(coverage, verdicts) : 0;
   const oneSide = outcome === 'unanswered' || outcome === 'rejected';
   const whole = !coverage || oneSide || (unsure === 0 && isWhole(coverage));

@@ -1,4 +1,4 @@
-// Where an analysis prints: unlike a log it loses nothing, so that whoever reads slowly slows it down.
+// Where an analysis prints: unlike a log it loses nothing, so that a slow reader slows it down.
 
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { once } from 'node:events';
@@ -39,7 +39,7 @@ export function createStdoutPrinter(): Printer {
   };
 }
 
-/** Until there is room again, or nobody reads any more. */
+/** Until there is room again, or the reader is gone. */
 async function drained(out: typeof process.stdout): Promise<void> {
   const abort = new AbortController();
   const { signal } = abort;

@@ -9,7 +9,7 @@ interface Progress {
   end(): void;
 }
 
-/** Silent where standard error is no terminal. `total`: octets; absent where nobody knows. */
+/** Silent where standard error is no terminal. `total`: octets; absent where it is not known. */
 export function createProgress(total: number | undefined, shown = isatty(2)): Progress {
   const started = performance.now();
   let last = started;

@@ -1,4 +1,4 @@
-// What both ways to analyze, files and live, have in common: who observes, what is printed, how it ends.
+// What both ways to analyze, files and live, have in common: the observers, the outputs, how it ends.
 
 import type { Veil } from '../../../inspect/grammar/argument';
 import { veilOf } from '../../sinks/envelope-address';
@@ -119,6 +119,6 @@ function isFound({ request: { failOn }, summarizer }: Analysis): boolean {
   );
 }
 
-/** They say that nobody on the path is to blame: no reason to fail. */
+/** They do not blame the path: no reason to fail. */
 const CLEARING: ReadonlySet<VerdictName> = new Set(['client-silent', 'client-gone', 'early-talker']);
 const FOUND = 3;

@@ -1,4 +1,4 @@
-// What `ehlowire analyze` was asked for: its flags, judged and typed.
+// What `ehlowire analyze` is to do: its flags, checked and typed.
 
 import { isWithin, type Network, parseNetwork, SMTP_PORTS } from '../../system/address';
 import type { Certainty } from '../../../inspect/events';
@@ -28,7 +28,7 @@ type LadderChoice = 'some' | 'flagged' | 'all' | 'none';
 export interface Request {
   readonly files: readonly string[];
   readonly live: string | undefined;
-  /** Ask silent clients where they are: the one thing that puts something on the wire. */
+  /** Send probes to silent clients: the one thing that puts frames on the wire. */
   readonly probe: boolean;
   /** Captures of both sides of a firewall. */
   readonly points: { readonly wan: string; readonly dmz: string; readonly together: boolean } | undefined;
@@ -43,7 +43,7 @@ export interface Request {
   readonly failOn: Certainty | undefined;
 }
 
-/** Every problem is a fault of its own. */
+/** Each problem is one fault. */
 export function readRequest(files: readonly string[], flags: AnalyzeFlags): Request | readonly Fault[] {
   const faults: Fault[] = [];
   const complain = (on: string, fix: string): void => void faults.push(createFault('bad-flag', on, { fix }));

@@ -69,7 +69,7 @@ export function rowOf(
   return { at, from, flags: flagNames(flags), seq, length, words, marks, quiet: quiet ? counts : undefined };
 }
 
-/** A segment that a verdict rests on and that is in no row of its own. */
+/** A segment that a verdict rests on and that has no row yet. */
 export function rowOfEvidence({ at, from, flags, seq, length, note }: Evidence): Row {
   return { at, from, flags, seq, length, words: [], marks: [note], quiet: undefined };
 }

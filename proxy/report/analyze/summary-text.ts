@@ -52,7 +52,7 @@ function general(summary: Summary, facts: CaptureFacts, colors: Colors): string[
   ];
 }
 
-/** Of sessions in TLS nobody knows how many messages they carried. */
+/** How many messages sessions in TLS carried is not known. */
 function messagesText({ messages, hidden }: Summary): string {
   if (hidden === 0) return plural(messages, 'message');
   const inTls = `${plural(hidden, 'session')} in TLS, of whose messages nothing is known`;

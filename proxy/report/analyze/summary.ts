@@ -22,13 +22,13 @@ export interface VerdictSummary {
   /** Sessions with it; those where it is proved. */
   sessions: number;
   proved: number;
-  /** When the first and the last of them happened; told they may have been later. */
+  /** When the first and the last of them happened; they may have been reported later. */
   firstAt: Micros;
   lastAt: Micros;
   /** Sessions with it by what it rests on and where it happened, and by client network. */
   readonly causes: Map<string, { readonly where: Where; readonly proof: Proof; sessions: number }>;
   readonly networks: Map<string, number>;
-  /** Clients with it; beyond the cap they are not told apart. */
+  /** Clients with it; beyond the cap they are not counted apart. */
   readonly clients: Set<string>;
 }
 
@@ -110,7 +110,7 @@ function addNews(state: State, { connection, segment, events, verdicts, ended }:
   addVerdicts(state.verdicts, verdicts, connection.client.address);
 }
 
-/** A phase that nobody answered, or that did not end, says nothing of how long it takes. */
+/** A phase without an answer, or without an end, says nothing of how long it takes. */
 function isAnswered({ phase, reply, close, tls }: PhaseEvent, { inspector }: Tracked): boolean {
   if (phase === 'connect') return inspector.view.connectedAt !== undefined;
   if (phase === 'close') return close !== undefined && (close.how === 'fin' || close.how === 'rst');

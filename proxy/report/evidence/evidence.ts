@@ -184,7 +184,7 @@ export const MEMORY = 256 * 1024 * 1024;
 /** Beside a relay, or what reads the ring. */
 const MEMORY_KEPT = 32 * 1024 * 1024;
 
-/** `undefined` where none is asked for, or the folder takes none: then a note says so, and mail goes on. */
+/** `undefined` where none is requested, or the folder takes none: then a note says so, and mail goes on. */
 export function openKeptEvidence({ evidence }: Config, sink: Sink): EvidenceWriter | undefined {
   const { folder, connections, octets } = evidence;
   if (folder === undefined) return undefined;
@@ -196,12 +196,12 @@ export function openKeptEvidence({ evidence }: Config, sink: Sink): EvidenceWrit
 
 /** Says once what went wrong with the folder. */
 function reported(writer: EvidenceWriter, sink: Sink): EvidenceWriter {
-  let told = false;
+  let reported = false;
   return {
     observe(news, frame) {
       writer.observe(news, frame);
-      if (told || !writer.fault) return;
-      told = true;
+      if (reported || !writer.fault) return;
+      reported = true;
       sink.note('warn', 'evidence-unwritten', { message: formatFault(writer.fault) });
     },
     lost: (count) => writer.lost(count),

@@ -12,7 +12,7 @@ export interface PcapngPacket {
   readonly octets: Uint8Array;
   /** Octets of the frame on the wire. */
   readonly length: number;
-  /** What is missing was left out by whoever wrote the file: message, secret or TLS. */
+  /** What is missing was left out when the file was written: message, secret or TLS. */
   readonly elided?: boolean;
   readonly comments: readonly string[];
 }
@@ -57,7 +57,7 @@ function sectionHeader(application: string, comment: string): Buffer {
   ]);
 }
 
-/** §4.2. No snapshot limit of its own: every packet says how much of it is there. */
+/** §4.2. No snapshot limit: every packet says how much of it is there. */
 function interfaceDescription(key: number): Buffer {
   const fixed = Buffer.alloc(8);
   fixed.writeUInt16LE(Math.floor(key / 2), 0);

@@ -13,7 +13,7 @@ export interface Visible {
 
 /**
  * A list of what is allowed, not of what is forbidden: an octet is shown where an event says that it may be
- * (`shown`, decided where the log's quotes are), and hidden where it is content, secret, TLS, unknown, or not told at all.
+ * (`shown`, decided where the log's quotes are), and hidden where it is content, secret, TLS, unknown, or in no event.
  *
  * `midStream`: the beginning was missed. The client's words may then be a message's lines that look like commands.
  * `serverFromStart`: asked at each event, whether the server's first octets are its first (its SYN was seen).
@@ -80,7 +80,7 @@ function addCommand(state: State, event: CommandEvent): void {
     allow(state, 'client', { start: span.start, end: Math.min(span.end, span.start + shown) });
 }
 
-/** A mask is nobody's word; what it left of the line may be. */
+/** A mask is no word of the client's; what it left of the line may be. */
 function addMask({ spans, unknown }: State, detail: string): void {
   const mask = /^X{4,}/.exec(detail)?.[0] ?? '';
   if (!unknown || mask === '') return;

@@ -5,7 +5,7 @@ import { PLACES } from '../../../inspect/verdict/judge';
 import { formatClose } from '../../sinks/wording';
 import type { Saying, Tally } from './dialects';
 import type { LogSession } from './session';
-import type { PacketStory, Told } from './story';
+import type { PacketStory, StoryVerdict } from './story';
 
 interface Comparison {
   /** What the log says, in its own words: `timeout after CONNECT`. */
@@ -31,10 +31,10 @@ export function logWords({ says }: LogSession): string {
 }
 
 export function packetWords({ verdicts, commands, close }: PacketStory): string {
-  const told = [...new Set(verdicts.map(({ verdict, certainty }) => `${verdict} (${certainty})`))];
+  const found = [...new Set(verdicts.map(({ verdict, certainty }) => `${verdict} (${certainty})`))];
   const verbs = Object.entries(commands).map(([verb, count]) => `${verb}=${count}`);
   const end = close ? [formatClose(close)] : [];
-  return [...told, verbs.length > 0 ? verbs.join(' ') : 'no command', ...end].join(', ');
+  return [...found, verbs.length > 0 ? verbs.join(' ') : 'no command', ...end].join(', ');
 }
 
 type Rule = (session: LogSession, story: PacketStory) => string | undefined;
@@ -125,7 +125,7 @@ function wordsOf(saying: Saying): string {
   }
 }
 
-function find(verdicts: readonly Told[], name: VerdictName): Told | undefined {
+function find(verdicts: readonly StoryVerdict[], name: VerdictName): StoryVerdict | undefined {
   return verdicts.find(({ verdict }) => verdict === name);
 }
 

@@ -30,7 +30,7 @@ function fromRecord({ at, process, message }: Record, near: Micros): Line | unde
   return fromText(message, near, at);
 }
 
-/** `outer`: when whoever collected the line got it, which is as good a time as its own, and has a zone. */
+/** `outer`: when the collector of the line got it, which is as good a time as its own, and has a zone. */
 function fromText(text: string, near: Micros, outer: Micros | undefined): Line | undefined {
   const { rest, at } = unwrap(text.slice(0, LONGEST), outer, near);
   const five = RFC5424.exec(rest);
@@ -59,7 +59,7 @@ function unwrap(
   const cri = CRI.exec(rest);
   const [, stamp = '', inner = ''] = cri ?? [];
   const own = cri && readStamp(`${stamp} `, near);
-  // A line that begins with a stamp of its own or a program after it is a program's line already.
+  // A line that begins with its own stamp or a program after it is a program's line already.
   if (!own?.zoned || !(STREAM.test(inner) || readStamp(inner, near))) return { rest, at: outer };
   return { rest: inner.replace(STREAM, ''), at: outer ?? own.at };
 }

@@ -1,4 +1,4 @@
-// `--maillog FILE`: a mail server's log beside the packets, read, lined up and told.
+// `--maillog FILE`: a mail server's log beside the packets: read, lined up and printed.
 
 import { createInterface } from 'node:readline';
 import type { Micros } from '../../../inspect/events';
@@ -132,8 +132,8 @@ function lineOf(match: MaillogMatch, shift: Micros): string {
   switch (match.kind) {
     case 'matched': {
       const { client } = match.story;
-      const told = match.difference ?? `log and packets agree: ${match.log}`;
-      return printable(`${time}  ${client.address}:${client.port}  ${told}`);
+      const text = match.difference ?? `log and packets agree: ${match.log}`;
+      return printable(`${time}  ${client.address}:${client.port}  ${text}`);
     }
     case 'ambiguous':
       return printable(

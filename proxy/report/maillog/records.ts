@@ -30,7 +30,7 @@ export function createRecords(): Records {
       const line = given.replace(/^(?:\x1e|data: )/, '');
       if (open) {
         open.push(line);
-        // An object of the journal is flat: its end is a line of its own.
+        // An object of the journal is flat: its end is a whole line.
         if (line !== '}' && open.length < FIELDS) return undefined;
         const whole = open.join('\n');
         open = undefined;

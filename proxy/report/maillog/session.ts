@@ -13,7 +13,7 @@ export interface LogSession {
   /** The log has no word of its beginning: `started` is its end. */
   readonly endOnly?: true;
   readonly zoned: boolean;
-  /** postscreen handed it to smtpd: both told of it. */
+  /** postscreen handed it to smtpd: both logged it. */
   readonly daemons: readonly Entry['daemon'][];
   readonly says: readonly Saying[];
 }
@@ -39,7 +39,7 @@ export function createLogSessions(from: Micros, to: Micros): LogSessions {
   const state: State = { sessions: [], open: new Map(), passed: new Map(), omitted: 0 };
   return {
     take(entry) {
-      // A zone that nobody wrote down is at most 14 hours off, and the other clock may be wrong as well.
+      // A zone that is not in the log is at most 14 hours off, and the other clock may be wrong as well.
       const slack = entry.zoned ? SLACK : SLACK + ZONE;
       if (entry.at >= from - slack && entry.at <= to + slack) take(state, entry);
     },
@@ -131,7 +131,7 @@ function begin(state: State, key: string, entry: Entry): Growing | undefined {
   return session;
 }
 
-/** The session that postscreen has just passed on. Of several nobody can say which: then smtpd's stands alone. */
+/** The session that postscreen has just passed on. Of several it is not known which: then smtpd's stands alone. */
 function handedOver(state: State, { client = '', port, at }: Entry): Growing | undefined {
   const waiting = state.passed.get(client);
   if (!waiting) return undefined;

@@ -13,7 +13,7 @@ export interface PacketStory {
   /** The handshake was seen: an smtpd may have known of it. */
   readonly whole: boolean;
   /** Those that stand. */
-  readonly verdicts: readonly Told[];
+  readonly verdicts: readonly StoryVerdict[];
   /** Commands that passed this point in the clear, by lower-case verb. */
   readonly commands: Readonly<Record<string, number>>;
   /** Octets were hidden (TLS) or missed: the commands are not all. */
@@ -21,7 +21,10 @@ export interface PacketStory {
   readonly close?: Close;
 }
 
-export type Told = Pick<VerdictEvent, 'verdict' | 'certainty' | 'where' | 'about' | 'came' | 'missingBytes'>;
+export type StoryVerdict = Pick<
+  VerdictEvent,
+  'verdict' | 'certainty' | 'where' | 'about' | 'came' | 'missingBytes'
+>;
 
 interface Stories extends Observer {
   /** Those that ended, in the order of their beginning. */
@@ -42,7 +45,7 @@ export function createStories(): Stories {
         if (!each.ended) continue;
         open.delete(story.id);
         const { client, server } = each.connection.inspector.view;
-        story.verdicts = each.verdicts.map(toldOf);
+        story.verdicts = each.verdicts.map(verdictOf);
         story.whole = client.syn !== undefined && server.syn !== undefined;
         if (done.length < STORIES) done.push(story);
         else omitted += 1;
@@ -79,7 +82,7 @@ function note(story: Growing, event: TrackerNews['events'][number]): void {
 }
 
 /** What is kept of it: without its segments. */
-function toldOf({ verdict, certainty, where, about, came, missingBytes }: VerdictEvent): Told {
+function verdictOf({ verdict, certainty, where, about, came, missingBytes }: VerdictEvent): StoryVerdict {
   return {
     ...{ verdict, certainty, where },
     ...(about && { about }),

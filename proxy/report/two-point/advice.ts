@@ -27,7 +27,7 @@ export function isSwapped(pairs: Survey['pairs']): boolean {
   for (const { wan, dmz } of pairs) {
     const [outside, inside] = [answerTime(wan), answerTime(dmz)];
     if (outside === undefined || inside === undefined || outside === inside) continue;
-    // Another answer is somebody else's, of a proxy in between.
+    // Another answer is that of a proxy in between.
     if (wan.base.server !== dmz.base.server) continue;
     if (outside > inside) right += 1;
     else wrong += 1;

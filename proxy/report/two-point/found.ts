@@ -15,7 +15,7 @@ export function foundIn({ judgements }: Survey): Found {
   return found;
 }
 
-/** Connections of which nothing is said, though something of them is at one point only: nobody knows what became of it. */
+/** Connections of which nothing is said, though something of them is at one point only: it is not known what became of it. */
 export function openIn({ judgements }: Survey): number {
   return judgements.filter(
     ({ verdicts, aligned }) => verdicts.length === 0 && aligned.fates.some(({ kind }) => AT_ONE.has(kind)),

@@ -93,7 +93,7 @@ export function fateText(fate: Fate, points: Points): string {
   switch (fate.kind) {
     case 'dropped': {
       const other = fate.sent.point === 'wan' ? 'dmz' : 'wan';
-      // Behind the other capture's last frame nobody knows whether it still ran.
+      // Behind the other capture's last frame it is not known whether it still ran.
       if (isCovered(other, fate.sent, points, 0)) return 'dropped between the points';
       return 'not in the other capture, which may have ended';
     }

@@ -42,7 +42,7 @@ export interface PointsPageFacts {
   /** The command that reads the two files again, and what they say by themselves: nothing, where there is none. */
   readonly command: string;
   readonly again: readonly VerdictEvent[];
-  /** Whether that is the same: by themselves, or where somebody vouches that both captures ran. */
+  /** Whether that is the same: by themselves, or with `--together`. */
   readonly same: 'alone' | 'together' | 'no';
   /** What all connections together mean, in one sentence. */
   readonly closing: string;
@@ -72,7 +72,7 @@ export function pageOfPoints(facts: PointsPageFacts): string {
   ].join('\n');
 }
 
-/** What passed a point at a time of its own clock, by the clock outside. */
+/** What passed a point, at the time of the point's clock, by the clock outside. */
 function commonTime({ clocks }: Points, point: Point, at: Micros): Micros {
   return onCommonClock(point, at, clocks).at;
 }
@@ -205,7 +205,7 @@ function apart({ judgement: { pair }, points }: PointsPageFacts): Line[] {
 
 function proof(facts: PointsPageFacts, verdict: VerdictEvent, number: number): readonly string[] {
   const begin = facts.judgement.pair.wan.started;
-  // What one point says by itself is told by its own clock; what both say, by the clock outside.
+  // What one point says by itself has the time of its own clock; what both say, by the clock outside.
   const clock = verdict.where === 'here' ? 'wan' : (verdict.evidence[0]?.point ?? 'wan');
   const rows = verdict.evidence.map((evidence) => {
     const { at, point = 'wan' } = evidence;

@@ -183,7 +183,7 @@ const NOTHING: Progressed = { position: 0, segments: 0, connections: 0 };
 const MOST = 400_000;
 
 export interface PointRecorder extends Observer {
-  /** Some of those that are asked for are not over yet. */
+  /** Some of those that are requested are not over yet. */
   readonly waiting: boolean;
   /** A connection by its id (`Trace.id`); absent where it was not seen. */
   of(id: number): Case | undefined;

@@ -1,4 +1,4 @@
-// `analyze --wan FILE --dmz FILE`: two captures of one firewall, lined up, judged and told.
+// `analyze --wan FILE --dmz FILE`: two captures of one firewall, lined up, judged and printed.
 
 import type { Certainty } from '../../../inspect/events';
 import type { Veil } from '../../../inspect/grammar/argument';
@@ -86,10 +86,11 @@ function recorderOf(file: string, { keepFrames }: Reading): PointRecorder | unde
 
 function tellLadders({ ladder }: TwoPointRequest, survey: Survey, { text, color }: TwoPointOutputs): void {
   if (!text) return;
-  const told = new Map<string, number>();
+  const shownOf = new Map<string, number>();
   let left = 0;
   for (const judgement of survey.judgements) {
-    if (!isShown(judgement, ladder, told)) left += judgement.verdicts.length > 0 && ladder !== 'none' ? 1 : 0;
+    if (!isShown(judgement, ladder, shownOf))
+      left += judgement.verdicts.length > 0 && ladder !== 'none' ? 1 : 0;
     else text.write(ladderText(judgement, survey.points, color));
   }
   if (left > 0) text.write(`${left} more with a verdict not shown: --ladder flagged shows all.\n\n`);
@@ -98,13 +99,13 @@ function tellLadders({ ladder }: TwoPointRequest, survey: Survey, { text, color 
 function isShown(
   { verdicts }: PairJudgement,
   ladder: TwoPointRequest['ladder'],
-  told: Map<string, number>,
+  shownOf: Map<string, number>,
 ): boolean {
   if (ladder === 'none' || ladder === 'all') return ladder === 'all';
   if (verdicts.length === 0) return false;
   if (ladder === 'flagged') return true;
-  const fresh = verdicts.some(({ verdict }) => (told.get(verdict) ?? 0) < SOME);
-  for (const { verdict } of verdicts) told.set(verdict, (told.get(verdict) ?? 0) + 1);
+  const fresh = verdicts.some(({ verdict }) => (shownOf.get(verdict) ?? 0) < SOME);
+  for (const { verdict } of verdicts) shownOf.set(verdict, (shownOf.get(verdict) ?? 0) + 1);
   return fresh;
 }
 
