@@ -29,4 +29,5 @@ export function joinOctets(parts: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
+/** One array for all that have no octets. */
 export const NO_OCTETS: Uint8Array = new Uint8Array(0);

@@ -12,7 +12,7 @@ export interface SaidArgument {
   readonly text: Quotable;
   /** All of it is quoted, octet for octet. */
   readonly whole: boolean;
-  /** It parses: the line is a command beyond doubt, even where parts of it are told by their length only. */
+  /** It parses: the line is a command beyond doubt, even where only the length of some parts is reported. */
   readonly parses: boolean;
 }
 
@@ -110,7 +110,7 @@ function octetsOf(text: string): Uint8Array {
 }
 
 const NONE = /^$/;
-/** No value: only its length is told. */
+/** No value: only its length is reported. */
 const HIDDEN = /(?!)/;
 
 // The keywords of IANA's registry. ENVID, ORCPT and AUTH carry names of people (RFC 3461 §4, RFC 4954 §5).

@@ -191,7 +191,7 @@ function lastThree(before: number, bytes: Uint8Array, from: number, index: numbe
   return three;
 }
 
-// A hostile message could be nothing but look-alikes; one chunk tells a few.
+// A hostile message could be nothing but look-alikes; of one chunk a few are reported.
 const MAX_LOOKALIKES = 3;
 const NONE: readonly Lookalike[] = [];
 /** As far as a loop is faster than a call. */

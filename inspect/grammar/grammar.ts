@@ -25,7 +25,7 @@ export interface Verb {
    * behind such a command are not read before its reply is there.
    */
   readonly next?: Readonly<Record<number, Next>>;
-  /** The 2xx and 3xx that it can have, where they are few: what tells its reply from another command's. */
+  /** The 2xx and 3xx that it can have, where they are few: they distinguish its reply from another command's. */
   readonly codes?: readonly number[];
   /** What a 2xx makes of the transaction (RFC 5321 §3.3): its recipients are forgotten, or one is added. */
   readonly recipients?: 'none' | 'one more';
@@ -38,7 +38,7 @@ const LOGIN: Verb = { phase: 'auth', endsGroup: true, codes: [235, 334], next: {
 const SENDER: Verb = { phase: 'mail', recipients: 'none' };
 const TURN: Verb = { phase: 'other', endsGroup: true, next: { 250: 'turned' } };
 const ALONE: Verb = { phase: 'other', endsGroup: true };
-// Of a verb that nobody here knows the reply tells what follows.
+// Behind an unknown verb its reply shows what follows.
 const UNKNOWN: Verb = { phase: 'other', next: { 353: 'blob', 354: 'blob' } };
 
 /** The verbs that are known by name: RFC 5321 §4.1.1, its extensions, and what Postfix and Exchange add. */
@@ -96,7 +96,7 @@ export function canHave(rule: Verb, code: number): boolean {
 }
 
 /** Why a command line looks wrong; the names are those of `Anomaly`. */
-export type CommandOddity = 'unknown-command' | 'bad-syntax' | 'masked' | 'http' | 'proxy-header';
+export type CommandAnomaly = 'unknown-command' | 'bad-syntax' | 'masked' | 'http' | 'proxy-header';
 
 export interface Command {
   /** Upper case, a key of `VERBS`, or `?`. */
@@ -108,7 +108,7 @@ export interface Command {
   readonly whole: boolean;
   /** The line is this verb's beyond doubt. */
   readonly parses: boolean;
-  readonly oddity?: CommandOddity;
+  readonly anomaly?: CommandAnomaly;
   /** Of a well-formed BDAT: its octets (RFC 3030 §2). */
   readonly chunk?: number;
   /** Its 2xx is that of a message: `BDAT n LAST`, `BURL url LAST` (RFC 4468 §3.2). */
@@ -124,8 +124,8 @@ export function parseCommand(line: Uint8Array, veil?: Veil): Command {
   const verb = word.toUpperCase();
   const rule = Object.hasOwn(VERBS, verb) && isBoundary(text[word.length]) ? VERBS[verb] : undefined;
   if (!rule) {
-    const oddity = oddityOf(text);
-    return { verb: '?', rule: UNKNOWN, argument: NOTHING_SAID, whole: false, parses: false, oddity };
+    const anomaly = anomalyOf(text);
+    return { verb: '?', rule: UNKNOWN, argument: NOTHING_SAID, whole: false, parses: false, anomaly };
   }
   const rest = trim(line.subarray(word.length));
   const words = latin1(rest);
@@ -134,7 +134,7 @@ export function parseCommand(line: Uint8Array, veil?: Veil): Command {
   const size = SIZES[verb];
   if (size) return { ...command, ...size(words) };
   const wanted = SYNTAX[verb];
-  return wanted && !wanted.test(words) ? { ...command, oddity: 'bad-syntax' } : command;
+  return wanted && !wanted.test(words) ? { ...command, anomaly: 'bad-syntax' } : command;
 }
 
 /** A line of a reply. */
@@ -176,9 +176,9 @@ function digit(octet: number | undefined): number {
   return octet !== undefined && octet >= ZERO && octet <= NINE ? octet - ZERO : -1;
 }
 
-function chunkOf(argument: string): Pick<Command, 'chunk' | 'last' | 'oddity'> {
+function chunkOf(argument: string): Pick<Command, 'chunk' | 'last' | 'anomaly'> {
   const match = /^([0-9]{1,15})( LAST)?$/i.exec(argument);
-  if (!match) return { oddity: 'bad-syntax' };
+  if (!match) return { anomaly: 'bad-syntax' };
   return { chunk: Number(match[1]), ...(match[2] !== undefined && { last: true }) };
 }
 
@@ -203,7 +203,7 @@ export function isHttp(text: string): boolean {
   return /^(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|PATCH|TRACE) \S+ HTTP\//.test(text);
 }
 
-function oddityOf(text: string): CommandOddity {
+function anomalyOf(text: string): CommandAnomaly {
   if (isMasked(text)) return 'masked';
   if (isHttp(text)) return 'http';
   if (text.startsWith('PROXY ') || text.startsWith('\0\r\nQUIT\n')) return 'proxy-header';

@@ -1,8 +1,7 @@
 // Lines out of octets, terminators kept: the framing that everything above it trusts.
 
 import type { Micros, Span, Terminator } from '../events';
-import { put } from '../octets';
-import { NO_OCTETS } from '../tcp/segment';
+import { NO_OCTETS, put } from '../octets';
 
 /** One line as it was sent. */
 export interface Line {

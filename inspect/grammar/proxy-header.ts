@@ -16,7 +16,7 @@ import { latin1 } from '../text';
 
 export interface ProxyHeader extends ProxyFacts {
   readonly kind: 'header';
-  /** Type, length and value of each extension, as they came. Of `local` they are nobody's, and not kept. */
+  /** Type, length and value of each extension, as they came. Those of `local` belong to no client, and are not kept. */
   readonly extensions: Uint8Array;
   /** Octets of the header; what follows is the connection's own. */
   readonly length: number;

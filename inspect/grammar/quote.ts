@@ -1,4 +1,4 @@
-// What may be quoted of octets that a peer sent: an allow list. All else is told by its length and its class.
+// What may be quoted of octets that a peer sent: an allow list. Of all else the length and the class are reported.
 
 import { QUOTE, TEXT } from '../limits';
 import { NOTHING_SAID, say, type Quotable } from '../quotable';
@@ -19,7 +19,7 @@ function classOf(bytes: Uint8Array): Quotable {
   return PRINTABLE.test(text) ? say`printable` : say`binary`;
 }
 
-/** Octets that a grammar has found harmless. Callers name the grammar; nobody else may call this. */
+/** Octets that a grammar has found harmless. Callers name the grammar; no other code may call this. */
 export function quoteParsed(text: string): Quotable {
   return escapeWords(text, TEXT) as Quotable;
 }
@@ -63,7 +63,7 @@ function escapeKnown(text: string, cap: number): Quotable {
   return (whole.length <= cap ? whole : `${whole.slice(0, cap - 1)}…`) as Quotable;
 }
 
-/** Nearly all text is plain, and a copy of it as octets is dear. */
+/** Nearly all text is plain, and a copy of it as octets costs much. */
 function escapeWords(text: string, cap: number): string {
   return text.length <= cap && PLAIN.test(text) ? text : escapeText(octetsOf(text), cap);
 }

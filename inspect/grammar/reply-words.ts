@@ -1,7 +1,7 @@
 // The vocabulary of replies: words that servers use of their own accord, and that say nothing of a person or a message.
 
 /**
- * Whether a word may be quoted from a reply that may repeat its client's words. Case is nobody's secret; a word
+ * Whether a word may be quoted from a reply that may repeat its client's words. Case is no secret; a word
  * with a sign in front or behind is the word.
  */
 export function isReplyWord(word: string): boolean {
@@ -9,7 +9,7 @@ export function isReplyWord(word: string): boolean {
   return LIST.has(lower) || LIST.has(lower.replace(SIGNS, '')) || ENHANCED.test(word) || MASK.test(word);
 }
 
-/** The name that a server gave to a message, where it is told as Postfix or Exim tell it: what their own logs have too. */
+/** The name that a server gave to a message, where it has the form of Postfix or Exim: their own logs have it too. */
 export function queueNameIn(text: string): string | undefined {
   const found = QUEUED.exec(text);
   return found?.[1] ?? found?.[2];

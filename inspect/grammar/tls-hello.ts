@@ -1,4 +1,4 @@
-// The two TLS messages that are sent in the clear and tell something: ClientHello and ServerHello (RFC 8446 §4.1).
+// The two TLS messages that are sent in plain text and can be read: ClientHello and ServerHello (RFC 8446 §4.1).
 
 import type { Quotable } from '../quotable';
 import { quoteName } from './argument';

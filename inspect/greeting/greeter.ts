@@ -25,7 +25,7 @@ export interface GreeterOptions {
    * then. postscreen waits 6 s between its lines; 15 to 20 s have been seen.
    */
   readonly patience: Micros;
-  /** Stands for the server where its greeting names no host. */
+  /** Used as the server's name where its greeting has none. */
   readonly hostname: string;
   /** When the client's connection began. */
   readonly opened: Micros;
@@ -232,7 +232,7 @@ function end(state: State, at: Micros): GreeterAction[] {
 
 function watchLateLines(state: State, open: LateOptions['open']): void {
   const code = state.reader.facts.code ?? 220;
-  // After 250 for a greeting a late line could not be told from an answer.
+  // Behind a greeting of 250 a late line could not be distinguished from an answer.
   if (code !== 220 && code < 400) state.done = true;
   else state.lateLines = createLateLines({ code, pending: state.asked, ...(open && { open }) });
 }

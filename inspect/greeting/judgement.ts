@@ -9,7 +9,7 @@ import { canBeLast, readLine, type GreetingLine } from './lines';
 export interface GreetingJudgement {
   /**
    * `truncated`: it does not end (a lone CR ends nothing). `malformed`: it has any defect other than a refusal;
-   * most of them stall nobody. Never `teaser`: that takes a clock.
+   * most of them stall no client. Never `teaser`: that takes a clock.
    */
   readonly class: Exclude<GreetingClass, 'teaser'>;
   /** As of the last line: Postfix and most clients go by that one. */

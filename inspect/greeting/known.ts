@@ -49,7 +49,7 @@ export function findWhole({ reader, repaired }: GreetingRepair, pause: Micros): 
   return { knowledge: { greeting, policy, lines: 0, delay: paused ? pause : 0 }, because };
 }
 
-/** What a greeting shows that has no end; to be asked before the repair gives it one. */
+/** What a greeting without an end shows; to be called before the repair completes it. */
 export function findTruncated({ reader, repaired }: GreetingRepair, because: string): Finding | undefined {
   const { facts, partial } = reader;
   const code = facts.code ?? codeAt(octetsOf(partial), 0);

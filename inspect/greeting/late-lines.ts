@@ -1,4 +1,4 @@
-// After we ended a greeting: what the server still says of it, kept from shifting every reply by one.
+// After we completed a greeting: what the server still sends of it is dropped, or it would shift every reply by one.
 
 import type { Micros } from '../events';
 import { GREETING, LINE_BY_RFC, LINE_PAUSE_MICROS } from '../limits';
@@ -147,7 +147,7 @@ function pass(state: State, outcome: LateStep['outcome']): LateStep {
   return { octets: buffer, outcome };
 }
 
-/** Too short to tell, and so far a code. */
+/** Too short to decide, and so far a code. */
 function maybeReply(buffer: Uint8Array): boolean {
   return buffer.length < 4 && buffer.every((octet) => octet >= 0x30 && octet <= 0x39);
 }

@@ -1,4 +1,4 @@
-// What may teach what: how the greetings of clients' connections, and of our own, change what is known of a server.
+// What a connection may teach: how greetings on clients' connections, and on ehlowire's, change what is known of a server.
 
 import type { Micros, PhaseEvent } from '../events';
 import { REPAIR_NETWORKS } from '../limits';
@@ -21,8 +21,8 @@ export type Verification =
 
 /**
  * How what is known was learned. `seen`: on clients' connections, which may only say that nothing is to be done.
- * `verified`: on a connection of our own. `networks`: on clients' connections from several networks, where no connection
- * of our own is possible.
+ * `verified`: on ehlowire's own connection. `networks`: on clients' connections from several networks, where ehlowire
+ * cannot connect itself.
  */
 export type Way = 'seen' | 'verified' | 'networks';
 
@@ -66,7 +66,7 @@ export interface Taught {
   readonly standing: Standing;
   /** Why `standing.known` is another class or policy than before; absent where it is not. */
   readonly because?: string;
-  /** A connection of our own is wanted now. */
+  /** ehlowire is to connect to the server itself now. */
   readonly verify: boolean;
 }
 
@@ -100,7 +100,7 @@ export function teach(standing: Standing, lesson: Lesson, network: string): Taug
   }
 }
 
-/** A connection of our own to the server. */
+/** ehlowire's own connection to the server. */
 export function teachVerified(standing: Standing, verification: Verification): Taught {
   const { own, suspicion, known } = standing;
   if (verification.kind === 'unreachable') {

@@ -60,7 +60,7 @@ export interface GreetingRepair {
   readonly repaired: ReadonlySet<GreetingDefect>;
 }
 
-/** `hostname` stands for the server where the greeting does not begin with a fully qualified name. */
+/** `hostname` is used as the server's name where the greeting does not begin with a fully qualified one. */
 export function createGreetingRepair(hostname: string): GreetingRepair {
   const state: State = {
     hostname,
@@ -252,7 +252,7 @@ function octetsIn(ascii: string): Uint8Array {
   return Uint8Array.from(ascii, (char) => char.charCodeAt(0));
 }
 
-/** Octets that tell another protocol. */
+/** Octets by which another protocol is recognised. */
 const FOREIGN = 16;
 const CODE = 3;
 const CR = 0x0d;

@@ -2,8 +2,7 @@
 
 import type { Micros } from '../events';
 import { HELD_PIECES } from '../limits';
-import { put } from '../octets';
-import { NO_OCTETS } from '../tcp/segment';
+import { NO_OCTETS, put } from '../octets';
 
 export interface Piece {
   readonly bytes: Uint8Array;

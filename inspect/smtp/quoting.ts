@@ -53,9 +53,9 @@ export function lengthOf({ bytes, span, terminator }: Line): number {
 /** Reports what is odd about a command line. */
 export function remarkCommand(state: State, line: Line, command: Command, said: Said): void {
   const { at, terminator, bytes } = line;
-  const { verb, rule, oddity } = command;
-  const quote = (): Quotable => quoteOddity(line, command, said);
-  if (oddity) report(state, oddity, 'client', at, quote());
+  const { verb, rule, anomaly } = command;
+  const quote = (): Quotable => quoteAnomaly(line, command, said);
+  if (anomaly) report(state, anomaly, 'client', at, quote());
   if (terminator === 'lf') report(state, 'bare-lf', 'client', at, quote());
   if (bytes.includes(CR)) report(state, 'bare-cr', 'client', at, quote());
   if (bytes.includes(NUL)) report(state, 'nul', 'client', at, quote());
@@ -153,15 +153,15 @@ function isDone(code: number): boolean {
 const CONTINUE = 334;
 const START_MAIL_INPUT = 354;
 
-export function quoteOddity(line: Line, { oddity }: Command, said: Said): Quotable {
+export function quoteAnomaly(line: Line, { anomaly }: Command, said: Said): Quotable {
   if (said.verb !== '?') return clipQuotable(joinQuotable([sayVerb(said), said.argument], ' '), QUOTE);
   const text = latin1(line.bytes.subarray(0, LONGEST));
   const head =
-    oddity === 'masked'
+    anomaly === 'masked'
       ? quoteMask(text)
-      : oddity === 'http'
+      : anomaly === 'http'
         ? method(text)
-        : oddity === 'proxy-header'
+        : anomaly === 'proxy-header'
           ? proxy(text)
           : '';
   const rest = lengthOf(line) - head.length;

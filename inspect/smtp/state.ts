@@ -262,7 +262,7 @@ function greetingAt(arrived: Micros): Pending {
   return { rule: { phase: 'greeting', endsGroup: true }, arrived };
 }
 
-/** Reports an oddity, a few times per kind and side. */
+/** Reports an anomaly, a few times per kind and side. */
 export function report(
   state: State,
   anomaly: Anomaly,
@@ -278,7 +278,7 @@ export function report(
   state.out.push({ kind: 'anomaly', anomaly, direction, at, detail });
 }
 
-/** Reports an oddity once per connection and side: for what every read would report again. */
+/** Reports an anomaly once per connection and side: for what every read would report again. */
 export function reportOnce(
   state: State,
   anomaly: Anomaly,

@@ -3,7 +3,8 @@
 import type { Direction, Micros } from '../events';
 import { HANDSHAKE_REPEATS } from '../limits';
 import { isCopyOf } from './copies';
-import { FLAG, NO_OCTETS, type Ends, type Leg, type Segment, type TcpOptions } from './segment';
+import { FLAG, type Ends, type Leg, type Segment, type TcpOptions } from './segment';
+import { NO_OCTETS } from '../octets';
 import { advance, type Seq } from './seq';
 
 /** A segment as it came. */

@@ -1,7 +1,8 @@
 // The TCP header and its options (RFC 9293 §3.1, RFC 7323, RFC 2018).
 
 import type { Micros, Span } from '../events';
-import { NO_OCTETS, type Packet, type TcpOptions, type Tunnel } from './segment';
+import { type Packet, type TcpOptions, type Tunnel } from './segment';
+import { NO_OCTETS } from '../octets';
 
 /** What the IP layer hands over. */
 interface IpPayload {

@@ -1,6 +1,7 @@
 // One TCP segment as it passed, with what its IP header says about where it came from.
 
 import type { Micros } from '../events';
+import { NO_OCTETS } from '../octets';
 import type { Seq } from './seq';
 
 /** Options of RFC 9293 §3.1, RFC 7323, RFC 2018. */
@@ -95,6 +96,3 @@ export const FLAG = { fin: 0x01, syn: 0x02, rst: 0x04, psh: 0x08, ack: 0x10, urg
 export function headerOf(segment: Segment): Segment {
   return segment.payload === NO_OCTETS ? segment : { ...segment, payload: NO_OCTETS };
 }
-
-/** The payload of a segment without any. */
-export const NO_OCTETS = new Uint8Array(0);

@@ -21,6 +21,7 @@ import type { ConnectionView, JudgeInput } from '../tcp/view';
 import { createJudges } from '../verdict/judges';
 import type { Judge } from '../verdict/judge';
 import { withVerdict } from '../verdict/standing';
+import { NO_OCTETS } from '../octets';
 
 /** A connection's line, with what only its segments tell. */
 export interface SegmentSessionEvent extends SessionEvent {
@@ -359,6 +360,5 @@ function earliest({ judges, connection }: State, after: Micros): Micros | undefi
 }
 
 const NOTHING: readonly never[] = [];
-const NO_OCTETS = new Uint8Array(0);
 const SIDES = ['client', 'server'] as const;
 const OTHER = { client: 'server', server: 'client' } as const;

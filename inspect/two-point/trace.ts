@@ -4,7 +4,8 @@ import type { Endpoint } from '../address';
 import type { Direction, Micros, Point, VerdictEvent, VerdictName } from '../events';
 import type { Coverage } from '../coverage/coverage';
 import type { Inspector, InspectorEvent } from '../tracker/inspector';
-import { FLAG, NO_OCTETS, type Segment } from '../tcp/segment';
+import { FLAG, type Segment } from '../tcp/segment';
+import { NO_OCTETS } from '../octets';
 import { advance, distance, type Seq } from '../tcp/seq';
 import { TRACE_PAYLOAD, TRACE_PASSAGES } from '../verdict/thresholds';
 

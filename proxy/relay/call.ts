@@ -22,6 +22,7 @@ import { recordUnreached } from './refusal';
 import { type Caller, connectionOf, hostnameFor, isImplicitTls, nameOf, type Route } from './route';
 import type { Target } from '../sockets/upstream';
 import type { Watched } from './watch';
+import { NO_OCTETS } from '../../inspect/octets';
 
 export interface Call {
   /** Ends it now; `onClosed` follows. */
@@ -204,7 +205,6 @@ const UNREACHED: Partial<Record<FaultCode, CloseReason>> = {
 };
 const NO_DESCRIPTORS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE']);
 
-const NO_OCTETS = new Uint8Array(0);
 /** Of a header's extensions (TLVs): a client's certificate has 1 to 2 KiB. Servers read a header into small memory. */
 const EXTENSIONS = 4_096;
 

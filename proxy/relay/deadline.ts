@@ -1,4 +1,4 @@
-// When a connection has waited long enough, by the clock that nobody steps: one timer, moved only where it must be, and the limit of each phase.
+// When a connection has waited long enough, by the steady clock: one timer, moved only where it must be, and the limit of each phase.
 
 import type { Micros } from '../../inspect/events';
 import type { Waiting } from '../../inspect/smtp/session';

@@ -62,14 +62,14 @@ export interface Dialogue {
   /** Its greeting is not over. After `serverEnd`: the client still has to get an answer, to its next command. */
   inGreeting(): boolean;
   idle(at: Micros): Commands;
-  /** When the connection has waited too long; of the steady clock, and to be asked for behind each event. */
+  /** When the connection has waited too long; of the steady clock, and to be called again after each event. */
   expires(): Micros;
   /** When something is to be done, `idle` or the end; as `expires`. */
   due(): Micros;
   /** Octets at the end of the client's that are kept back: see `Session.endOfDataBegun`. */
   begun(): number;
   waiting(): Waiting;
-  /** A reply of our own would be read as one: plain text, and no reply of the server's is half way. */
+  /** A reply by ehlowire would be read as one: plain text, and no reply of the server's has begun. */
   atReplyBoundary(): boolean;
   /** To be called once, and nothing after it. */
   close(close: Close, at: Micros): Commands;
@@ -116,7 +116,7 @@ interface State {
   readonly options: DialogueOptions;
   readonly session: Session;
   readonly greeter: Greeter | undefined;
-  /** When either side was last heard. */
+  /** When octets of either side last came. */
   heard: Micros;
   /** What is waited for began at `from`, which a step of the wall clock may have moved; `at` is of the steady clock. */
   silence: { readonly from: Micros; readonly at: Micros };
@@ -191,7 +191,7 @@ function join(first: Commands, second: Commands): Commands {
   return first.length === 0 ? second : [...first, ...second];
 }
 
-/** A peer that trickles is heard, and not ended: RFC 5321 §4.5.3.2 bounds silence, not slowness. */
+/** A slow peer is not ended: RFC 5321 §4.5.3.2 limits silence, not slowness. */
 function expires(state: State): Micros {
   const waiting = state.session.waiting();
   const from = Math.max(waiting.since, state.heard);

@@ -1,11 +1,12 @@
 // One direction of a connection: writes, backpressure, and the few octets kept back so that CRLF . CRLF stays whole.
 
 import type { Socket } from 'node:net';
+import { NO_OCTETS } from '../../inspect/octets';
 
 export interface Flow {
   /**
    * Forwards octets as they are. `begun` of them, at the end, begin an end of data (0 to 4): they may wait for
-   * the next write, and where `more` is on its way already even a CRLF may. A sender whose octets are not taken
+   * the next write, and where `more` has come already even a CRLF may. A sender whose octets are not taken
    * is paused until they are.
    */
   write(bytes: Uint8Array, begun?: number, more?: boolean): void;
@@ -19,9 +20,9 @@ export interface Flow {
   blocked(): boolean;
 }
 
-/** Both sockets must live as long as the flow; errors are the caller's to hear. */
+/** Both sockets must live as long as the flow; the caller handles their errors. */
 export function createFlow(from: Socket, to: Socket): Flow {
-  let kept: Uint8Array = NOTHING;
+  let kept: Uint8Array = NO_OCTETS;
   let release: NodeJS.Timeout | undefined;
   const brake = createBrake(from);
 
@@ -48,24 +49,24 @@ export function createFlow(from: Socket, to: Socket): Flow {
   const flush = (): void => {
     clearTimeout(release);
     const bytes = kept;
-    kept = NOTHING;
-    sendAll(NOTHING, bytes);
+    kept = NO_OCTETS;
+    sendAll(NO_OCTETS, bytes);
   };
 
   return {
     write(bytes, begun = 0, more = bytes.length >= READ) {
       clearTimeout(release);
-      // `CRLF .` and `CRLF . CR` wait for what must follow; nobody can act on them. `CR` and `CRLF` are kept only
-      // where it was not the client that cut the stream there: the rest is on its way, and the wait is short.
+      // `CRLF .` and `CRLF . CR` wait for what must follow; no server can act on them. `CR` and `CRLF` are kept only
+      // where it was not the client that cut the stream there: the rest follows soon.
       const keep = begun < DOT && !more ? 0 : Math.min(begun, kept.length + bytes.length);
       const before = kept;
       if (keep <= bytes.length) {
-        kept = keep === 0 ? NOTHING : bytes.slice(bytes.length - keep);
+        kept = keep === 0 ? NO_OCTETS : bytes.slice(bytes.length - keep);
         sendAll(before, keep === 0 ? bytes : bytes.subarray(0, bytes.length - keep));
       } else {
         const whole = Buffer.concat([before, bytes]);
         kept = whole.subarray(whole.length - keep);
-        sendAll(NOTHING, whole.subarray(0, whole.length - keep));
+        sendAll(NO_OCTETS, whole.subarray(0, whole.length - keep));
       }
       if (keep > 0 && begun < DOT) release = setTimeout(flush, RELEASE_MS);
     },
@@ -100,7 +101,6 @@ function createBrake(from: Socket) {
   };
 }
 
-const NOTHING: Uint8Array = new Uint8Array(0);
 /** From this many octets on, the beginning of an end of data includes its dot. */
 const DOT = 3;
 /** What libuv reads at once. */

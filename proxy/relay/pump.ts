@@ -10,6 +10,7 @@ import { cut, dismiss, linger, reset } from '../sockets/linger';
 import { createFlow, READ, type Flow } from './flow';
 import type { Connection, Sink } from '../sinks/record';
 import type { Listen, Server } from '../servers/servers';
+import { NO_OCTETS } from '../../inspect/octets';
 
 export interface PumpOptions {
   readonly client: Socket;
@@ -99,7 +100,7 @@ function unlisten({ server, listen }: State): void {
 }
 
 /** Does what the dialogue commands; `octets` are those that it was asked about. */
-function run(pump: State, commands: readonly Command[], at: Micros, octets: Uint8Array = NOTHING): void {
+function run(pump: State, commands: readonly Command[], at: Micros, octets: Uint8Array = NO_OCTETS): void {
   const { down, server, connection, sink } = pump;
   for (const command of commands) {
     switch (command.kind) {
@@ -187,7 +188,7 @@ function onEnd(pump: State, side: Direction): void {
   const socket = side === 'client' ? pump.client : pump.upstream;
   if (pump.over) return;
   if (!socket.writable || socket.writableLength > 0) onFin(pump, side);
-  else socket.write(NOTHING, (error) => (error ? undefined : onFin(pump, side)));
+  else socket.write(NO_OCTETS, (error) => (error ? undefined : onFin(pump, side)));
 }
 
 /** FIN of one side is passed on; the other may go on sending (RFC 9293 §3.6). The second FIN is the end. */
@@ -256,7 +257,7 @@ function shut(pump: State, how: Close, at: Micros, code: string, text: string, l
   dismiss(pump.upstream, '', lingerMs);
 }
 
-/** The peers ended it: what is on its way still arrives. */
+/** The peers ended it: what is queued still arrives. */
 function finish(pump: State, how: Close, at: Micros, lingerMs = DELIVER_MS): void {
   if (pump.over) return;
   close(pump, how, at);
@@ -276,8 +277,6 @@ function close(pump: State, how: Close, at: Micros): void {
   run(pump, pump.dialogue.close(how, at), at);
 }
 
-const NOTHING = new Uint8Array(0);
-
 /** The peer went away without a word: keepalive or retransmissions were not answered. */
 const LOST: ReadonlySet<string> = new Set([
   'ETIMEDOUT',
@@ -293,7 +292,7 @@ const DELIVER_MS = 30_000;
 /** A client that was refused has not sent FIN yet, and may never. */
 const REFUSED_MS = 5_000;
 
-/** What one connection may take of everybody's time before the next one's turn, and how often that is looked at. */
+/** How long one connection may be read before the next one's turn, and after how many octets that is checked. */
 const TURN: Micros = 500;
 const PIECE = 2_048;
 

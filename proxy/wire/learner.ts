@@ -57,7 +57,7 @@ interface Reading {
   readonly clientLeg: Leg | undefined;
   /** When the client had acknowledged all that the server had sent; undefined while it has not. */
   acknowledgedAt: Micros | undefined;
-  /** Something came between: this connection teaches nothing. */
+  /** Something was missing or forged: this connection teaches nothing. */
   disturbed: boolean;
 }
 
@@ -114,7 +114,7 @@ function isDisturbing({ clientLeg }: Reading, { connection, segment, leg, flow }
   if (missing === true || flow.some(({ kind }) => kind === 'gap' || kind === 'elided')) return true;
   if (!segment) return false;
   const { from } = segment;
-  // Anybody on the clients' side can write the server's address on a frame: the server's own come by the other leg.
+  // Any host on the clients' side can forge the server's address: the server's own frames come by the other leg.
   const astray = clientLeg !== undefined && leg !== undefined && (leg === clientLeg) !== (from === 'client');
   return astray || (from === 'client' && !leavesRoom(view, segment.segment));
 }

@@ -4,11 +4,11 @@ import type { GreetingDefect } from '../../../inspect/events';
 
 export interface Advice {
   readonly means: string;
-  /** Measured, or read in the client's source; it says so where nobody knows. */
+  /** Measured, or read in the client's source; it says so where that is not known. */
   readonly suffers: string;
   readonly fix: string;
   /** The relay helps meanwhile, and how. */
-  readonly relay?: 'completes' | 'mends';
+  readonly relay?: 'completes' | 'repairs';
 }
 
 const UNKNOWN = 'no client that was tried';
@@ -31,19 +31,19 @@ export const ADVICE: Readonly<Record<GreetingDefect, Advice>> = {
     means: 'neither a space nor a hyphen stands behind the code',
     suffers: 'curl and swaks hang',
     fix: 'make the server write "220 name"',
-    relay: 'mends',
+    relay: 'repairs',
   },
   'tab-separator': {
     means: 'a tab stands behind the code where a space should',
     suffers: 'curl and swaks hang',
     fix: 'make the server write "220 name" with a space',
-    relay: 'mends',
+    relay: 'repairs',
   },
   'empty-text': {
     means: 'the last line is a code and nothing else',
     suffers: "swaks hangs, Go's textproto refuses",
     fix: "set the server's banner",
-    relay: 'mends',
+    relay: 'repairs',
   },
   masked: {
     means:
@@ -60,7 +60,7 @@ export const ADVICE: Readonly<Record<GreetingDefect, Advice>> = {
     means: 'a CR stands without its LF (RFC 5321 §2.3.8)',
     suffers: 'all clients stall where it should end the line',
     fix: 'make the server send CRLF',
-    relay: 'mends',
+    relay: 'repairs',
   },
   'mixed-codes': {
     means: 'the lines carry different codes (RFC 5321 §4.2.1 forbids it)',
@@ -71,19 +71,19 @@ export const ADVICE: Readonly<Record<GreetingDefect, Advice>> = {
     means: 'something blank stands before the first code',
     suffers: 'smtplib and Postfix refuse',
     fix: 'find what the server prints before its greeting',
-    relay: 'mends',
+    relay: 'repairs',
   },
   'leading-junk': {
     means: 'something that is no reply stands before the first code',
     suffers: 'smtplib and Postfix refuse',
     fix: 'find what the server prints before its greeting',
-    relay: 'mends',
+    relay: 'repairs',
   },
   'inner-junk': {
     means: 'something that is no reply stands between the lines',
     suffers: 'smtplib, nodemailer, msmtp and Postfix give up',
     fix: 'find what the server prints into its greeting',
-    relay: 'mends',
+    relay: 'repairs',
   },
   'eight-bit': {
     means: 'the text is not plain ASCII (RFC 5321 §2.4)',

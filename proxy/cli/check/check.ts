@@ -1,4 +1,4 @@
-// `ehlowire check`: one server's greeting and EHLO reply, judged and told.
+// `ehlowire check`: one server's greeting and EHLO reply, judged and reported.
 
 import { formatAddress, parseAddress } from '../../system/address';
 import { loadConfig, wantsColor } from '../../config/config';
@@ -13,7 +13,7 @@ export interface CheckFlags extends CommonFlags {
   readonly failOn?: string;
 }
 
-/** Asks, prints the report on standard output, and tells the exit code. */
+/** Asks, prints the report on standard output, and returns the exit code. */
 export async function runCheck(target: string, flags: CheckFlags): Promise<Outcome> {
   const server = parseAddress(target);
   const faults = flagFaults(flags);

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { parseCommand, parseReplyLine } from '../../../inspect/grammar/grammar';
 import { octets } from '../smtp/transcript';
 
-const COMMANDS: readonly [line: string, verb: string, argument: string, oddity?: string][] = [
+const COMMANDS: readonly [line: string, verb: string, argument: string, anomaly?: string][] = [
   ['EHLO mx.example', 'EHLO', 'mx.example'],
   ['ehlo mx.example', 'EHLO', 'mx.example'],
   ['EHLO', 'EHLO', '', 'bad-syntax'],
@@ -33,10 +33,10 @@ const COMMANDS: readonly [line: string, verb: string, argument: string, oddity?:
   ['BDAT 99999999999999999999', 'BDAT', '(20 octets, base64-like)', 'bad-syntax'],
 ];
 
-for (const [line, verb, argument, oddity] of COMMANDS) {
+for (const [line, verb, argument, anomaly] of COMMANDS) {
   test(`command ${JSON.stringify(line)}`, () => {
     const command = parseCommand(octets(line));
-    assert.equal([command.verb, command.argument, command.oddity], [verb, argument, oddity]);
+    assert.equal([command.verb, command.argument, command.anomaly], [verb, argument, anomaly]);
   });
 }
 

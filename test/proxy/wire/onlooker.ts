@@ -1,7 +1,8 @@
 // One connection as the wire sees it, frame by frame, and what the learner makes of it.
 
 import type { Direction } from '../../../inspect/events';
-import { FLAG, NO_OCTETS, type Leg, type Segment } from '../../../inspect/tcp/segment';
+import { FLAG, type Leg, type Segment } from '../../../inspect/tcp/segment';
+import { NO_OCTETS } from '../../../inspect/octets';
 import { createTracker } from '../../../inspect/tracker/tracker';
 import { createLearner } from '../../../proxy/wire/learner';
 import { octets } from '../../inspect/greeting/greeting.table';

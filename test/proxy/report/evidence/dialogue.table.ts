@@ -1,6 +1,7 @@
 // A dialogue with all that must be hidden, and what was lost of it.
 
-import { FLAG, NO_OCTETS } from '../../../../inspect/tcp/segment';
+import { FLAG } from '../../../../inspect/tcp/segment';
+import { NO_OCTETS } from '../../../../inspect/octets';
 import { packetise, type Sent } from '../../../inspect/tcp/packetise';
 import type { Turn } from '../../../inspect/smtp/transcript';
 
