@@ -21,6 +21,8 @@ export interface GreetingReader {
   facts: GreetingFacts;
   /** `stated`: the server has ended it, with a space. `assumed`: its last line has no separator to say so. */
   end: 'open' | 'stated' | 'assumed';
+  /** The next line, or the one that ended the greeting, stands behind a bare CR: for clients no line begins there. */
+  hidden: boolean;
   readonly partial: PartialLine;
 }
 
@@ -43,6 +45,7 @@ export function createGreetingReader(): GreetingReader {
   return {
     facts: NO_LINES,
     end: 'open',
+    hidden: false,
     partial: { buffer: NO_OCTETS, length: 0, lead: 0, head: undefined },
   };
 }
@@ -109,6 +112,7 @@ function endLine(reader: GreetingReader, line: GreetingLine, last: boolean): Rea
   const { facts, defects } = addLine(reader.facts, line, last);
   reader.facts = facts;
   if (last) reader.end = line.separator === 'space' ? 'stated' : 'assumed';
+  else reader.hidden = line.terminator === 'cr';
   return { line, last, defects };
 }
 

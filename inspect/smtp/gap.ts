@@ -1,6 +1,7 @@
 // Octets that were not observed: what is still known of commands and replies behind them.
 
 import type { Direction, Micros } from '../events';
+import { dropPartial } from '../greeting/reader';
 import { say } from '../quotable';
 import { fragment, openStretch, report, type State, stepAside, endPending } from './state';
 import { quoteAfterGap } from './quoting';
@@ -63,6 +64,7 @@ function giveUpServer(state: State, at: Micros): void {
   }
   reportStretch(state, 'server', at);
   state.sides.server.framer.flush();
+  if (state.greeting) dropPartial(state.greeting);
   state.openReply = undefined;
   loseReplies(state);
 }

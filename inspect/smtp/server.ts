@@ -60,8 +60,10 @@ function handleLine(state: State, line: Line, octets: Uint8Array): void {
   // Behind a hole the rest of a lost line may look like one.
   const parsed = state.lossy && read?.wellFormed === false ? undefined : read;
   if (parsed && answersBeyondGreeting(state, parsed)) giveUpGreeting(state, line);
-  readOfGreeting(state, octets);
   const { greeting } = state;
+  const wasOpen = greeting?.end === 'open';
+  readOfGreeting(state, octets);
+  const goesOn = wasOpen ? greeting.end === 'open' || greeting.hidden : parsed?.more;
   // What is odd about a greeting its own judgement says.
   if (!greeting) remark(state, line, parsed);
   if (!parsed) {
@@ -70,7 +72,7 @@ function handleLine(state: State, line: Line, octets: Uint8Array): void {
     return;
   }
   const open = collect(state, line, parsed);
-  if (greeting ? greeting.end === 'open' : parsed.more) return;
+  if (goesOn) return;
   state.openReply = undefined;
   if (open.mixed && !greeting) {
     report(state, 'mixed-codes', 'server', line.at, say`${open.first.code}- ended by ${parsed.code}`);

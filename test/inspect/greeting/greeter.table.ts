@@ -350,4 +350,23 @@ export const DIALOGUES: readonly Dialogue[] = [
   ...COMPLETED,
   ...NEVER,
   ...LATE,
+  {
+    name: 'a blank line, then another protocol: each octet once',
+    steps: [server(1, '\n'), server(1, `\0${'y'.repeat(1_100)}`, `> \n\0${'y'.repeat(1_100)}`)],
+  },
+  {
+    name: 'a bare CR in front of a code that went out already: each octet once',
+    steps: [
+      server(1, '\r'),
+      server(1, '220\t', '> 220'),
+      server(
+        1,
+        '\r\n220 a.example\r\n',
+        '> -\r\n220 a.example\r\n',
+        'repair leading-blank',
+        'repair tab-separator',
+        'ended malformed relay',
+      ),
+    ],
+  },
 ];
