@@ -135,7 +135,7 @@ function makeFilter(bpf: Libbpf, wish: Wish, device: number, program: number): A
     fix: `the first ${PRIORITIES} priorities are taken`,
   });
   for (const filter of placesOf(device, wish)) {
-    // Somebody else's, of our kind; another kind refuses by itself.
+    // Another program's, of the same kind; another kind refuses by itself.
     if (bpf.attached(filter) !== undefined) continue;
     const fault = bpf.attach(filter, program, false);
     if (fault) {

@@ -35,7 +35,7 @@ export interface Pace {
 /**
  * | of the ring is filled | the machine | the reader |
  * |---|---|---|
- * | next to nothing | | runs as others do: a probe that is due, and the little that there is to read, wait for nobody |
+ * | next to nothing | | runs as others do: a probe that is due, and the few records, do not wait for other processes |
  * | less than three eighths | | rests for a moment, and sees what others leave; from a quarter on for no longer than that |
  * | | leaves a quarter or more | reads for a while, behind all others, and rests again |
  * | | leaves less | goes on resting |

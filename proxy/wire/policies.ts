@@ -49,7 +49,7 @@ export function createPolicies(tables: Tables, asked: Asked, complaints?: Compla
     const other = held === 'full' && value.policy !== 'observe' ? spare.take() : undefined;
     if (other === undefined) return held;
     const again = tables.setServer(server, value);
-    // Told and counted as one without a place.
+    // Reported, and counted as one that found no room.
     tell(other, 'observe', tables.setServer(other, { policy: 'observe', lines: 0 }));
     return again;
   };

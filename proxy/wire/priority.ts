@@ -8,8 +8,8 @@ import type { Sink } from '../sinks/record';
 import type { Priority } from './pace';
 
 /**
- * Of a loaded machine the frames' side gets all: the ring holds what is read later. Whoever ends the process waits for
- * what is left, and not for long: from the signal on it runs as others do. Where it could not come back, it stays.
+ * On a loaded machine the reader waits (SCHED_IDLE), and the ring holds the records. From the signal that ends the process on it
+ * runs as others do, so that the end comes soon. Where it could not leave SCHED_IDLE again, it does not enter it.
  */
 export function createPriority(sink: Sink, signal: AbortSignal): Priority {
   const nice = getPriority();

@@ -87,7 +87,7 @@ function createFollow({ reader, evidence, servers, wire: { tables } }: Reading, 
       lost = COUNT_LOST;
       unwatched = COUNT_UNWATCHED;
     },
-    /** All that is recorded was read: what the program took back by itself, and nothing has told, was not recorded. */
+    /** All records are read: a repair that the program took back, and that no record mentioned, was not recorded. */
     read({ COUNT_CONTRADICTED }: WireCounters, at: Micros): void {
       if (COUNT_CONTRADICTED === contradicted) return;
       contradicted = COUNT_CONTRADICTED;

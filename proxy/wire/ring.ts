@@ -69,7 +69,7 @@ export function openRing(
  * next one may have at its front, and peers choose those octets. What is read is therefore zeroed before it is given back.
  *
  * A reader may be killed between any two of its steps. It says that a record is `read` once it was taken, zeroes all
- * from `consumed` up to there, and moves `consumed` when that is done. Whoever comes next finds `consumed` behind
+ * from `consumed` up to there, and moves `consumed` when that is done. The next reader finds `consumed` behind
  * `read`, zeroes that part again, whatever is left in it, and goes on at `read`: no size is looked for where there
  * may be none any more, and no record is taken twice but the one that was being taken.
  */

@@ -169,8 +169,8 @@ async function openRelay(
 }
 
 /**
- * What tells the relay's sockets from those of whoever takes its port when it was killed: only who may change the
- * network can set it. Not the frames' own mark, by whose rule the relay's answers would come back to this machine.
+ * The relay's sockets have it, and those of a process that takes its port after it was killed do not: only a process that may
+ * change the network can set it. Not the frames' own mark: its routing rule would bring the relay's answers back here.
  */
 function socketMark({ relay }: Config, framesMark: number): number {
   if (relay.mark !== 0) return relay.mark;
