@@ -55,19 +55,19 @@ export function plain(name: 'bridge' | 'bridge again'): Promise<Candidate> {
   });
 }
 
-/** As a user starts it, compiled, with every phase logged. */
-export async function ehlowire(): Promise<Candidate> {
-  const network = makeNetwork(`${PREFIX}e`);
+/** As a user starts it, compiled, with every phase logged; or an alternative of it. */
+export async function ehlowire(name = 'ehlowire', program = PROGRAM): Promise<Candidate> {
+  const network = makeNetwork(`${PREFIX}${name === 'ehlowire' ? 'e' : 'a'}`);
   const folder = scratch('bench');
   const log = join(folder, 'log');
   const settings = [`deploy.journal=${join(folder, 'journal.json')}`, `wire.pins=${pinsOf(network)}`].flatMap(
     (each) => ['--set', each],
   );
   const ports = ['--wan', 'wan', '--lan', 'lan', '--path', 'wire'];
-  const child = network.start('bridge', 'node', PROGRAM, 'bridge', ...ports, '--log', log, ...settings);
+  const child = network.start('bridge', 'node', program, 'bridge', ...ports, '--log', log, ...settings);
   await ready(child, () => linesOf(log, 'wire-open') > 0);
   const unwatched = (): number => {
-    const status = network.enter('bridge', 'node', PROGRAM, 'status', '--json', ...settings);
+    const status = network.enter('bridge', 'node', program, 'status', '--json', ...settings);
     const { counters } = JSON.parse(execFileSync(...mutable(status), { encoding: 'utf8' })) as {
       readonly counters: { readonly unwatched: number };
     };
@@ -75,7 +75,7 @@ export async function ehlowire(): Promise<Candidate> {
   };
   let before = 0;
   return {
-    name: 'ehlowire',
+    name,
     network,
     async settle(connections) {
       const accounted = (): number => linesOf(log, 'session') + unwatched();
@@ -88,7 +88,7 @@ export async function ehlowire(): Promise<Candidate> {
     logged: () => ({ ...readLog(log), unwatched: unwatched() }),
     async stop() {
       await child.stop();
-      execFileSync(...mutable(network.enter('bridge', 'node', PROGRAM, 'leave', ...settings)), {
+      execFileSync(...mutable(network.enter('bridge', 'node', program, 'leave', ...settings)), {
         stdio: 'ignore',
       });
       network.remove();

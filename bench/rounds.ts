@@ -192,4 +192,4 @@ async function measureTwiceAtMost(
 }
 
 /** `smtp-sink` does not say when it listens. */
-const SERVERS_MS = 1_000;
+export const SERVERS_MS = 1_000;

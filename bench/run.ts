@@ -2,6 +2,7 @@
 //
 //   npm run bench [-- --rounds N]  all; appended to runs.jsonl, RESULTS.md and README's line are made from it
 //   npm run bench -- --only NAME   one part; only on the terminal
+//   npm run bench -- --ab NAME     a part of ehlowire beside its standard alternative (ab/NAME.patch)
 //   npm run bench -- --quick       all, in two minutes; only on the terminal, and not for claims
 //   npm run bench -- --report      measures nothing, only makes RESULTS.md and README's line from runs.jsonl
 
@@ -11,6 +12,7 @@ import { cpus, loadavg, release } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readVersion } from '../proxy/system/version';
+import { ALTERNATIVES, measureAlternative } from './ab';
 import { measureAnalyze } from './analyze';
 import { COMPILED, ehlowire, haproxy, plain, type Candidate } from './candidates';
 import { figuresOf } from './goals';
@@ -56,9 +58,15 @@ const QUICK: Sizes = {
 };
 
 async function main(): Promise<void> {
-  const { only, quick, report, sizes } = readArguments();
+  const { ab, only, quick, report, sizes } = readArguments();
   if (report) return writeReport();
   const why = refusal(only);
+  if (ab !== undefined) {
+    if (why !== undefined) throw new Error(why);
+    compile();
+    const lines = await measureAlternative(ab, sizes.rounds, (text) => console.error(text));
+    return console.log(lines.join('\n'));
+  }
   if (quick || only !== undefined) {
     if (why !== undefined) throw new Error(why);
     const figures = await measure(sizes, only);
@@ -179,6 +187,7 @@ function versionOf(command: string, ...args: string[]): string {
 }
 
 interface Arguments {
+  readonly ab: string | undefined;
   readonly sizes: Sizes;
   readonly only: string | undefined;
   readonly quick: boolean;
@@ -191,12 +200,13 @@ function readArguments(): Arguments {
     const { values } = parseArgs({
       options: {
         rounds: { type: 'string' },
+        ab: { type: 'string' },
         only: { type: 'string' },
         quick: { type: 'boolean', default: false },
         report: { type: 'boolean', default: false },
       },
     });
-    const { only, quick, report, rounds } = values;
+    const { ab, only, quick, report, rounds } = values;
     const sizes = { ...(quick ? QUICK : FULL), ...(rounds === undefined ? {} : { rounds: Number(rounds) }) };
     const parts = [...disciplines(sizes).map(({ name }) => name), 'hostile', 'analyze'];
     if (only !== undefined && !parts.includes(only)) {
@@ -208,7 +218,10 @@ function readArguments(): Arguments {
     if (report && (quick || only !== undefined || rounds !== undefined)) {
       throw new Error('--report measures nothing: it takes no other option');
     }
-    return { sizes, only, quick, report };
+    if (ab !== undefined && !ALTERNATIVES.includes(ab)) {
+      throw new Error(`--ab ${ab}: there is no such alternative; they are ${ALTERNATIVES.join(', ')}`);
+    }
+    return { ab, sizes, only, quick, report };
   } catch (error) {
     console.error(reasonOf(error));
     return process.exit(2);
