@@ -168,7 +168,7 @@ function openDialogue(
  */
 function outgoingHeader(
   { client, destination, proxy }: Caller,
-  { listener, complaints }: Route,
+  { listener, sink }: Route,
 ): Uint8Array | undefined {
   const { proxyOut } = listener;
   if (proxyOut === undefined) return undefined;
@@ -176,10 +176,8 @@ function outgoingHeader(
   if (proxy?.command === 'local') return formatLocalHeader();
   const extensions = proxy?.extensions ?? NO_OCTETS;
   if (extensions.length <= EXTENSIONS) return formatProxyHeader(2, client, destination, extensions);
-  complaints.tell('proxy-extensions-left-out', client.address, {
-    client: client.address,
-    octets: extensions.length,
-  });
+  const fields = { client: client.address, octets: extensions.length };
+  sink.note('warn', 'proxy-extensions-left-out', fields, { on: client.address });
   return formatProxyHeader(2, client, destination);
 }
 

@@ -75,7 +75,7 @@ export async function openListener(
   // EMFILE and its like: the connection is lost, the listener is not.
   server.on('error', (error) => {
     const on = formatAddress(listen);
-    route.complaints.tell('accept-failed', on, { listen: on, code: errno(error) });
+    route.sink.note('warn', 'accept-failed', { listen: on, code: errno(error) }, { on });
   });
   return {
     address: { address: address.address, port: address.port },
@@ -143,7 +143,7 @@ function onConnection(room: Room, socket: Socket): void {
   const caller: Caller = { socket, session, client, destination, proxy: undefined, opened };
   if (isTransparent(route) && isAstray(route, caller)) return turnRound(room, caller);
   if (isScarce(socket, gate.sockets)) {
-    complainOfDescriptors(room, caller);
+    noteFewDescriptors(room, caller);
     return refuse(room, caller, { reason: 'descriptors', ...BUSY });
   }
   if (!gate.total.take(ALL)) return refuse(room, caller, { reason: 'connections', ...BUSY });
@@ -217,7 +217,8 @@ function isAstray({ upstream }: Route, caller: Caller): boolean {
 function turnRound(room: Room, caller: Caller): void {
   const { address, port } = caller.destination;
   const to = formatAddress({ host: address, port });
-  room.route.complaints.tell('not-diverted', to, { to }, connectionOf(caller, room.route));
+  const connection = connectionOf(caller, room.route);
+  room.route.sink.note('warn', 'not-diverted', { to }, { on: to, connection });
   refuse(room, caller, {
     reason: 'not-diverted',
     code: '421 4.3.5',
@@ -225,10 +226,11 @@ function turnRound(room: Room, caller: Caller): void {
   });
 }
 
-function complainOfDescriptors(room: Room, caller: Caller): void {
+function noteFewDescriptors(room: Room, caller: Caller): void {
   const message = `${NO_DESCRIPTORS}: raise LimitNOFILE= (systemd) or \`ulimit -n\`, or lower relay.maxConnections`;
   const fields = { limit: limitOfDescriptors(), sockets: room.gate.sockets.open, message };
-  room.route.complaints.tell('descriptors-few', '', fields, connectionOf(caller, room.route));
+  const connection = connectionOf(caller, room.route);
+  room.route.sink.note('warn', 'descriptors-few', fields, { on: '', connection });
 }
 
 const ALL = '';

@@ -9,7 +9,6 @@ import { createServers, type Servers } from '../servers/servers';
 import { createNames } from '../sinks/record';
 import type { Connection, Sink } from '../sinks/record';
 import { createCap } from './caps';
-import { createComplaints } from './complaints';
 import { createSockets } from '../sockets/linger';
 import { openListener, type Counters, type Gate, type Listener } from './listener';
 import { answersAt } from './local';
@@ -123,18 +122,17 @@ async function resolveRoutes(
   watch: Watch,
   { servers, nextSession }: Pick<Route, 'servers' | 'nextSession'>,
 ): Promise<readonly Route[]> {
-  const complaints = createComplaints(sink);
   const onUnreachable = (fault: Fault, connection: Connection): void => {
     gate.counters.unreachable += 1;
     const fields = { upstream: fault.on, message: formatFault(fault) };
-    complaints.tell(`upstream-${fault.code}`, fault.on, fields, connection);
+    sink.note('warn', `upstream-${fault.code}`, fields, { on: fault.on, connection });
   };
   const transparent = createTransparentUpstream(config.relay.mark, gate.sockets);
   const routes: Route[] = [];
   for (const listener of config.relay.listeners) {
     const upstream = listener.upstream ? await resolveUpstream(listener.upstream, gate.sockets) : transparent;
     if (isFault(upstream)) throw upstream;
-    routes.push({ listener, upstream, config, sink, servers, complaints, watch, nextSession, onUnreachable });
+    routes.push({ listener, upstream, config, sink, servers, watch, nextSession, onUnreachable });
   }
   return routes;
 }

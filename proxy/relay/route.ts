@@ -10,7 +10,6 @@ import type { Fault } from '../system/fault';
 import { type Address, SUBMISSIONS } from '../system/address';
 import type { Servers } from '../servers/servers';
 import type { Connection, Sink } from '../sinks/record';
-import type { Complaints } from './complaints';
 import type { Ends, Target, Upstream } from '../sockets/upstream';
 import type { Watch } from './watch';
 import type { Endpoint } from '../../inspect/address';
@@ -33,7 +32,6 @@ export interface Route {
   readonly config: Config;
   readonly sink: Sink;
   readonly servers: Servers;
-  readonly complaints: Complaints;
   readonly watch: Watch;
   readonly nextSession: () => string;
   readonly onUnreachable: (fault: Fault, connection: Connection) => void;

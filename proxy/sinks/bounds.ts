@@ -2,13 +2,15 @@
 
 import type { Micros } from '../../inspect/events';
 import { now } from '../system/clock';
-import type { Connection, Recorded } from './record';
+import type { About, Connection, Fields, Recorded } from './record';
 
 /** In front of a sink, for every path. Captures that are analysed have no bounds: who reads a file wants all of it. */
 export interface Bounds {
   write(connection: Connection | undefined, event: Recorded): void;
   /** Whether a note of this name still has room in this second. */
   admit(what: string): boolean;
+  /** Of notes that come with every connection one a kind and thing in ten seconds: its fields; undefined: no room. */
+  admitAbout(what: string, about: About, fields?: Fields): Fields | undefined;
   /** Says what was counted and not said yet. */
   flush(): void;
 }
@@ -17,7 +19,14 @@ export function createBounds(
   put: (connection: Connection | undefined, event: Recorded) => void,
   clock: () => Micros = now,
 ): Bounds {
-  const state: State = { put, clock, told: new WeakMap(), windows: new Map(), timer: undefined };
+  const state: State = {
+    put,
+    clock,
+    told: new WeakMap(),
+    windows: new Map(),
+    things: new Map(),
+    timer: undefined,
+  };
   return {
     write(connection, event) {
       const rule = repeatedRule(event);
@@ -26,6 +35,10 @@ export function createBounds(
       else ofConnection(state, connection, event);
     },
     admit: (what) => takes(state, what, REPEATS, `more than ${REPEATS} a second of ${what}`, what),
+    admitAbout(what, about, fields) {
+      const left = admitAbout(state, `${what} ${about.on}`);
+      return left === undefined ? undefined : aboutFields(about, fields, left);
+    },
     flush: () => flush(state),
   };
 }
@@ -36,6 +49,8 @@ interface State {
   readonly told: WeakMap<Connection, Told>;
   /** One for each kind of line that is limited by time: the kinds are few. */
   readonly windows: Map<string, Window>;
+  /** What notes were about, the last one last, and how many were left out since. */
+  readonly things: Map<string, { readonly at: Micros; left: number }>;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -139,6 +154,39 @@ function takes(state: State, key: string, most: number, because: string, kind?: 
   return false;
 }
 
+function admitAbout({ things, clock }: State, key: string): number | undefined {
+  const at = clock();
+  const last = things.get(key);
+  if (last !== undefined && at - last.at < ABOUT_EVERY) {
+    last.left += 1;
+    return undefined;
+  }
+  things.delete(key);
+  things.set(key, { at, left: 0 });
+  for (const oldest of things.keys()) {
+    if (things.size <= THINGS) break;
+    things.delete(oldest);
+  }
+  return last?.left ?? 0;
+}
+
+/** With the fields that every event of the connection has (DESIGN §5). */
+function aboutFields({ connection }: About, fields: Fields = {}, left: number): Fields {
+  const { session, path, client, server } = connection ?? {};
+  return {
+    ...(connection && {
+      session,
+      path,
+      'client.address': client?.address,
+      'client.port': client?.port,
+      'server.address': server?.address,
+      'server.port': server?.port,
+    }),
+    ...fields,
+    ...(left > 0 && { since_last: left }),
+  };
+}
+
 function windowOf(state: State, key: string, because: string): Window {
   const second = Math.floor(state.clock() / 1e6);
   const known = state.windows.get(key);
@@ -185,5 +233,9 @@ export const UNGREETED = 50;
 const HELD = 2;
 /** A second, of one rule: whom it met first is still seen. */
 export const REPEATS = 10;
+/** Between two notes about one thing. */
+const ABOUT_EVERY: Micros = 10_000_000;
+/** Transparent connections may go anywhere. */
+const THINGS = 1_024;
 /** What a connection came to, and what was found: few by their own caps. */
 const ALWAYS: ReadonlySet<string> = new Set(['session', 'verdict', 'repair', 'learned']);

@@ -41,6 +41,13 @@ const KINDS: ReadonlySet<string> = new Set(RECORDED);
 /** What a note may say beside its name; flat, in the order given. */
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
 
+/** What a note is about that may come with every connection: one in ten seconds is written, with the count of the others. */
+export interface About {
+  readonly on: string;
+  /** That it happened to. */
+  readonly connection?: Connection;
+}
+
 /**
  * Where events go. No call blocks or throws, whatever the destination does: at overload lines are counted and
  * told by a `loss` line once it drains.
@@ -48,7 +55,7 @@ export type Fields = Readonly<Record<string, string | number | boolean | undefin
 export interface Sink {
   write(connection: Connection | undefined, event: Recorded): void;
   /** The life of the shim itself: `listening`, `draining`, `upstream-refused`… */
-  note(level: Level, what: string, fields?: Fields): void;
+  note(level: Level, what: string, fields?: Fields, about?: About): void;
   /** Octets that wait to be written: who can wait, had better. */
   waiting(): number;
   /** The file was moved away (logrotate): open it anew. */

@@ -45,10 +45,12 @@ export interface SinkOptions {
 
 export function createSink({ renderer, level, open, trouble, head }: SinkOptions): Sink | Fault {
   const losses = createLosses((event) => output.write(renderer.event('error', undefined, event)));
-  const note: Sink['note'] = (of, what, fields) => {
+  const note: Sink['note'] = (of, what, fields, about) => {
     if (ORDER[of] < ORDER[level]) return;
+    const all = about === undefined ? (fields ?? {}) : bounds.admitAbout(what, about, fields);
+    if (all === undefined) return;
     // What the process does itself, such as listening at a hundred ports, no peer can multiply.
-    if (of === 'info' || bounds.admit(what)) put(what, renderer.note(now(), of, what, fields));
+    if (of === 'info' || bounds.admit(what)) put(what, renderer.note(now(), of, what, all));
   };
   const opened = open({
     drained: () => losses.tell(),

@@ -5,7 +5,7 @@ import type { GreetingKnowledge } from '../../inspect/greeting/known';
 import { formatEndpoint } from '../system/address';
 import type { Endpoint } from '../../inspect/address';
 import { repairOf, serversOf, type Repair, type ServerRepairs } from '../config/servers';
-import type { Complaints } from '../relay/complaints';
+import type { Sink } from '../sinks/record';
 import type { Held, Tables, WirePolicy, WireServer } from './tables';
 
 /** What the operator asked for. */
@@ -28,7 +28,7 @@ export interface Policies {
 }
 
 /** Servers that need what `unknown` says have no entry: the kernel's table is for those that differ. */
-export function createPolicies(tables: Tables, asked: Asked, complaints?: Complaints): Policies {
+export function createPolicies(tables: Tables, asked: Asked, sink?: Pick<Sink, 'note'>): Policies {
   const unknown = unknownOf(asked);
   const spare = createSpare(tables);
   const tell = (server: Endpoint, policy: WirePolicy, held: Held): void => {
@@ -36,12 +36,8 @@ export function createPolicies(tables: Tables, asked: Asked, complaints?: Compla
     const on = formatEndpoint(server);
     const because =
       held === 'full' ? "the kernel's table of servers is full" : 'the kernel refused the entry';
-    complaints?.tell('server-not-held', 'table', {
-      server: on,
-      policy,
-      because,
-      instead: `it is treated as ${unknown}`,
-    });
+    const fields = { server: on, policy, because, instead: `it is treated as ${unknown}` };
+    sink?.note('warn', 'server-not-held', fields, { on: 'table' });
   };
   /** Who is only observed loses least by having no entry: where places are short, others take theirs. */
   const set = (server: Endpoint, value: Omit<WireServer, 'contradicted'>): Held => {

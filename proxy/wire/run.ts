@@ -6,7 +6,6 @@ import type { Config } from '../config/config';
 import { openKeptEvidence } from '../report/evidence/evidence';
 import { formatFault, isFault, type Fault } from '../system/fault';
 import { SUBMISSIONS } from '../system/address';
-import { createComplaints } from '../relay/complaints';
 import { startRelay, type Relay } from '../relay/relay';
 import { createServers, type Servers } from '../servers/servers';
 import { createNames } from '../sinks/record';
@@ -57,7 +56,7 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
   const store = openStore(config.servers.file, sink);
   const { repair, servers: decided } = config.greeting;
   const asked = { path, repair, servers: decided, canRelay: way !== undefined };
-  const policies = createPolicies(wire.tables, asked, createComplaints(sink));
+  const policies = createPolicies(wire.tables, asked, sink);
   const nextSession = createNames('w');
   const servers = openServers(options, policies, nextSession, store.saved.servers);
   policies.decide(servers.knownOf);

@@ -4,6 +4,7 @@ import type { Close } from '../../../inspect/events';
 import { parseNetwork, type Network } from '../../../proxy/system/address';
 import type { Config, ListenerConfig, TimeoutsMs } from '../../../proxy/config/config';
 import { startRelay, type Relay } from '../../../proxy/relay/relay';
+import { createBounds } from '../../../proxy/sinks/bounds';
 import type { Connection, Fields, Recorded, Sink } from '../../../proxy/sinks/record';
 import { eventually, firstOf, playServer, type Peer, type Played } from './peers';
 
@@ -16,12 +17,16 @@ export interface Remembered extends Sink {
 export function rememberingSink(): Remembered {
   const lines: Remembered['lines'] = [];
   const notes: Remembered['notes'] = [];
+  const bounds = createBounds(() => undefined);
   return {
     lines,
     notes,
     of: (kind) => lines.map(({ event }) => event).filter((event) => event.kind === kind) as never,
     write: (connection, event) => void lines.push({ connection, event }),
-    note: (_level, what, fields = {}) => void notes.push({ what, fields }),
+    note(_level, what, given = {}, about) {
+      const fields = about === undefined ? given : bounds.admitAbout(what, about, given);
+      if (fields) notes.push({ what, fields });
+    },
     waiting: () => 0,
     reopen: () => undefined,
     close: () => Promise.resolve(),

@@ -140,4 +140,25 @@ test('notes of what the process does itself are all written; those that peers ca
   assert.ok(count('upstream-refused') < 3 * REPEATS);
 });
 
+test('notes about one thing: one in ten seconds, and the next one counts those left out', () => {
+  let at = 0;
+  const bounds = createBounds(
+    () => undefined,
+    () => at,
+  );
+  const looks: readonly (readonly [second: number, on: string, left: number | undefined])[] = [
+    [0, 'a', 0],
+    [1, 'a', undefined],
+    [1, 'b', 0],
+    [9, 'a', undefined],
+    [10, 'a', 2],
+    [30, 'a', 0],
+  ];
+  for (const [second, on, left] of looks) {
+    at = second * 1_000_000;
+    const want = left === undefined ? undefined : left > 0 ? { since_last: left } : {};
+    assert.equal(bounds.admitAbout('upstream-refused', { on }), want, `${on} at ${second} s`);
+  }
+});
+
 test.run();

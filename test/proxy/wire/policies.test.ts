@@ -4,9 +4,9 @@ import type { Endpoint } from '../../../inspect/address';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { GreetingKnowledge } from '../../../inspect/greeting/known';
-import { createComplaints } from '../../../proxy/relay/complaints';
+import { createBounds } from '../../../proxy/sinks/bounds';
 import { readServers, type ServerRepairs } from '../../../proxy/config/servers';
-import type { Fields } from '../../../proxy/sinks/record';
+import type { Sink } from '../../../proxy/sinks/record';
 import { createPolicies, type Asked } from '../../../proxy/wire/policies';
 import type { Tables, WireServer } from '../../../proxy/wire/tables';
 
@@ -130,11 +130,12 @@ for (const [name, asked, steps, held, told] of ROWS) {
   test(name, () => {
     const table = createTable();
     const notes: string[] = [];
-    const note = (_: string, what: string, fields: Fields): void => {
-      if (what === 'server-not-held') notes.push(`${String(fields['server'])} ${String(fields['policy'])}`);
+    const bounds = createBounds(() => undefined);
+    const note: Sink['note'] = (_, what, fields = {}, about) => {
+      if (about && bounds.admitAbout(what, about))
+        notes.push(`${String(fields['server'])} ${String(fields['policy'])}`);
     };
-    const complaints = createComplaints({ note } as unknown as Parameters<typeof createComplaints>[0]);
-    const { apply } = createPolicies(table.tables, asked, complaints);
+    const { apply } = createPolicies(table.tables, asked, { note });
     for (const [n, knowledge] of steps) apply(server(n), knowledge);
     const rows = [...table.held.values()].map(
       (each) => `${each.server.address.split('.')[3]} ${each.policy}`,
