@@ -27,7 +27,7 @@ export type Verification =
 export type Way = 'seen' | 'verified' | 'networks';
 
 /** Clients were greeted in a way that would need a repair. */
-export interface Suspicion {
+interface Suspicion {
   readonly finding: Finding;
   /** Networks of the clients that it was seen with, each once, at most REPAIR_NETWORKS. */
   readonly networks: readonly string[];

@@ -3,7 +3,7 @@
 import type { Terminator } from '../events';
 
 /** What follows the code: `hyphen` goes on, `space` ends (RFC 5321 §4.2.1); the others are no separator. */
-export type Separator = 'space' | 'hyphen' | 'tab' | 'nul' | 'end' | 'none';
+type Separator = 'space' | 'hyphen' | 'tab' | 'nul' | 'end' | 'none';
 
 /** One line of a greeting, terminator included. Offsets count from its first octet. */
 export interface GreetingLine {

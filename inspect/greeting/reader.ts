@@ -117,7 +117,7 @@ function endLine(reader: GreetingReader, line: GreetingLine, last: boolean): Rea
 }
 
 /** The line that has begun and not ended. It costs each octet once, however it is cut into reads. */
-export interface PartialLine {
+interface PartialLine {
   buffer: Uint8Array;
   length: number;
   /** Octets before the code that no client skips; a repair removes them. */
@@ -187,8 +187,22 @@ function headOf(first: readonly number[]): Head {
 }
 
 /** A reply code, or the beginning of one. */
-export function mayBeCode([a = TWO, b = ZERO, c = ZERO]: Iterable<number>): boolean {
+function mayBeCode([a = TWO, b = ZERO, c = ZERO]: Iterable<number>): boolean {
   return codeAt(Uint8Array.of(a, b, c), 0) > 0;
+}
+
+/**
+ * Octets of the repaired line that are decided. A line beyond the cap is cut to what the RFC allows, so behind that
+ * nothing is sure. A CR stays whatever follows it; but a code behind it makes it a line's end.
+ */
+export function sureOf({ buffer, length, lead, head }: PartialLine): number {
+  if (head === undefined || head === 'stray') return 0;
+  if (head === 'code') return CODE;
+  let end = length;
+  for (let cr = length - CR_AND_CODE; head === 'continuation' && cr < length - 1; cr += 1) {
+    if (buffer[cr] === CR && mayBeCode(buffer.subarray(cr + 1, length))) end = Math.min(end, cr + 1);
+  }
+  return Math.min(end - lead, SURE);
 }
 
 function hasReplyBehindCr(line: PartialLine, next: Uint8Array): boolean {
@@ -215,5 +229,7 @@ const CR = 0x0d;
 const ZERO = 0x30;
 const TWO = 0x32;
 /** What may still become an end. */
-export const CR_AND_CODE = 4;
+const CR_AND_CODE = 4;
 const CAP = REPLY_LINE + CR_AND_CODE;
+const CODE = 3;
+const SURE = LINE_BY_RFC - 2;

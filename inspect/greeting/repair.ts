@@ -7,16 +7,14 @@ import { isBinary, isForeignServer } from './foreign';
 import { isQualified, terminatorDefect } from './judgement';
 import { readLine, type GreetingLine } from './lines';
 import {
-  CR_AND_CODE,
   createGreetingReader,
   dropPartial,
   endPartial,
-  mayBeCode,
   octetsOf,
   readLines,
   readPartial,
+  sureOf,
   type GreetingReader,
-  type PartialLine,
   type ReadLine,
 } from './reader';
 
@@ -199,20 +197,6 @@ function passSure(state: State): void {
   state.passed = sure;
 }
 
-/**
- * Octets of the repaired line that are decided. A line beyond the cap is cut to what the RFC allows, so behind that
- * nothing is sure. A CR stays whatever follows it; but a code behind it makes it a line's end.
- */
-function sureOf({ buffer, length, lead, head }: PartialLine): number {
-  if (head === undefined || head === 'stray') return 0;
-  if (head === 'code') return CODE;
-  let end = length;
-  for (let cr = length - CR_AND_CODE; head === 'continuation' && cr < length - 1; cr += 1) {
-    if (buffer[cr] === CR && mayBeCode(buffer.subarray(cr + 1, length))) end = Math.min(end, cr + 1);
-  }
-  return Math.min(end - lead, SURE);
-}
-
 /** A last line for a greeting that has none. `ESMTP` keeps a client from HELO, and Postfix from PIX mode. */
 function closingLine(code: number, host: string): Uint8Array {
   return octetsIn(`${code} ${host}${code < 400 ? ' ESMTP' : ''}\r\n`);
@@ -255,6 +239,4 @@ function octetsIn(ascii: string): Uint8Array {
 /** Octets by which another protocol is recognised. */
 const FOREIGN = 16;
 const CODE = 3;
-const CR = 0x0d;
-const SURE = LINE_BY_RFC - 2;
 const CRLF = octetsIn('\r\n');

@@ -81,7 +81,7 @@ function reportStretch(state: State, from: Direction, at: Micros): void {
 }
 
 /** Replies of the server were missed: those to the first commands may be among them. */
-export function loseReplies(state: State): void {
+function loseReplies(state: State): void {
   state.lossy = true;
   state.repliesLost = true;
 }

@@ -43,7 +43,7 @@ function hide(line: Line): Said {
 }
 
 /** Octets without the terminator, those that were not kept included. */
-export function lengthOf({ bytes, span, terminator }: Line): number {
+function lengthOf({ bytes, span, terminator }: Line): number {
   return Math.max(
     bytes.length,
     span.end - span.start - (terminator === 'crlf' ? 2 : terminator === 'none' ? 0 : 1),
@@ -153,7 +153,7 @@ function isDone(code: number): boolean {
 const CONTINUE = 334;
 const START_MAIL_INPUT = 354;
 
-export function quoteAnomaly(line: Line, { anomaly }: Command, said: Said): Quotable {
+function quoteAnomaly(line: Line, { anomaly }: Command, said: Said): Quotable {
   if (said.verb !== '?') return clipQuotable(joinQuotable([sayVerb(said), said.argument], ' '), QUOTE);
   const text = latin1(line.bytes.subarray(0, LONGEST));
   const head =

@@ -199,7 +199,7 @@ export interface State {
   closed: boolean;
 }
 
-export interface StateOptions {
+interface StateOptions {
   readonly started: Micros;
   readonly implicitTls: boolean;
   readonly serverUnheard: boolean;

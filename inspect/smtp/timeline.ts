@@ -27,7 +27,7 @@ export interface PhaseFacts {
 }
 
 /** What a connection's line says besides its phases. */
-export type SessionFacts = Pick<SessionEvent, 'proxy' | 'hello' | 'tls' | 'messages' | 'bytes' | 'close'>;
+type SessionFacts = Pick<SessionEvent, 'proxy' | 'hello' | 'tls' | 'messages' | 'bytes' | 'close'>;
 
 export interface Timeline {
   /**

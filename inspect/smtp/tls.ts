@@ -6,7 +6,7 @@ import type { Quotable } from '../quotable';
 import { type Hello, parseHello, versionName } from '../grammar/tls-hello';
 
 /** What a part of TLS showed; `index` is just behind the octet that showed it. */
-export type TlsNews =
+type TlsNews =
   | { readonly kind: 'hello'; readonly index: number }
   /** Both sides have finished: application data follows. */
   | { readonly kind: 'established'; readonly index: number }

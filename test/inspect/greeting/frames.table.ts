@@ -152,7 +152,7 @@ export const FRAMES: readonly GreetingRow[] = [
     repaired: '220-mx.example.com\r\n220-hello\r\n220 ready\r\n',
   },
   {
-    name: 'no separator in a refusal: its frame is mended, its words stay',
+    name: 'no separator in a refusal: its frame is repaired, its words stay',
     bytes: '554No SMTP service here\r\n',
     class: 'malformed',
     defects: ['no-separator', 'refusal'],

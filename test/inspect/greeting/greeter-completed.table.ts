@@ -97,7 +97,7 @@ export const COMPLETED: readonly Dialogue[] = [
     done: false,
   },
   {
-    name: 'truncated with a wrong code: ended with it, nothing to watch, nothing to mend in place',
+    name: 'truncated with a wrong code: ended with it, nothing to watch, nothing to repair in place',
     steps: [
       server(1, '250-mx.example.com\r\n', '> 250-mx.example.com\r\n'),
       idle(21, '> 250 mx.example.com ESMTP\r\n', 'repair truncated', 'stalled truncated relay'),

@@ -1,4 +1,4 @@
-// Dialogues of greetings that the server ends: what passes, what waits, what is mended, what is learned.
+// Dialogues of greetings that the server ends: what passes, what waits, what is repaired, what is learned.
 
 import { COMPLETED } from './greeter-completed.table';
 import { LATE } from './greeter-late.table';
@@ -129,7 +129,7 @@ const NATIVE: readonly Dialogue[] = [
     steps: [server(1, A, `> ${A}`), server(14, Z, `> ${Z}`, 'ended teaser observe')],
   },
   {
-    name: 'a mended server: its greeting is whole again',
+    name: 'a repaired server: its greeting is whole again',
     known: TRUNCATED,
     steps: [server(1, `${A}${Z}`, `> ${A}${Z}`, 'ended wellformed observe')],
   },
@@ -156,7 +156,7 @@ const NATIVE: readonly Dialogue[] = [
 
 const MENDED: readonly Dialogue[] = [
   {
-    name: 'no separator: mended at once, watched, and answered',
+    name: 'no separator: repaired at once, watched, and answered',
     steps: [
       server(
         1,
@@ -178,7 +178,7 @@ const MENDED: readonly Dialogue[] = [
     ],
   },
   {
-    name: 'TAB: mended at once, and could be mended in place',
+    name: 'TAB: repaired at once, and could be repaired in place',
     steps: [
       server(
         1,
@@ -198,7 +198,7 @@ const MENDED: readonly Dialogue[] = [
     done: false,
   },
   {
-    name: 'a bare CR between lines is mended when the next line has begun',
+    name: 'a bare CR between lines is repaired when the next line has begun',
     steps: [
       server(1, '220-mx.example.com\r', '> 220-mx.example.com\r'),
       server(1.1, '220 r', '> \n220 r', 'repair bare-cr'),
