@@ -121,7 +121,7 @@ struct stream {
 	 * segment of the other side, on another processor, may record it at the same time. */
 	__u32 elided_segments;
 	union span elided;
-	/* When the last of them came; where that is in the midst of a line, up to a tick of the kernel earlier. */
+	/* When the last of them came; where that is within a line, up to a tick of the kernel earlier. */
 	__u64 elided_at;
 	/* By its mode. */
 	union {

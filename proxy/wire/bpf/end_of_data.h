@@ -23,7 +23,7 @@ static __always_inline __u8 tail_octet(const struct tail *tail, __u32 seq)
 	return tail->octets[tail_index(tail, seq)];
 }
 
-/* The whole end is in this segment, as mostly: then no tail is needed. */
+/* The whole end is in this segment, as in most messages: then no tail is needed. */
 static __always_inline bool is_dot(struct __sk_buff *skb, const struct segment *s)
 {
 	__u64 last = 0;

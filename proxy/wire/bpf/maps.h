@@ -1,4 +1,6 @@
-/* Limits, maps, and what every part uses. */
+/* Limits, maps, and what every part uses.
+ *
+ * A look-up in an array below its size finds an entry; where its result is tested all the same, the verifier requires that. */
 #ifndef EHLOWIRE_MAPS_H
 #define EHLOWIRE_MAPS_H
 

@@ -160,7 +160,7 @@ static __noinline int record_elided(struct cpu_scratch *scratch, struct flow *fl
 		if (record->shown > record->octets)
 			record->shown = record->octets;
 		record->shift = tail->shift;
-		/* Not unrolled: that would be three pages of code, in the midst of what runs for every segment. */
+		/* Not unrolled: that would be three pages of code, within the code that runs for every segment. */
 #pragma clang loop unroll(disable) vectorize(disable)
 		for (__u32 i = 0; i < TAIL_OCTETS; i += 8) {
 			asm volatile("" : "+r"(i));
