@@ -373,7 +373,7 @@ export interface OmittedEvent {
   readonly because: string;
 }
 
-/** What evidence says of the path or of a peer (DESIGN's list). */
+/** What evidence says of the path or of a peer. */
 export type VerdictName =
   | 'ehlo-dropped'
   | 'ehlo-held'
@@ -432,7 +432,7 @@ export interface Evidence {
 /** Two points of one path: outside of what stands between them, where the clients are, and inside. */
 export type Point = 'wan' | 'dmz';
 
-/** Evidence crossed the bar. */
+/** Evidence was enough. */
 export interface VerdictEvent {
   readonly kind: 'verdict';
   readonly at: Micros;

@@ -1,4 +1,4 @@
-// Text that may be written down. It is made here and in smtp/quote.ts alone: no other text of a peer has this type.
+// Text that may be written down. It is made here and in grammar/quote.ts alone: no other text of a peer has this type.
 
 import type { Direction, GreetingDefect, Phase } from './events';
 

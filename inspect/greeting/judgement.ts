@@ -35,7 +35,7 @@ export interface GreetingFacts {
   readonly code?: number;
   readonly host?: string;
   readonly esmtp: boolean;
-  /** No text so far but what a masking middlebox leaves (FACTS: Middleboxes); `text`: and some of it is visible. */
+  /** No text so far but what a masking middlebox leaves (Cisco `inspect esmtp`); `text`: and some of it is visible. */
   readonly maskOnly: boolean;
   readonly text: boolean;
   readonly defects: readonly GreetingDefect[];

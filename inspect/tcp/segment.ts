@@ -1,5 +1,6 @@
 // One TCP segment as it passed, with what its IP header says about where it came from.
 
+import { NO_OCTETS } from '../octets';
 import type { Micros } from '../events';
 import { NO_OCTETS } from '../octets';
 import type { Seq } from './seq';

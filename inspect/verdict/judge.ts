@@ -48,5 +48,5 @@ export const PLACES: Readonly<Record<Where, string>> = {
   here: 'between the two points',
 };
 
-export const MISSED = 'Something that was not captured: what was seen of the connection is not whole.';
+export const MISSED = 'Segments that were not captured: the connection was not seen completely.';
 export const VENDOR = "show the firewall's vendor the report (--evidence DIR)";

@@ -7,7 +7,7 @@ import { isFault } from '../system/fault';
 import type { Problem } from './formats';
 
 export const REPAIRS = ['learn', 'now', 'never'] as const;
-/** DESIGN §6: complete a truncated greeting after patience and remember, at once, or not at all. */
+/** Complete a truncated greeting after patience and remember it, at once, or not at all. */
 export type Repair = (typeof REPAIRS)[number];
 
 /** By server, as `keyOf` writes it. */

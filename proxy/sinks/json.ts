@@ -1,4 +1,4 @@
-// Events as lines of the event log, schema 1 (DESIGN §5): one flat JSON object each, its fields in a fixed order.
+// Events as lines of the event log, schema 1: one flat JSON object each, its fields in a fixed order.
 
 import type { Level } from '../config/config';
 import { isPlainSide, type Coverage, type SideCoverage } from '../../inspect/coverage/coverage';

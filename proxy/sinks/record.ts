@@ -21,7 +21,7 @@ export interface Connection {
   readonly server: Endpoint;
 }
 
-/** The events that become lines (DESIGN §5); commands, replies and contents do not. */
+/** The events that become lines; commands, replies and contents do not. */
 const RECORDED = [
   ...(['phase', 'session', 'verdict', 'anomaly'] as const),
   ...(['repair', 'learned', 'blocked', 'loss', 'omitted'] as const),

@@ -47,7 +47,7 @@ export function formatFault({ what, on, fix }: Fault): string {
   return [what, on, fix].map(oneLine).join(': ');
 }
 
-/** DESIGN §7: 1 failed, 2 wrong usage or configuration. */
+/** 1 failed, 2 wrong usage or configuration. */
 export function exitCode(fault: Fault): number {
   return CATALOGUE[fault.code].exit;
 }

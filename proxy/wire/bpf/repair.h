@@ -1,4 +1,4 @@
-/* Greetings: the same octets as `repairGreetingSameLength` in inspect/greeting/greeting.ts. */
+/* Greetings: the same octets as `repairInPlace` in inspect/greeting/in-place.ts. */
 #ifndef EHLOWIRE_REPAIR_H
 #define EHLOWIRE_REPAIR_H
 

@@ -32,7 +32,7 @@ export interface Evaluation {
   readonly verdicts: readonly Found[];
 }
 
-/** The event log of `analyze --json`, or of a relay (DESIGN §5); only what it says of one client. */
+/** The event log of `analyze --json`, or of a relay; only what it says of one client. */
 export function evaluate(log: readonly LogLine[], client: string): Evaluation {
   const lines = log.filter((line) => line['client.address'] === client);
   const greetedAt = new Map<unknown, number>();
