@@ -2,7 +2,6 @@
 
 import { NO_OCTETS } from '../octets';
 import type { Micros } from '../events';
-import { NO_OCTETS } from '../octets';
 import type { Seq } from './seq';
 
 /** Options of RFC 9293 §3.1, RFC 7323, RFC 2018. */
