@@ -4,7 +4,7 @@ import { createFault, isFault, isFaults, type Fault } from '../../proxy/system/f
 import { planDivert, type Divert, type DivertSettings } from './divert';
 import { readFacts } from './network-facts';
 import { planBridge, planReturn, programStep, type Ports } from './bridge-plan';
-import type { Change, FilterChange, Step } from '../journal/change';
+import type { Change, FilterChange, Journal, Place, Step } from '../journal/change';
 import { abandon, enter, leave, type Hands, undoSteps } from '../journal/enter';
 import {
   isOfThisBoot,
@@ -13,8 +13,6 @@ import {
   removeJournal,
   startJournal,
   writeJournal,
-  type Journal,
-  type Place,
 } from '../journal/journal';
 import { asMade, type Attach } from '../journal/make';
 import { readLinks } from '../network/links';

@@ -7,13 +7,8 @@ import { createFault, type Fault, isFault, type Outcome, isFaults } from '../../
 import type { CommonFlags } from '../../proxy/config/flags';
 import { stepUp } from '../../proxy/wire/priority';
 import { leave, leaveProgram, type Leaving } from '../journal/enter';
-import {
-  isOfThisBoot,
-  isOfThisNamespace,
-  readJournal,
-  removeJournal,
-  type Journal,
-} from '../journal/journal';
+import { isOfThisBoot, isOfThisNamespace, readJournal, removeJournal } from '../journal/journal';
+import type { Journal } from '../journal/change';
 import { describePlace } from '../attach/attach';
 import {
   findControlProcess,

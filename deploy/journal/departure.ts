@@ -5,8 +5,7 @@ import { isFault, type Fault } from '../../proxy/system/fault';
 import { readAddresses, readLinks, type Address } from '../network/links';
 import { readSysctl, sysctlFile } from '../network/sysctl';
 import { runTool } from '../network/tools';
-import type { Change, Step } from './change';
-import type { Journal } from './journal';
+import type { Change, Journal, Step } from './change';
 import { renamed } from './names';
 import { findObstacles, findStrange } from './obstacles';
 

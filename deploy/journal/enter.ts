@@ -2,9 +2,9 @@
 
 import { isFault, type Fault, isFaults } from '../../proxy/system/fault';
 import { removePins } from './filters';
-import type { Change, Step } from './change';
+import type { Change, Journal, Step } from './change';
 import { planDeparture } from './departure';
-import { readJournal, removeJournal, writeJournal, type Journal } from './journal';
+import { readJournal, removeJournal, writeJournal } from './journal';
 import { makeStep, type Attach } from './make';
 import { undoStep } from './undo';
 

@@ -5,39 +5,8 @@ import { dirname } from 'node:path';
 import { createFault, errno, isFault, type Fault } from '../../proxy/system/fault';
 import { makeFolder, readPlainFile, systemSaid } from '../../proxy/system/files';
 import { bootId } from '../../proxy/system/process';
-import type { Step } from './change';
-import { JOURNAL_AT_MOST, parseJournal, SCHEMA } from './parse';
-
-/** What was entered, and with what. */
-export type Place =
-  | {
-      readonly kind: 'bridge';
-      readonly wan: string;
-      readonly lan: string;
-      readonly bridge: string;
-      /** By us; else it was there before. */
-      readonly made: boolean;
-    }
-  | { readonly kind: 'host'; readonly device: string };
-
-export interface Journal {
-  readonly schema: typeof SCHEMA;
-  /** Of the kernel that runs: a reboot undoes everything by itself. */
-  readonly boot: string;
-  /** The network namespace that was changed. */
-  readonly namespace: string;
-  /** RFC 3339. */
-  readonly since: string;
-  readonly place: Place;
-  /** Where the program's maps are pinned. */
-  readonly pins: string;
-  /** All steps were made; else entering was cut short, and nothing of it is of use. */
-  readonly entered: boolean;
-  /** The kernel's numbers of the interfaces by the names that they had when all steps were made: names change. */
-  readonly links?: Readonly<Record<string, number>>;
-  /** In the order in which they were made. The last one may be made in part only. */
-  readonly steps: readonly Step[];
-}
+import { SCHEMA, type Journal, type Place } from './change';
+import { JOURNAL_AT_MOST, parseJournal } from './parse';
 
 /** An empty journal of this boot and namespace. */
 export function startJournal(place: Place, pins: string): Journal {

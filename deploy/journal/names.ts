@@ -1,8 +1,7 @@
 // Names of interfaces in a journal as they are now: an interface that was renamed is known by its number.
 
 import type { Link } from '../network/links';
-import type { Change, Step } from './change';
-import type { Journal, Place } from './journal';
+import type { Change, Journal, Place, Step } from './change';
 import { relabel } from './make';
 
 /** The journal with the names of today. One that has another's old name by now is meant by its own number. */

@@ -4,8 +4,7 @@
 import { isAbsolute } from 'node:path';
 import { createFault, type Fault } from '../../proxy/system/fault';
 import { NF_CALLS } from '../network/links';
-import type { Change, Step } from './change';
-import type { Journal, Place } from './journal';
+import { SCHEMA, type Change, type Journal, type Place, type Step } from './change';
 
 /** Fault: `journal-damaged`, which says where `file` is wrong and how. */
 export function parseJournal(text: string, file: string): Journal | Fault {
@@ -26,7 +25,6 @@ export function parseJournal(text: string, file: string): Journal | Fault {
 
 /** Octets of a journal at most: some thousand times what a machine with many addresses needs. */
 export const JOURNAL_AT_MOST = 4 << 20;
-export const SCHEMA = 1;
 
 /** Caught above; a reader of a field has no other way out of the middle of a list. */
 class Wrong extends Error {}

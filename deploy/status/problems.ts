@@ -2,8 +2,7 @@
 
 import { isFault, type Fault } from '../../proxy/system/fault';
 import type { Divert } from '../attach/divert';
-import type { Change } from '../journal/change';
-import type { Journal, Place } from '../journal/journal';
+import type { Change, Journal, Place } from '../journal/change';
 import type { Family, Link, Route, Rule } from '../network/links';
 import type { ControlProcess } from '../journal/control-process';
 import type { WireReading } from './wire-state';

@@ -4,7 +4,7 @@ import { createColors } from 'picocolors';
 import { isFault } from '../../proxy/system/fault';
 import { ABI } from '../../proxy/wire/abi';
 import { describePlace } from '../attach/attach';
-import type { Place } from '../journal/journal';
+import type { Place } from '../journal/change';
 import type { ControlProcess } from '../journal/control-process';
 import type { RelayStatuses } from '../../proxy/relay/status-file';
 import { changesOf, commandOf, howToRestart } from './problems';

@@ -5,11 +5,11 @@ import { dirname, join } from 'node:path';
 import { isatty } from 'node:tty';
 import convict from 'convict';
 import { parseAddress, parseNetwork, type Address, type Network } from '../system/address';
-import { FORMATS, type Problem, type Setting } from './formats';
+import { FORMATS, type Setting } from './formats';
 import { quote, readEnvironment, readFile, readFlags, readSets } from './layers';
 import type { Environment, Layer, Overrides } from './layers';
 import { allowed, convictSchema, SETTINGS, type ADDRESSES } from './schema';
-import { readServers, type Repair, type ServerRepairs } from './servers';
+import { type Problem, readServers, type Repair, type ServerRepairs } from './servers';
 import { createFault, isFault, type Fault } from '../system/fault';
 
 export type { Repair };

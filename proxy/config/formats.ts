@@ -2,7 +2,7 @@
 
 import { formatAddress, parseAddress, parseNetwork } from '../system/address';
 import { isFault } from '../system/fault';
-import { repairProblem, serversProblem } from './servers';
+import { repairProblem, serversProblem, type Problem } from './servers';
 
 export interface Format {
   /** What it takes, in words; completes "must be …". */
@@ -11,14 +11,6 @@ export interface Format {
   read(text: string): unknown;
   /** Undefined where the value is fine, else what is wrong; a text that starts with a key path is more exact. */
   problem(value: unknown): string | Problem | undefined;
-}
-
-/** Which element of a value is wrong, and how. */
-export interface Problem {
-  /** Appended to the key: `[0].upstream`. */
-  readonly at: string;
-  readonly value: unknown;
-  readonly must: string;
 }
 
 export type FormatName =

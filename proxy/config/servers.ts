@@ -4,7 +4,14 @@ import ipaddr from 'ipaddr.js';
 import { formatEndpoint, parseAddress } from '../system/address';
 import type { Endpoint } from '../../inspect/address';
 import { isFault } from '../system/fault';
-import type { Problem } from './formats';
+
+/** Which element of a value is wrong, and how. */
+export interface Problem {
+  /** Appended to the key: `[0].upstream`. */
+  readonly at: string;
+  readonly value: unknown;
+  readonly must: string;
+}
 
 export const REPAIRS = ['learn', 'now', 'never'] as const;
 /** Complete a truncated greeting after patience and remember it, at once, or not at all. */

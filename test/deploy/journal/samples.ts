@@ -1,6 +1,6 @@
 // A bridge that is in place, as the tables of status have it.
 
-import type { Journal, Place } from '../../../deploy/journal/journal';
+import type { Journal, Place } from '../../../deploy/journal/change';
 import type { WireState } from '../../../deploy/status/wire-state';
 
 export const SINCE = '2026-05-04T03:02:01.000Z';

@@ -2,7 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Journal } from '../../../deploy/journal/journal';
+import type { Journal } from '../../../deploy/journal/change';
 import type { ControlProcess } from '../../../deploy/journal/control-process';
 import { findProblems, type Seen } from '../../../deploy/status/problems';
 import { ADOPTED, AGAIN, HOST, JOURNAL, RUNNING, START, WIRE } from '../journal/samples';
