@@ -8,7 +8,7 @@ const CLIENT = '198.18.0.1';
 export const SERVER = '198.18.0.2';
 const BRIDGE = '198.18.0.9';
 
-export type Host = 'client' | 'bridge' | 'server';
+type Host = 'client' | 'bridge' | 'server';
 
 export interface Network {
   readonly name: string;

@@ -226,12 +226,12 @@ export interface ContentEvent extends Stretch {
  * not part of any dialogue. `opaque`: only counted, since they are TLS or lie behind a cap; one at the end of each side.
  * `gap`: they never reached us.
  */
-export interface StretchEvent extends Stretch {
+interface StretchEvent extends Stretch {
   readonly kind: 'secret' | 'fragment' | 'opaque' | 'gap';
 }
 
 /** A PROXY protocol header in front of the client's first octets: no command. Version 1's UNKNOWN is `proxy` without addresses. */
-export interface ProxyEvent extends Stretch {
+interface ProxyEvent extends Stretch {
   readonly kind: 'proxy';
   readonly from: 'client';
   readonly version: 1 | 2;
@@ -246,7 +246,7 @@ export interface ProxyEvent extends Stretch {
 export type ProxyFacts = Pick<ProxyEvent, 'version' | 'command' | 'source' | 'destination'>;
 
 /** The TLS hellos were read. */
-export interface TlsEvent extends TlsFacts {
+interface TlsEvent extends TlsFacts {
   readonly kind: 'tls';
   readonly from: Direction;
   readonly at: Micros;
@@ -400,7 +400,7 @@ export type Certainty = 'proved' | 'suspected';
 export type Where = 'before' | 'beyond' | 'here';
 
 /** Whether octets that were dropped came to their receiver, or to this point, after all: sent again, then. */
-export type Came = 'never' | 'late';
+type Came = 'never' | 'late';
 
 /** What a verdict is about: a side, and where it is about octets the first of them, by its offset. */
 export interface Subject {

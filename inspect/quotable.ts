@@ -8,7 +8,7 @@ declare const QUOTABLE: unique symbol;
 export type Quotable = string & { readonly [QUOTABLE]: true };
 
 /** What may stand between words of ours: never a plain `string`, which may hold anything. */
-export type Sayable = Quotable | number | Direction | Phase | GreetingDefect;
+type Sayable = Quotable | number | Direction | Phase | GreetingDefect;
 
 /** Words of ours, written into the code: `` say`${count} octets from the ${from} never seen` ``. */
 export function say(ours: TemplateStringsArray, ...values: readonly Sayable[]): Quotable {

@@ -59,7 +59,7 @@ Exit codes: 0 fine, 1 a capture is cut or damaged (its intact part was used), 2 
 3 found what --fail-on names`;
 
 /** What other folders add to the program: their commands, and lines of `--help` for them. */
-export interface Addition {
+interface Addition {
   readonly commands: (settle: Settle) => readonly Command[];
   /** Lines for `Start here`. */
   readonly help: string;

@@ -97,7 +97,7 @@ function enterAnew(
   return isFaults(journal) ? [...journal, ...abandon(hands.file)] : { journal, attach };
 }
 
-export interface BridgeWish {
+interface BridgeWish {
   readonly ports: Ports;
   /** Of the bridge, where one is to be made. */
   readonly name: string;

@@ -5,7 +5,7 @@ import { toOverrides, type CommonFlags } from '../../proxy/config/flags';
 import { createFault, type Fault, isFault, isFaults, type Outcome } from '../../proxy/system/fault';
 import { type ControlCommand, controlFile, takeControl } from '../journal/control-process';
 
-export interface EntryFlags extends CommonFlags {
+interface EntryFlags extends CommonFlags {
   readonly repair?: string;
   readonly evidence?: string;
 }

@@ -9,7 +9,7 @@ import type { Change, Journal, Step } from './change';
 import { renamed } from './names';
 import { findObstacles, findStrange } from './obstacles';
 
-export interface Departure {
+interface Departure {
   /** With the names that its interfaces have now. */
   readonly journal: Journal;
   /** What stays, and why, one sentence each. */

@@ -18,7 +18,7 @@ import type { Change, LinkChange, Step } from './change';
 import { callsLine, familyOf, isBatch, pieces, ruleWords } from './make';
 
 /** What could not be taken back, in the order in which it was made, and why. */
-export interface Left {
+interface Left {
   readonly changes: readonly Change[];
   readonly faults: readonly Fault[];
 }

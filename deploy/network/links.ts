@@ -27,7 +27,7 @@ export interface Link {
   readonly bridge: BridgeFacts | undefined;
 }
 
-export interface BridgeFacts {
+interface BridgeFacts {
   readonly stp: boolean;
   readonly vlanFiltering: boolean;
   readonly multicastSnooping: boolean;

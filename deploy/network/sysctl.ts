@@ -1,6 +1,6 @@
 // Settings of the kernel below /proc/sys.
 
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createFault, errno, type Fault } from '../../proxy/system/fault';
 
 /** Its value, or undefined where this kernel or interface has no such setting. `key`: `net/ipv4/ip_forward`. */
@@ -27,15 +27,6 @@ export function writeSysctl(key: string, value: string): Fault | undefined {
 
 export function sysctlFile(key: string): string {
   return `${ROOT}/${key}`;
-}
-
-/** Names below a folder of settings, as interfaces below `net/ipv4/conf`. */
-export function listSysctl(key: string): readonly string[] {
-  try {
-    return readdirSync(`${ROOT}/${key}`);
-  } catch {
-    return [];
-  }
 }
 
 const ROOT = '/proc/sys';

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { createFault, errno, isFault, type Fault } from '../../proxy/system/fault';
 
-export type Tool = 'ip' | 'tc' | 'ethtool';
+type Tool = 'ip' | 'tc' | 'ethtool';
 
 /** Standard output of a tool. Faults: `tool-missing`, `network-refused` with what the tool said. */
 export function runTool(tool: Tool, args: readonly string[], input?: string): string | Fault {
@@ -70,7 +70,7 @@ function command(tool: Tool, args: readonly string[]): string {
   return [tool, ...args].join(' ');
 }
 
-export const PACKAGE: Readonly<Record<Tool, string>> = { ip: 'iproute2', tc: 'iproute2', ethtool: 'ethtool' };
+const PACKAGE: Readonly<Record<Tool, string>> = { ip: 'iproute2', tc: 'iproute2', ethtool: 'ethtool' };
 
 // A service's PATH may lack the folders of the system's tools.
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';

@@ -8,7 +8,7 @@ import { SASL_MECHANISMS } from './reply-words';
 /** How an envelope address is written down; the text is `local@domain` as it was sent. */
 export type Veil = (address: string) => string;
 
-export interface SaidArgument {
+interface SaidArgument {
   readonly text: Quotable;
   /** All of it is quoted, octet for octet. */
   readonly whole: boolean;

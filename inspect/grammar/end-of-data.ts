@@ -1,7 +1,7 @@
 // Where a message ends: CRLF . CRLF and nothing else (RFC 5321 §4.1.1.4), and what merely looks like it.
 
 /** What a scan found. */
-export interface Scan {
+interface Scan {
   /** Index just behind the end of data, or -1 while the message goes on. */
   readonly end: number;
   /** Look-alikes that some server takes for the end, in order, a few at the most. */

@@ -96,7 +96,7 @@ export function canHave(rule: Verb, code: number): boolean {
 }
 
 /** Why a command line looks wrong; the names are those of `Anomaly`. */
-export type CommandAnomaly = 'unknown-command' | 'bad-syntax' | 'masked' | 'http' | 'proxy-header';
+type CommandAnomaly = 'unknown-command' | 'bad-syntax' | 'masked' | 'http' | 'proxy-header';
 
 export interface Command {
   /** Upper case, a key of `VERBS`, or `?`. */

@@ -15,7 +15,7 @@ import { createFault, isFault, type Fault } from '../system/fault';
 export type { Repair };
 
 /** RFC 8314 §3: STARTTLS or none, or TLS from the first octet on. */
-export type ImplicitTls = 'auto' | 'implicit';
+type ImplicitTls = 'auto' | 'implicit';
 
 export interface ListenerConfig {
   readonly listen: Address;

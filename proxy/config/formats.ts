@@ -13,7 +13,7 @@ export interface Format {
   problem(value: unknown): string | Problem | undefined;
 }
 
-export type FormatName =
+type FormatName =
   | 'duration'
   | 'count'
   | 'limit'

@@ -4,9 +4,9 @@ import { FORMATS, MINUTE, SECOND, type Setting } from './formats';
 import { REPAIRS } from './servers';
 import { TIMEOUTS } from './timeouts';
 
-export const FORMATS_OF_LOG = ['auto', 'json', 'pretty'] as const;
-export const ATTACH = ['auto', 'tcx', 'tc'] as const;
-export const WATCHES = ['auto', 'off'] as const;
+const FORMATS_OF_LOG = ['auto', 'json', 'pretty'] as const;
+const ATTACH = ['auto', 'tcx', 'tc'] as const;
+const WATCHES = ['auto', 'off'] as const;
 export const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
 export const ADDRESSES = ['full', 'domain', 'hash', 'none'] as const;

@@ -29,7 +29,7 @@ export interface RunOptions {
 }
 
 /** An array's values, one behind the other, as the program sees them: what is written there it reads. */
-export interface ArrayMemory {
+interface ArrayMemory {
   readonly octets: ArrayBuffer;
   unmap(): void;
 }

@@ -8,7 +8,7 @@ import ipaddr from 'ipaddr.js';
 import type * as Koffi from 'koffi';
 
 /** How a kernel probes an idle peer for us (tcp(7)); seconds. */
-export interface KeepAlive {
+interface KeepAlive {
   /** Idle time before the first probe. */
   readonly idle: number;
   /** Between probes that are not answered. */
@@ -18,7 +18,7 @@ export interface KeepAlive {
 }
 
 /** An IP address without brackets or zone, and a port; 0 lets the system choose. */
-export interface SocketAddress {
+interface SocketAddress {
   readonly address: string;
   readonly port: number;
 }
@@ -191,7 +191,7 @@ function setOption(c: Libc, fd: number, [level, name, value]: Option): number {
   return c.setsockopt(fd, level, name, [value], INT);
 }
 
-export interface Libc {
+interface Libc {
   readonly koffi: typeof Koffi;
   socket(family: number, type: number, protocol: number): number;
   setsockopt(fd: number, level: number, name: number, value: number[], length: number): number;

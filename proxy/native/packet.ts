@@ -4,7 +4,7 @@ import { endianness } from 'node:os';
 import { createFault, type Fault } from '../system/fault';
 import { libc, refusal, type Refusal } from './libc';
 
-export interface FrameSender {
+interface FrameSender {
   /** Puts a whole frame on the link. */
   send(frame: Uint8Array): Fault | undefined;
   close(): void;

@@ -24,7 +24,7 @@ import type { Target } from '../sockets/upstream';
 import type { Watched } from './watch';
 import { NO_OCTETS } from '../../inspect/octets';
 
-export interface Call {
+interface Call {
   /** Ends it now; `onClosed` follows. */
   end(): void;
 }

@@ -12,7 +12,7 @@ import { isRecorded, type Recorded } from '../sinks/record';
 import { timeoutMs } from './deadline';
 import type { Watched } from './watch';
 
-export interface DialogueOptions {
+interface DialogueOptions {
   /** When the client was accepted, and when the server was reached. */
   readonly opened: Micros;
   readonly connected: Micros;

@@ -12,7 +12,7 @@ import type { Connection, Sink } from '../sinks/record';
 import type { Listen, Server } from '../servers/servers';
 import { NO_OCTETS } from '../../inspect/octets';
 
-export interface PumpOptions {
+interface PumpOptions {
   readonly client: Socket;
   readonly upstream: Socket;
   /** What passes is reported to it, and it says what is to be done. */

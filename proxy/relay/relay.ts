@@ -35,7 +35,7 @@ export interface Relay {
   };
 }
 
-export interface RelayOptions {
+interface RelayOptions {
   /** What earlier runs learned. */
   readonly known?: readonly KnownServer[];
   /** What is known of servers, where others use it too; they close it. */

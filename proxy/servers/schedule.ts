@@ -2,7 +2,7 @@
 
 import type { Micros } from '../../inspect/events';
 
-export interface Schedule {
+interface Schedule {
   /** A visit is wanted as soon as it may be. */
   want(key: string): void;
   /** Not any more. */

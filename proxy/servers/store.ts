@@ -46,7 +46,7 @@ function parse(text: string): SavedReading {
   return readSaved(json);
 }
 
-export interface Store {
+interface Store {
   /** As it was when it was opened. */
   readonly saved: Saved;
   /** From now on what these servers teach is written, and what other processes wrote is taken over. */

@@ -1,6 +1,6 @@
 // Lines as octets, those of one turn of the event loop in one piece: a buffer and a write for each costs more than its line.
 
-export interface Batch {
+interface Batch {
   /** How many octets it became. */
   add(text: string): number;
   /** Hands over what is there at once. */

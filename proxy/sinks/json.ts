@@ -13,7 +13,7 @@ import { messagesOf } from './wording';
 export const SCHEMA = 1;
 
 /** Fields that are undefined become no field. Times are RFC 3339 texts, durations milliseconds with microseconds. */
-export type LogRecord = Record<string, unknown>;
+type LogRecord = Record<string, unknown>;
 
 /** The record of something in the shim's own life. */
 export function toNote(at: Micros, what: string, fields: Fields = {}): LogRecord {

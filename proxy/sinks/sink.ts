@@ -14,7 +14,7 @@ import type { Fields, Recorded, Renderer, Sink } from './record';
 import { createTerminalRenderer } from './terminal';
 
 /** What the owner of a sink has to know of its destination. */
-export interface SinkTrouble {
+interface SinkTrouble {
   /** Nothing can be written for now; it goes on trying. */
   readonly failing: (fault: Fault) => void;
   /** The reader of standard output went away: nothing will be written any more. */
@@ -34,7 +34,7 @@ export function openSink(log: Omit<LogConfig, 'addresses'>, trouble: SinkTrouble
   return createSink({ renderer, level: log.level, open, trouble, head });
 }
 
-export interface SinkOptions {
+interface SinkOptions {
   readonly renderer: Renderer;
   readonly level: Level;
   readonly open: (events: OutputEvents) => Output | Fault;

@@ -108,7 +108,7 @@ export function cut(socket: Socket): void {
 }
 
 /** An 'error' without a listener would end the process; 'close' follows and says all that is needed. */
-export function ignoreErrors(socket: Socket): void {
+function ignoreErrors(socket: Socket): void {
   if (!socket.listeners('error').includes(ignore)) socket.on('error', ignore);
 }
 

@@ -111,7 +111,7 @@ function createLive(handle: PcapHandle): LiveSource {
 }
 
 /** What is taken. */
-export type Extent = Pick<PcapOptions, 'snaplen' | 'ring' | 'leaving'>;
+type Extent = Pick<PcapOptions, 'snaplen' | 'ring' | 'leaving'>;
 
 /**
  * Frames are taken whole, message bulk too. Cutting them would save copies, and lose the end-of-data dot: it is in a

@@ -6,7 +6,7 @@ import { firstTime, openCapture, type CaptureSource } from './file';
 import type { Take } from './frame';
 import type { Disorder } from './order';
 
-export interface Merge {
+interface Merge {
   /** Reads on, and hands over what is known to be next. */
   read(take: Take): Promise<'more' | 'end'>;
   /** Octets read so far. */

@@ -1,7 +1,7 @@
 // What people have in place of a pcap file: compressed files, and formats of other programs.
 
 /** A way to compress, by its first octets, and the command that writes what is in it to standard output. */
-export interface Packed {
+interface Packed {
   readonly name: string;
   readonly unpack: string;
 }
@@ -19,7 +19,7 @@ export function strangerOf(name: string, head: Uint8Array): Stranger | undefined
   return /^\d\d:\d\d:\d\d\.\d+ |^\s*\d+ +\d+\.\d+ /.test(String.fromCharCode(...head)) ? TEXT : undefined;
 }
 
-export interface Stranger {
+interface Stranger {
   readonly is: string;
   /** What turns it into one that is read; a text where nothing does. */
   readonly convert: 'editcap' | { readonly by: string };

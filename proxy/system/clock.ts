@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks';
 import type { Micros } from '../../inspect/events';
 
 /** What a clock is made of; both in milliseconds. */
-export interface Sources {
+interface Sources {
   /** Monotonic, with fractions. */
   readonly monotonic: () => number;
   /** Wall time since the epoch, whole milliseconds. */

@@ -21,7 +21,7 @@ export interface Learner {
   idle(at: Micros): Learned[];
 }
 
-export interface LearnerOptions {
+interface LearnerOptions {
   readonly patience: Micros;
   readonly knownOf: (server: Tracked['server']) => GreetingKnowledge | undefined;
 }

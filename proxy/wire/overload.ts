@@ -9,7 +9,7 @@ export interface Load extends Reported {
   readonly crowded: boolean;
 }
 
-export interface Overload {
+interface Overload {
   /** Of the kernel's counts, what the log has reported. */
   readonly reported: Reported;
   /** To be called often; what it writes it writes seldom. */

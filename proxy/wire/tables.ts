@@ -25,7 +25,7 @@ import { readAddress, writeAddress } from './address';
 
 export type WirePolicy = 'unknown' | 'observe' | 'repair' | 'relay';
 
-export interface WireSettings {
+interface WireSettings {
   /** Of servers that are not in the table. */
   readonly unknown: WirePolicy;
   /** Where new connections to relayed servers are handed to. */

@@ -51,7 +51,7 @@ export function missing(needs: readonly Need[]): string | undefined {
   return absent.length > 0 ? `not installed: ${absent.join(', ')} (see .ci/run)` : undefined;
 }
 
-export interface LabSuite {
+interface LabSuite {
   /** A test, or a skipped one where a need is missing. */
   test(name: string, needs: readonly Need[], body: () => Promise<void>): void;
   /** Once before the first test, if there is one that is not skipped. */

@@ -15,7 +15,7 @@ export interface TestMessage {
   readonly hash: string;
 }
 
-export interface MessageOptions {
+interface MessageOptions {
   /** Length of the whole message in octets, at least 1024. */
   readonly octets: number;
   /** Octets above 127 in the body; default true. */

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The folder of the unpacked packages, one subfolder each; `LAB_PEERS` overrides. */
-export function peersFolder(): string {
+function peersFolder(): string {
   return process.env['LAB_PEERS'] ?? '/var/cache/ehlowire-lab/peers';
 }
 

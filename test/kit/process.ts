@@ -31,7 +31,7 @@ export interface Child {
   stop(signal?: NodeJS.Signals, patienceMs?: number): Promise<Outcome>;
 }
 
-export interface StartOptions extends SpawnOptions {
+interface StartOptions extends SpawnOptions {
   /** How to kill it at once, where SIGKILL to the process itself is not enough. Must not wait. */
   readonly kill?: (process: ChildProcess) => void;
 }
@@ -51,7 +51,9 @@ export function start(command: string, args: readonly string[], options: StartOp
   watchExit();
   const { kill = (it) => it.kill('SIGKILL'), ...spawnOptions } = options;
   const began = performance.now();
-  const process = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...spawnOptions });
+  // What one program learns of servers is not for the next one.
+  const env = { ...(spawnOptions.env ?? globalThis.process.env), EHLOWIRE_SERVERS_FILE: 'off' };
+  const process = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...spawnOptions, env });
   const chunks: Buffer[] = [];
   let kept = 0;
   const keep = (chunk: Buffer): void => {

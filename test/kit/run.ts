@@ -113,10 +113,10 @@ async function runInside(namespace: Namespace, path: string): Promise<Verdict> {
 
 let compiled: string | undefined;
 
-/** `COMPILED`: where files share what they compile. And no test learns of servers for the next one. */
+/** `COMPILED`: where files share what they compile. */
 function common(): Record<string, string> {
   compiled ??= scratch('compiled');
-  return { COMPILED: compiled, EHLOWIRE_SERVERS_FILE: 'off' };
+  return { COMPILED: compiled };
 }
 
 function tell(path: string, verdict: Verdict): void {

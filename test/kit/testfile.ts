@@ -84,7 +84,7 @@ function judge(path: string, { code, signal, seconds, output }: Ended, killed?: 
 }
 
 /** uvu's closing figures, the last ones of an output; undefined before they were written. */
-export function readFigures(
+function readFigures(
   output: string,
 ): { readonly total: number; readonly passed: number; readonly skipped: number } | undefined {
   const found = [...output.matchAll(/\n {2}Total: +(\d+)\n {2}Passed: +(\d+)\n {2}Skipped: +(\d+)\n/g)].at(
@@ -96,7 +96,7 @@ export function readFigures(
 }
 
 /** What uvu lets pass in silence: a suite that is never run, and an `only` that was left behind. */
-export function sourceTrouble(source: string): readonly string[] {
+function sourceTrouble(source: string): readonly string[] {
   const code = source.replace(/\/\*[^]*?\*\/|^\s*\/\/.*$/gm, '');
   const trouble: string[] = [];
   if (!/\.run\(\)/.test(code)) trouble.push('no test.run()');

@@ -43,7 +43,7 @@ export interface Wire {
 }
 
 /** Of `ehlowire status --json`. */
-export interface WireStatus {
+interface WireStatus {
   readonly attached: boolean;
   readonly whole: boolean;
   readonly process: { readonly pid: number } | null;

@@ -10,7 +10,7 @@ export interface Front {
   stop(): Promise<void>;
 }
 
-export interface FrontOptions {
+interface FrontOptions {
   readonly behind: Pick<Target, 'host' | 'port'>;
   /**
    * Milliseconds after which the last line comes after all: only then does the server read what its client said

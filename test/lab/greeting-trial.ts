@@ -34,7 +34,7 @@ export interface Subject {
 }
 
 /** Clients of one row that go one way, one after the other. */
-export interface Attempt {
+interface Attempt {
   /** Names of the clients that got through. */
   readonly through: readonly string[];
   /** What came to a client that only listened. */

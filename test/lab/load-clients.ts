@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { RECIPIENT, SENDER } from '../kit/message';
 
-export interface Holders {
+interface Holders {
   /** Connections that have had their EHLO answered and are still open. */
   readonly held: number;
   /** Each delivers one message and quits; how many were told 250 for it and 221. */
@@ -46,7 +46,7 @@ async function deliver(line: Speaker): Promise<boolean> {
   return true;
 }
 
-export interface Speaker {
+interface Speaker {
   readonly socket: Socket;
   open(): boolean;
   /** Says that, and resolves with the code of the reply's last line, or with '' at the connection's end. */

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** How much each of them is sent at most, in octets: more than all buffers on the way hold. */
 const FLOOD = 64 * 1024 * 1024;
 
-export interface Deaf {
+interface Deaf {
   /** Port of the server. */
   readonly port: number;
   /** Octets that its sender has got rid of so far, of each connection. */

@@ -36,7 +36,7 @@ export interface Launched {
   printed(text: string): Promise<void>;
 }
 
-export type Launch = (args: readonly string[], env?: Record<string, string>) => Launched;
+type Launch = (args: readonly string[], env?: Record<string, string>) => Launched;
 
 /**
  * Compiles the sources without checking them into a temporary folder, so that a start takes a tenth of the time

@@ -6,7 +6,7 @@ import type { Turn } from '../inspect/smtp/transcript';
 export const SECRET = 'S3CR3T';
 const BASE64 = `${SECRET}dXNlcg==`;
 
-export interface SecretRow {
+interface SecretRow {
   readonly name: string;
   readonly turns: readonly Turn[];
   /** Pieces of the log's JSON that are wanted all the same: honest texts stay useful. */

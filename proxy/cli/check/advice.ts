@@ -2,7 +2,7 @@
 
 import type { GreetingDefect } from '../../../inspect/events';
 
-export interface Advice {
+interface Advice {
   readonly means: string;
   /** Measured, or read in the client's source; it says so where that is not known. */
   readonly suffers: string;

@@ -11,7 +11,7 @@ import type { Endpoint } from '../../../inspect/address';
 import { now } from '../../system/clock';
 import { connectFault, createFault, isFault, type Fault } from '../../system/fault';
 
-export interface Question {
+interface Question {
   readonly server: Address;
   /** To say EHLO with. */
   readonly name: string;

@@ -30,7 +30,7 @@ export type Event =
 const client = (network: string, lesson: Lesson): Event => ({ by: 'client', network, lesson });
 const us = (verification: Verification): Event => ({ by: 'us', verification });
 
-export interface LessonRow {
+interface LessonRow {
   readonly name: string;
   readonly events: readonly Event[];
   /** `class policy way`, or `nothing`. */

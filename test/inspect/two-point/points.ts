@@ -45,7 +45,7 @@ function translated(from: Direction, segment: Segment): Partial<Segment> {
 }
 
 /** What a capture makes of what passed it: frames missing, a clock that is set. */
-export type Degrade = Partial<Record<Point, (passed: readonly Segment[]) => readonly Segment[]>>;
+type Degrade = Partial<Record<Point, (passed: readonly Segment[]) => readonly Segment[]>>;
 
 export function captureOf(
   point: Point,
@@ -90,7 +90,7 @@ export function survey(
 }
 
 /** Of those that pass unchanged nothing is kept. */
-export function surveyAsTheyEnd(wan: PointCapture, dmz: PointCapture, together = false): Survey {
+function surveyAsTheyEnd(wan: PointCapture, dmz: PointCapture, together = false): Survey {
   const pairing = createPairing(0, Infinity);
   for (const trace of wan.traces) pairing.take('wan', trace);
   for (const trace of dmz.traces) pairing.take('dmz', trace);

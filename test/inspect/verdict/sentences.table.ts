@@ -1,6 +1,6 @@
 // The exact sentence of every cause: verdict, where, proof, certainty, and how it ended. A row of the other tables says it.
 
-export interface Sentence {
+interface Sentence {
   readonly cause: string;
   /** The row by which it is said. */
   readonly row: string;

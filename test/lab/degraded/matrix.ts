@@ -62,7 +62,7 @@ export interface Result {
   readonly kinds: Kind[];
 }
 
-export function titleOf({ family, name }: Play): string {
+function titleOf({ family, name }: Play): string {
   return `${family}: ${name}`;
 }
 

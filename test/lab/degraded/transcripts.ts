@@ -11,7 +11,7 @@ import { ROWS as VERDICTS } from '../../inspect/verdict/verdicts.table';
 import { buildFrame } from '../../proxy/sources/frames';
 import type { Frame } from './frame';
 
-export interface Transcript {
+interface Transcript {
   readonly name: string;
   readonly frames: readonly Frame[];
 }

@@ -25,7 +25,7 @@ export interface PointsVariant {
   readonly points: () => Points;
 }
 
-export interface PointsWay {
+interface PointsWay {
   readonly name: string;
   /** Both captures still run from before the first frame to behind the last one. */
   readonly together: boolean;

@@ -43,9 +43,9 @@ const SIDES: readonly Direction[] = ['client', 'server'];
 export const SHARES = [1, 5, 20];
 /** Pairs of a play, and seeds of a pattern, that are tried: a play of 40 frames has 780 pairs. */
 export const PAIRS = 150;
-export const SEEDS = 12;
+const SEEDS = 12;
 /** Single frames of a play: a bulk transfer has thousands that are alike. */
-export const SINGLES = 200;
+const SINGLES = 200;
 
 export const WAYS: readonly Way[] = [
   { name: 'whole', variants: (frames) => [{ name: 'whole', frames: () => frames }] },

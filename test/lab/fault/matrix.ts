@@ -16,7 +16,7 @@ export interface Result extends Task {
   readonly error?: string;
 }
 
-export interface MatrixOptions {
+interface MatrixOptions {
   /** Topologies at a time, of each kind that is needed; most of a row is waiting. */
   readonly width?: number;
   /** Recordings and the servers' folders go there, and stay there. */

@@ -7,7 +7,7 @@ import { run, until } from '../../kit/process';
 import type { Topology } from '../../kit/topology';
 import { RELAYED, SERVERS, type Relayed } from './mta';
 
-export interface RunningRelay {
+interface RunningRelay {
   events(): readonly LogLine[];
   stop(): Promise<void>;
 }

@@ -8,7 +8,7 @@ import { run, start, until } from '../../kit/process';
 import type { Topology } from '../../kit/topology';
 import { readLog } from './product';
 
-export interface RunningWire {
+interface RunningWire {
   events(): readonly LogLine[];
   /** Ends the process, and takes the program out again. */
   stop(): Promise<void>;

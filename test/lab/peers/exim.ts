@@ -9,7 +9,7 @@ import { freePort, scratch } from '../../kit/process';
 import { startSandbox } from './sandbox';
 import { listening, type Server } from './server';
 
-export interface EximOptions {
+interface EximOptions {
   /** Further main options, `name = value`. */
   readonly settings?: readonly string[];
   /** It keeps nothing, but sends all on to that server, with these options of the transport. */

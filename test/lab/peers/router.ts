@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { makeNamespace, type Namespace } from '../../kit/netns';
 import { run, start, type Child, type Outcome } from '../../kit/process';
 
-export type Stop = 'cli' | 'shim' | 'mta';
+type Stop = 'cli' | 'shim' | 'mta';
 
 /** RFC 2544 and RFC 4193: a network on each side of the shim. */
 export const AT = {

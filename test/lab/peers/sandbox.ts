@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
 import { start, type Child } from '../../kit/process';
 
-export interface SandboxOptions {
+interface SandboxOptions {
   /** Where the start script and replaced files go. */
   readonly folder: string;
   readonly command: readonly string[];

@@ -15,7 +15,7 @@ export type Step =
   | { readonly stall: true }
   | { readonly end: 'close' | 'reset' };
 
-export interface ScriptedOptions {
+interface ScriptedOptions {
   /** What is played to each connection, told by its number from 0 on. */
   readonly steps: readonly Step[] | ((connection: number) => readonly Step[]);
   /** Whether the mail server goes on behind the last step; default true. */
@@ -28,7 +28,7 @@ export interface ScriptedOptions {
 }
 
 /** What was seen of one connection. */
-export interface ScriptedConnection {
+interface ScriptedConnection {
   readonly number: number;
   /** All octets of the client. */
   readonly received: Buffer;

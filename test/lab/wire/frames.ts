@@ -16,19 +16,19 @@ export interface Layout {
 }
 
 /** A frame of the server that crossed changed. */
-export interface Changed {
+interface Changed {
   readonly was: string;
   readonly is: string;
 }
 
-export interface Crossing {
+interface Crossing {
   /** TCP segments, and frames of any other kind, that crossed. */
   readonly segments: number;
   readonly others: number;
   readonly changed: readonly Changed[];
 }
 
-export interface Tap {
+interface Tap {
   stop(): Promise<readonly Buffer[]>;
 }
 

@@ -17,7 +17,7 @@ export const ANSWERS = {
   QUIT: '221 2.0.0 Bye\r\n',
 };
 
-export interface Running {
+interface Running {
   readonly port: number;
   /** Every line that clients sent. */
   readonly heard: string[];

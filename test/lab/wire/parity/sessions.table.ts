@@ -5,7 +5,7 @@ import type { Need } from '../../../kit/lab';
 import { RECIPIENT, SENDER } from '../../../kit/message';
 import { USER, type SERVERS } from './mta';
 
-export interface SessionRow {
+interface SessionRow {
   readonly name: string;
   readonly needs: readonly Need[];
   readonly server: keyof typeof SERVERS;
