@@ -4,7 +4,7 @@ import { createFault, isFault, isFaults, type Fault } from '../../proxy/system/f
 import { planDivert, type Divert, type DivertSettings } from './divert';
 import { readFacts } from './network-facts';
 import { planBridge, planReturn, programStep, type Ports } from './bridge-plan';
-import type { Change, FilterChange, Journal, Place, Step } from '../journal/change';
+import type { Change, FilterChange, Journal, Attachment, Step } from '../journal/change';
 import { abandon, enter, leave, type Hands, undoSteps } from '../journal/enter';
 import {
   isOfThisBoot,
@@ -29,7 +29,7 @@ export interface InPlace {
 function findJournal(
   file: string,
   pins: string,
-  wanted: (place: Place) => boolean,
+  wanted: (place: Attachment) => boolean,
 ): Journal | Fault | undefined {
   const journal = readJournal(file);
   if (journal === undefined || isFault(journal)) return journal;
@@ -42,14 +42,18 @@ function findJournal(
     // Cut short by a crash: nobody knows how far it came.
     return leave(file, journal).faults[0];
   }
-  if (!wanted(journal.place)) return createFault('in-place', describePlace(journal.place));
+  if (!wanted(journal.place)) return createFault('already-attached', describeAttachment(journal.place));
   if (journal.pins === pins) return journal;
-  return createFault('in-place', `${describePlace(journal.place)}, with its tables in ${journal.pins}`, {
-    fix: 'name the same wire.pins, or `ehlowire leave` first',
-  });
+  return createFault(
+    'already-attached',
+    `${describeAttachment(journal.place)}, with its tables in ${journal.pins}`,
+    {
+      fix: 'name the same wire.pins, or `ehlowire leave` first',
+    },
+  );
 }
 
-export function describePlace(place: Place): string {
+export function describeAttachment(place: Attachment): string {
   return place.kind === 'host'
     ? `on ${place.device}`
     : `on ${place.bridge}, between ${place.wan} and ${place.lan}`;
@@ -110,7 +114,7 @@ interface BridgeWish {
 
 export function enterBridge(wish: BridgeWish, hands: Hands): InPlace | readonly Fault[] {
   const { ports, pins } = wish;
-  const isSame = (place: Place): boolean =>
+  const isSame = (place: Attachment): boolean =>
     place.kind === 'bridge' && place.wan === ports.wan && place.lan === ports.lan;
   const before = findJournal(hands.file, pins, isSame);
   if (isFault(before)) return [before];
@@ -148,7 +152,7 @@ function returnToBridge(before: Journal, ports: Ports, hands: Hands): Entered | 
   const facts = readFacts([ports.wan, ports.lan]);
   if (isFault(facts)) return [facts];
   const { place } = before;
-  if (place.kind !== 'bridge') return [createFault('in-place', describePlace(place))];
+  if (place.kind !== 'bridge') return [createFault('already-attached', describeAttachment(place))];
   const steps = planReturn(facts, place);
   if (isFault(steps)) return [steps];
   const attach = hands.load();
@@ -219,6 +223,6 @@ function finish(journal: Journal, hands: Hands, notes: readonly string[]): InPla
 }
 
 /** The interfaces that a place is made of. */
-function namesOf(place: Place): readonly string[] {
+function namesOf(place: Attachment): readonly string[] {
   return place.kind === 'host' ? [place.device] : [place.wan, place.lan, place.bridge];
 }

@@ -9,7 +9,7 @@ import { stepUp } from '../../proxy/wire/priority';
 import { leave, leaveProgram, type Leaving } from '../journal/enter';
 import { isOfThisBoot, isOfThisNamespace, readJournal, removeJournal } from '../journal/journal';
 import type { Journal } from '../journal/change';
-import { describePlace } from '../attach/attach';
+import { describeAttachment } from '../attach/attach';
 import {
   findControlProcess,
   controlFile,
@@ -57,7 +57,7 @@ function undo(file: string, keepBridge: boolean, before: Before): Outcome {
   if (isFault(journal)) return journal;
   if (journal === undefined) return say(describeNothing(before));
   if (!isOfThisBoot(journal)) {
-    const text = `nothing to undo: the machine was started anew since ehlowire was ${describePlace(journal.place)}`;
+    const text = `nothing to undo: the machine was started anew since ehlowire was ${describeAttachment(journal.place)}`;
     return removeJournal(file) ?? say(text);
   }
   if (keepBridge && journal.entered && journal.place.kind === 'bridge') {

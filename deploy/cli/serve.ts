@@ -9,7 +9,7 @@ import { openSink } from '../../proxy/sinks/sink';
 import type { Hands } from '../journal/enter';
 import { isOfThisBoot, readJournal } from '../journal/journal';
 import type { Attach } from '../journal/make';
-import { describePlace, type InPlace } from '../attach/attach';
+import { describeAttachment, type InPlace } from '../attach/attach';
 import { prepareWire } from '../../proxy/wire/run';
 import { openWire, type Wire } from '../../proxy/wire/wire';
 
@@ -55,7 +55,7 @@ async function stay({ config, getIn, run }: Service, sink: Sink, signal: AbortSi
     return isFaults(place) ? place : [];
   }
   tellPlace(place, wire, sink);
-  const reportEnd = reportReady(describePlace(place.journal.place));
+  const reportEnd = reportReady(describeAttachment(place.journal.place));
   try {
     return (await run(place, wire, sink, signal)) ?? 0;
   } finally {
@@ -68,12 +68,12 @@ async function stay({ config, getIn, run }: Service, sink: Sink, signal: AbortSi
 function tellOfReboot({ deploy }: Config, sink: Sink): void {
   const before = readJournal(deploy.journal);
   if (before === undefined || isFault(before) || isOfThisBoot(before)) return;
-  sink.note('info', 'lost_at_restart', { because: 'reboot', was: describePlace(before.place) });
+  sink.note('info', 'lost-at-restart', { because: 'reboot', was: describeAttachment(before.place) });
 }
 
 function tellPlace({ journal, notes, divert }: InPlace, { adopted }: Wire, sink: Sink): void {
   const { place } = journal;
-  sink.note('info', 'attached', { where: describePlace(place), adopted, since: journal.since });
+  sink.note('info', 'attached', { where: describeAttachment(place), adopted, since: journal.since });
   for (const text of notes) sink.note('warn', 'network', { text });
   for (const because of divert?.because ?? []) sink.note('warn', 'not-relayed', { because });
 }

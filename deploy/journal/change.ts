@@ -69,7 +69,7 @@ export function isLinkChange(change: Change): change is LinkChange {
 const LINK_KINDS: ReadonlySet<Change['kind']> = new Set(['bridge', 'up', 'port', 'moved', 'rule', 'route']);
 
 /** What was entered, and with what. */
-export type Place =
+export type Attachment =
   | {
       readonly kind: 'bridge';
       readonly wan: string;
@@ -88,7 +88,7 @@ export interface Journal {
   readonly namespace: string;
   /** RFC 3339. */
   readonly since: string;
-  readonly place: Place;
+  readonly place: Attachment;
   /** Where the program's maps are pinned. */
   readonly pins: string;
   /** All steps were made; else entering was cut short, and nothing of it is of use. */

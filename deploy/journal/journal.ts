@@ -5,11 +5,11 @@ import { dirname } from 'node:path';
 import { createFault, errno, isFault, type Fault } from '../../proxy/system/fault';
 import { makeFolder, readPlainFile, systemSaid } from '../../proxy/system/files';
 import { bootId } from '../../proxy/system/process';
-import { SCHEMA, type Journal, type Place } from './change';
+import { SCHEMA, type Journal, type Attachment } from './change';
 import { JOURNAL_AT_MOST, parseJournal } from './parse';
 
 /** An empty journal of this boot and namespace. */
-export function startJournal(place: Place, pins: string): Journal {
+export function startJournal(place: Attachment, pins: string): Journal {
   const since = new Date().toISOString();
   return {
     schema: SCHEMA,

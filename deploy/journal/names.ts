@@ -1,7 +1,7 @@
 // Names of interfaces in a journal as they are now: an interface that was renamed is known by its number.
 
 import type { Link } from '../network/links';
-import type { Change, Journal, Place, Step } from './change';
+import type { Change, Journal, Attachment, Step } from './change';
 import { relabel } from './make';
 
 /** The journal with the names of today. One that has another's old name by now is meant by its own number. */
@@ -24,7 +24,7 @@ export function renamed(journal: Journal, links: readonly Pick<Link, 'name' | 'i
 
 type Today = (name: string) => string;
 
-function renamePlace(place: Place, today: Today): Place {
+function renamePlace(place: Attachment, today: Today): Attachment {
   return place.kind === 'host'
     ? { ...place, device: today(place.device) }
     : { ...place, wan: today(place.wan), lan: today(place.lan), bridge: today(place.bridge) };

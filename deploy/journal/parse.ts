@@ -4,7 +4,7 @@
 import { isAbsolute } from 'node:path';
 import { createFault, type Fault } from '../../proxy/system/fault';
 import { NF_CALLS } from '../network/links';
-import { SCHEMA, type Change, type Journal, type Place, type Step } from './change';
+import { SCHEMA, type Change, type Journal, type Attachment, type Step } from './change';
 
 /** Fault: `journal-damaged`, which says where `file` is wrong and how. */
 export function parseJournal(text: string, file: string): Journal | Fault {
@@ -54,7 +54,7 @@ function toLinks(value: unknown): Readonly<Record<string, number>> {
   );
 }
 
-function toPlace(value: unknown, at: string): Place {
+function toPlace(value: unknown, at: string): Attachment {
   const json = record(value, at);
   const name = (key: string): string => device(json[key], `${at}.${key}`);
   switch (json['kind']) {

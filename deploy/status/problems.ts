@@ -2,7 +2,7 @@
 
 import { isFault, type Fault } from '../../proxy/system/fault';
 import type { Divert } from '../attach/divert';
-import type { Change, Journal, Place } from '../journal/change';
+import type { Change, Journal, Attachment } from '../journal/change';
 import type { Family, Link, Route, Rule } from '../network/links';
 import type { ControlProcess } from '../journal/control-process';
 import type { WireReading } from './wire-state';
@@ -51,20 +51,20 @@ export function changesOf(journal: Journal): readonly Change[] {
 }
 
 /** The command that attaches, as far as the journal knows it. */
-export function commandOf(place: Place): string {
+export function commandOf(place: Attachment): string {
   return place.kind === 'host'
     ? `ehlowire host --dev ${place.device}`
     : `ehlowire bridge --wan ${place.wan} --lan ${place.lan}`;
 }
 
 /** What is missing is made again when the process starts. */
-export function howToRestart(place: Place, running: ControlProcess | undefined): string {
+export function howToRestart(place: Attachment, running: ControlProcess | undefined): string {
   const unit = place.kind === 'host' ? `ehlowire-host@${place.device}` : 'ehlowire-bridge';
   const first = running === undefined ? '' : `end process ${running.pid} and start `;
   return `\`systemctl restart ${unit}\`, or ${first}\`${commandOf(place)}\``;
 }
 
-function problemsOfLinks(place: Place, { links }: Seen, again: string): string[] {
+function problemsOfLinks(place: Attachment, { links }: Seen, again: string): string[] {
   if (place.kind === 'host') return problemsOfPort(place.device, links, '', again);
   const { bridge, made } = place;
   const lost = ', and no frame is forwarded';

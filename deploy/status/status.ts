@@ -5,7 +5,7 @@ import { isFault, type Fault } from '../../proxy/system/fault';
 import { planDivert, type Divert } from '../attach/divert';
 import { readFacts } from '../attach/network-facts';
 import { isOfThisBoot, isOfThisNamespace, readJournal } from '../journal/journal';
-import type { Journal, Place } from '../journal/change';
+import type { Journal, Attachment } from '../journal/change';
 import { isAttached } from '../journal/filters';
 import { readRules } from '../network/links';
 import { readSysctl } from '../network/sysctl';
@@ -17,7 +17,7 @@ export type Status =
   /** `before`: where it was attached until this machine was restarted; nothing of that is left. */
   | {
       readonly kind: 'detached';
-      readonly before: Place | undefined;
+      readonly before: Attachment | undefined;
       /** A process that is attaching, and has changed nothing yet. */
       readonly running?: ControlProcess | undefined;
     }

@@ -3,8 +3,8 @@
 import { createColors } from 'picocolors';
 import { isFault } from '../../proxy/system/fault';
 import { ABI } from '../../proxy/wire/abi';
-import { describePlace } from '../attach/attach';
-import type { Place } from '../journal/change';
+import { describeAttachment } from '../attach/attach';
+import type { Attachment } from '../journal/change';
 import type { ControlProcess } from '../journal/control-process';
 import type { RelayStatuses } from '../../proxy/relay/status-file';
 import { changesOf, commandOf, howToRestart } from './problems';
@@ -88,7 +88,7 @@ function linesOf(status: Status, colors: Colors): readonly string[] {
     case 'detached': {
       if (status.running !== undefined) return [beginning(status.running)];
       const was =
-        status.before && ` (it was ${describePlace(status.before)}, before this machine was restarted)`;
+        status.before && ` (it was ${describeAttachment(status.before)}, before this machine was restarted)`;
       const enter = status.before ? commandOf(status.before) : 'ehlowire bridge --help';
       return [
         `${bold('Not attached')}${was ?? ''}: nothing of ehlowire is in the network`,
@@ -99,7 +99,7 @@ function linesOf(status: Status, colors: Colors): readonly string[] {
       return bridgeOnlyLines(status.journal.place, colors);
     case 'other-namespace':
       return [
-        `${red('Attached in another network namespace,')} ${describePlace(status.journal.place)}, since ${status.journal.since}`,
+        `${red('Attached in another network namespace,')} ${describeAttachment(status.journal.place)}, since ${status.journal.since}`,
         `  ${red('!')} ${elsewhere(status)}`,
         '',
         row('Process', [processLine(status.running, status.journal.place, colors)]),
@@ -116,7 +116,7 @@ function linesOf(status: Status, colors: Colors): readonly string[] {
             ? yellow(`Attached${unseen}`)
             : green('Attached');
       return [
-        `${head} ${describePlace(journal.place)}, since ${journal.since}`,
+        `${head} ${describeAttachment(journal.place)}, since ${journal.since}`,
         ...problems.map((text) => `  ${red('!')} ${text}`),
         '',
         row('Process', [processLine(running, journal.place, colors)]),
@@ -134,7 +134,7 @@ function beginning({ pid, does }: ControlProcess): string {
     : `Not attached yet: process ${pid}, \`ehlowire ${does}\`, is attaching it now: ask again in a moment`;
 }
 
-function bridgeOnlyLines(place: Place, { bold }: Colors): readonly string[] {
+function bridgeOnlyLines(place: Attachment, { bold }: Colors): readonly string[] {
   const name = place.kind === 'host' ? place.device : place.bridge;
   const kept = place.kind === 'bridge' && place.made ? 'removes the bridge' : `restores ${name} as it was`;
   return [
@@ -151,7 +151,7 @@ function elsewhere({ journal, running }: OtherNamespace): string {
   return `it is attached in another network namespace; status and \`leave\` work only there: ${how}`;
 }
 
-function processLine(running: ControlProcess | undefined, place: Place, { yellow }: Colors): string {
+function processLine(running: ControlProcess | undefined, place: Attachment, { yellow }: Colors): string {
   if (running !== undefined) return `${running.pid}, since ${running.since}, version ${running.version}`;
   return `${yellow('none')}: frames are forwarded and known servers are repaired, but nothing is logged or learned: ${howToRestart(place, running)}`;
 }
@@ -163,7 +163,7 @@ function relayLines({ relays, notRelayed, running }: Attached): string[] {
   return ['new servers until their greeting is known, and servers that need the relay', ...limit];
 }
 
-function howToDetach(place: Place): string {
+function howToDetach(place: Attachment): string {
   if (place.kind === 'host' || !place.made) return '`ehlowire leave`: no connection is interrupted';
   return '`ehlowire leave --keep-bridge`: mail is still forwarded; `ehlowire leave` removes the bridge too';
 }

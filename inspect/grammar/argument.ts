@@ -6,7 +6,7 @@ import { describeOctets, quoteParsed, quoteWord } from './quote';
 import { SASL_MECHANISMS } from './reply-words';
 
 /** How an envelope address is written down; the text is `local@domain` as it was sent. */
-export type Veil = (address: string) => string;
+export type Redaction = (address: string) => string;
 
 interface SaidArgument {
   readonly text: Quotable;
@@ -17,12 +17,17 @@ interface SaidArgument {
 }
 
 /** `argument`: the octets behind the verb without blanks around them; `text`: the same, a character an octet. */
-export function quoteArgument(verb: string, argument: Uint8Array, text: string, veil?: Veil): SaidArgument {
+export function quoteArgument(
+  verb: string,
+  argument: Uint8Array,
+  text: string,
+  redact?: Redaction,
+): SaidArgument {
   const read = READERS[verb];
   if (argument.length === 0) {
     return { text: NOTHING_SAID, whole: true, parses: read === undefined };
   }
-  const said = argument.length <= LONGEST ? read?.(text, veil) : undefined;
+  const said = argument.length <= LONGEST ? read?.(text, redact) : undefined;
   return said ?? { text: describeOctets(argument), whole: false, parses: false };
 }
 
@@ -32,11 +37,11 @@ export function quoteName(octets: Uint8Array): Quotable {
   return NAME.test(text) ? quoteParsed(text) : describeOctets(octets);
 }
 
-type Reader = (text: string, veil: Veil | undefined) => SaidArgument | undefined;
+type Reader = (text: string, redact: Redaction | undefined) => SaidArgument | undefined;
 
 const name: Reader = (text) => (NAME.test(text) ? whole(quoteParsed(text)) : undefined);
-const reversePath: Reader = (text, veil) => pathAndParameters(/^FROM: ?/i, text, veil);
-const forwardPath: Reader = (text, veil) => pathAndParameters(/^TO: ?/i, text, veil);
+const reversePath: Reader = (text, redact) => pathAndParameters(/^FROM: ?/i, text, redact);
+const forwardPath: Reader = (text, redact) => pathAndParameters(/^TO: ?/i, text, redact);
 const chunk: Reader = (text) =>
   /^[0-9]{1,15}(?: LAST)?$/i.test(text) ? whole(quoteParsed(text)) : undefined;
 
@@ -68,22 +73,26 @@ function whole(text: Quotable): SaidArgument {
 }
 
 /** RFC 5321 §4.1.2, without source routes: `FROM:<a@b> SIZE=10`. */
-function pathAndParameters(keyword: RegExp, text: string, veil: Veil | undefined): SaidArgument | undefined {
+function pathAndParameters(
+  keyword: RegExp,
+  text: string,
+  redact: Redaction | undefined,
+): SaidArgument | undefined {
   const start = keyword.exec(text)?.[0] ?? '';
   const path = start === '' ? undefined : PATH.exec(text.slice(start.length))?.[0];
   if (path === undefined || path.length > PATH_LENGTH) return undefined;
   const rest = text.slice(start.length + path.length);
   if (rest !== '' && !rest.startsWith(' ')) return undefined;
   const address = path.slice(1, -1);
-  const veiled = veil === undefined || address === '' ? path : `<${veil(address)}>`;
+  const redacted = redact === undefined || address === '' ? path : `<${redact(address)}>`;
   const parameters = rest
     .split(' ')
     .filter((word) => word !== '')
-    .map((word) => quoteParameter(word, veil === undefined ? address : undefined));
+    .map((word) => quoteParameter(word, redact === undefined ? address : undefined));
   const kept = parameters.slice(0, PARAMETERS);
   return {
-    text: joinQuotable([quoteParsed(`${start}${veiled}`), ...kept.map((each) => each.text)], ' '),
-    whole: veiled === path && parameters.length <= PARAMETERS && parameters.every((each) => each.whole),
+    text: joinQuotable([quoteParsed(`${start}${redacted}`), ...kept.map((each) => each.text)], ' '),
+    whole: redacted === path && parameters.length <= PARAMETERS && parameters.every((each) => each.whole),
     parses: true,
   };
 }

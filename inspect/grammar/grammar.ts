@@ -3,7 +3,7 @@
 import type { Phase } from '../events';
 import { NOTHING_SAID, type Quotable } from '../quotable';
 import { latin1 } from '../text';
-import { quoteArgument, type Veil } from './argument';
+import { quoteArgument, type Redaction } from './argument';
 
 /** What a reply makes of the client's next octets, where they are not commands. */
 export type Next =
@@ -118,7 +118,7 @@ export interface Command {
 }
 
 /** Reads a command line without its terminator. Verbs are case-insensitive (RFC 5321 §2.4). */
-export function parseCommand(line: Uint8Array, veil?: Veil): Command {
+export function parseCommand(line: Uint8Array, redact?: Redaction): Command {
   const text = latin1(line.subarray(0, MAX_VERB_LINE));
   const word = /^[A-Za-z][A-Za-z0-9-]*/.exec(text)?.[0] ?? '';
   const verb = word.toUpperCase();
@@ -129,7 +129,7 @@ export function parseCommand(line: Uint8Array, veil?: Veil): Command {
   }
   const rest = trim(line.subarray(word.length));
   const words = latin1(rest);
-  const { text: argument, whole, parses } = quoteArgument(verb, rest, words, veil);
+  const { text: argument, whole, parses } = quoteArgument(verb, rest, words, redact);
   const command = { verb, rule, argument, whole, parses };
   const size = SIZES[verb];
   if (size) return { ...command, ...size(words) };

@@ -147,7 +147,7 @@ function handleSecret(state: State, line: Line): void {
 }
 
 function handleCommand(state: State, line: Line): void {
-  const command = parseCommand(line.bytes, state.veil);
+  const command = parseCommand(line.bytes, state.redact);
   if (command.verb === '?' && state.lossy) {
     // Behind a gap the rest of a lost line looks like a command, and what it began may go on.
     quoteAfterRefusal(state);

@@ -3,7 +3,7 @@
 import type { Close, Direction, Micros, Phase, ProxyFacts, SmtpEvent } from '../events';
 import { SILENCE } from '../limits';
 import { say } from '../quotable';
-import type { Veil } from '../grammar/argument';
+import type { Redaction } from '../grammar/argument';
 import { readClient } from './client';
 import { elide } from './elide';
 import { beginsSsl2, beginsTls } from '../greeting/foreign';
@@ -25,7 +25,7 @@ export interface SessionOptions {
   /** The beginning was missed: no greeting is expected, and replies that match nothing are no surprise. */
   readonly midStream?: boolean;
   /** How envelope addresses are written down; absent: as they are. */
-  readonly veil?: Veil | undefined;
+  readonly redact?: Redaction | undefined;
   /** A PROXY header that was taken off before. */
   readonly proxy?: ProxyFacts;
 }
@@ -66,10 +66,10 @@ export function createSession(options: SessionOptions): Session {
     implicitTls = false,
     serverUnheard = false,
     midStream = false,
-    veil,
+    redact,
     proxy,
   } = options;
-  const state = createState({ started, implicitTls, serverUnheard, midStream, veil, proxy });
+  const state = createState({ started, implicitTls, serverUnheard, midStream, redact, proxy });
   if (connected !== undefined) {
     state.out.push(state.timeline.end('connect', started, connected, {}));
     state.sides.client.lastAt = state.sides.server.lastAt = connected;

@@ -13,7 +13,7 @@ import type {
 } from '../events';
 import { ANOMALIES_OF_A_KIND, COMMAND_LINE, REPLY_LINE } from '../limits';
 import { joinQuotable, type Quotable } from '../quotable';
-import type { Veil } from '../grammar/argument';
+import type { Redaction } from '../grammar/argument';
 import type { EndOfData } from '../grammar/end-of-data';
 import { createProxyReader, type ProxyReader } from '../grammar/proxy-header';
 import { createGreetingReader, judgementOf, type GreetingReader } from '../greeting/reader';
@@ -174,7 +174,7 @@ export interface State {
   serverMode: 'reply' | 'tls' | 'opaque';
   pending: Pending[];
   readonly quoting: Quoting;
-  readonly veil: Veil | undefined;
+  readonly redact: Redaction | undefined;
   openReply: OpenReply | undefined;
   /** While the greeting lasts. */
   greeting: GreetingReader | undefined;
@@ -204,12 +204,12 @@ interface StateOptions {
   readonly implicitTls: boolean;
   readonly serverUnheard: boolean;
   readonly midStream: boolean;
-  readonly veil?: Veil | undefined;
+  readonly redact?: Redaction | undefined;
   readonly proxy: ProxyFacts | undefined;
 }
 
 export function createState(options: StateOptions): State {
-  const { started, implicitTls, serverUnheard, midStream, veil, proxy } = options;
+  const { started, implicitTls, serverUnheard, midStream, redact, proxy } = options;
   const side = (cap: number): Side => ({
     position: 0,
     framer: createFramer(cap),
@@ -232,7 +232,7 @@ export function createState(options: StateOptions): State {
     serverMode: implicitTls ? 'tls' : 'reply',
     pending: expectsGreeting ? [greetingAt(started)] : midStream ? [{ rule: UNSEEN, arrived: started }] : [],
     quoting: createQuoting(midStream),
-    veil,
+    redact,
     openReply: undefined,
     greeting: expectsGreeting ? createGreetingReader() : undefined,
     timeline: createTimeline(started),

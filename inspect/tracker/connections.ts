@@ -12,7 +12,7 @@ import { isnOf } from '../tcp/view';
 import type { Flow } from '../tcp/connection';
 import type { Holding } from '../tcp/stream';
 import { createRecency, type Link, type Recency } from './recency';
-import type { Veil } from '../grammar/argument';
+import type { Redaction } from '../grammar/argument';
 import { FLAG, type Ends, type Leg, type Segment } from '../tcp/segment';
 
 /** One connection, from its first segment on. */
@@ -86,7 +86,7 @@ export interface Entry extends Link<Entry>, Heard {
 export interface Connections {
   readonly options: {
     readonly implicitTlsPorts: readonly number[];
-    readonly veil?: Veil | undefined;
+    readonly redact?: Redaction | undefined;
     readonly capacity?: number;
     readonly oneSided?: number;
     readonly uncounted?: boolean;
@@ -136,8 +136,8 @@ export function open(state: Connections, key: string, first: Segment, toServer: 
   const fromClient = flags & FLAG.syn ? !(flags & FLAG.ack) : toServer;
   const [client, server] = fromClient ? [a, b] : [b, a];
   const implicitTls = state.options.implicitTlsPorts.includes(server.port);
-  const { veil, uncounted = false } = state.options;
-  const inspector = createInspector(first, { implicitTls, veil, uncounted, holding: state.holding });
+  const { redact, uncounted = false } = state.options;
+  const inspector = createInspector(first, { implicitTls, redact, uncounted, holding: state.holding });
   if (first.at <= state.lostUntil) inspector.lost();
   const entry: Entry = {
     key,

@@ -11,7 +11,7 @@ import {
 import { admit, isAdmitted } from '../coverage/gate';
 import type { Finding } from '../coverage/finding';
 import type { Close, Direction, Micros, SessionEvent, SmtpEvent, VerdictEvent } from '../events';
-import type { Veil } from '../grammar/argument';
+import type { Redaction } from '../grammar/argument';
 import { createSession, type Session } from '../smtp/session';
 import { createConnection, type Connection, type Flow } from '../tcp/connection';
 import { FLAG, type Segment } from '../tcp/segment';
@@ -39,7 +39,7 @@ interface InspectorOptions {
   /** TLS from the first octet on (port 465). */
   readonly implicitTls?: boolean;
   /** How envelope addresses are written down; absent: as they are. */
-  readonly veil?: Veil | undefined;
+  readonly redact?: Redaction | undefined;
   /** The capture may have lost segments, and does not say so: see `Coverage.counted`. */
   readonly uncounted?: boolean;
   /** What is held beyond holes at its point; absent: it has its own point. */
@@ -285,7 +285,7 @@ function sessionOf(state: State, at: Micros): Session {
     // Mid-stream the handshake was not observed, so it is not known when it ended.
     ...(fromStart && { connected: view.connectedAt ?? at }),
     implicitTls: options.implicitTls ?? false,
-    veil: options.veil,
+    redact: options.redact,
     serverUnheard: view.server.segments === 0,
     midStream: !fromStart,
   });

@@ -25,7 +25,7 @@ import {
 import { createHalfOpen, type Frame, type HalfOpen, type Known } from './half-open';
 import type { Elided } from './inspector';
 import { CONNECTIONS, FORGET_AFTER, HALF_OPEN, HALF_OPEN_FOR, HALF_OPEN_REPORTED, SWEEP } from '../limits';
-import type { Veil } from '../grammar/argument';
+import type { Redaction } from '../grammar/argument';
 import { parsePacket } from '../tcp/packet';
 import { FLAG, type Ends, type Leg, type Segment } from '../tcp/segment';
 import { createAwaitingSyn, type AwaitingSyn } from './awaiting-syn';
@@ -40,7 +40,7 @@ export interface TrackerOptions {
   /** Those among them that speak TLS from the first octet on. */
   readonly implicitTlsPorts: readonly number[];
   /** How envelope addresses are written down; absent: as they are. */
-  readonly veil?: Veil | undefined;
+  readonly redact?: Redaction | undefined;
   /** Connections kept at a time; beyond it the one that was silent longest is ended. */
   readonly capacity?: number;
   /** Connections of which one side alone was heard, kept at a time; absent: as many as there are. */

@@ -18,8 +18,8 @@ export async function runAnalyze(files: readonly string[], flags: AnalyzeFlags):
   const analysis = openAnalysis(request, config);
   if (isFault(analysis)) return analysis;
   if (request.points) {
-    const { text, json, color, veil } = analysis;
-    return analyzeTwoPoints({ ...request, ...request.points, veil }, { text, json: json?.printer, color });
+    const { text, json, color, redact } = analysis;
+    return analyzeTwoPoints({ ...request, ...request.points, redact }, { text, json: json?.printer, color });
   }
   return request.live === undefined ? analyzeFiles(analysis) : analyzeLive(analysis, request.live);
 }

@@ -16,12 +16,19 @@ import type { Connection } from '../sinks/record';
 import { createDialogue, type Dialogue } from './dialogue';
 import { cut, dismiss } from '../sockets/linger';
 import { localEndpoint, remoteEndpoint } from '../sockets/endpoint';
-import { veilOf } from '../sinks/envelope-address';
+import { redactionOf } from '../sinks/envelope-address';
 import { createPump, type Pump } from './pump';
 import { recordUnreached } from './refusal';
-import { type Caller, connectionOf, hostnameFor, isImplicitTls, nameOf, type Route } from './route';
+import {
+  type Caller,
+  connectionOf,
+  hostnameFor,
+  isImplicitTls,
+  nameOf,
+  type CallContext,
+} from './call-context';
 import type { Target } from '../sockets/upstream';
-import type { Watched } from './watch';
+import type { CapturedCall } from './capture';
 import { NO_OCTETS } from '../../inspect/octets';
 
 interface Call {
@@ -30,7 +37,7 @@ interface Call {
 }
 
 /** `onClosed` is called once, when nothing of the call is left. */
-export function startCall(caller: Caller, route: Route, onClosed: () => void): Call {
+export function startCall(caller: Caller, route: CallContext, onClosed: () => void): Call {
   const { socket } = caller;
   const target = route.upstream.targetOf(caller);
   const called: Called = { caller, target };
@@ -84,7 +91,7 @@ interface Called {
   readonly target: Target;
 }
 
-function join(called: Called, route: Route, upstream: Socket, onClosed: () => void): Pump {
+function join(called: Called, route: CallContext, upstream: Socket, onClosed: () => void): Pump {
   const connected = now();
   const { caller, target } = called;
   const { endpoint } = target;
@@ -110,9 +117,9 @@ function join(called: Called, route: Route, upstream: Socket, onClosed: () => vo
 function observe(
   client: Socket,
   upstream: Socket,
-  route: Route,
+  route: CallContext,
   connection: Connection,
-): Watched | undefined {
+): CapturedCall | undefined {
   const ends = [
     remoteEndpoint(client),
     localEndpoint(client),
@@ -134,16 +141,16 @@ function observe(
   return watched;
 }
 
-function repairFor({ config, listener }: Route, { server }: Connection): Repair {
+function repairFor({ config, listener }: CallContext, { server }: Connection): Repair {
   return repairOf(config.greeting.servers, server) ?? listener.repair;
 }
 
 function openDialogue(
   { caller: { opened, proxy }, target }: Called,
-  route: Route,
+  route: CallContext,
   connection: Connection,
   connected: Micros,
-  watched: Watched | undefined,
+  watched: CapturedCall | undefined,
   known: GreetingKnowledge | undefined,
 ): Dialogue {
   const { config } = route;
@@ -151,7 +158,7 @@ function openDialogue(
     opened,
     connected,
     implicitTls: isImplicitTls(target, route),
-    veil: veilOf(route.config.log.addresses),
+    redact: redactionOf(route.config.log.addresses),
     proxy: proxy && factsOf(proxy),
     repair: repairFor(route, connection),
     patienceMs: config.greeting.patienceMs,
@@ -168,7 +175,7 @@ function openDialogue(
  */
 function outgoingHeader(
   { client, destination, proxy }: Caller,
-  { listener, sink }: Route,
+  { listener, sink }: CallContext,
 ): Uint8Array | undefined {
   const { proxyOut } = listener;
   if (proxyOut === undefined) return undefined;

@@ -1,7 +1,7 @@
 // What one connection says, to the inspector and to the record: octets and time in, commands out; no sockets.
 
 import type { Close, Micros, ProxyFacts, SmtpEvent } from '../../inspect/events';
-import type { Veil } from '../../inspect/grammar/argument';
+import type { Redaction } from '../../inspect/grammar/argument';
 import { createGreeter, type Greeter, type GreeterAction } from '../../inspect/greeting/greeter';
 import type { GreetingKnowledge } from '../../inspect/greeting/known';
 import { doubtOf, type Lesson } from '../../inspect/greeting/lesson';
@@ -10,14 +10,14 @@ import { now, steady } from '../system/clock';
 import type { Repair, TimeoutsMs } from '../config/config';
 import { isRecorded, type Recorded } from '../sinks/record';
 import { timeoutMs } from './deadline';
-import type { Watched } from './watch';
+import type { CapturedCall } from './capture';
 
 interface DialogueOptions {
   /** When the client was accepted, and when the server was reached. */
   readonly opened: Micros;
   readonly connected: Micros;
   readonly implicitTls: boolean;
-  readonly veil: Veil | undefined;
+  readonly redact: Redaction | undefined;
   /** The PROXY header that was taken off. */
   readonly proxy: ProxyFacts | undefined;
   readonly repair: Repair;
@@ -27,7 +27,7 @@ interface DialogueOptions {
   /** What is known of the server. */
   readonly known: GreetingKnowledge | undefined;
   /** What the segments of both legs show, where they are watched. */
-  readonly watched: Watched | undefined;
+  readonly watched: CapturedCall | undefined;
 }
 
 /** What the pump has to do, in this order. An event is to be written as a line. */
@@ -129,10 +129,10 @@ interface State {
 }
 
 function createState(options: DialogueOptions): State {
-  const { opened, connected, implicitTls, veil, proxy } = options;
+  const { opened, connected, implicitTls, redact, proxy } = options;
   return {
     options,
-    session: createSession({ started: opened, connected, implicitTls, veil, ...(proxy && { proxy }) }),
+    session: createSession({ started: opened, connected, implicitTls, redact, ...(proxy && { proxy }) }),
     greeter: implicitTls ? undefined : createGreeter(greeterOptions(options)),
     heard: connected,
     silence: { from: connected, at: steady() },

@@ -10,10 +10,10 @@ import { clientKey, type Cap } from './caps';
 import { isScarce, limitOfDescriptors } from './descriptors';
 import { localEndpoint, remoteEndpoint } from '../sockets/endpoint';
 import { cut, type Sockets } from '../sockets/linger';
-import { isLocal } from './local';
+import { isLocal } from './own-addresses';
 import { takeProxyHeader, type Intake } from './proxy-intake';
 import { refuse, type Door, type Refusal } from './refusal';
-import { connectionOf, type Caller, type Route } from './route';
+import { connectionOf, type Caller, type CallContext } from './call-context';
 import { openTransparentSocket } from '../sockets/transparent';
 
 /** What the listeners of one relay share. */
@@ -45,7 +45,7 @@ export interface Listener {
 
 /** `ipv6Only` leaves the same port on IPv4 to another listener. */
 export async function openListener(
-  route: Route,
+  route: CallContext,
   gate: Gate,
   options: { readonly ipv6Only: boolean },
 ): Promise<Listener | Fault> {
@@ -120,14 +120,14 @@ function bound(server: Server, options: ListenOptions & { fd?: number }): Promis
 
 async function boundTransparently(
   server: Server,
-  { listener, config }: Route,
+  { listener, config }: CallContext,
   { ipv6Only }: { readonly ipv6Only: boolean },
 ): Promise<Error | Fault | undefined> {
   const fd = await openTransparentSocket(listener.listen, { ipv6Only, mark: config.relay.mark });
   return isFault(fd) ? fd : bound(server, { fd, backlog: BACKLOG });
 }
 
-function isTransparent({ listener }: Route): boolean {
+function isTransparent({ listener }: CallContext): boolean {
   return listener.upstream === undefined;
 }
 
@@ -210,7 +210,7 @@ function letIn(room: Room, caller: Caller, guest: Guest, leave: () => void): voi
  * Meant for this machine itself, or a call of our own that was diverted again: to go on would be to call oneself.
  * (A mail server on this machine cannot be called like that: its answers would never come by the relay.)
  */
-function isAstray({ upstream }: Route, caller: Caller): boolean {
+function isAstray({ upstream }: CallContext, caller: Caller): boolean {
   return isLocal(caller.destination.address) || upstream.isOurs(caller);
 }
 

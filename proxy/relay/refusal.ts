@@ -5,7 +5,14 @@ import { createSession } from '../../inspect/smtp/session';
 import { now } from '../system/clock';
 import { isRecorded, type Connection, type Sink } from '../sinks/record';
 import { cut, dismiss, hurryAway } from '../sockets/linger';
-import { beginningOf, connectionOf, isImplicitTls, nameOf, type Caller, type Route } from './route';
+import {
+  beginningOf,
+  connectionOf,
+  isImplicitTls,
+  nameOf,
+  type Caller,
+  type CallContext,
+} from './call-context';
 
 /** How a client is refused. Without a line: who sends no proper PROXY header is no mail client. */
 export interface Refusal {
@@ -20,7 +27,7 @@ export interface Refusal {
 
 /** Refuses the clients of one listener; `blocked` counts them. */
 export interface Door {
-  readonly route: Route;
+  readonly route: CallContext;
   readonly counters: { blocked: number };
   /** Sockets that are being told to come later. */
   refusing: number;

@@ -11,13 +11,13 @@ import type { Connection, Sink } from '../sinks/record';
 import { createCap } from './caps';
 import { createSockets } from '../sockets/linger';
 import { openListener, type Counters, type Gate, type Listener } from './listener';
-import { answersAt } from './local';
-import type { Route } from './route';
+import { answersAt } from './own-addresses';
+import type { CallContext } from './call-context';
 import { createTransparentUpstream } from '../sockets/transparent';
 import { resolveUpstream } from '../sockets/upstream';
 import { openKeptEvidence } from '../report/evidence/evidence';
-import { veilOf } from '../sinks/envelope-address';
-import { ANY, createWatch, type Watch, type WatchOptions } from './watch';
+import { redactionOf } from '../sinks/envelope-address';
+import { ANY, createRelayCapture, type RelayCapture, type RelayCaptureOptions } from './capture';
 
 export interface Relay {
   /** Where it listens, in the order of the configuration; ports are the real ones. */
@@ -55,7 +55,7 @@ export async function startRelay(config: Config, sink: Sink, options: RelayOptio
     sockets: createSockets(),
   };
   const watched = config.evidence.watch !== 'off';
-  const watch = createWatch(sink, watched ? openKeptEvidence(config, sink) : undefined);
+  const watch = createRelayCapture(sink, watched ? openKeptEvidence(config, sink) : undefined);
   const nextSession = createNames();
   const servers = options.servers ?? createOwnServers(config, sink, nextSession, options.known);
   const routes = await resolveRoutes(config, sink, gate, watch, { servers, nextSession });
@@ -64,7 +64,7 @@ export async function startRelay(config: Config, sink: Sink, options: RelayOptio
     watch.close();
     throw error;
   });
-  watch.begin({ ...watchedPorts(config, listeners), veil: veilOf(config.log.addresses) });
+  watch.begin({ ...watchedPorts(config, listeners), redact: redactionOf(config.log.addresses) });
   listeners.forEach(({ address }, index) => {
     const upstream = routes[index]?.listener.upstream;
     const listen = formatEndpoint(address);
@@ -119,16 +119,16 @@ async function resolveRoutes(
   config: Config,
   sink: Sink,
   gate: Gate,
-  watch: Watch,
-  { servers, nextSession }: Pick<Route, 'servers' | 'nextSession'>,
-): Promise<readonly Route[]> {
+  watch: RelayCapture,
+  { servers, nextSession }: Pick<CallContext, 'servers' | 'nextSession'>,
+): Promise<readonly CallContext[]> {
   const onUnreachable = (fault: Fault, connection: Connection): void => {
     gate.counters.unreachable += 1;
     const fields = { upstream: fault.on, message: formatFault(fault) };
     sink.note('warn', `upstream-${fault.code}`, fields, { on: fault.on, connection });
   };
   const transparent = createTransparentUpstream(config.relay.mark, gate.sockets);
-  const routes: Route[] = [];
+  const routes: CallContext[] = [];
   for (const listener of config.relay.listeners) {
     const upstream = listener.upstream ? await resolveUpstream(listener.upstream, gate.sockets) : transparent;
     if (isFault(upstream)) throw upstream;
@@ -138,7 +138,7 @@ async function resolveRoutes(
 }
 
 /** Between two transparent sockets a frame does not say which leg it is of; its interface does. */
-function openWatch(watch: Watch, config: Config, sink: Sink): void {
+function openWatch(watch: RelayCapture, config: Config, sink: Sink): void {
   const { listeners } = config.relay;
   if (config.evidence.watch === 'off') return;
   const transparent = listeners.filter(({ upstream }) => upstream === undefined).length;
@@ -154,7 +154,7 @@ function openWatch(watch: Watch, config: Config, sink: Sink): void {
 function watchedPorts(
   { relay }: Config,
   open: readonly Listener[] = [],
-): Pick<WatchOptions, 'ports' | 'implicitTlsPorts'> {
+): Pick<RelayCaptureOptions, 'ports' | 'implicitTlsPorts'> {
   const all = relay.listeners.flatMap(({ upstream, listen }, index) =>
     upstream ? [upstream.port, open[index]?.address.port ?? listen.port] : SMTP_PORTS,
   );
@@ -162,7 +162,7 @@ function watchedPorts(
   return { ports, implicitTlsPorts: ports.filter((port) => port === SUBMISSIONS) };
 }
 
-async function openAll(routes: readonly Route[], gate: Gate): Promise<Listener[]> {
+async function openAll(routes: readonly CallContext[], gate: Gate): Promise<Listener[]> {
   const listeners: Listener[] = [];
   for (const route of routes) {
     const listener = await openListener(route, gate, { ipv6Only: leavesIpv4(route.listener, routes) });
@@ -180,7 +180,7 @@ async function openAll(routes: readonly Route[], gate: Gate): Promise<Listener[]
 }
 
 /** A listener's upstream is itself, or another one that leads back to it, or a transparent one. */
-function leadsBack(start: number, routes: readonly Route[], listeners: readonly Listener[]): boolean {
+function leadsBack(start: number, routes: readonly CallContext[], listeners: readonly Listener[]): boolean {
   let index = start;
   for (let step = 0; step < routes.length; step += 1) {
     const { listener, upstream } = routes[index] ?? {};
@@ -198,7 +198,7 @@ function leadsBack(start: number, routes: readonly Route[], listeners: readonly 
 }
 
 /** `[::]:25` takes IPv4 too, unless `0.0.0.0:25` is there as well. */
-function leavesIpv4({ listen }: ListenerConfig, routes: readonly Route[]): boolean {
+function leavesIpv4({ listen }: ListenerConfig, routes: readonly CallContext[]): boolean {
   if (listen.host !== '::') return false;
   return routes.some((other) => {
     const { host, port } = other.listener.listen;

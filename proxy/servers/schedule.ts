@@ -38,7 +38,7 @@ export function createSchedule(): Schedule {
       while (begun[0] !== undefined && at - begun[0] >= MINUTE) begun.shift();
       const now: string[] = [];
       for (const [key, turn] of turns) {
-        if (begun.length >= VISITS_PER_MINUTE) break;
+        if (begun.length >= VERIFICATIONS_PER_MINUTE) break;
         if (!turn.wanted || turn.running || turn.notBefore > at) continue;
         turn.wanted = false;
         turn.running = true;
@@ -59,7 +59,7 @@ export function createSchedule(): Schedule {
 
 const MINUTE: Micros = 60_000_000;
 /** Of all servers together: what a handful of suspects needs, and nothing that a network would notice. */
-export const VISITS_PER_MINUTE = 12;
+export const VERIFICATIONS_PER_MINUTE = 12;
 /** Between two visits of one server; twice as long after each that showed nothing new, and at most ten minutes. */
 export const BACK_OFF: Micros = 15_000_000;
 const BACK_OFF_MOST: Micros = 600_000_000;

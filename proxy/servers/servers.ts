@@ -19,11 +19,11 @@ import { now, steady } from '../system/clock';
 import { repairOf, type Repair, type ServerRepairs } from '../config/servers';
 import { createSockets, type Sockets } from '../sockets/linger';
 import type { Connection, Sink } from '../sinks/record';
-import { createOwn, keyOf, type Own } from './own';
+import { createOwn, keyOf, type Own } from './own-connections';
 import { suspectOf, type KnownServer, type Suspect } from './saved';
-import { tellSuspicion, tellVerification } from './notes';
+import { tellSuspicion, tellVerification } from './operator-notes';
 import { createSchedule } from './schedule';
-import { makeVisit, type MakeVisit, type Visit, type VisitOptions } from './visit';
+import { verifyServer, type VerifyServer, type Verifier, type VerifyOptions } from './verification';
 
 export type Listen = (knowledge: GreetingKnowledge, at: Micros) => void;
 
@@ -38,7 +38,7 @@ export interface Server {
 
 export interface Servers {
   /** `header`: what our own connections to it begin with. */
-  server(endpoint: Endpoint, header?: VisitOptions['header']): Server;
+  server(endpoint: Endpoint, header?: VerifyOptions['header']): Server;
   knownOf(endpoint: Endpoint): GreetingKnowledge | undefined;
   /** What outlives the process, the least recently used server first. */
   known(): readonly KnownServer[];
@@ -79,7 +79,7 @@ export interface ServersOptions {
   readonly onLearned?: ((server: Endpoint, knowledge: GreetingKnowledge | undefined) => void) | undefined;
   /** For how long `spoil` may come behind what was seen. */
   readonly settleMs?: number;
-  readonly visit?: MakeVisit;
+  readonly visit?: VerifyServer;
 }
 
 interface Entry extends Server {
@@ -89,8 +89,8 @@ interface Entry extends Server {
   standing: Standing;
   /** When `standing.known` was learned, milliseconds since the epoch. */
   learned: number;
-  header: VisitOptions['header'];
-  visit: Visit | undefined;
+  header: VerifyOptions['header'];
+  visit: Verifier | undefined;
   /** The client's connection that taught last: where we cannot connect, what is learned is learned by it. */
   witness: Connection | undefined;
   /** When our own connection last confirmed the repair in force; of the monotonic clock. */
@@ -288,7 +288,7 @@ function visit(state: State, entry: Entry): void {
   const { options, own } = state;
   const wait = verifyingWait(entry.standing, options.patience);
   let mine: Endpoint | undefined;
-  const make = options.visit ?? makeVisit;
+  const make = options.visit ?? verifyServer;
   entry.visit = make({
     server: entry.endpoint,
     sockets: state.sockets,

@@ -5,7 +5,7 @@ import { renameSync, statSync } from 'node:fs';
 import { createFault, formatFault, isFault, type Fault } from '../system/fault';
 import { readPlainFile, writeDurably } from '../system/files';
 import type { Sink } from '../sinks/record';
-import { keyOf } from './own';
+import { keyOf } from './own-connections';
 import { NOTHING_SAVED, readSaved, toSaved, type Reported, type Saved, type SavedReading } from './saved';
 import type { Servers } from './servers';
 

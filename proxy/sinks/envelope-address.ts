@@ -1,15 +1,15 @@
 // How envelope addresses are written down (`log.addresses`): as they are, by domain, as a keyed hash, or not at all.
 
 import { createHmac, randomBytes } from 'node:crypto';
-import type { Veil } from '../../inspect/grammar/argument';
+import type { Redaction } from '../../inspect/grammar/argument';
 import type { AddressesInLog } from '../config/config';
 
 /** `undefined`: as they are. All paths of one process write one address alike. */
-export function veilOf(how: AddressesInLog): Veil | undefined {
-  return VEILS[how];
+export function redactionOf(how: AddressesInLog): Redaction | undefined {
+  return REDACTIONS[how];
 }
 
-const VEILS: Readonly<Record<AddressesInLog, Veil | undefined>> = {
+const REDACTIONS: Readonly<Record<AddressesInLog, Redaction | undefined>> = {
   full: undefined,
   domain: (address) => {
     const at = address.lastIndexOf('@');

@@ -7,8 +7,8 @@ import { CHUNK, type Chunk, type Format, type Take } from './frame';
 import { createOrder, type Disorder, type Order } from './order';
 import { PCAP_HEADER, pcapFormat } from './pcap';
 import { createPcapngFormat, isPcapng } from './pcapng';
-import { strangerOf } from './strangers';
-import { isPlainFile, nameOf, openSupply, quoted, readFault, type Supply } from './supply';
+import { otherFormatOf } from './other-formats';
+import { isPlainFile, nameOf, openSupply, quoted, readFault, type Input } from './input';
 
 export interface CaptureSource {
   readonly name: string;
@@ -59,7 +59,7 @@ export async function firstTime(name: string): Promise<Micros | undefined | Faul
 
 interface State {
   readonly name: string;
-  readonly supply: Supply;
+  readonly supply: Input;
   readonly chunk: Chunk;
   readonly format: Format;
   readonly order: Order;
@@ -75,7 +75,7 @@ interface State {
   ended: boolean;
 }
 
-async function begin(name: string, supply: Supply): Promise<CaptureSource | Fault> {
+async function begin(name: string, supply: Input): Promise<CaptureSource | Fault> {
   const buffer = new ArrayBuffer(CHUNK);
   const chunk: Chunk = { bytes: new Uint8Array(buffer), view: new DataView(buffer) };
   let end = 0;
@@ -215,7 +215,7 @@ function strangeLinks({ name, format }: State): Fault | undefined {
 }
 
 function strangerFault(name: string, head: Uint8Array): Fault {
-  const stranger = strangerOf(name, head);
+  const stranger = otherFormatOf(name, head);
   if (!stranger) return createFault('capture-unknown', nameOf(name));
   const { is, convert } = stranger;
   const file = name === nameOf(name) ? quoted(name) : 'FILE';

@@ -3,7 +3,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { Chunk } from './frame';
 import { droppedOf, HEAD, isPcapng, orderOf, STATISTICS } from './pcapng';
-import { isPlainFile } from './supply';
+import { isPlainFile } from './input';
 
 /**
  * Frames that the capturing program says it missed. `undefined` where the file does not say: any pcap, what is compressed

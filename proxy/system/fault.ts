@@ -211,7 +211,7 @@ const CATALOGUE = {
   'bridge-conflict': { exit: 2, what: 'no bridge can be made', fix: 'see `ip -d link`' },
   'mtu-differs': { exit: 2, what: 'the ports differ in MTU', fix: 'give both the same' },
   'no-way-to-relay': { exit: 2, what: 'nothing can be relayed here', fix: 'use --path wire' },
-  'in-place': { exit: 1, what: 'already attached', fix: '`ehlowire leave` first' },
+  'already-attached': { exit: 1, what: 'already attached', fix: '`ehlowire leave` first' },
   'already-running': { exit: 1, what: 'already running', fix: 'see `ehlowire status`' },
   'other-namespace': {
     exit: 1,

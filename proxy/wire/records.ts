@@ -7,7 +7,7 @@ import { parsePacket } from '../../inspect/tcp/packet';
 import type { Leg, Segment } from '../../inspect/tcp/segment';
 import type { Endpoint } from '../../inspect/address';
 import { peersOf, type Tracker, type TrackerNews } from '../../inspect/tracker/tracker';
-import { readAddress } from './address';
+import { readAddress } from './tables';
 import { ELIDED_KEY, FLOW_KEY, LEG, RECORD, RECORD_FLAG, RECORD_KIND, SIDE, TAIL_OCTETS } from './abi';
 
 export type WireRecord =

@@ -10,14 +10,14 @@ import { startRelay, type Relay } from '../relay/relay';
 import { createServers, type Servers } from '../servers/servers';
 import { createNames } from '../sinks/record';
 import type { Sink } from '../sinks/record';
-import { veilOf } from '../sinks/envelope-address';
+import { redactionOf } from '../sinks/envelope-address';
 import { createLearner } from './learner';
 import { createPolicies, type Policies } from './policies';
 import { createPace, createSteadyPace } from './pace';
 import { createPriority } from './priority';
 import { openProbes, type WireProbes } from '../sources/probes';
-import { createReader } from './reader';
-import { monotonic, readUntil } from './reading';
+import { createReader } from './record-reader';
+import { monotonic, readUntil } from './ring-loop';
 import { openStore, readServers } from '../servers/store';
 import type { KnownServer } from '../servers/saved';
 import type { Wire } from './wire';
@@ -82,7 +82,7 @@ export async function runWire(options: RunOptions): Promise<Fault | undefined> {
     sink,
     ports: config.wire.ports,
     implicitTlsPorts: config.wire.ports.filter((port) => port === SUBMISSIONS),
-    veil: veilOf(config.log.addresses),
+    redact: redactionOf(config.log.addresses),
     connections: config.wire.connections,
     servers,
     learner: createLearner({ patience: config.greeting.patienceMs * 1_000, knownOf: servers.knownOf }),

@@ -21,7 +21,7 @@ import {
   SETTINGS_SIZE,
   WAYS,
 } from './abi';
-import { readAddress, writeAddress } from './address';
+import ipaddr from 'ipaddr.js';
 
 export type WirePolicy = 'unknown' | 'observe' | 'repair' | 'relay';
 
@@ -214,3 +214,17 @@ const ZERO = Buffer.alloc(4);
 /** An entry of the map `commons`. */
 const INDEX_KEY = Buffer.from(Uint32Array.of(COMMON_KEY.COMMON_INDEX).buffer);
 const MOST_KEYS = 65_536;
+
+export function readAddress(octets: Uint8Array, at: number): string {
+  const own = octets.subarray(at, at + LENGTH);
+  if (MAPPED.every((octet, i) => own[i] === octet)) return own.subarray(MAPPED.length).join('.');
+  return ipaddr.fromByteArray([...own]).toString();
+}
+
+export function writeAddress(octets: Uint8Array, at: number, address: string): void {
+  const parsed = ipaddr.parse(address).toByteArray();
+  octets.set(parsed.length === LENGTH ? parsed : [...MAPPED, ...parsed], at);
+}
+
+const LENGTH = 16;
+const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] as const;

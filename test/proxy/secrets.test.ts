@@ -7,7 +7,7 @@ import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { SmtpEvent } from '../../inspect/events';
-import type { Veil } from '../../inspect/grammar/argument';
+import type { Redaction } from '../../inspect/grammar/argument';
 import { createSession } from '../../inspect/smtp/session';
 import { createTracker } from '../../inspect/tracker/tracker';
 import { createLadders } from '../../proxy/report/analyze/ladder';
@@ -15,7 +15,7 @@ import { createLines } from '../../proxy/report/analyze/lines';
 import { createJsonRenderer } from '../../proxy/sinks/json';
 import type { Recorded } from '../../proxy/sinks/record';
 import { createTerminalRenderer } from '../../proxy/sinks/terminal';
-import { veilOf } from '../../proxy/sinks/envelope-address';
+import { redactionOf } from '../../proxy/sinks/envelope-address';
 import { packetise, type Sent } from '../inspect/tcp/packetise';
 import { ROWS } from '../inspect/smtp/session.table';
 import { CUTS, everySplit, octets, pieces, run, SECOND, START, type Turn } from '../inspect/smtp/transcript';
@@ -75,10 +75,10 @@ function withGap(turns: readonly Turn[], missed: number): SmtpEvent[] {
 }
 
 /** Log, ladder and evidence of a capture that lacks its last segment of the client: a verdict is due. */
-function analysed(sent: readonly Sent[], veil?: Veil): string {
+function analysed(sent: readonly Sent[], redact?: Redaction): string {
   const last = sent.findLast(({ from, segment }) => from === 'client' && segment.length > 0);
   const seen = lostBefore(sent, (each) => each === last);
-  const tracker = createTracker({ ports: [25], implicitTlsPorts: [], veil });
+  const tracker = createTracker({ ports: [25], implicitTlsPorts: [], redact });
   let text = '';
   const write = (more: string): void => void (text += more);
   const outputs = RENDERERS.map((renderer) => createLines({ renderer, level: 'debug', write }));
@@ -94,7 +94,7 @@ function analysed(sent: readonly Sent[], veil?: Veil): string {
   for (const { segment } of seen) take(tracker.segment(segment));
   take(tracker.end(START + 99 * SECOND));
   const folder = scratch('secrets');
-  record(seen, { folder }, veil);
+  record(seen, { folder }, redact);
   const files = readdirSync(folder);
   assert.ok(files.length > 0, 'no evidence was written');
   return text + files.map((file) => readFileSync(join(folder, file), 'latin1')).join('');
@@ -112,7 +112,7 @@ const ENVELOPE: readonly Turn[] = [
   ['S', '550 5.1.1 <alice@one.example>: User unknown\r\n'],
 ];
 
-const VEILED: readonly [how: Parameters<typeof veilOf>[0], want: RegExp, never: RegExp][] = [
+const VEILED: readonly [how: Parameters<typeof redactionOf>[0], want: RegExp, never: RegExp][] = [
   ['full', /FROM:<Alice@one.example> SIZE=10.*TO:<\\"bo b\\"@two.example>/s, /SECRET/],
   ['domain', /FROM:<\*@one.example> SIZE=10.*TO:<\*@two.example>.*User unknown/s, /alice|bo b/i],
   [
@@ -125,10 +125,10 @@ const VEILED: readonly [how: Parameters<typeof veilOf>[0], want: RegExp, never: 
 
 for (const [how, want, never] of VEILED) {
   test(`log.addresses ${how}: in the log, ladders and evidence, replies too`, () => {
-    const log = logOf(run(pieces(ENVELOPE, whole), close, { veil: veilOf(how) }));
+    const log = logOf(run(pieces(ENVELOPE, whole), close, { redact: redactionOf(how) }));
     assert.match(log, want);
     assert.not.match(log, never);
-    assert.not.match(analysed(packetise([...ENVELOPE, ['C', 'QUIT\r\n']]), veilOf(how)), never);
+    assert.not.match(analysed(packetise([...ENVELOPE, ['C', 'QUIT\r\n']]), redactionOf(how)), never);
   });
 }
 

@@ -6,7 +6,7 @@ import type { Observer, TrackerNews } from '../../../inspect/tracker/tracker';
 import type { Outcome } from '../../system/fault';
 import { formatDuration, plural } from '../../sinks/wording';
 import type { Disorder } from '../../sources/order';
-import { isPlainFile } from '../../sources/supply';
+import { isPlainFile } from '../../sources/input';
 import { laddersFor } from './ladder';
 import { openMaillog } from './maillog';
 import { runPass, type PassResult } from './pass';
@@ -93,7 +93,7 @@ async function pass(
   try {
     return await runPass(files, {
       ports: request.ports,
-      veil: analysis.veil,
+      redact: analysis.redact,
       keepFrames: request.evidence !== undefined,
       noDrops: request.noDrops,
       observer: observeAll(request, observers),

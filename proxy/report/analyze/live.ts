@@ -21,7 +21,7 @@ export async function analyzeLive(analysis: Analysis, name: string): Promise<Out
   const keepFrames = request.evidence !== undefined;
   const tracker = createTracker({
     ports: request.ports,
-    veil: analysis.veil,
+    redact: analysis.redact,
     implicitTlsPorts: IMPLICIT_TLS,
     keepFrames,
     oneSided: ONE_SIDED_LIVE,

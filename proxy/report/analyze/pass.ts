@@ -1,7 +1,7 @@
 // One pass over capture files: every frame through a tracker, what it tells to an observer, in bounded memory.
 
 import type { Micros } from '../../../inspect/events';
-import type { Veil } from '../../../inspect/grammar/argument';
+import type { Redaction } from '../../../inspect/grammar/argument';
 import {
   createTracker,
   type Frame,
@@ -15,7 +15,7 @@ import type { Disorder } from '../../sources/order';
 
 interface PassOptions {
   readonly ports: readonly number[];
-  readonly veil?: Veil | undefined;
+  readonly redact?: Redaction | undefined;
   readonly observer: Observer;
   /** Evidence is written: it begins with the handshake. */
   readonly keepFrames?: boolean;
@@ -58,7 +58,7 @@ export async function runPass(files: readonly string[], options: PassOptions): P
   const { ports, observer, noDrops = false } = options;
   const counted = noDrops || files.every((file) => droppedIn(file) === 0);
   const tracker = createTracker({
-    veil: options.veil,
+    redact: options.redact,
     ports,
     implicitTlsPorts: IMPLICIT_TLS,
     keepFrames: options.keepFrames ?? false,

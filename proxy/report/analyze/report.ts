@@ -1,7 +1,7 @@
 // What both ways to analyze, files and live, have in common: the observers, the outputs, how it ends.
 
-import type { Veil } from '../../../inspect/grammar/argument';
-import { veilOf } from '../../sinks/envelope-address';
+import type { Redaction } from '../../../inspect/grammar/argument';
+import { redactionOf } from '../../sinks/envelope-address';
 import type { VerdictName } from '../../../inspect/events';
 import type { Observer } from '../../../inspect/tracker/tracker';
 import { wantsColor, type Config } from '../../config/config';
@@ -24,7 +24,7 @@ import { summaryText } from './summary-text';
 /** Where things go. */
 export interface Analysis {
   readonly request: Request;
-  readonly veil: Veil | undefined;
+  readonly redact: Redaction | undefined;
   readonly color: boolean;
   /** Text for a person; absent where JSON lines are printed. */
   readonly text: Printer | undefined;
@@ -43,7 +43,7 @@ export function openAnalysis(request: Request, config: Config): Analysis | Fault
   const printer = log ?? (wantsJson ? stdout : undefined);
   return {
     request,
-    veil: veilOf(addresses),
+    redact: redactionOf(addresses),
     color: wantsColor(1),
     text: wantsJson ? undefined : stdout,
     json: printer && {

@@ -4,7 +4,7 @@ import { isWithin, type Network, parseNetwork, SMTP_PORTS } from '../../system/a
 import type { Certainty } from '../../../inspect/events';
 import type { CommonFlags } from '../../config/flags';
 import { createFault, type Fault } from '../../system/fault';
-import { STANDARD_INPUT } from '../../sources/supply';
+import { STANDARD_INPUT } from '../../sources/input';
 
 export interface AnalyzeFlags extends CommonFlags {
   readonly live?: string;

@@ -10,7 +10,7 @@ import type { Level } from '../../config/config';
 import { createLineReader } from './lines';
 import { timeOf, type Alignment, type MaillogMatch } from './match';
 import { createLogSessions, type LogSession } from './session';
-import { nameOf, openText, readFault } from '../../sources/supply';
+import { nameOf, openText, readFault } from '../../sources/input';
 
 export interface Maillog {
   readonly sessions: readonly LogSession[];

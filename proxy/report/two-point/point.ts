@@ -2,7 +2,7 @@
 
 import { statSync } from 'node:fs';
 import type { Micros, Point } from '../../../inspect/events';
-import type { Veil } from '../../../inspect/grammar/argument';
+import type { Redaction } from '../../../inspect/grammar/argument';
 import type { Observer, TrackerNews } from '../../../inspect/tracker/tracker';
 import { createPairing, type Pairing, type Unchanged } from '../../../inspect/two-point/pairing';
 import { USUAL_OF, type PointCapture } from '../../../inspect/two-point/survey';
@@ -37,7 +37,7 @@ interface PointFiles extends Readonly<Record<Point, PointFile>> {
 /** How both captures are read. */
 export interface Reading {
   readonly ports: readonly number[];
-  readonly veil?: Veil | undefined;
+  readonly redact?: Redaction | undefined;
   /** Evidence is written: it begins with the handshake. */
   readonly keepFrames?: boolean;
   /** `PassOptions.noDrops` */

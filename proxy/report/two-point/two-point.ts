@@ -1,7 +1,7 @@
 // `analyze --wan FILE --dmz FILE`: two captures of one firewall, lined up, judged and printed.
 
 import type { Certainty } from '../../../inspect/events';
-import type { Veil } from '../../../inspect/grammar/argument';
+import type { Redaction } from '../../../inspect/grammar/argument';
 import { surveyTwoPoints, type Survey } from '../../../inspect/two-point/survey';
 import type { PairJudgement } from '../../../inspect/two-point/judge';
 import { formatTime } from '../../system/clock';
@@ -12,7 +12,7 @@ import { evidenceText } from '../analyze/report';
 import { createSerializer } from '../../sinks/pino';
 import { createJsonRenderer } from '../../sinks/json';
 import { levelOf } from '../../sinks/sink';
-import { isPlainFile } from '../../sources/supply';
+import { isPlainFile } from '../../sources/input';
 import { isSwapped } from './advice';
 import { writePointsEvidence } from './evidence';
 import { ladderText } from './ladder';
@@ -32,7 +32,7 @@ interface TwoPointRequest {
   readonly failOn: Certainty | undefined;
   /** The folder to write evidence to. */
   readonly evidence: string | undefined;
-  readonly veil: Veil | undefined;
+  readonly redact: Redaction | undefined;
 }
 
 interface TwoPointOutputs {
@@ -42,8 +42,8 @@ interface TwoPointOutputs {
 }
 
 export async function analyzeTwoPoints(request: TwoPointRequest, outputs: TwoPointOutputs): Promise<Outcome> {
-  const { evidence, ports, veil, noDrops } = request;
-  const reading: Reading = { ports, veil, noDrops, keepFrames: evidence !== undefined };
+  const { evidence, ports, redact, noDrops } = request;
+  const reading: Reading = { ports, redact, noDrops, keepFrames: evidence !== undefined };
   const recorders = { wan: recorderOf(request.wan, reading), dmz: recorderOf(request.dmz, reading) };
   const { wan, dmz, unchanged } = await readPoints(request, reading, {
     observers: recorders,

@@ -1,14 +1,20 @@
 // A bridge that is in place, as the tables of status have it.
 
-import type { Journal, Place } from '../../../deploy/journal/change';
+import type { Journal, Attachment } from '../../../deploy/journal/change';
 import type { WireState } from '../../../deploy/status/wire-state';
 
 export const SINCE = '2026-05-04T03:02:01.000Z';
 export const PINS = '/sys/fs/bpf/ehlowire';
 const CALL = 'net/bridge/bridge-nf-call-iptables';
-export const BRIDGE: Place = { kind: 'bridge', wan: 'eth1', lan: 'eth2', bridge: 'ehlowire0', made: true };
-export const ADOPTED: Place = { ...BRIDGE, bridge: 'br0', made: false };
-export const HOST: Place = { kind: 'host', device: 'eth0' };
+export const BRIDGE: Attachment = {
+  kind: 'bridge',
+  wan: 'eth1',
+  lan: 'eth2',
+  bridge: 'ehlowire0',
+  made: true,
+};
+export const ADOPTED: Attachment = { ...BRIDGE, bridge: 'br0', made: false };
+export const HOST: Attachment = { kind: 'host', device: 'eth0' };
 export const RUNNING = { pid: 4242, since: SINCE, version: '0.1.0', does: 'bridge' } as const;
 
 const FILTERS = (['eth1', 'eth2'] as const).map((device, index) => ({

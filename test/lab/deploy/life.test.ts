@@ -132,7 +132,7 @@ scene('what somebody took away is told, each with what mends it, and so it is me
   assert.is(await it.snapshot(), before);
 });
 
-scene('after a reboot the journal is lost_at_restart, not undone', async (it) => {
+scene('after a reboot the journal is dropped, not undone', async (it) => {
   await (await it.enter(...BRIDGE)).stop('SIGKILL');
   const text = readFileSync(it.stage.journal, 'utf8').replace(/"boot": "[^"]*"/, '"boot": "another"');
   writeFileSync(it.stage.journal, text);

@@ -284,7 +284,7 @@ step('what leaves ends the service for good; after a power cut it is in line by 
   await machine.boot();
   assert.is(await property(BRIDGE, 'ActiveState'), 'active');
   assert.is(await adopted(count), false);
-  await line('the old place lost_at_restart', ({ event }) => event === 'lost_at_restart');
+  await line('the attachment was lost at the restart', ({ event }) => event === 'lost-at-restart');
   await mail();
 });
 

@@ -2,7 +2,7 @@
 
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { hostnameFor } from '../../../proxy/relay/route';
+import { hostnameFor } from '../../../proxy/relay/call-context';
 
 const NAMES: readonly (readonly [configured: string, host: string, address: string, want: string])[] = [
   ['shim.example', 'mta.example', '198.18.0.1', 'shim.example'],

@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import type { Address } from '../../../proxy/system/address';
 import { formatFault, isFault } from '../../../proxy/system/fault';
 import { startRelay } from '../../../proxy/relay/relay';
-import { answersAt, isLocal } from '../../../proxy/relay/local';
+import { answersAt, isLocal } from '../../../proxy/relay/own-addresses';
 import { firstOf } from './peers';
 import { configOf, rememberingSink, type Wishes } from './stage';
 

@@ -5,11 +5,11 @@ import * as assert from 'uvu/assert';
 import type { GreetingKnowledge } from '../../../inspect/greeting/known';
 import type { Lesson, Verification } from '../../../inspect/greeting/lesson';
 import { networkOf } from '../../../proxy/system/address';
-import { BACK_OFF, createSchedule, VISITS_PER_MINUTE } from '../../../proxy/servers/schedule';
+import { BACK_OFF, createSchedule, VERIFICATIONS_PER_MINUTE } from '../../../proxy/servers/schedule';
 import { readServers } from '../../../proxy/config/servers';
 import { createServers, type Servers, type ServersOptions } from '../../../proxy/servers/servers';
 import type { Connection } from '../../../proxy/sinks/record';
-import type { VisitOptions } from '../../../proxy/servers/visit';
+import type { VerifyOptions } from '../../../proxy/servers/verification';
 import { rememberingSink, type Remembered } from '../relay/stage';
 
 const TRUNCATED: GreetingKnowledge = { greeting: 'truncated', policy: 'repair', lines: 1, delay: 0 };
@@ -31,7 +31,7 @@ const CLIENT: Connection = {
 interface Stage {
   readonly servers: Servers;
   readonly sink: Remembered;
-  readonly visits: VisitOptions[];
+  readonly visits: VerifyOptions[];
   /** Our own connection that was made last has seen this. */
   conclude(result: Verification): Promise<void>;
   readonly learned: string[];
@@ -39,7 +39,7 @@ interface Stage {
 
 function stage(options: Partial<ServersOptions> = {}): Stage {
   const sink = rememberingSink();
-  const visits: VisitOptions[] = [];
+  const visits: VerifyOptions[] = [];
   const learned: string[] = [];
   let sessions = 0;
   const servers = createServers({
@@ -261,9 +261,9 @@ test('a server of which nothing is known is not kept over a restart', () =>
 test('a few visits a minute in all', () => {
   const schedule = createSchedule();
   for (let i = 0; i < 40; i += 1) schedule.want(String(i));
-  assert.is(schedule.begin(1).length, VISITS_PER_MINUTE);
+  assert.is(schedule.begin(1).length, VERIFICATIONS_PER_MINUTE);
   assert.is(schedule.begin(30e6).length, 0);
-  assert.is(schedule.begin(61e6).length, VISITS_PER_MINUTE);
+  assert.is(schedule.begin(61e6).length, VERIFICATIONS_PER_MINUTE);
 });
 
 test('a visit that showed nothing new makes the next one wait longer, up to ten minutes', () => {

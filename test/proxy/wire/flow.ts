@@ -2,7 +2,7 @@
 
 import type { Direction } from '../../../inspect/events';
 import { FLOW, FLOW_KEY, FLOW_SIZE, STREAM, STREAM_SIZE, WAYS } from '../../../proxy/wire/abi';
-import { writeAddress } from '../../../proxy/wire/address';
+import { writeAddress } from '../../../proxy/wire/tables';
 import type { Program } from './program';
 
 export function flowKey(clientPort = 40_000): Buffer {

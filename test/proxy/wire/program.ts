@@ -7,10 +7,9 @@ import { createTracker, type TrackerNews } from '../../../inspect/tracker/tracke
 import { openLibbpf, type BpfObject, type Libbpf } from '../../../proxy/native/libbpf';
 import { formatFault, isFault, type Fault } from '../../../proxy/system/fault';
 import { POLICY, SERVER, SERVER_KEY, SERVER_KEY_SIZE, SERVER_SIZE } from '../../../proxy/wire/abi';
-import { writeAddress } from '../../../proxy/wire/address';
 import { OBJECT } from '../../../proxy/wire/wire';
 import { readRecord, trackRecord, type WireRecord } from '../../../proxy/wire/records';
-import { createTables, tableOf, type WireCounters } from '../../../proxy/wire/tables';
+import { createTables, tableOf, type WireCounters, writeAddress } from '../../../proxy/wire/tables';
 import { openRing, piecesOf, type Ring } from '../../../proxy/wire/ring';
 
 export interface Program {

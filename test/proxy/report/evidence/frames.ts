@@ -6,7 +6,7 @@ import {
   type EvidenceWriter,
 } from '../../../../proxy/report/evidence/evidence';
 import { isFault } from '../../../../proxy/system/fault';
-import type { Veil } from '../../../../inspect/grammar/argument';
+import type { Redaction } from '../../../../inspect/grammar/argument';
 import { createTracker, type TrackerNews } from '../../../../inspect/tracker/tracker';
 import type { Segment } from '../../../../inspect/tcp/segment';
 import type { Sent } from '../../../inspect/tcp/packetise';
@@ -33,11 +33,17 @@ export function frameOf(segment: Segment): Uint8Array {
 export function record(
   sent: readonly Sent[],
   options: EvidenceOptions,
-  veil?: Veil,
+  redact?: Redaction,
   take: (news: readonly TrackerNews[]) => void = () => undefined,
 ): EvidenceWriter {
   const uncounted = options.ran !== undefined && options.ran.dropped === undefined;
-  const tracker = createTracker({ ports: [25], implicitTlsPorts: [465], veil, keepFrames: true, uncounted });
+  const tracker = createTracker({
+    ports: [25],
+    implicitTlsPorts: [465],
+    redact,
+    keepFrames: true,
+    uncounted,
+  });
   const evidence = openEvidence(options);
   if (isFault(evidence)) throw new Error(`no evidence: ${evidence.on}`);
   // One buffer for all, as a live capture has it: what is kept must have been copied.

@@ -13,7 +13,7 @@ import { connectMarked } from '../sockets/transparent';
 import { connectUpstream } from '../sockets/upstream';
 import type { Endpoint } from '../../inspect/address';
 
-export interface VisitOptions {
+export interface VerifyOptions {
   readonly server: Endpoint;
   readonly sockets: Sockets;
   readonly connectMs: number;
@@ -29,13 +29,13 @@ export interface VisitOptions {
   done(result: Verification): void;
 }
 
-export interface Visit {
+export interface Verifier {
   abort(): void;
 }
 
-export type MakeVisit = (options: VisitOptions) => Visit;
+export type VerifyServer = (options: VerifyOptions) => Verifier;
 
-export const makeVisit: MakeVisit = (options) => {
+export const verifyServer: VerifyServer = (options) => {
   const { server, sockets, connectMs, mark, header } = options;
   const address = { host: server.address, port: server.port };
   let end: (() => void) | undefined;
@@ -63,7 +63,7 @@ export const makeVisit: MakeVisit = (options) => {
 };
 
 /** Answers how to give up. */
-function readGreeting(socket: Socket, { wait, done }: VisitOptions): () => void {
+function readGreeting(socket: Socket, { wait, done }: VerifyOptions): () => void {
   const greeter = createGreeter({ mode: 'never', patience: wait, hostname: '', opened: steady() });
   let octets = 0;
   let code = 0;

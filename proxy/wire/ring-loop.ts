@@ -8,7 +8,7 @@ import type { Servers } from '../servers/servers';
 import type { Sink } from '../sinks/record';
 import { createOverload } from './overload';
 import type { Pace, Turn } from './pace';
-import type { Reader } from './reader';
+import type { Reader } from './record-reader';
 import type { Reported } from '../servers/saved';
 import type { Tables, WireCounters } from './tables';
 import type { Wire } from './wire';

@@ -11,7 +11,7 @@ export function packedBy(head: Uint8Array): Packed | undefined {
 }
 
 /** A capture in another format, by its first octets or its name; `undefined`: nothing that is known. */
-export function strangerOf(name: string, head: Uint8Array): Stranger | undefined {
+export function otherFormatOf(name: string, head: Uint8Array): OtherFormat | undefined {
   const found = STRANGERS.find(({ magic }) => begins(head, magic));
   if (found) return found;
   if (/\.etl$/i.test(name)) return TRACE;
@@ -19,7 +19,7 @@ export function strangerOf(name: string, head: Uint8Array): Stranger | undefined
   return /^\d\d:\d\d:\d\d\.\d+ |^\s*\d+ +\d+\.\d+ /.test(String.fromCharCode(...head)) ? TEXT : undefined;
 }
 
-interface Stranger {
+interface OtherFormat {
   readonly is: string;
   /** What turns it into one that is read; a text where nothing does. */
   readonly convert: 'editcap' | { readonly by: string };
@@ -50,14 +50,14 @@ const ascii = (text: string): readonly number[] => [...text].map((each) => each.
 const editcap = (
   is: string,
   ...magics: readonly (readonly number[])[]
-): readonly (Stranger & { readonly magic: readonly number[] })[] =>
+): readonly (OtherFormat & { readonly magic: readonly number[] })[] =>
   magics.map((magic) => ({ is, magic, convert: 'editcap' }));
 
-const TRACE: Stranger = {
+const TRACE: OtherFormat = {
   is: "a trace of Windows' own tools",
   convert: { by: 'on Windows, pktmon etl2pcap FILE, or etl2pcapng FILE out.pcapng' },
 };
-const TEXT: Stranger = {
+const TEXT: OtherFormat = {
   is: 'text that tcpdump or tshark printed',
   convert: { by: 'capture again with tcpdump -w FILE' },
 };

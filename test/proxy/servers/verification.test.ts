@@ -4,16 +4,19 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Verification } from '../../../inspect/greeting/lesson';
 import { createSockets } from '../../../proxy/sockets/linger';
-import { makeVisit, type VisitOptions } from '../../../proxy/servers/visit';
+import { verifyServer, type VerifyOptions } from '../../../proxy/servers/verification';
 import { eventually, playServer, type Peer } from '../relay/peers';
 
 const LONE = '220-mta.example\r\n';
 const WAIT_MS = 150;
 
-async function visit(play: (peer: Peer) => void, header?: VisitOptions['header']): Promise<[string, string]> {
+async function visit(
+  play: (peer: Peer) => void,
+  header?: VerifyOptions['header'],
+): Promise<[string, string]> {
   const server = await playServer(play);
   const result = await new Promise<Verification>((done) =>
-    makeVisit({
+    verifyServer({
       server: { address: '127.0.0.1', port: server.port },
       sockets: createSockets(),
       connectMs: 5_000,
@@ -63,7 +66,7 @@ test('nobody listens', async () => {
   const server = await playServer(() => undefined);
   await server.close();
   const result = await new Promise<Verification>((done) =>
-    makeVisit({
+    verifyServer({
       server: { address: '127.0.0.1', port: server.port },
       sockets: createSockets(),
       connectMs: 5_000,

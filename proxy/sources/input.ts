@@ -4,9 +4,9 @@ import { closeSync, createReadStream, fstatSync, openSync, readSync, statSync } 
 import { pipeline, Readable, type Duplex } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { createFault, errno, type Fault } from '../system/fault';
-import { packedBy } from './strangers';
+import { packedBy } from './other-formats';
 
-export interface Supply {
+export interface Input {
   /** Octets of the file, as it is stored; absent where it can be read only once. */
   readonly size: number | undefined;
   /** Octets of it that were read so far. */
@@ -17,7 +17,7 @@ export interface Supply {
 }
 
 /** `-` is standard input. Faults: `file-unreadable`, `capture-unknown`, `capture-empty`. */
-export async function openSupply(name: string): Promise<Supply | Fault> {
+export async function openSupply(name: string): Promise<Input | Fault> {
   if (name === STANDARD_INPUT) {
     if (process.stdin.isTTY) return createFault('capture-unknown', nameOf(name), { fix: TERMINAL });
     return openStream(name, process.stdin);
@@ -80,7 +80,7 @@ export function nameOf(name: string): string {
 }
 
 /** Of a file all is at hand: reading it synchronously costs the least. */
-function openFile(name: string, fd: number, size: number): Supply | Fault {
+function openFile(name: string, fd: number, size: number): Input | Fault {
   const head = new Uint8Array(HEAD);
   const unpack = unpackerOf(name, head.subarray(0, readSync(fd, head, 0, HEAD, 0)));
   if (unpack && 'kind' in unpack) {
@@ -107,7 +107,7 @@ function openFile(name: string, fd: number, size: number): Supply | Fault {
 }
 
 /** What is read only once: its first octets say what it is, and are read again with the rest. */
-async function openStream(name: string, stream: Readable): Promise<Supply | Fault> {
+async function openStream(name: string, stream: Readable): Promise<Input | Fault> {
   const pieces = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   const first: Buffer[] = [];
   for (let length = 0; length < MAGIC;) {
@@ -145,7 +145,7 @@ async function openStream(name: string, stream: Readable): Promise<Supply | Faul
   };
 }
 
-function fromStream(stream: Readable, size: number | undefined, position: () => number): Supply {
+function fromStream(stream: Readable, size: number | undefined, position: () => number): Input {
   const pieces = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   let rest: Uint8Array = NOTHING;
   const put = (into: Uint8Array): number => {

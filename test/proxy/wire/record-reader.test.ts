@@ -7,7 +7,7 @@ import { FLAG } from '../../../inspect/tcp/segment';
 import type { Sink } from '../../../proxy/sinks/record';
 import type { Servers } from '../../../proxy/servers/servers';
 import { createLearner } from '../../../proxy/wire/learner';
-import { createReader } from '../../../proxy/wire/reader';
+import { createReader } from '../../../proxy/wire/record-reader';
 import { skip } from '../../kit/lab';
 import { buildFrame } from '../sources/frames';
 import { loadProgram, missing } from './program';

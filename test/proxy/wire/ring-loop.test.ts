@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import type { GreetingKnowledge } from '../../../inspect/greeting/known';
 import { COUNTER } from '../../../proxy/wire/abi';
 import { createSteadyPace } from '../../../proxy/wire/pace';
-import { readUntil, type Reading } from '../../../proxy/wire/reading';
+import { readUntil, type Reading } from '../../../proxy/wire/ring-loop';
 import type { CounterName, WireCounters, WireServer } from '../../../proxy/wire/tables';
 import { rememberingSink } from '../relay/stage';
 

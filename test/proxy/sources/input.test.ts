@@ -10,7 +10,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { formatFault, isFault } from '../../../proxy/system/fault';
 import { openCapture } from '../../../proxy/sources/file';
-import { quoted } from '../../../proxy/sources/supply';
+import { quoted } from '../../../proxy/sources/input';
 import { PLAIN, text } from './file.table';
 
 const dir = mkdtempSync(join(tmpdir(), 'ehlowire-supply-'));

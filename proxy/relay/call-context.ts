@@ -11,7 +11,7 @@ import { type Address, SUBMISSIONS } from '../system/address';
 import type { Servers } from '../servers/servers';
 import type { Connection, Sink } from '../sinks/record';
 import type { Ends, Target, Upstream } from '../sockets/upstream';
-import type { Watch } from './watch';
+import type { RelayCapture } from './capture';
 import type { Endpoint } from '../../inspect/address';
 import ipaddr from 'ipaddr.js';
 
@@ -26,19 +26,19 @@ export interface Caller extends Ends {
 }
 
 /** What the calls of one listener share. */
-export interface Route {
+export interface CallContext {
   readonly listener: ListenerConfig;
   readonly upstream: Upstream;
   readonly config: Config;
   readonly sink: Sink;
   readonly servers: Servers;
-  readonly watch: Watch;
+  readonly watch: RelayCapture;
   readonly nextSession: () => string;
   readonly onUnreachable: (fault: Fault, connection: Connection) => void;
 }
 
 /** A connection before its server is reached. */
-export function connectionOf(caller: Caller, route: Route): Connection {
+export function connectionOf(caller: Caller, route: CallContext): Connection {
   const { session } = caller;
   return { session, path: 'relay', client: caller.client, server: route.upstream.targetOf(caller).endpoint };
 }
@@ -49,12 +49,12 @@ export function beginningOf({ opened, proxy }: Caller): Pick<SessionOptions, 'st
 }
 
 /** The name that ehlowire gives to clients of this server. */
-export function nameOf({ address, endpoint }: Target, { config }: Route): string {
+export function nameOf({ address, endpoint }: Target, { config }: CallContext): string {
   return hostnameFor(config.greeting.hostname, address, endpoint);
 }
 
 /** RFC 8314 §3.3: on 465 the client speaks first, and in TLS; a line of ours would only be noise. */
-export function isImplicitTls({ address }: Target, { listener }: Route): boolean {
+export function isImplicitTls({ address }: Target, { listener }: CallContext): boolean {
   const { listen, upstream, tls } = listener;
   if (tls === 'implicit') return true;
   return address.port === SUBMISSIONS || (upstream !== undefined && listen.port === SUBMISSIONS);

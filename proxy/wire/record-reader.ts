@@ -7,7 +7,7 @@ import { defectInPlace } from '../../inspect/greeting/in-place';
 import { findHonest } from '../../inspect/greeting/known';
 import { doubtOf, type Lesson } from '../../inspect/greeting/lesson';
 import { codeAt } from '../../inspect/greeting/lines';
-import type { Veil } from '../../inspect/grammar/argument';
+import type { Redaction } from '../../inspect/grammar/argument';
 import { quoteKnownWords, quoteServer } from '../../inspect/grammar/quote';
 import { createTracker, type Tracked, type Tracker, type TrackerNews } from '../../inspect/tracker/tracker';
 import type { EvidenceWriter } from '../report/evidence/evidence';
@@ -35,7 +35,7 @@ interface ReaderOptions {
   readonly sink: Sink;
   readonly ports: readonly number[];
   readonly implicitTlsPorts: readonly number[];
-  readonly veil?: Veil | undefined;
+  readonly redact?: Redaction | undefined;
   readonly connections: number;
   readonly servers: Servers;
   readonly learner: Learner;
@@ -48,13 +48,13 @@ interface ReaderOptions {
 }
 
 export function createReader(options: ReaderOptions): Reader {
-  const { ports, implicitTlsPorts, connections, veil } = options;
+  const { ports, implicitTlsPorts, connections, redact } = options;
   const state: State = {
     options,
     tracker: createTracker({
       ports,
       implicitTlsPorts,
-      veil,
+      redact,
       capacity: connections,
       halfOpenReported: HALF_OPEN_REPORTED_LIVE,
       oneSided: ONE_SIDED_LIVE,

@@ -2,7 +2,7 @@
 
 import type { Direction, Micros, VerdictEvent, VerdictName } from '../../inspect/events';
 import type { InspectorEvent } from '../../inspect/tracker/inspector';
-import type { Veil } from '../../inspect/grammar/argument';
+import type { Redaction } from '../../inspect/grammar/argument';
 import { ONE_SIDED_LIVE } from '../../inspect/limits';
 import {
   createTracker,
@@ -37,38 +37,38 @@ interface SegmentFacts {
   readonly verdicts: readonly VerdictName[];
 }
 
-export interface Watched {
+export interface CapturedCall {
   facts(): SegmentFacts;
 }
 
-export interface Watch {
+export interface RelayCapture {
   /**
    * Opens the capture, before the first listener takes connections: what comes from now on is kept until `begin`.
    * Where the machine or our rights do not allow it, says so once, and the relay goes on without: it repairs and
    * records as before, and proves nothing about the path.
    */
-  open(options: Pick<WatchOptions, 'interface' | 'ports'>): void;
+  open(options: Pick<RelayCaptureOptions, 'interface' | 'ports'>): void;
   /** The ports are known: a listener on port 0 has been given one. */
-  begin(options: Omit<WatchOptions, 'interface'>): void;
+  begin(options: Omit<RelayCaptureOptions, 'interface'>): void;
   /**
    * From here on verdicts on these legs belong to this connection. `undefined` where nothing is watched. Between
    * two transparent sockets both legs have the same addresses: only the client's is followed, on its interface.
    */
-  follow(connection: Connection, legs: Legs): Watched | undefined;
+  follow(connection: Connection, legs: Legs): CapturedCall | undefined;
   close(): void;
 }
 
-export interface WatchOptions {
+export interface RelayCaptureOptions {
   /** An interface, or `any`. */
   readonly interface: string;
   /** Ports of the listeners and of the upstreams. */
   readonly ports: readonly number[];
   readonly implicitTlsPorts: readonly number[];
   /** How envelope addresses are written down; absent: as they are. */
-  readonly veil?: Veil | undefined;
+  readonly redact?: Redaction | undefined;
 }
 
-export function createWatch(sink: Sink, evidence?: EvidenceWriter): Watch {
+export function createRelayCapture(sink: Sink, evidence?: EvidenceWriter): RelayCapture {
   let source: LiveSource | undefined;
   let state: State | undefined;
   /** The frames of both legs come from one capture, on all interfaces. */
@@ -149,7 +149,7 @@ interface Followed {
   standing: readonly VerdictName[];
 }
 
-function follow(state: State, connection: Connection, { client, server, repaired }: Legs): Watched {
+function follow(state: State, connection: Connection, { client, server, repaired }: Legs): CapturedCall {
   const followed = (side: Direction): Followed => ({
     ...{ connection, side, repaired, reported: new Set(), standing: [] },
   });
