@@ -50,6 +50,10 @@ async function serve(config: Config, sink: Sink): Promise<Outcome> {
   try {
     const store = openStore(config.servers.file, sink);
     const relay = await startRelay(config, sink, { known: store.saved.servers });
+    if (isFault(relay)) {
+      await store.close();
+      return relay;
+    }
     store.share(relay.servers);
     const reportEnd = reportReady(`${config.relay.listeners.length} listening`);
     const removeStatus = keepStatus(config, relay, (fault) =>
@@ -62,9 +66,6 @@ async function serve(config: Config, sink: Sink): Promise<Outcome> {
     });
     sink.note('info', 'stopped');
     return 0;
-  } catch (error) {
-    if (!isFault(error)) throw error;
-    return error;
   } finally {
     await sink.close();
     process.off('SIGTERM', end.signal).off('SIGINT', end.signal).off('SIGHUP', onHup);

@@ -43,10 +43,14 @@ interface RelayOptions {
 }
 
 /**
- * Opens all listeners, or none. Rejects with a `Fault` where an upstream's name is not found, an address cannot
- * be listened on, or an upstream is one of the listeners.
+ * Opens all listeners, or none. Faults: an upstream's name is not found, an address cannot be listened on, or an
+ * upstream is one of the listeners.
  */
-export async function startRelay(config: Config, sink: Sink, options: RelayOptions = {}): Promise<Relay> {
+export async function startRelay(
+  config: Config,
+  sink: Sink,
+  options: RelayOptions = {},
+): Promise<Relay | Fault> {
   const { relay } = config;
   const gate: Gate = {
     total: createCap(relay.maxConnections),
@@ -59,22 +63,22 @@ export async function startRelay(config: Config, sink: Sink, options: RelayOptio
   const nextSession = createNames();
   const servers = options.servers ?? createOwnServers(config, sink, nextSession, options.known);
   const routes = await resolveRoutes(config, sink, gate, watch, { servers, nextSession });
-  openWatch(watch, config, sink);
-  const listeners = await openAll(routes, gate).catch((error: unknown) => {
-    watch.close();
-    throw error;
-  });
-  watch.begin({ ...watchedPorts(config, listeners), redact: redactionOf(config.log.addresses) });
-  listeners.forEach(({ address }, index) => {
-    const upstream = routes[index]?.listener.upstream;
-    const listen = formatEndpoint(address);
-    const to = upstream === undefined ? { transparent: true } : { upstream: formatAddress(upstream) };
-    sink.note('info', 'listening', { listen, ...to });
-  });
   const close = (): void => {
     watch.close();
     if (options.servers === undefined) servers.close();
   };
+  if (isFault(routes)) {
+    close();
+    return routes;
+  }
+  openWatch(watch, config, sink);
+  const listeners = await openAll(routes, gate);
+  if (isFault(listeners)) {
+    close();
+    return listeners;
+  }
+  watch.begin({ ...watchedPorts(config, listeners), redact: redactionOf(config.log.addresses) });
+  noteListening(routes, listeners, sink);
   return {
     addresses: listeners.map(({ address }) => address),
     drain: () => drain(listeners, gate, relay.drainMs, sink).finally(close),
@@ -100,6 +104,15 @@ export async function startRelay(config: Config, sink: Sink, options: RelayOptio
   };
 }
 
+function noteListening(routes: readonly CallContext[], listeners: readonly Listener[], sink: Sink): void {
+  listeners.forEach(({ address }, index) => {
+    const upstream = routes[index]?.listener.upstream;
+    const listen = formatEndpoint(address);
+    const to = upstream === undefined ? { transparent: true } : { upstream: formatAddress(upstream) };
+    sink.note('info', 'listening', { listen, ...to });
+  });
+}
+
 function createOwnServers(
   { greeting, relay }: Config,
   sink: Sink,
@@ -121,7 +134,7 @@ async function resolveRoutes(
   gate: Gate,
   watch: RelayCapture,
   { servers, nextSession }: Pick<CallContext, 'servers' | 'nextSession'>,
-): Promise<readonly CallContext[]> {
+): Promise<readonly CallContext[] | Fault> {
   const onUnreachable = (fault: Fault, connection: Connection): void => {
     gate.counters.unreachable += 1;
     const fields = { upstream: fault.on, message: formatFault(fault) };
@@ -131,7 +144,7 @@ async function resolveRoutes(
   const routes: CallContext[] = [];
   for (const listener of config.relay.listeners) {
     const upstream = listener.upstream ? await resolveUpstream(listener.upstream, gate.sockets) : transparent;
-    if (isFault(upstream)) throw upstream;
+    if (isFault(upstream)) return upstream;
     routes.push({ listener, upstream, config, sink, servers, watch, nextSession, onUnreachable });
   }
   return routes;
@@ -162,13 +175,13 @@ function watchedPorts(
   return { ports, implicitTlsPorts: ports.filter((port) => port === SUBMISSIONS) };
 }
 
-async function openAll(routes: readonly CallContext[], gate: Gate): Promise<Listener[]> {
+async function openAll(routes: readonly CallContext[], gate: Gate): Promise<readonly Listener[] | Fault> {
   const listeners: Listener[] = [];
   for (const route of routes) {
     const listener = await openListener(route, gate, { ipv6Only: leavesIpv4(route.listener, routes) });
     if (isFault(listener)) {
       await drain(listeners, gate, 0, route.sink);
-      throw listener;
+      return listener;
     }
     listeners.push(listener);
   }
@@ -176,7 +189,7 @@ async function openAll(routes: readonly CallContext[], gate: Gate): Promise<List
   const { listener, sink } = routes[looping] ?? {};
   if (listener?.upstream === undefined || sink === undefined) return listeners;
   await drain(listeners, gate, 0, sink);
-  throw createFault('upstream-is-relay', formatAddress(listener.upstream));
+  return createFault('upstream-is-relay', formatAddress(listener.upstream));
 }
 
 /** A listener's upstream is itself, or another one that leads back to it, or a transparent one. */

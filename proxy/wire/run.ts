@@ -159,12 +159,7 @@ async function openRelay(
       listeners: [{ listen, ...listener }],
     },
   };
-  try {
-    return await startRelay(own, sink, { servers });
-  } catch (error) {
-    if (isFault(error)) return error;
-    throw error;
-  }
+  return startRelay(own, sink, { servers });
 }
 
 /**

@@ -67,6 +67,7 @@ async function throughRelay(
       ),
     );
     const relay = await startRelay(config, log.sink);
+    if (isFault(relay)) return relay;
     const port = relay.addresses[0]?.port ?? 0;
     const first = await log.untilSession(deliver(port, 'the first through ehlowire'));
     say(`${tell(first, colors)} The wait was its patience with a server that may only be slow.\n`);
@@ -78,9 +79,6 @@ async function throughRelay(
     say(`${tell(second, colors)} It knows the server now.\n`);
     await relay.stop();
     return { deliveries: [first, second] };
-  } catch (error) {
-    if (isFault(error)) return error;
-    throw error;
   } finally {
     await log.sink.close();
   }

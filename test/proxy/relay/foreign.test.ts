@@ -7,10 +7,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 import type { ListenerConfig } from '../../../proxy/config/config';
-import { startRelay } from '../../../proxy/relay/relay';
 import { CERTIFICATE, KEY } from '../../kit/certificate';
 import { call, eventually, peerOf } from './peers';
-import { configOf, onStage, rememberingSink, upstreamOf, type Remembered } from './stage';
+import { configOf, onStage, openRelay, type Remembered, rememberingSink, upstreamOf } from './stage';
 
 const HOUR = { greeting: { patienceMs: 3_600_000 } };
 const AT_ONCE = 12;
@@ -58,7 +57,7 @@ async function throughRelay(
   const server = await secureServer(version);
   const sink = rememberingSink();
   const { port } = server.address() as AddressInfo;
-  const relay = await startRelay(configOf(port, { ...HOUR, listeners: [listener] }), sink);
+  const relay = await openRelay(configOf(port, { ...HOUR, listeners: [listener] }), sink);
   try {
     await scene(relay.addresses[0]?.port ?? 0, sink);
   } finally {

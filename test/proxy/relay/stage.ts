@@ -4,6 +4,7 @@ import type { Close } from '../../../inspect/events';
 import { parseNetwork, type Network } from '../../../proxy/system/address';
 import type { Config, ListenerConfig, TimeoutsMs } from '../../../proxy/config/config';
 import { startRelay, type Relay } from '../../../proxy/relay/relay';
+import { formatFault, isFault, type Fault } from '../../../proxy/system/fault';
 import { createBounds } from '../../../proxy/sinks/bounds';
 import type { Connection, Fields, Recorded, Sink } from '../../../proxy/sinks/record';
 import { eventually, firstOf, playServer, type Peer, type Played } from './peers';
@@ -103,13 +104,28 @@ export async function onStage(
 ): Promise<void> {
   const server = await playServer(play);
   const sink = rememberingSink();
-  const relay = await startRelay(configOf(server.port, wishes), sink);
+  const relay = await openRelay(configOf(server.port, wishes), sink);
   try {
     await scene({ server, relay, sink, port: relay.addresses[0]?.port ?? 0 });
   } finally {
     await relay.stop();
     await server.close();
   }
+}
+
+/** A relay that starts. */
+export async function openRelay(...args: Parameters<typeof startRelay>): Promise<Relay> {
+  const relay = await startRelay(...args);
+  if (isFault(relay)) throw new Error(formatFault(relay));
+  return relay;
+}
+
+/** Why a relay does not start; undefined: it does. */
+export async function faultOf(config: Config): Promise<Fault | undefined> {
+  const relay = await startRelay(config, rememberingSink());
+  if (isFault(relay)) return relay;
+  await relay.stop();
+  return undefined;
 }
 
 /** The close of a scene's one session line. */

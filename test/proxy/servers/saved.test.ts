@@ -3,10 +3,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { GreetingKnowledge } from '../../../inspect/greeting/known';
-import { startRelay } from '../../../proxy/relay/relay';
 import { NOTHING_SAVED, readSaved, toSaved, type KnownServer } from '../../../proxy/servers/saved';
 import { call, eventually, playServer } from '../relay/peers';
-import { configOf, rememberingSink } from '../relay/stage';
+import { configOf, openRelay, rememberingSink } from '../relay/stage';
 
 const TRUNCATED: GreetingKnowledge = { greeting: 'truncated', policy: 'repair', lines: 1, delay: 0 };
 const TEASER: GreetingKnowledge = { greeting: 'teaser', policy: 'observe', lines: 0, delay: 6_000_000 };
@@ -77,7 +76,7 @@ test('one bad entry costs only itself', () => {
 test('what was verified is kept; a later start with it waits for nothing, and looks again', async () => {
   const mta = await playServer((peer) => peer.say('220-mta.example\r\n'));
   const sink = rememberingSink();
-  const relay = await startRelay(configOf(mta.port, { greeting: { patienceMs: 30 } }), sink);
+  const relay = await openRelay(configOf(mta.port, { greeting: { patienceMs: 30 } }), sink);
   const client = await call(relay.addresses[0]?.port ?? 0);
   await client.expect('220 mta.example ESMTP\r\n');
   await eventually('verified', () => sink.of('learned').length > 0);
@@ -89,7 +88,7 @@ test('what was verified is kept; a later start with it waits for nothing, and lo
   await relay.stop();
 
   // The patience of this one is an hour.
-  const next = await startRelay(configOf(mta.port), rememberingSink(), { known });
+  const next = await openRelay(configOf(mta.port), rememberingSink(), { known });
   const before = mta.peers.length;
   const again = await call(next.addresses[0]?.port ?? 0);
   await again.expect('220 mta.example ESMTP\r\n');
