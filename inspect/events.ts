@@ -74,7 +74,7 @@ export type CloseReason =
   | 'connections-per-client'
   /** The process has no file descriptors left. */
   | 'descriptors'
-  /** The PROXY header came from somebody who may not send one; it was missing, late or wrong. */
+  /** The PROXY header came from a client that may not send one; it was missing, late or wrong. */
   | 'proxy-source'
   | 'proxy-header'
   /** The connection was meant for the transparent relay itself. */
@@ -155,7 +155,7 @@ export type Anomaly =
   /** A server line that is not a reply line (RFC 5321 §4.2). */
   | 'malformed-reply'
   | 'mixed-codes'
-  /** A reply that no command asked for. */
+  /** A reply to no command. */
   | 'unsolicited-reply'
   /** The server answered before the message or chunk had ended. */
   | 'early-reply'
@@ -201,7 +201,7 @@ export interface CommandEvent extends Stretch {
 export interface ReplyEvent extends Stretch, ReplyCode {
   readonly kind: 'reply';
   readonly from: 'server';
-  /** The phase that it belongs to; absent where nothing asked for it. */
+  /** The phase that it belongs to; absent where no command requested it. */
   readonly answers?: Phase;
   /** Texts of the lines, capped in number and length, as far as they may be quoted. */
   readonly texts: readonly Quotable[];
@@ -211,7 +211,7 @@ export interface ReplyEvent extends Stretch, ReplyCode {
 
 /**
  * A message's or chunk's octets as sent, end-of-data included (RFC 5321 §4.1.1.4, RFC 3030 §2). `blob`: octets that the
- * server asked for, and that are no part of a message (XEXCH50).
+ * server requested, and that are no part of a message (XEXCH50).
  */
 export interface ContentEvent extends Stretch {
   readonly kind: 'content';
@@ -449,7 +449,7 @@ export interface VerdictEvent {
   readonly came?: Came;
   /** For how long the path, or a server, kept something back. */
   readonly held?: Micros;
-  /** If this was told of the connection before, it is taken back: what was missing had only been kept. */
+  /** If this was reported of the connection before, it is withdrawn: what was missing had only been held. */
   readonly withdraws?: VerdictName;
   /** One plain sentence for a ticket. */
   readonly summary: string;

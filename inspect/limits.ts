@@ -65,7 +65,7 @@ export const TLS_RECORD = 18_432;
 /** Phases listed in a session's line; the rest are counted. */
 export const SESSION_PHASES = 256;
 
-/** Anomalies told per connection and kind; a hostile peer could otherwise fill a disk. */
+/** Anomalies reported per connection and kind; a hostile peer could otherwise fill a disk. */
 export const ANOMALIES_OF_A_KIND = 3;
 
 /** Verdicts kept of one connection, each with its segments: what is wrong is plain from fewer. */
@@ -126,7 +126,7 @@ export const CONNECTIONS = 65_536;
  */
 export const ONE_SIDED_LIVE = 1_024;
 
-/** Handshakes that are not complete, some 250 octets each: two thousand SYNs a second that nobody goes on from, for a minute. */
+/** Handshakes that are not complete, some 250 octets each: two thousand SYNs a second without an answer, for a minute. */
 export const HALF_OPEN = 131_072;
 
 /** Repetitions that are remembered of a handshake: Linux sends a SYN again after 1, 3 and 7 s. Of more, what is said is not proved. */
@@ -135,7 +135,7 @@ export const HANDSHAKE_REPEATS = 3;
 /** A handshake without a segment for this long is forgotten: the pause before the last SYN of Linux is 64 s (tcp_syn_retries). */
 export const HALF_OPEN_FOR: Micros = 75_000_000;
 
-/** Handshakes that did not complete and are told a second, each for itself: of a capture; the others are counted. */
+/** Incomplete handshakes that are reported a second, each by itself: of a capture; the others are counted. */
 export const HALF_OPEN_REPORTED = 1_000;
 
 /** The same of live traffic, whose log may not grow with a flood. */

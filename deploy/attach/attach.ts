@@ -21,11 +21,11 @@ export interface InPlace {
   readonly journal: Journal;
   /** For the operator, one sentence each. */
   readonly notes: readonly string[];
-  /** Of a bridge, where relaying was asked for. */
+  /** Of a bridge, where relaying is wanted. */
   readonly divert?: Divert;
 }
 
-/** What a journal from before means: nothing, a place to go back to, or that somebody must leave first. */
+/** What a journal from before means: nothing, a place to go back to, or that `leave` must run first. */
 function findJournal(
   file: string,
   pins: string,
@@ -39,7 +39,7 @@ function findJournal(
   }
   if (!isOfThisNamespace(journal)) return createFault('other-namespace', file);
   if (!journal.entered) {
-    // Cut short by a crash: nobody knows how far it came.
+    // Interrupted by a crash: it is not known how far it came.
     return leave(file, journal).faults[0];
   }
   if (!wanted(journal.place)) return createFault('already-attached', describeAttachment(journal.place));
@@ -108,7 +108,7 @@ interface BridgeWish {
   readonly pins: string;
   /** Undefined: nothing will be relayed. */
   readonly divert: DivertSettings | undefined;
-  /** It is refused where nothing can be relayed: the wire would be another thing than what was asked for. */
+  /** It is refused where nothing can be relayed: the wire path is not what was configured. */
   readonly mustRelay: boolean;
 }
 

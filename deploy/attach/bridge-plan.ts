@@ -152,7 +152,7 @@ function lroChanges({ lro }: Facts, ports: readonly Link[]): Change[] {
     .map(({ name }) => ({ kind: 'lro', device: name }));
 }
 
-/** One `ip -batch`, and in this order: from the first port's joining to the addresses' move nobody hears us. */
+/** One `ip -batch`, and in this order: from the first port's joining to the addresses' move this machine cannot be reached. */
 function cutOver(ports: readonly Link[], name: string, moves: Moves): Change[] {
   return [
     { kind: 'up', device: name },
@@ -189,7 +189,7 @@ function deafChanges(port: string): Change[] {
 
 /**
  * br_netfilter hands the frames of all bridges to iptables, where a FORWARD policy written for containers drops
- * mail. The switch is one for all bridges; the others are told to go on by themselves.
+ * mail. The switch is one for all bridges; the others are set to do it by themselves.
  */
 function netfilterChanges({ links }: Facts, name: string): Change[] {
   const others = [...links.values()].filter((link) => link.name !== name);

@@ -1,4 +1,4 @@
-// Addresses and routes of ports that go to the bridge: whoever manages this machine must not lose it.
+// Addresses and routes of ports that go to the bridge: so that this machine can still be reached.
 
 import ipaddr from 'ipaddr.js';
 import type { Change } from '../journal/change';

@@ -8,11 +8,11 @@ export interface Facts {
   readonly links: ReadonlyMap<string, Link>;
   readonly routes: readonly Route[];
   readonly addresses: ReadonlyMap<string, readonly Address[]>;
-  /** Interfaces whose large receive offload is on. Undefined: ethtool is missing, and nobody knows. */
+  /** Interfaces whose large receive offload is on. Undefined: ethtool is missing, and it is not known. */
   readonly lro: ReadonlySet<string> | undefined;
 }
 
-/** `devices`: those whose addresses and offloads are asked for, if they are there. */
+/** `devices`: those whose addresses and offloads are wanted, if they are there. */
 export function readFacts(devices: readonly string[]): Facts | Fault {
   const links = readLinks();
   if (isFault(links)) return links;

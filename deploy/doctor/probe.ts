@@ -36,7 +36,7 @@ export interface Machine {
   readonly lockdown: string | undefined;
   /** Sysctls by which frames of all bridges pass iptables, those that are on. */
   readonly calls: readonly string[];
-  /** Interfaces whose large receive offload is on; undefined: nobody can tell. */
+  /** Interfaces whose large receive offload is on; undefined: it cannot be read. */
   readonly lro: readonly string[] | undefined;
   /** Whether something of ehlowire is pinned. */
   readonly pinned: 'nothing' | 'unknown' | { readonly pins: string };

@@ -6,7 +6,7 @@ export type Hook = 'ingress' | 'egress';
 export type Leg = 'wan' | 'lan';
 
 export type Change =
-  /** A bridge was made. Its hardware address is that of a port, for whoever knew the port by it. */
+  /** A bridge was made. Its hardware address is that of a port, for hosts that knew the port by it. */
   | { readonly kind: 'bridge'; readonly name: string; readonly address: string }
   /** An interface was set up. */
   | { readonly kind: 'up'; readonly device: string }

@@ -38,7 +38,7 @@ function ourFilters(filters: readonly Filter[]): readonly Filter[] {
   return filters.filter(({ program }) => program.startsWith(PROGRAM));
 }
 
-/** Takes our filters of a hook away, and the qdisc if it is ours and nobody else's filter is there. */
+/** Takes our filters of a hook away, and the qdisc if it is ours and no other filter is there. */
 export function removeFilters(device: string, hook: Hook, madeQdisc: boolean): Fault | undefined {
   const filters = readFilters(device, hook);
   if (isFault(filters)) return filters;

@@ -31,7 +31,7 @@ export function findObstacles(steps: readonly Step[], now: Now): readonly Fault[
   });
 }
 
-/** Somebody decided otherwise since: their value stays. */
+/** Another process changed it since: its value stays. */
 export function findStrange(steps: readonly Step[], now: Now): readonly string[] {
   return steps
     .flatMap((step) => step.changes)
@@ -85,7 +85,7 @@ function bridgeObstacles(name: string, changes: readonly Change[], now: Now): re
   ];
 }
 
-/** Addresses that somebody gave the bridge. What a router on the link advertised comes again wherever it is heard. */
+/** Addresses that the bridge was given by others. What a router on the link advertised comes again wherever it is heard. */
 function strangers(name: string, changes: readonly Change[], now: Now) {
   const moved = changes.flatMap((change) => (change.kind === 'moved' ? change.addresses : []));
   return now

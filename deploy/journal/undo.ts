@@ -39,7 +39,7 @@ export function undoStep(step: Step, pins: string): Left {
 function undoOne(change: Change, pins: string): Fault | undefined {
   switch (change.kind) {
     case 'sysctl': {
-      // Another value is somebody else's decision, and stays.
+      // Another value was set by another process, and stays.
       if (change.before === undefined || readSysctl(change.key) !== change.after) return undefined;
       return writeSysctl(change.key, change.before);
     }

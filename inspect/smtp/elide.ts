@@ -51,7 +51,7 @@ export function elide(state: State, from: Direction, length: number, at: Micros)
 }
 
 /**
- * A line of the dialogue whose beginning is shown, or a secret that was asked for: the rest of the line is what was left
+ * A line of the dialogue whose beginning is shown, or a secret that the server requested: the rest of the line is what was left
  * out. Of a reply that goes on it is not known how many lines are missing.
  */
 function hidesLine({ mode, sides, serverMode, greeting }: State, from: Direction): boolean {

@@ -210,7 +210,7 @@ function settle(state: State, reply: ReplyCode, event: Reply): void {
   quoteAfterReply(state, head, reply);
   if (isPositive(reply)) count(state, head.rule);
   if (head.rule.next) BECOMES[next ?? 'command'](state, event);
-  // A line was asked for by a command that has none.
+  // The line was requested by a command that has none.
   else if (isAsked(state) && !state.pending.some(({ rule }) => rule.next)) decide(state, { kind: 'command' });
 }
 

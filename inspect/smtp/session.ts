@@ -144,7 +144,7 @@ function remarkSilence(state: State, at: Micros): void {
   reportOnce(state, 'silence', on, at, say`nothing from the ${on} for ${seconds} s in ${phase}`);
 }
 
-/** Modes in which the server has asked for more, whatever is pending. */
+/** Modes in which the server has requested more, whatever is pending. */
 const ASKED: ReadonlySet<State['mode']['kind']> = new Set(['secret', 'chunk']);
 
 /** Ends what is open, then reports `close` and the session's own line. */

@@ -31,7 +31,7 @@ type SessionFacts = Pick<SessionEvent, 'proxy' | 'hello' | 'tls' | 'messages' | 
 
 export interface Timeline {
   /**
-   * Ends a phase that was asked for at `asked`. It starts then or, where it was pipelined, at the end of the
+   * Ends a phase that was requested at `asked`. It starts then or, where it was pipelined, at the end of the
    * phase before it. `transferred`: when the last octet of a message had come.
    */
   end(phase: Phase, asked: Micros, at: Micros, facts: PhaseFacts, transferred?: Micros): PhaseEvent;

@@ -30,7 +30,7 @@ const SERVER_SIDE = `look between this point and the server; capture there too, 
 
 /** Both sides of what dropped it were captured. */
 const BETWEEN: Ground = {
-  suspect: 'nobody',
+  suspect: 'neither',
   recheck:
     'Open the captures of both points beside each other and look for the commented frames, by `tcp.seq` relative to the ' +
     'SYN: they are at one point, and not, or not so, at the other.',

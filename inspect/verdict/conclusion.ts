@@ -48,10 +48,10 @@ export function shareOf(part: number, whole: number): string {
 }
 
 /** What else may explain it, or what does not. What a peer did itself leaves nothing open. */
-function reachOf(shown: Shown, suspect: 'client' | 'server' | 'nobody'): string {
+function reachOf(shown: Shown, suspect: 'client' | 'server' | 'neither'): string {
   const { clients, networks, where } = shown;
   if (causeOf(shown).rank === 3) return '';
-  if (suspect === 'nobody') return 'Both sides were captured: it happened between the two points. ';
+  if (suspect === 'neither') return 'Both sides were captured: it happened between the two points. ';
   if (suspect === 'server') return where === 'beyond' ? 'It passed here, so no client explains it. ' : '';
   if (networks > 1) return `Only what these networks share explains it: the path ${PLACES[where]}. `;
   const whose = clients === 1 ? 'The client itself or its own path' : 'The network’s own path';

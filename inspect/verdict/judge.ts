@@ -27,9 +27,9 @@ export interface Cause {
   readonly next: string;
   /**
    * Who may have caused it, beside a device on the path: a client, or its own network, whose claim it rests on; a server;
-   * or nobody.
+   * or neither.
    */
-  readonly suspect: 'client' | 'server' | 'nobody';
+  readonly suspect: 'client' | 'server' | 'neither';
   /** How to check it in Wireshark. */
   readonly recheck: string;
   /** Where it is proved: what else might explain it, and why it does not. */

@@ -8,7 +8,7 @@ import type { Judge } from './judge';
 
 /**
  * A firewall that gives each leg numbers of its own (Cisco "randomises" them) changes SEQ and ACK, and on some of them
- * not the blocks of RFC 2018. Whoever sent the octets cannot use such an ACK, and recovers from loss the slow way.
+ * not the blocks of RFC 2018. Their sender cannot use such an ACK, and recovers from loss the slow way.
  */
 export function createRenumberedJudge(): Judge {
   let said = false;

@@ -1,4 +1,4 @@
-// `ehlowire analyze`: captures, or a live interface, told as events, ladders, verdicts and a summary.
+// `ehlowire analyze`: captures, or a live interface, shown as events, ladders, verdicts and a summary.
 
 import { analyzeFiles } from '../report/analyze/files';
 import { analyzeLive } from '../report/analyze/live';

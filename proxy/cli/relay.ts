@@ -33,7 +33,7 @@ export async function runRelay(flags: RelayFlags): Promise<Outcome> {
       'give --listen ADDR:PORT and --upstream HOST:PORT (or --transparent), or relay.listeners in a --config file';
     return createFault('bad-flag', 'nothing to relay', { fix });
   }
-  // Mail goes on without a log: whoever read it is gone, and no client should suffer for that.
+  // Mail goes on without a log: its reader is gone, and that must not stop mail.
   const sink = openSink(config.log, { failing: complain, closed: complain });
   return isFault(sink) ? sink : serve(config, sink);
 }
@@ -44,7 +44,7 @@ async function serve(config: Config, sink: Sink): Promise<Outcome> {
     sink.reopen();
     sink.note('info', 'log-reopened');
   };
-  // A terminal that hangs up takes the relay along: nobody would see what it says.
+  // A terminal that hangs up ends the relay: its output would be lost.
   const onHup = config.log.file === undefined && isatty(1) ? end.signal : hup;
   process.on('SIGTERM', end.signal).on('SIGINT', end.signal).on('SIGHUP', onHup);
   try {

@@ -138,7 +138,7 @@ export function loadConfig(
   return settle(layers, env);
 }
 
-/** Whether a terminal is there and nobody asked for no colours (no-color.org). */
+/** Whether there is a terminal, and NO_COLOR is not set (no-color.org). */
 export function wantsColor(fd: 1 | 2 = 1, env: Environment = process.env): boolean {
   if (env['NO_COLOR']) return false;
   if (env['FORCE_COLOR']) return env['FORCE_COLOR'] !== '0';

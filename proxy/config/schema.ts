@@ -152,7 +152,7 @@ export const SETTINGS: readonly Setting[] = [
     doc:
       'What to relay: a list of `{"listen": ADDR:PORT, "upstream": HOST:PORT}`, each with an optional ' +
       '`"proxyProtocol"` (`in`, `out-v1`, `out-v2`, or `in` and one of the others with a comma) and an optional ' +
-      '`"repair"` of its own. `"tls": "implicit"` says that its connections are TLS from the first octet on, as at ' +
+      'own `"repair"`. `"tls": "implicit"` says that its connections are TLS from the first octet on, as at ' +
       'port 465; otherwise (`"auto"`) their first octets tell. With `"transparent": true` in place of the upstream it takes connections that the ' +
       'kernel diverts to it, whatever server they are addressed to, and calls that server with the ' +
       "client's own address. Flags `--listen` and `--upstream` in pairs, or `--listen` and `--transparent`, " +
@@ -202,7 +202,7 @@ export const SETTINGS: readonly Setting[] = [
     format: 'file',
     default: null,
     shown: '/run/ehlowire; of other users than root, a folder of their own',
-    doc: 'The folder in which a relay that runs tells `ehlowire status` what it does, in a file of its own.',
+    doc: 'The folder in which a relay that runs tells `ehlowire status` what it does, in its own file.',
   },
   ...TIMEOUTS,
   {

@@ -83,7 +83,7 @@ export function bindTransparent(
   });
 }
 
-/** Starts a connection that comes from somebody else's address. Port 0 of `from` is one that is free. */
+/** Starts a connection from another host's address. Port 0 of `from` is one that is free. */
 export function dialTransparent(from: SocketAddress, to: SocketAddress, mark: number): Dial | Refusal {
   return withSocket(from.address, (c, fd) => {
     // Only with the whole connection known is a port taken: each server may see the same one.

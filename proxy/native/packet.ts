@@ -14,7 +14,7 @@ interface FrameSender {
  * For frames out of `device`, which is looked up for each of them: it may have been made anew.
  *
  * Not libpcap: whatever it opens is also handed what passes, and a filter that takes none of it still costs a copy
- * of each frame's head. Of protocol 0, and never bound, this socket is on nobody's list.
+ * of each frame's head. Of protocol 0, and never bound, this socket receives nothing.
  */
 export function openSender(device: string): FrameSender | Fault {
   const refused = ({ call, code }: Refusal): Fault =>

@@ -1,4 +1,4 @@
-// libsystemd through koffi: telling the service manager how we are. Node has no datagram sockets of its own for that.
+// libsystemd through koffi: reports to the service manager. Node has no datagram sockets of its own for that.
 
 import { createRequire } from 'node:module';
 import type * as Koffi from 'koffi';

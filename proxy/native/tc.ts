@@ -1,4 +1,4 @@
-// What libbpf and the kernel are told, and tell, of programs at tc: their structs, as octets in host order.
+// The structs of libbpf and the kernel for programs at tc, as octets in host order.
 
 /** Where an interface's frames meet programs. */
 export interface TcHook {
@@ -28,7 +28,7 @@ export function hookOf(device: number, point: keyof typeof POINTS): Buffer {
   return hook;
 }
 
-/** `struct bpf_tc_opts`: of a filter of ours that is asked for, or put there. */
+/** `struct bpf_tc_opts`: of a filter of ours that is queried or attached. */
 export function optsOf({ priority }: TcFilter, program = 0, replace = false): Buffer {
   const opts = Buffer.alloc(32);
   opts.writeBigUInt64LE(32n, 0);

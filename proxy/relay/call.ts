@@ -1,4 +1,4 @@
-// A client's call from its acceptance on: the upstream is reached and joined, or the client is told why not.
+// A client's call from its acceptance on: the upstream is connected and joined, or the client gets a reply that says why not.
 
 import type { Endpoint } from '../../inspect/address';
 import type { Socket } from 'node:net';
@@ -170,7 +170,7 @@ function openDialogue(
 }
 
 /**
- * What a proxy says of itself it does not say of a client: to a server that knows LOCAL that is told, and to one of
+ * What a proxy says of itself it does not say of a client: to a server that knows LOCAL that is sent, and to one of
  * version 1, whose servers refuse UNKNOWN, the proxy's own connection, as HAProxy does in its checks.
  */
 function outgoingHeader(
@@ -188,7 +188,7 @@ function outgoingHeader(
   return formatProxyHeader(2, client, destination);
 }
 
-/** What a connection of our own to this listener's server begins with: it is nobody's but ours (LOCAL, in v2). */
+/** What a connection of our own to this listener's server begins with: it is ehlowire's own (LOCAL, in v2). */
 function ownHeader({
   proxyOut,
 }: ListenerConfig): ((own: Endpoint, server: Endpoint) => Uint8Array) | undefined {

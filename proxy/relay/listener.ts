@@ -1,4 +1,4 @@
-// One listening socket: who is let in, who is told to come later, and the calls of those inside.
+// One listening socket: which clients are accepted, which get 421, and the calls of the accepted ones.
 
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import { formatAddress, isWithin } from '../system/address';
@@ -161,7 +161,7 @@ function onConnection(room: Room, socket: Socket): void {
   });
 }
 
-/** Who comes through a proxy is who the proxy says; nobody else may come to such a listener. */
+/** A proxy names the client; only proxies may connect to such a listener. */
 function introduce(
   room: Room,
   caller: Caller,

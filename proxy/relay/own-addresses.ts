@@ -34,7 +34,7 @@ function isAny(listening: Ip, called: Ip): boolean {
 
 let known: { readonly at: Micros; readonly addresses: ReadonlySet<string> } | undefined;
 
-/** Asked for every connection, and interfaces change rarely. */
+/** Read for every connection, and interfaces change rarely. */
 function ours(): ReadonlySet<string> {
   const at = now();
   if (known === undefined || at - known.at > STALE || at < known.at) {

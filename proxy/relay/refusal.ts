@@ -1,4 +1,4 @@
-// A connection that goes no further: its client is told why, and so is the record.
+// A refused connection: the client and the log get the reason.
 
 import type { Close, CloseReason, Micros } from '../../inspect/events';
 import { createSession } from '../../inspect/smtp/session';
@@ -29,7 +29,7 @@ export interface Refusal {
 export interface Door {
   readonly route: CallContext;
   readonly counters: { blocked: number };
-  /** Sockets that are being told to come later. */
+  /** Sockets that are getting 421. */
   refusing: number;
 }
 

@@ -163,7 +163,7 @@ function openWatch(watch: RelayCapture, config: Config, sink: Sink): void {
   if (blind < listeners.length) watch.open({ interface: config.evidence.interface, ...watchedPorts(config) });
 }
 
-/** Ports of listeners as they are; before those are open, as they were asked for. */
+/** Ports of listeners as they are; before those are open, as they are configured. */
 function watchedPorts(
   { relay }: Config,
   open: readonly Listener[] = [],
@@ -197,7 +197,7 @@ function leadsBack(start: number, routes: readonly CallContext[], listeners: rea
   let index = start;
   for (let step = 0; step < routes.length; step += 1) {
     const { listener, upstream } = routes[index] ?? {};
-    // Nobody diverts what we send ourselves: it arrives at the transparent listener, and is turned away.
+    // Our own segments are not diverted: it arrives at the transparent listener, and is turned away.
     if (listener?.upstream === undefined || upstream === undefined) return index !== start;
     const { port } = listener.upstream;
     index = listeners.findIndex(

@@ -1,4 +1,4 @@
-// What the operator is told between two `learned` lines: suspicions, what our own connections showed, and what to decide.
+// What the operator reads between two `learned` lines: suspicions, what our own connections showed, and what to decide.
 
 import { isContested, type Standing, type Verification } from '../../inspect/greeting/lesson';
 import { formatEndpoint } from '../system/address';

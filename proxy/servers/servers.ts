@@ -71,7 +71,7 @@ export interface ServersOptions {
   readonly nextSession: () => string;
   /** From an earlier run. */
   readonly known?: readonly KnownServer[];
-  /** By the operator, for single servers: nobody is asked to decide again. */
+  /** By the operator, for single servers: the operator is not asked again. */
   readonly decided?: ServerRepairs;
   /** Servers. The least recently used one is forgotten at the cap; it would only have to be learned again. */
   readonly capacity?: number;
@@ -223,7 +223,7 @@ function createEntry(state: State, key: string, endpoint: Endpoint): Entry {
   return entry;
 }
 
-/** Takes the step; what changed is told to all who wait, and then to `onLearned`. */
+/** Takes the step; what changed is passed to all that wait, and then to `onLearned`. */
 function learn(
   state: State,
   entry: Entry,
@@ -250,7 +250,7 @@ function adopt(state: State, entry: Entry, { knowledge, way, learned }: KnownSer
 }
 
 function publish(state: State, entry: Entry, known: GreetingKnowledge, at: Micros): void {
-  // A copy: who is told may finish, and leave.
+  // A copy: a listener may finish, and leave.
   for (const listen of [...entry.listeners]) listen(known, at);
   state.options.onLearned?.(entry.endpoint, known);
 }
@@ -324,7 +324,7 @@ function conclude(
     schedule.ended(entry.key, at, false);
     return begin(state);
   }
-  // Somebody has shown meanwhile that the server may take longer than was waited for.
+  // A client has shown meanwhile that the server may take longer than was waited for.
   const short =
     result.kind === 'greeted' &&
     result.finding.knowledge.greeting === 'truncated' &&

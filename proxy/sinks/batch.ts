@@ -7,7 +7,7 @@ interface Batch {
   flush(): void;
 }
 
-/** `put` gets octets that nobody touches again. */
+/** `put` gets octets that do not change any more. */
 export function createBatch(put: (octets: Uint8Array) => void): Batch {
   let sheet = Buffer.alloc(0);
   let start = 0;

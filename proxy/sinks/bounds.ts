@@ -22,7 +22,7 @@ export function createBounds(
   const state: State = {
     put,
     clock,
-    told: new WeakMap(),
+    reported: new WeakMap(),
     windows: new Map(),
     things: new Map(),
     timer: undefined,
@@ -46,7 +46,7 @@ export function createBounds(
 interface State {
   readonly put: (connection: Connection | undefined, event: Recorded) => void;
   readonly clock: () => Micros;
-  readonly told: WeakMap<Connection, Told>;
+  readonly reported: WeakMap<Connection, Reported>;
   /** One for each kind of line that is limited by time: the kinds are few. */
   readonly windows: Map<string, Window>;
   /** What notes were about, the last one last, and how many were left out since. */
@@ -55,7 +55,7 @@ interface State {
 }
 
 /** What was written of one connection. */
-interface Told {
+interface Reported {
   lines: number;
   /** A server greeted it, or it came far enough that one must have. */
   greeted: boolean;
@@ -77,52 +77,52 @@ interface Omitted {
 }
 
 function ofConnection(state: State, connection: Connection, event: Recorded): void {
-  let told = state.told.get(connection);
-  if (told === undefined) {
-    told = { lines: 0, greeted: false, held: NONE, omitted: undefined };
-    state.told.set(connection, told);
+  let reported = state.reported.get(connection);
+  if (reported === undefined) {
+    reported = { lines: 0, greeted: false, held: NONE, omitted: undefined };
+    state.reported.set(connection, reported);
   }
-  if (!told.greeted) {
-    told.greeted = showsGreeting(event);
-    if (!told.greeted) return ungreeted(state, connection, told, event);
-    const { held } = told;
-    told.held = NONE;
-    for (const each of held) limited(state, connection, told, each);
+  if (!reported.greeted) {
+    reported.greeted = showsGreeting(event);
+    if (!reported.greeted) return ungreeted(state, connection, reported, event);
+    const { held } = reported;
+    reported.held = NONE;
+    for (const each of held) limited(state, connection, reported, each);
   }
-  limited(state, connection, told, event);
+  limited(state, connection, reported, event);
 }
 
 /** A scan, or a flood of connections that never begin: a few a second, and the number of the others. */
-function ungreeted(state: State, connection: Connection, told: Told, event: Recorded): void {
+function ungreeted(state: State, connection: Connection, reported: Reported, event: Recorded): void {
   const verdict = event.kind === 'verdict';
   const key = verdict ? 'verdict' : 'no-greeting';
   const because = verdict
     ? `more than ${UNGREETED} verdicts a second on connections without a greeting`
     : `more than ${UNGREETED} lines a second of connections without a greeting`;
-  if (told.held.length === 0 && takes(state, key, UNGREETED, because))
-    return limited(state, connection, told, event);
-  if (event.kind !== 'session' && told.held.length < HELD) {
-    told.held = [...told.held, event];
+  if (reported.held.length === 0 && takes(state, key, UNGREETED, because))
+    return limited(state, connection, reported, event);
+  if (event.kind !== 'session' && reported.held.length < HELD) {
+    reported.held = [...reported.held, event];
     return;
   }
   const window = windowOf(state, key, because);
-  for (const each of event.kind === 'session' ? [...told.held, event] : [event])
+  for (const each of event.kind === 'session' ? [...reported.held, event] : [event])
     omit(state, window, each.kind);
-  if (event.kind === 'session') told.held = NONE;
+  if (event.kind === 'session') reported.held = NONE;
 }
 
-function limited({ put }: State, connection: Connection, told: Told, event: Recorded): void {
-  if (told.lines < LINES || ALWAYS.has(event.kind)) {
-    if (event.kind === 'session' && told.omitted) {
+function limited({ put }: State, connection: Connection, reported: Reported, event: Recorded): void {
+  if (reported.lines < LINES || ALWAYS.has(event.kind)) {
+    if (event.kind === 'session' && reported.omitted) {
       const because = `more than ${LINES} lines of one connection`;
-      put(connection, { kind: 'omitted', at: event.at, ...told.omitted, because });
-      told.omitted = undefined;
+      put(connection, { kind: 'omitted', at: event.at, ...reported.omitted, because });
+      reported.omitted = undefined;
     }
-    told.lines += 1;
+    reported.lines += 1;
     return put(connection, event);
   }
-  told.omitted ??= { count: 0, of: {} };
-  addTo(told.omitted, event.kind);
+  reported.omitted ??= { count: 0, of: {} };
+  addTo(reported.omitted, event.kind);
 }
 
 /** Phases that come behind a greeting, or that need none (TLS from the first octet). */
@@ -225,7 +225,7 @@ function flush(state: State): void {
 
 const NONE: Recorded[] = [];
 
-/** A message makes some ten lines; a session of 20 messages is told whole. 0.9 MB of NOOPs were 58 MB of lines. */
+/** A message makes some ten lines; a session of 20 messages is logged completely. 0.9 MB of NOOPs were 58 MB of lines. */
 export const LINES = 200;
 /** A second, of all connections without a greeting: 20 kB or so. A scan is still seen, and whose it was. */
 export const UNGREETED = 50;

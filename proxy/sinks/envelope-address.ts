@@ -21,7 +21,7 @@ const REDACTIONS: Readonly<Record<AddressesInLog, Redaction | undefined>> = {
   none: () => '*',
 };
 
-/** Never stored: whoever has the log can try no list of addresses against it, and nor can we later. */
+/** Never stored: with the log alone no list of addresses can be tested against it, not even by us later. */
 const KEY = randomBytes(32);
 /** 48 bits: two of a million addresses share a hash once in 500 logs. */
 const DIGITS = 12;

@@ -78,7 +78,7 @@ function isCut(file: string): boolean {
       closeSync(fd);
     }
   } catch {
-    // Whether it may be written is found out by whoever writes.
+    // Whether it may be written shows when it is written.
     return false;
   }
 }

@@ -9,7 +9,7 @@ import { createSerializer, harmless } from './pino';
 import type { Connection, Fields, Recorded, Renderer } from './record';
 import { messagesOf } from './wording';
 
-/** The version of the vocabulary; told at the head of every log file. */
+/** The version of the vocabulary; written at the head of every log file. */
 export const SCHEMA = 1;
 
 /** Fields that are undefined become no field. Times are RFC 3339 texts, durations milliseconds with microseconds. */

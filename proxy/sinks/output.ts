@@ -26,11 +26,11 @@ export interface OutputEvents {
 
 /** Why a log cannot be written, with what to do where the errno tells. */
 export function logFault(on: string, cause: unknown): Fault {
-  const fix = MENDS[errno(cause)];
+  const fix = FIXES[errno(cause)];
   return createFault('log-unwritable', on, fix === undefined ? { cause } : { cause, fix });
 }
 
-const MENDS: Readonly<Record<string, string>> = {
+const FIXES: Readonly<Record<string, string>> = {
   ENOENT: 'its directory does not exist: create it',
   ENOTDIR: 'its directory is a file',
   EISDIR: 'it is a directory: name a file',

@@ -50,7 +50,7 @@ export interface About {
 
 /**
  * Where events go. No call blocks or throws, whatever the destination does: at overload lines are counted and
- * told by a `loss` line once it drains.
+ * reported by a `loss` line once it drains.
  */
 export interface Sink {
   write(connection: Connection | undefined, event: Recorded): void;

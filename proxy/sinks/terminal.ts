@@ -16,7 +16,7 @@ type Colors = ReturnType<typeof createColors>;
 interface Line {
   readonly at: Micros;
   readonly connection: Connection | undefined;
-  /** Phase, or what happened, in capitals where somebody should look. */
+  /** Phase, or what happened, in capitals where a person should look. */
   readonly what: string;
   readonly paint: Paint;
   readonly duration?: Micros | undefined;

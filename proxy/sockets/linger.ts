@@ -8,7 +8,7 @@ import { resetOnClose } from '../native/libc';
 
 /** The descriptors of connections that a relay has open, and the one place that knows how many. */
 export interface Sockets {
-  /** Counts a socket until its 'close'. Errors of it that nobody hears are ignored from here on. */
+  /** Counts a socket until its 'close'. Its errors without a listener are ignored from here on. */
   keep(socket: Socket): Socket;
   /** Counts a descriptor that is no socket yet; the answer, called once or more, ends that. */
   hold(): () => void;
@@ -95,7 +95,7 @@ export function reset(socket: Socket): void {
   if (socket.connecting || socket.writableLength === 0) return now();
   const timer = setTimeout(now, FLUSH_MS);
   socket.once('close', () => clearTimeout(timer));
-  // Where FIN was asked for already, it is what tells that the octets are out.
+  // Where FIN was requested already, it shows that the octets are out.
   if (socket.writable) socket.write('', now);
   else socket.once('finish', now);
 }

@@ -1,4 +1,4 @@
-// Sockets that speak with somebody else's address: the relay between two peers that see only one another.
+// Sockets with another host's address: the relay between two peers that see only each other.
 
 import { lookup } from 'node:dns/promises';
 import { Socket } from 'node:net';
@@ -89,7 +89,7 @@ export function connectMarked(
 
 function dialFrom(client: Endpoint, destination: Endpoint, mark: number): Dial | Refusal {
   const dial = dialTransparent(client, destination, mark);
-  // Somebody else has the port, or it is below 1024 and we may not.
+  // Another process has the port, or it is below 1024 and this process may not use it.
   if (!isRefusal(dial) || !PORT_TAKEN.has(dial.code)) return dial;
   return dialTransparent({ address: client.address, port: 0 }, destination, mark);
 }

@@ -66,7 +66,7 @@ export function connectUpstream(
     autoSelectFamilyAttemptTimeout: ATTEMPT_MS,
     noDelay: true,
   });
-  // An attempt that is given up may still fail: nobody else hears of that.
+  // An attempt that is given up may still fail: that is ignored.
   sockets.keep(socket);
   const finish = (result: Socket | Fault | undefined): void => {
     clearTimeout(timer);

@@ -5,7 +5,7 @@ import type { Micros } from '../../inspect/events';
 /**
  * One whole frame of a LINKTYPE_ (tcpdump.org/linktypes.html). `octets` lie in a buffer that is used again
  * afterwards; `wireLength` is more than their number where the capture cut the frame. `elided`: it was cut on purpose, by
- * whoever took message, secrets and TLS out of it.
+ * the program that took message, secrets and TLS out of it.
  */
 export type Take = (
   linkType: number,

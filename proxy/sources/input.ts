@@ -70,7 +70,7 @@ export function readFault(name: string, cause: unknown): Fault {
   if (code.startsWith('Z_') || code.startsWith('ZSTD_')) {
     return createFault('capture-damaged', `${nameOf(name)}: what is compressed in it is damaged`, { cause });
   }
-  const fix = MENDS[code];
+  const fix = FIXES[code];
   return createFault('file-unreadable', nameOf(name), { ...(fix !== undefined && { fix }), cause });
 }
 
@@ -204,7 +204,7 @@ const UNPACKERS: Readonly<Record<string, (() => Duplex) | undefined>> = {
   zstd: createZstdDecompress,
 };
 
-const MENDS: Readonly<Record<string, string>> = {
+const FIXES: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   EISDIR: 'it is a directory: name the files in it',
   EACCES: 'no permission: run it as a user who may read it',

@@ -74,7 +74,7 @@ interface Ran {
 
 interface Waiting {
   readonly name: string;
-  /** `-Infinity` where nobody knows. */
+  /** `-Infinity` where it is not known. */
   readonly from: Micros;
 }
 

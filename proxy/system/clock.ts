@@ -14,7 +14,7 @@ interface Sources {
 }
 
 /**
- * Durations must not jump when somebody sets the time, so `now` is the monotonic clock on a fixed anchor. But a
+ * Durations must not jump when the time is set, so `now` is the monotonic clock on a fixed anchor. But a
  * machine that was stepped (NTP after boot, a resumed virtual machine) would then log wrong times for months:
  * once a second the wall clock is compared, and if it is off by more than STEP_MS the anchor moves. (A slew needs
  * no care, it moves both clocks.) Between two anchors the values never go back. After a move they are right to

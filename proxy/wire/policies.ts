@@ -8,7 +8,7 @@ import { repairOf, serversOf, type Repair, type ServerRepairs } from '../config/
 import type { Sink } from '../sinks/record';
 import type { Held, Tables, WirePolicy, WireServer } from './tables';
 
-/** What the operator asked for. */
+/** What the operator configured. */
 export interface Asked {
   readonly path: 'auto' | 'wire' | 'relay';
   readonly repair: Repair;

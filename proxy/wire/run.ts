@@ -1,4 +1,4 @@
-// The control process: reads the ring, decides about servers, relays where that is asked for. Frames need none of it.
+// The control process: reads the ring, decides about servers, relays where that is configured. Frames need none of it.
 
 import type { Micros } from '../../inspect/events';
 import { now } from '../system/clock';

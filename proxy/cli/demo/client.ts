@@ -27,7 +27,7 @@ function expectFine(reply: string): string {
   return reply;
 }
 
-/** The last line of each reply. Lines that come together wait for whoever asks next. */
+/** The last line of each reply. Lines that come together wait for the next read. */
 function createReplies(socket: Socket, waitMs: number): (never: string) => Promise<string> {
   let octets = '';
   let look = (): void => undefined;

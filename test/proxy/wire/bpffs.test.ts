@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import { skip } from '../../kit/lab';
 import { scratch } from '../../kit/process';
 
-const BPFFS = join(__dirname, '../../../proxy/wire/bpffs.ts');
+const BPFFS = join(__dirname, '../../../proxy/wire/attachment.ts');
 /** In a view of the machine of its own, without a bpffs; it says how many there are in the end. */
 const SCRIPT = `
   while grep -q ' /sys/fs/bpf ' /proc/self/mountinfo; do umount -l /sys/fs/bpf; done
