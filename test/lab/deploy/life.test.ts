@@ -61,7 +61,7 @@ scene('a signal ends the process and nothing else; --keep-bridge leaves a plain 
   assert.match(it.stage.ip('link', 'show', 'wan'), 'master ehlowire0');
   const status = await it.say('status');
   assert.is(status.code, 1);
-  assert.match(status.output, /^Detached: ehlowire0 goes on as a plain bridge/);
+  assert.match(status.output, /^Detached: ehlowire0 is still a plain bridge/);
   assert.not.match(it.stage.ip('rule'), 'fwmark');
   assert.is((await it.say('leave')).code, 0);
   assert.is(await it.snapshot(), before);
@@ -114,8 +114,8 @@ scene('what somebody took away is told, each with what mends it, and so it is me
   assert.equal(
     status.output.split('\n').filter((line) => line.startsWith('  !')),
     [
-      `  ! lan is no port of ehlowire0 any more, and nothing crosses: ${again}`,
-      `  ! no program at wan ingress, and frames there are neither seen nor repaired: ${again}`,
+      `  ! lan is no port of ehlowire0 any more, and no frame is forwarded: ${again}`,
+      `  ! no program at wan ingress, and frames there are neither recorded nor repaired: ${again}`,
       `  ! the IPv4 route for relayed connections is gone from table 4548, and they are lost: ${again}`,
       `  ! the IPv4 rule for relayed connections is gone, and they are lost: ${again}`,
     ],
@@ -153,7 +153,7 @@ scene("host: of the mail server's interface only the filters change", async (it)
   assert.is(await it.programs('wan', 'egress'), 1);
   const status = await it.say('status');
   assert.is(status.code, 0, status.output);
-  assert.match(status.output, 'on a host nothing is relayed');
+  assert.match(status.output, '`ehlowire host` relays nothing');
   await child.stop();
   assert.is((await it.say('leave')).code, 0);
   assert.is(await it.snapshot(), before);

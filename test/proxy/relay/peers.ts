@@ -156,5 +156,5 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Only a broken relay waits so long. */
-const GUARD_MS = 10_000;
+/** Only a broken relay waits so long; a busy machine needs some of it. */
+const GUARD_MS = 60_000;
