@@ -45,7 +45,7 @@ export interface Wire {
 /** Of `ehlowire status --json`. */
 interface WireStatus {
   readonly attached: boolean;
-  readonly whole: boolean;
+  readonly healthy: boolean;
   readonly process: { readonly pid: number } | null;
   readonly problems: readonly string[];
   readonly relays: boolean;

@@ -178,8 +178,8 @@ lab.test('a greeting that needs octets put in stays relayed', NEEDS, async () =>
 });
 
 lab.test('status tells of it', NEEDS, async () => {
-  const { whole, relays, not_relayed, servers: known, counters } = await wire.status();
-  assert.equal({ whole, relays, not_relayed }, { whole: true, relays: true, not_relayed: [] });
+  const { healthy, relays, not_relayed, servers: known, counters } = await wire.status();
+  assert.equal({ healthy, relays, not_relayed }, { healthy: true, relays: true, not_relayed: [] });
   const policies = Object.fromEntries(known.map(({ address, policy }) => [address, policy]));
   assert.equal(policies, {
     [ONE]: 'repair',
