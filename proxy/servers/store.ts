@@ -84,7 +84,12 @@ export function openStore(file: string | undefined, sink: Sink): Store {
       state.lessons = servers.lessons;
       timer = setInterval(() => void exchange(state), EVERY_MS).unref();
     },
-    report: (reported) => void (state.reported = reported),
+    report(reported) {
+      const before = state.reported;
+      state.reported = reported;
+      // At once: a process that is killed later must not report it again.
+      if (reported.lost !== before?.lost || reported.unwatched !== before.unwatched) void exchange(state);
+    },
     async close() {
       clearInterval(timer);
       await state.writing;
