@@ -126,7 +126,7 @@ scene('what somebody took away is told, each with what mends it, and so it is me
   await child.stop('SIGKILL');
   rmSync(it.stage.pins, { recursive: true });
   const unpinned = await it.say('status');
-  assert.match(unpinned.output, /^ {2}! what was pinned in \S+ is gone, .*: `ehlowire leave`, then /m);
+  assert.match(unpinned.output, /^ {2}! the pinned tables in \S+ are gone; .*: `ehlowire leave`, then /m);
   const left = await it.say('leave');
   assert.is(left.code, 0, left.output);
   assert.is(await it.snapshot(), before);
