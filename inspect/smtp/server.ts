@@ -1,7 +1,7 @@
 // The server's octets: replies, and what each of them settles.
 
 import type { Micros, ReplyCode, ReplyEvent } from '../events';
-import { LINE_BY_RFC, QUOTE, REPLY_TEXTS } from '../limits';
+import { GREETING, LINE_BY_RFC, QUOTE, REPLY_TEXTS } from '../limits';
 import { clipQuotable, joinQuotable, NOTHING_SAID, say, type Quotable } from '../quotable';
 import { endAtLookalike, expectSurplus } from './accepted-lookalike';
 import { beginBlob, beginBody, decide, endHeader, dropInjected, endBlob } from './client';
@@ -61,9 +61,11 @@ function handleLine(state: State, line: Line, octets: Uint8Array): void {
   const parsed = state.lossy && read?.wellFormed === false ? undefined : read;
   if (parsed && answersBeyondGreeting(state, parsed)) giveUpGreeting(state, line);
   const { greeting } = state;
-  const wasOpen = greeting?.end === 'open';
+  const wasOpen = isJudged(state);
   readOfGreeting(state, octets);
-  const goesOn = wasOpen ? greeting.end === 'open' || greeting.hidden : parsed?.more;
+  // Of one beyond the cap only the end counts.
+  if (!wasOpen && greeting?.end === 'open' && parsed?.more === false) greeting.end = 'stated';
+  const goesOn = greeting && wasOpen ? greeting.end === 'open' || greeting.hidden : parsed?.more;
   // What is odd about a greeting its own judgement says.
   if (!greeting) remark(state, line, parsed);
   if (!parsed) {
@@ -82,8 +84,12 @@ function handleLine(state: State, line: Line, octets: Uint8Array): void {
 }
 
 /** Where a greeting ends, and what is wrong with it, its reader says. */
-function readOfGreeting({ greeting }: State, octets: Uint8Array): void {
-  if (greeting?.end === 'open') readGreeting(greeting, octets);
+function readOfGreeting(state: State, octets: Uint8Array): void {
+  if (state.greeting && isJudged(state)) readGreeting(state.greeting, octets);
+}
+
+function isJudged({ greeting, sides }: State): boolean {
+  return greeting?.end === 'open' && sides.server.position < GREETING;
 }
 
 function eventOf({ code, lines, enhanced, text }: ReplyCode, open: OpenReply, { span, at }: Line): Reply {
