@@ -112,9 +112,10 @@ test('what one process learns the other takes over, and neither loses what the o
   const ofWire = sharedServers();
   relay.share(ofRelay);
   wire.share(ofWire);
-  wire.report({ lost: 5, unwatched: 7 });
   ofRelay.learn(known(1, 1));
   await relay.close();
+  // It is written at once.
+  wire.report({ lost: 5, unwatched: 7 });
   ofWire.learn(known(2, 2));
   await wire.close();
   assert.equal(ofWire.known(), [known(2, 2), known(1, 1)]);
