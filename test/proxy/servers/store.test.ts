@@ -118,7 +118,7 @@ test('what one process learns the other takes over, and neither loses what the o
   wire.report({ lost: 5, unwatched: 7 });
   ofWire.learn(known(2, 2));
   await wire.close();
-  assert.equal(ofWire.known(), [known(2, 2), known(1, 1)]);
+  assert.equal(ofWire.known(), [known(1, 1), known(2, 2)]);
   await relay.close();
   assert.equal(ofRelay.known(), [known(1, 1), known(2, 2)]);
   // The relay writes once more, and what only the wire writes stays.
