@@ -6,7 +6,7 @@ import { clipQuotable, joinQuotable, NOTHING_SAID, say, type Quotable } from '..
 import { endAtLookalike, expectSurplus } from './accepted-lookalike';
 import { beginBlob, beginBody, decide, endHeader, dropInjected, endBlob } from './client';
 import { isMasked, type Next, parseReplyLine, type ReplyLine, type Verb } from '../grammar/grammar';
-import { dropPartial, readGreeting } from '../greeting/reader';
+import { dropPartial, readGreeting, type GreetingReader } from '../greeting/reader';
 import { judgeEarly, noteKeyword, reportEarly } from './early-talker';
 import type { Line } from '../grammar/lines';
 import { pair } from './pairing';
@@ -49,8 +49,12 @@ function readReplyLine(state: State, bytes: Uint8Array, from: number, at: Micros
   const side = state.sides.server;
   if (isTlsAgain(state, 'server', bytes[from])) return beginAgain(state, at);
   const { next, line } = side.framer.take(bytes, from, side.position, at);
-  if (line) handleLine(state, line, bytes.subarray(from, next));
-  else readOfGreeting(state, bytes.subarray(from, next));
+  const octets = bytes.subarray(from, next);
+  if (line) handleLine(state, line, octets);
+  else {
+    const open = openGreeting(state);
+    if (open && isJudged(side.framer.peek()?.start)) readGreeting(open, octets);
+  }
   return next - from;
 }
 
@@ -61,11 +65,12 @@ function handleLine(state: State, line: Line, octets: Uint8Array): void {
   const parsed = state.lossy && read?.wellFormed === false ? undefined : read;
   if (parsed && answersBeyondGreeting(state, parsed)) giveUpGreeting(state, line);
   const { greeting } = state;
-  const wasOpen = isJudged(state);
-  readOfGreeting(state, octets);
-  // Of one beyond the cap only the end counts.
-  if (!wasOpen && greeting?.end === 'open' && parsed?.more === false) greeting.end = 'stated';
-  const goesOn = greeting && wasOpen ? greeting.end === 'open' || greeting.hidden : parsed?.more;
+  const openAtStart = openGreeting(state);
+  let goesOn = parsed?.more;
+  if (openAtStart && isJudged(line.span.start)) {
+    readGreeting(openAtStart, octets);
+    goesOn = openAtStart.end === 'open' || openAtStart.hidden;
+  } else if (openAtStart && goesOn === false) openAtStart.end = 'stated';
   // What is odd about a greeting its own judgement says.
   if (!greeting) remark(state, line, parsed);
   if (!parsed) {
@@ -84,12 +89,13 @@ function handleLine(state: State, line: Line, octets: Uint8Array): void {
 }
 
 /** Where a greeting ends, and what is wrong with it, its reader says. */
-function readOfGreeting(state: State, octets: Uint8Array): void {
-  if (state.greeting && isJudged(state)) readGreeting(state.greeting, octets);
+function openGreeting({ greeting }: State): GreetingReader | undefined {
+  return greeting?.end === 'open' ? greeting : undefined;
 }
 
-function isJudged({ greeting, sides }: State): boolean {
-  return greeting?.end === 'open' && sides.server.position < GREETING;
+/** By its line's first octet, however the octets are cut. Of the lines behind the cap only the end counts. */
+function isJudged(lineStart = 0): boolean {
+  return lineStart < GREETING;
 }
 
 function eventOf({ code, lines, enhanced, text }: ReplyCode, open: OpenReply, { span, at }: Line): Reply {

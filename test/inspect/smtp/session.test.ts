@@ -81,6 +81,27 @@ test('a phase starts with its command, lasts until its reply, and says how long 
   });
 });
 
+test('a greeting beyond its cap is the same however it is cut: a line is judged if it begins before the cap', () => {
+  const before = `220-${'x'.repeat(94)}\r\n`.repeat(81);
+  assert.ok(before.length < limits.GREETING && before.length + 200 > limits.GREETING);
+  // The line that crosses the cap has a defect at its end, and the one behind it another.
+  const turns: Turn[] = [['S', `${before}220-${'x'.repeat(196)}\n220\tx\r\n220 end\r\n`]];
+  const greetingOf = (cut: (bytes: Uint8Array) => Uint8Array[]): unknown => {
+    const found = run(pieces(turns, cut)).filter(({ kind }) => kind === 'phase' || kind === 'reply');
+    return found.map((event) => (event.kind === 'phase' ? event.greeting : event.kind));
+  };
+  const whole = greetingOf((bytes) => [bytes]);
+  assert.match(JSON.stringify(whole), /bare-lf/);
+  assert.not.match(JSON.stringify(whole), /tab-separator/);
+  for (const size of [1, 7, 100, 1_000, limits.GREETING - 1, limits.GREETING]) {
+    const cut = (bytes: Uint8Array): Uint8Array[] =>
+      Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+        bytes.subarray(i * size, (i + 1) * size),
+      );
+    assert.equal(greetingOf(cut), whole, `${size} octets at a time`);
+  }
+});
+
 test('no credential leaves the session, whatever the client does with it', () => {
   const secret = 'c3VwZXJzZWNyZXQ=';
   const dialogues: Turn[][] = [
