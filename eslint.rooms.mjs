@@ -50,8 +50,9 @@ const order = {
     type: 'problem',
     schema: [],
     messages: {
-      unknown: '{{room}} is in no list of folders: put it into eslint.rooms.mjs where its imports allow it.',
-      back: '{{from}} may not import from {{to}}: that folder stands above it (eslint.rooms.mjs).',
+      unknown:
+        '{{room}} is not in the list of eslint.rooms.mjs: put it behind all folders that it imports from.',
+      back: '{{from}} may not import from {{to}}, which comes later in the list of eslint.rooms.mjs.',
     },
   },
   create(context) {

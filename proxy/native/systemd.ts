@@ -18,7 +18,7 @@ export function reportReady(status: string): () => void {
   };
 }
 
-/** State as in sd_notify(3): `READY=1`. False where no manager asked for it, or there is no libsystemd. */
+/** `state` as in sd_notify(3): `READY=1`. False if no service manager started this process, or libsystemd is missing. */
 function notifyManager(state: string): boolean {
   return (library()?.notify(0, state) ?? 0) > 0;
 }

@@ -6,8 +6,7 @@ import type { Endpoint } from '../../inspect/address';
 import { createFault, formatFault, isFault, type Fault } from '../system/fault';
 import type { KnownServer } from '../servers/saved';
 import { createServers, type Servers } from '../servers/servers';
-import { createNames } from '../sinks/record';
-import type { Connection, Sink } from '../sinks/record';
+import { createNames, type Connection, type Sink } from '../sinks/record';
 import { createCap } from './caps';
 import { createSockets } from '../sockets/linger';
 import { openListener, type Counters, type Gate, type Listener } from './listener';
@@ -197,7 +196,7 @@ function leadsBack(start: number, routes: readonly CallContext[], listeners: rea
   let index = start;
   for (let step = 0; step < routes.length; step += 1) {
     const { listener, upstream } = routes[index] ?? {};
-    // Our own segments are not diverted: it arrives at the transparent listener, and is turned away.
+    // Our own connections are not diverted: this one would arrive at the transparent listener, and be refused.
     if (listener?.upstream === undefined || upstream === undefined) return index !== start;
     const { port } = listener.upstream;
     index = listeners.findIndex(

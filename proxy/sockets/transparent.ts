@@ -2,9 +2,8 @@
 
 import { lookup } from 'node:dns/promises';
 import { Socket } from 'node:net';
-import type { Address } from '../system/address';
+import { type Address, formatAddress, formatEndpoint } from '../system/address';
 import type { Endpoint } from '../../inspect/address';
-import { formatAddress, formatEndpoint } from '../system/address';
 import { connectFault, createFault, listenFault, type Fault } from '../system/fault';
 import {
   bindTransparent,

@@ -2,9 +2,8 @@
 
 import { lookup } from 'node:dns/promises';
 import { connect, type Socket } from 'node:net';
-import type { Address } from '../system/address';
+import { type Address, formatAddress } from '../system/address';
 import type { Endpoint } from '../../inspect/address';
-import { formatAddress } from '../system/address';
 import { connectFault, createFault, isFault, type Fault } from '../system/fault';
 import { cut, type Sockets } from './linger';
 

@@ -2,8 +2,7 @@
 
 import type { TrackerCounts } from '../../../inspect/tracker/tracker';
 import { plural } from '../../sinks/wording';
-import { refusalText } from './outcome';
-import type { Outcome } from './outcome';
+import { refusalText, type Outcome } from './outcome';
 import type { CaptureFacts } from './pass';
 import type { Summary } from './summary';
 

@@ -26,7 +26,7 @@ function stage(perSecond?: number): { tracker: Tracker; prober: Prober } {
   return { tracker: createTracker({ ports: [25], implicitTlsPorts: [] }), prober: createProber(perSecond) };
 }
 
-/** Seconds after the greeting at which somebody was asked, over a minute. */
+/** Seconds after the greeting at which a probe was due, over a minute. */
 function asked(prober: Prober): number[] {
   const seconds: number[] = [];
   for (let tenth = 0; tenth < 600; tenth += 1) {
@@ -118,7 +118,7 @@ for (const { name, options, map } of PACKETS) {
   });
 }
 
-test('nobody to ask before both were heard', () => {
+test('no probe before both sides were heard', () => {
   const [syn] = packetise([GREETING]) as [Sent];
   const inspector = createInspector(syn.segment);
   inspector.segment('client', syn.segment);
