@@ -12,6 +12,7 @@ export const ROOMS = [
   'inspect/grammar',
   'inspect/greeting',
   'inspect/smtp',
+  'inspect/policy',
   'inspect/verdict',
   'inspect/tracker',
   'inspect/two-point',

@@ -9,6 +9,7 @@ import { FORMATS, type Setting } from './formats';
 import { quote, readEnvironment, readFile, readFlags, readSets } from './layers';
 import type { Environment, Layer, Overrides } from './layers';
 import { allowed, convictSchema, SETTINGS, type ADDRESSES } from './schema';
+import { readPolicy, type PolicyConfig } from './policy';
 import { type Problem, readServers, type Repair, type ServerRepairs } from './servers';
 import { createFault, isFault, type Fault } from '../system/fault';
 
@@ -99,6 +100,7 @@ export interface Config {
     readonly state: string | undefined;
     readonly timeoutsMs: TimeoutsMs;
   };
+  readonly policy: PolicyConfig;
   readonly wire: {
     /** A folder in a bpffs. */
     readonly pins: string;
@@ -243,6 +245,7 @@ function toConfig(get: (key: string) => unknown, env: Environment): Config {
         opaque: timeout('opaque'),
       },
     },
+    policy: readPolicy(get),
     wire: {
       pins: get('wire.pins') as string,
       attach: get('wire.attach') as 'auto' | 'tcx' | 'tc',

@@ -2,6 +2,7 @@
 
 import { formatAddress, parseAddress, parseNetwork } from '../system/address';
 import { isFault } from '../system/fault';
+import { exemptionsProblem, isBanner, isClients } from './policy';
 import { repairProblem, serversProblem, type Problem } from './servers';
 
 export interface Format {
@@ -25,6 +26,10 @@ type FormatName =
   | 'interface'
   | 'ports'
   | 'networks'
+  | 'words'
+  | 'clients'
+  | 'line'
+  | 'exemptions'
   | 'listeners'
   | 'servers';
 
@@ -94,6 +99,26 @@ export const FORMATS: Readonly<Record<FormatName, Format>> = {
     read: (text) => (text.trim().startsWith('[') ? readJson(text) : readList(text)),
     problem: networksProblem,
   },
+  words: {
+    takes: 'a list of words, as ["VRFY", "EXPN"], in texts with commas',
+    read: (text) => (text.trim().startsWith('[') ? readJson(text) : readList(text)),
+    problem: (value) => check(Array.isArray(value) && value.every(isWord)),
+  },
+  clients: {
+    takes: 'a list of addresses or networks, as ["10.0.0.0/8"], or all; in texts with commas',
+    read: (text) => (text.trim().startsWith('[') ? readJson(text) : readList(text)),
+    problem: (value) => check(Array.isArray(value) && value.every(isClients)),
+  },
+  line: {
+    takes: 'a text of printable ASCII that begins with a host name, as "mail.example.com ESMTP"',
+    read: (text) => text,
+    problem: (value) => check(isBanner(value)),
+  },
+  exemptions: {
+    takes: 'a list, as [{"client": "192.0.2.0/24", "rules": ["synchronization"]}], in texts as JSON',
+    read: readJson,
+    problem: exemptionsProblem,
+  },
   listeners: {
     takes: 'a list, as [{"listen": ":25", "upstream": "10.0.0.5:25"}], in texts as JSON',
     read: readJson,
@@ -112,6 +137,11 @@ function check(fine: boolean): string | undefined {
 
 function isInteger(value: unknown, least: number, most: number): boolean {
   return Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+}
+
+/** A verb or a keyword (RFC 5321 §4.1.1.1). */
+function isWord(value: unknown): boolean {
+  return typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/.test(value);
 }
 
 /** As many as the program's table has room for. */

@@ -1,6 +1,7 @@
 // The configuration's keys: default, format and documentation of each; CONFIG.md is generated from here.
 
 import { FORMATS, MINUTE, SECOND, type Setting } from './formats';
+import { POLICY_SETTINGS } from './policy-schema';
 import { REPAIRS } from './servers';
 import { TIMEOUTS } from './timeouts';
 
@@ -205,6 +206,7 @@ export const SETTINGS: readonly Setting[] = [
     doc: 'The folder in which a relay that runs tells `ehlowire status` what it does, in its own file.',
   },
   ...TIMEOUTS,
+  ...POLICY_SETTINGS,
   {
     key: 'wire.pins',
     format: 'file',

@@ -77,7 +77,7 @@ function serverProblem(item: unknown, seen: Set<string>): Problem | undefined {
     return { at: `.${unknown}`, value: entry[unknown], must: `one of ${KEYS.join(', ')}` };
   const { server, repair } = entry;
   const key = typeof server === 'string' ? keyOfText(server) : undefined;
-  if (key === undefined) return { at: '.server', value: server, must: ADDRESS };
+  if (key === undefined) return { at: '.server', value: server, must: SERVER_ADDRESS };
   if (seen.has(key)) return { at: '.server', value: server, must: 'there once only' };
   seen.add(key);
   return repair === undefined
@@ -86,15 +86,15 @@ function serverProblem(item: unknown, seen: Set<string>): Problem | undefined {
 }
 
 /** One text for one server, however its address is written. */
-function keyOf(address: string, port: number): string {
+export function keyOf(address: string, port: number): string {
   const text = ipaddr.isValid(address) ? ipaddr.process(address).toString() : address;
   return formatEndpoint({ address: text, port });
 }
 
-function keyOfText(text: string): string | undefined {
+export function keyOfText(text: string): string | undefined {
   const address = parseAddress(text);
   if (isFault(address) || address.port === 0 || !ipaddr.isValid(address.host)) return undefined;
   return keyOf(address.host, address.port);
 }
 
-const ADDRESS = "the server's IP address and port, as 192.0.2.25:25 or [2001:db8::25]:25";
+export const SERVER_ADDRESS = "the server's IP address and port, as 192.0.2.25:25 or [2001:db8::25]:25";

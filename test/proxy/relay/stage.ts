@@ -2,6 +2,9 @@
 
 import type { Close } from '../../../inspect/events';
 import { parseNetwork, type Network } from '../../../proxy/system/address';
+import type { Rules } from '../../../inspect/policy/rules';
+import { readPolicy, type PolicyConfig } from '../../../proxy/config/policy';
+import { POLICY_SETTINGS } from '../../../proxy/config/policy-schema';
 import type { Config, ListenerConfig, TimeoutsMs } from '../../../proxy/config/config';
 import { startRelay, type Relay } from '../../../proxy/relay/relay';
 import { formatFault, isFault, type Fault } from '../../../proxy/system/fault';
@@ -40,6 +43,14 @@ export interface Wishes {
   readonly trusted?: readonly string[];
   readonly relay?: Partial<Config['relay']>;
   readonly greeting?: Partial<Config['greeting']>;
+  /** Instead of the defaults. */
+  readonly rules?: Partial<Rules>;
+}
+
+/** Policy as it is where nothing is configured. */
+export function defaultPolicy(rules: Partial<Rules> = {}): PolicyConfig {
+  const policy = readPolicy((key) => POLICY_SETTINGS.find((setting) => setting.key === key)?.default);
+  return { ...policy, rules: { ...policy.rules, ...rules } };
 }
 
 export function configOf(upstreamPort: number, wishes: Wishes = {}): Config {
@@ -84,6 +95,7 @@ export function configOf(upstreamPort: number, wishes: Wishes = {}): Config {
       timeoutsMs: { ...(all as unknown as TimeoutsMs), ...timeouts },
       ...relay,
     },
+    policy: defaultPolicy(wishes.rules),
     wire: { pins: '/nowhere', attach: 'auto', ports: [25], ringOctets: 1 << 26, connections: 1_000 },
     deploy: { bridge: 'none', journal: '/nowhere', mark: 0, table: 1, priority: 1 },
   };

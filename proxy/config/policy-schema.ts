@@ -1,0 +1,117 @@
+// The settings below `policy`: one for each rule, and what the rules go by.
+
+import type { Setting } from './formats';
+
+const MODES = ['off', 'observe', 'normalize', 'enforce'] as const;
+const STRICTNESS = ['off', 'observe', 'enforce'] as const;
+
+export const POLICY_SETTINGS: readonly Setting[] = [
+  {
+    key: 'policy.smuggling',
+    format: MODES,
+    default: 'normalize',
+    doc:
+      'Only CRLF . CRLF ends a message. `normalize`: a bare LF or CR in a message becomes CRLF, and a line that would then be a ' +
+      'single dot gets a second one; a message without them is not changed by one octet, and BDAT never is. `enforce`: such a ' +
+      'message gets `550 5.5.2`, the server gets none of its end, and the connection closes. `observe`: reported, and passes.',
+  },
+  {
+    key: 'policy.starttls',
+    format: STRICTNESS,
+    default: 'enforce',
+    doc:
+      'After the 220 to STARTTLS the next octet of either side must begin a TLS record. `enforce`: plain octets that were sent ' +
+      'behind STARTTLS or behind its 220 are cut; where plain octets come in place of TLS the connection closes.',
+  },
+  {
+    key: 'policy.synchronization',
+    format: STRICTNESS,
+    default: 'observe',
+    doc:
+      'Clients that speak before the greeting, pipeline where RFC 2920 or the server does not allow it, speak HTTP, SSH or ' +
+      'TLS at a plain port, or send a PROXY header that was not agreed. `enforce`: `554 5.5.0`, and the connection closes. ' +
+      "Exim's pipelined connect (PIPECONNECT) is allowed where the server offers it.",
+  },
+  {
+    key: 'policy.lines',
+    format: STRICTNESS,
+    default: 'observe',
+    doc:
+      'The limits of RFC 5321 §4.5.3.1 (a command 512 octets, AUTH 12,288, parameters of MAIL and RCPT more), a bare CR or LF, ' +
+      'and octets above 127 in a command without SMTPUTF8. `enforce`: the command gets `500 5.5.2` or `501 5.5.2`; a reply ' +
+      'line of the server beyond 512 octets is cut.',
+  },
+  {
+    key: 'policy.nul',
+    format: STRICTNESS,
+    default: 'enforce',
+    doc: 'A NUL in a command. `enforce`: `501 5.5.2`, and the server does not get the command.',
+  },
+  {
+    key: 'policy.commands',
+    format: STRICTNESS,
+    default: 'enforce',
+    doc:
+      'Commands of `policy.refusedCommands`, commands that `policy.allowedCommands` does not name, and commands that a ' +
+      'keyword of `policy.hiddenKeywords` offers. `enforce`: ehlowire answers in place of the server, which does not get them.',
+  },
+  {
+    key: 'policy.refusedCommands',
+    format: 'words',
+    default: ['VRFY', 'EXPN', 'DEBUG', 'WIZ', 'TURN', 'XEXCH50', 'XCLIENT', 'XFORWARD'],
+    doc: 'Verbs that clients may not use, except those of `policy.trustedClients`.',
+  },
+  {
+    key: 'policy.allowedCommands',
+    format: 'words',
+    default: [],
+    doc: 'The only verbs that clients may use. An empty list: all that are not refused. EHLO, HELO, NOOP, RSET and QUIT are always allowed.',
+  },
+  {
+    key: 'policy.trustedClients',
+    format: 'networks',
+    default: [],
+    doc: 'Addresses or networks (CIDR) whose clients may use all commands: a proxy with XCLIENT, an Exchange with XEXCH50.',
+  },
+  {
+    key: 'policy.hiddenKeywords',
+    format: 'words',
+    default: [],
+    doc:
+      "EHLO keywords that are removed from the server's reply, for example CHUNKING, PIPELINING, DSN, ETRN or VRFY. What a hidden " +
+      'keyword offers is refused where a client uses it all the same: its commands with `502 5.5.1`, its parameters with `555 5.5.4`.',
+  },
+  {
+    key: 'policy.authBeforeTls',
+    format: STRICTNESS,
+    default: 'observe',
+    doc:
+      'AUTH on a connection without TLS. `enforce`: `530 5.7.0`, and AUTH is not offered before TLS. The client has sent its ' +
+      'credentials in plain text by then where it did not wait for the offer.',
+  },
+  {
+    key: 'policy.requireTls',
+    format: 'clients',
+    default: [],
+    doc:
+      'Clients that must use STARTTLS: addresses, networks (CIDR) or `all`. Before TLS they get `530 5.7.0` for all commands ' +
+      'but EHLO, HELO, STARTTLS, NOOP, RSET and QUIT. Not for a public MX: RFC 3207 §4 forbids it there.',
+  },
+  {
+    key: 'policy.banner',
+    format: 'line',
+    default: null,
+    shown: "the server's own",
+    doc:
+      "Replaces the text of the server's greeting behind `220 `, the server's name and version in it included. It must begin with a " +
+      'host name, as "mail.example.com ESMTP".',
+  },
+  {
+    key: 'policy.exempt',
+    format: 'exemptions',
+    default: [],
+    doc:
+      'What the rules do not hold for: a list of `{"client": NETWORK}`, `{"server": ADDR:PORT}` or both, each with an optional ' +
+      '`"rules"`, a list of their names (as in a `blocked` line of the log); without it all rules.',
+  },
+];
