@@ -42,6 +42,12 @@ export function startCall(caller: Caller, route: CallContext, onClosed: () => vo
   const target = route.upstream.targetOf(caller);
   const called: Called = { caller, target };
   const connection = connectionOf(caller, route);
+  // It went while it waited for its place.
+  if (socket.destroyed) {
+    recordUnreached(connection, caller, route.sink, { by: 'client', how: 'rst' });
+    onClosed();
+    return { end: () => undefined };
+  }
   let pump: Pump | undefined;
   let connecting = true;
   let gone = false;

@@ -6,7 +6,7 @@ import type { Endpoint } from '../../inspect/address';
 import { now } from '../system/clock';
 import { errno, isFault, listenFault, type Fault } from '../system/fault';
 import { startCall } from './call';
-import { clientKey, type Cap } from './caps';
+import { BUSY, type Admission, type Place } from './caps';
 import { isScarce, limitOfDescriptors } from './descriptors';
 import { localEndpoint, remoteEndpoint } from '../sockets/endpoint';
 import { cut, type Sockets } from '../sockets/linger';
@@ -18,8 +18,7 @@ import { openTransparentSocket } from '../sockets/transparent';
 
 /** What the listeners of one relay share. */
 export interface Gate {
-  readonly total: Cap;
-  readonly perClient: Cap;
+  readonly admission: Admission;
   readonly counters: Counters;
   readonly sockets: Sockets;
 }
@@ -85,7 +84,7 @@ export async function openListener(
   };
 }
 
-/** One listener's state. `inside` are the connections that hold a place under the total cap. */
+/** One listener's state. `inside` are the connections that hold a place, or wait for one. */
 interface Room extends Door {
   readonly gate: Gate;
   readonly inside: Set<Guest>;
@@ -144,66 +143,69 @@ function onConnection(room: Room, socket: Socket): void {
   if (isTransparent(route) && isAstray(route, caller)) return turnRound(room, caller);
   if (isScarce(socket, gate.sockets)) {
     noteFewDescriptors(room, caller);
-    return refuse(room, caller, { reason: 'descriptors', ...BUSY });
+    return refuse(room, caller, { ...BUSY, reason: 'descriptors' });
   }
-  if (!gate.total.take(ALL)) return refuse(room, caller, { reason: 'connections', ...BUSY });
-  const guest: Guest = { end: () => cut(socket) };
-  const leave = (): void => {
-    room.inside.delete(guest);
-    gate.total.give(ALL);
-    if (room.inside.size === 0) room.onEmpty();
-  };
+  return enter(room, caller);
+}
+
+/** Asks for a place. Until the answer the client waits; it may be gone by then. */
+function enter(room: Room, caller: Caller): void {
+  const guest: Guest = { end: () => cut(caller.socket) };
+  const { proxyIn } = room.route.listener;
   room.inside.add(guest);
-  if (!route.listener.proxyIn) return letIn(room, caller, guest, leave);
-  return introduce(room, caller, guest, (introduced) => {
-    if (introduced === undefined) leave();
-    else letIn(room, introduced, guest, leave);
+  room.gate.admission.enter(proxyIn ? undefined : caller.client.address, (answer) => {
+    if (answer.kind === 'no-place') turnAway(room, caller, guest, answer);
+    else if (proxyIn) awaitHeader(room, caller, guest, answer);
+    else letIn(room, caller, guest, answer);
   });
+}
+
+/** It has no place, or none any more. */
+function turnAway(room: Room, caller: Caller, guest: Guest, refusal: Refusal): void {
+  leave(room, guest);
+  refuse(room, caller, refusal);
+}
+
+function leave({ inside, onEmpty }: Room, guest: Guest): void {
+  inside.delete(guest);
+  if (inside.size === 0) onEmpty();
 }
 
 /** A proxy names the client; only proxies may connect to such a listener. */
-function introduce(
-  room: Room,
-  caller: Caller,
-  guest: Guest,
-  done: (caller: Caller | undefined) => void,
-): void {
+function awaitHeader(room: Room, caller: Caller, guest: Guest, place: Place): void {
   const { relay } = room.route.config;
-  const turnAway = (refusal: Refusal): void => {
-    refuse(room, caller, refusal);
-    done(undefined);
+  const end = (refusal: Refusal): void => {
+    place.leave();
+    turnAway(room, caller, guest, refusal);
   };
   if (!isWithin(caller.client.address, relay.trustedProxies)) {
-    return turnAway({ reason: 'proxy-source', detail: 'not a trusted proxy' });
+    return end({ reason: 'proxy-source', detail: 'not a trusted proxy' });
   }
   const cancel = takeProxyHeader(caller.socket, relay.timeoutsMs.proxyHeader, (intake: Intake) => {
     if (intake.kind === 'refused') {
-      return turnAway({ reason: 'proxy-header', detail: intake.why, left: intake.left });
+      return end({ reason: 'proxy-header', detail: intake.why, left: intake.left });
     }
     const { source = caller.client, destination = caller.destination } = intake;
-    return done({ ...caller, client: source, destination, proxy: intake });
+    const introduced = { ...caller, client: source, destination, proxy: intake };
+    guest.end = () => cut(caller.socket);
+    return place.introduce(source.address, (no) => {
+      if (no === undefined) letIn(room, introduced, guest, place);
+      else turnAway(room, introduced, guest, no);
+    });
   });
   guest.end = () => {
     cancel();
-    turnAway({ reason: 'shutdown', detail: 'service shutting down' });
+    end({ reason: 'shutdown', detail: 'service shutting down' });
   };
   return undefined;
 }
 
-function letIn(room: Room, caller: Caller, guest: Guest, leave: () => void): void {
-  const { perClient } = room.gate;
-  const key = clientKey(caller.client.address);
-  if (!perClient.take(key)) {
-    leave();
-    const [code, detail] = ['421 4.7.0', 'too many connections from you'];
-    return refuse(room, caller, { reason: 'connections-per-client', code, detail });
-  }
-  const call = startCall(caller, room.route, () => {
-    perClient.give(key);
-    leave();
-  });
-  guest.end = call.end;
-  return undefined;
+function letIn(room: Room, caller: Caller, guest: Guest, place: Place): void {
+  const onClosed = (): void => {
+    place.leave();
+    leave(room, guest);
+  };
+  guest.end = startCall(caller, room.route, onClosed).end;
 }
 
 /**
@@ -233,10 +235,8 @@ function noteFewDescriptors(room: Room, caller: Caller): void {
   room.route.sink.note('warn', 'descriptors-few', fields, { on: '', connection });
 }
 
-const ALL = '';
 /** A burst of deliveries should wait here, not be refused (the system may hold it lower: somaxconn). */
 const BACKLOG = 4_096;
-const BUSY = { code: '421 4.3.2', detail: 'too many connections, try again later' } as const;
 const NO_DESCRIPTORS = 'no file descriptors are left for more connections';
 
 // Without keep-alive: libuv's would end a connection after ten seconds of outage. Who vanished is found out by

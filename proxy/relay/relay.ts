@@ -7,7 +7,7 @@ import { createFault, formatFault, isFault, type Fault } from '../system/fault';
 import type { KnownServer } from '../servers/saved';
 import { createServers, type Servers } from '../servers/servers';
 import { createNames, type Connection, type Sink } from '../sinks/record';
-import { createCap } from './caps';
+import { createAdmission } from './caps';
 import { createSockets } from '../sockets/linger';
 import { openListener, type Counters, type Gate, type Listener } from './listener';
 import { answersAt } from './own-addresses';
@@ -52,8 +52,7 @@ export async function startRelay(
 ): Promise<Relay | Fault> {
   const { relay } = config;
   const gate: Gate = {
-    total: createCap(relay.maxConnections),
-    perClient: createCap(relay.maxConnectionsPerClient),
+    admission: createAdmission({ total: relay.maxConnections, perClient: relay.maxConnectionsPerClient }),
     counters: { accepted: 0, blocked: 0, unreachable: 0 },
     sockets: createSockets(),
   };
@@ -94,7 +93,7 @@ export async function startRelay(
         return gate.counters.unreachable;
       },
       get active() {
-        return gate.total.held;
+        return gate.admission.held;
       },
       get sockets() {
         return gate.sockets.open;
@@ -221,7 +220,7 @@ function leavesIpv4({ listen }: ListenerConfig, routes: readonly CallContext[]):
 /** Settles in any case: what is left when those that were ended have had their time is destroyed. */
 async function drain(
   listeners: readonly Listener[],
-  { total, sockets }: Gate,
+  { admission, sockets }: Gate,
   patienceMs: number,
   sink: Sink,
 ): Promise<void> {
@@ -233,7 +232,7 @@ async function drain(
     if (patienceMs > 0) await after(patienceMs);
     listeners.forEach((listener) => listener.endAll());
     await after(ENDING_MS);
-    sink.note('warn', 'cut-off', { connections: total.held, sockets: sockets.open });
+    sink.note('warn', 'cut-off', { connections: admission.held, sockets: sockets.open });
     sockets.destroyAll();
     await after(CUT_MS);
   };
