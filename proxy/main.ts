@@ -20,7 +20,8 @@ Examples:
       on the router between clients and servers: relay what its rules divert to port 8025; server and client see
       each other's addresses, not the relay's (README, "On the router"); needs root or cap_net_admin
 
-Signals: TERM or INT waits until open connections end, a second one ends them; HUP reopens the log.
+Signals: TERM or INT waits until open connections end, a second one ends them; HUP reopens the log and reads
+the configuration again: policy.* then holds for new connections, all else needs a restart.
 A port below 1024 needs root, or: setcap cap_net_bind_service=+ep "$(readlink -f "$(which node)")"
 All configuration keys, with their EHLOWIRE_* variables: CONFIG.md`;
 

@@ -1,25 +1,29 @@
 // `ehlowire bridge`: in line between two interfaces.
 
 import type { Config } from '../../proxy/config/config';
+import { createPolicyInForce } from '../../proxy/config/reload';
 import { isFault, type Outcome } from '../../proxy/system/fault';
 import { type RunOptions, runWire } from '../../proxy/wire/run';
 import { readLinks } from '../network/links';
 import { enterBridge, enterHost, type InPlace } from '../attach/attach';
-import { type BridgeFlags, type HostFlags, readPath } from './flags';
+import { type BridgeFlags, type HostFlags, readPath, type Start } from './flags';
 import { serve } from './serve';
 
 /** Stays until a signal ends it. */
-export async function runBridge(config: Config, { path: asked, wan, lan }: BridgeFlags): Promise<Outcome> {
+export async function runBridge(start: Start, { path: asked, wan, lan }: BridgeFlags): Promise<Outcome> {
   const path = readPath(asked);
   if (isFault(path)) return path;
+  const { config } = start;
+  const policy = createPolicyInForce(config.policy);
   const { bridge: name, mark, table, priority } = config.deploy;
   const divert = path === 'wire' || mark === 0 ? undefined : { mark, table, priority };
   const wish = { ports: { wan, lan }, name, pins: config.wire.pins, divert, mustRelay: path === 'relay' };
   return serve({
-    config,
+    start,
+    policy,
     getIn: (hands) => enterBridge(wish, hands),
     run: (place, wire, sink, signal) =>
-      runWire({ config, sink, wire, path, wan, relay: relayOf(config, place), signal }),
+      runWire({ config, policy, sink, wire, path, wan, relay: relayOf(config, place), signal }),
   });
 }
 
@@ -33,11 +37,14 @@ function relayOf({ deploy }: Config, { journal, divert }: InPlace): RunOptions['
 }
 
 /** Stays until a signal ends it. */
-export async function runHost(config: Config, { dev }: HostFlags): Promise<Outcome> {
+export async function runHost(start: Start, { dev }: HostFlags): Promise<Outcome> {
+  const { config } = start;
+  const policy = createPolicyInForce(config.policy);
   return serve({
-    config,
+    start,
+    policy,
     getIn: (hands) => enterHost(dev, config.wire.pins, hands),
     run: (_, wire, sink, signal) =>
-      runWire({ config, sink, wire, path: 'wire', wan: dev, relay: undefined, signal }),
+      runWire({ config, policy, sink, wire, path: 'wire', wan: dev, relay: undefined, signal }),
   });
 }

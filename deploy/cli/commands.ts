@@ -15,6 +15,7 @@ Examples:
       only observe: nothing is relayed, nothing is repaired
 
 It stays in the foreground. TERM or INT ends only the process: frames are still forwarded and known servers repaired.
+HUP reopens the log and reads policy.* again.
 \`ehlowire leave\` undoes what was changed, also after a crash. Addresses of the ports move to the bridge and back.
 Needs root, and what \`ehlowire doctor\` lists. Before you use it on production mail, read the runbooks.`;
 
@@ -67,9 +68,9 @@ function bridgeCommand(settle: Settle): Command {
     .action(async (flags: BridgeFlags) => {
       const { withControl } = await import('./flags');
       settle(
-        await withControl('bridge', flags, async (config) => {
+        await withControl('bridge', flags, async (start) => {
           const { runBridge } = await import('./bridge');
-          return runBridge(config, flags);
+          return runBridge(start, flags);
         }),
       );
     });
@@ -83,9 +84,9 @@ function hostCommand(settle: Settle): Command {
     .action(async (flags: HostFlags) => {
       const { withControl } = await import('./flags');
       settle(
-        await withControl('host', flags, async (config) => {
+        await withControl('host', flags, async (start) => {
           const { runHost } = await import('./bridge');
-          return runHost(config, flags);
+          return runHost(start, flags);
         }),
       );
     });

@@ -20,6 +20,14 @@ export interface HostFlags extends EntryFlags {
   readonly dev: string;
 }
 
+/** What a process was started with, and how that is read again. */
+export interface Start {
+  readonly config: Config;
+  readonly load: () => Config | readonly Fault[];
+  /** The configuration file. */
+  readonly file: string | undefined;
+}
+
 export type Path = (typeof PATHS)[number];
 
 export function readConfig(flags: EntryFlags): Config | readonly Fault[] {
@@ -45,14 +53,15 @@ const PATHS = ['auto', 'wire', 'relay'] as const;
 export async function withControl(
   does: ControlCommand,
   flags: EntryFlags,
-  act: (config: Config) => Promise<Outcome>,
+  act: (start: Start) => Promise<Outcome>,
 ): Promise<Outcome> {
-  const config = readConfig(flags);
+  const load = (): Config | readonly Fault[] => readConfig(flags);
+  const config = load();
   if (isFaults(config)) return config;
   const release = await takeControl(controlFile(config.deploy.journal), does);
   if (isFault(release)) return release;
   try {
-    return await act(config);
+    return await act({ config, load, file: flags.config });
   } finally {
     release();
   }

@@ -1,8 +1,9 @@
 // What `bridge` and `host` have in common once they are in charge: get in, and stay until a signal.
 
-import { isatty } from 'node:tty';
 import type { Config } from '../../proxy/config/config';
 import { type Fault, formatFault, isFault, isFaults, type Outcome } from '../../proxy/system/fault';
+import { createHangup } from '../../proxy/cli/hangup';
+import type { PolicyInForce } from '../../proxy/config/reload';
 import { reportReady } from '../../proxy/native/systemd';
 import type { Sink } from '../../proxy/sinks/record';
 import { openSink } from '../../proxy/sinks/sink';
@@ -10,26 +11,25 @@ import type { Hands } from '../journal/enter';
 import { isOfThisBoot, readJournal } from '../journal/journal';
 import type { Attach } from '../journal/make';
 import { describeAttachment, type InPlace } from '../attach/attach';
+import type { Start } from './flags';
 import { prepareWire } from '../../proxy/wire/run';
 import { openWire, type Wire } from '../../proxy/wire/wire';
 
 export interface Service {
-  readonly config: Config;
+  readonly start: Start;
+  /** The rules that hold: SIGHUP replaces them. */
+  readonly policy: PolicyInForce;
   getIn(hands: Hands): InPlace | readonly Fault[];
   /** Until the signal. */
   run(place: InPlace, wire: Wire, sink: Sink, signal: AbortSignal): Promise<Fault | undefined>;
 }
 
 export async function serve(service: Service): Promise<Outcome> {
-  const sink = openSink(service.config.log, { failing: complain, closed: complain });
+  const sink = openSink(service.start.config.log, { failing: complain, closed: complain });
   if (isFault(sink)) return sink;
   const end = new AbortController();
   const stop = (): void => end.abort();
-  const hup = (): void => {
-    sink.reopen();
-    sink.note('info', 'log-reopened');
-  };
-  const onHup = service.config.log.file === undefined && isatty(1) ? stop : hup;
+  const onHup = createHangup({ ...service.start, policy: service.policy, sink, stop });
   process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', onHup);
   try {
     return await stay(service, sink, end.signal);
@@ -39,7 +39,11 @@ export async function serve(service: Service): Promise<Outcome> {
   }
 }
 
-async function stay({ config, getIn, run }: Service, sink: Sink, signal: AbortSignal): Promise<Outcome> {
+async function stay(
+  { start: { config }, getIn, run }: Service,
+  sink: Sink,
+  signal: AbortSignal,
+): Promise<Outcome> {
   tellOfReboot(config, sink);
   let wire: Wire | undefined;
   const load = (): Attach | Fault => {

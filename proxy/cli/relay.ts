@@ -1,8 +1,8 @@
 // `ehlowire relay`: from the command line to the last connection.
 
-import { isatty } from 'node:tty';
 import { loadConfig, type Config } from '../config/config';
 import { PROXY_PROTOCOLS } from '../config/formats';
+import { createPolicyInForce } from '../config/reload';
 import { parseAddress } from '../system/address';
 import { createFault, type Fault, formatFault, isFault, type Outcome, isFaults } from '../system/fault';
 import { reportReady } from '../native/systemd';
@@ -12,6 +12,7 @@ import { openStore } from '../servers/store';
 import type { Sink } from '../sinks/record';
 import { openSink } from '../sinks/sink';
 import { toOverrides, type CommonFlags } from '../config/flags';
+import { createHangup } from './hangup';
 
 export interface RelayFlags extends CommonFlags {
   readonly listen?: readonly string[];
@@ -26,7 +27,8 @@ export interface RelayFlags extends CommonFlags {
 export async function runRelay(flags: RelayFlags): Promise<Outcome> {
   const faults = pairFaults(flags);
   if (faults.length > 0) return faults;
-  const config = loadConfig(toOverrides(flags, ownFlags(flags)));
+  const load = (): Config | readonly Fault[] => loadConfig(toOverrides(flags, ownFlags(flags)));
+  const config = load();
   if (isFaults(config)) return config;
   if (config.relay.listeners.length === 0) {
     const fix =
@@ -35,21 +37,21 @@ export async function runRelay(flags: RelayFlags): Promise<Outcome> {
   }
   // Mail goes on without a log: its reader is gone, and that must not stop mail.
   const sink = openSink(config.log, { failing: complain, closed: complain });
-  return isFault(sink) ? sink : serve(config, sink);
+  return isFault(sink) ? sink : serve(config, sink, { load, file: flags.config });
 }
 
-async function serve(config: Config, sink: Sink): Promise<Outcome> {
+async function serve(
+  config: Config,
+  sink: Sink,
+  again: { readonly load: () => Config | readonly Fault[]; readonly file: string | undefined },
+): Promise<Outcome> {
   const end = createEnd();
-  const hup = (): void => {
-    sink.reopen();
-    sink.note('info', 'log-reopened');
-  };
-  // A terminal that hangs up ends the relay: its output would be lost.
-  const onHup = config.log.file === undefined && isatty(1) ? end.signal : hup;
+  const policy = createPolicyInForce(config.policy);
+  const onHup = createHangup({ config, policy, sink, ...again, stop: end.signal });
   process.on('SIGTERM', end.signal).on('SIGINT', end.signal).on('SIGHUP', onHup);
   try {
     const store = openStore(config.servers.file, sink);
-    const relay = await startRelay(config, sink, { known: store.saved.servers });
+    const relay = await startRelay(config, sink, { known: store.saved.servers, policy });
     if (isFault(relay)) {
       await store.close();
       return relay;

@@ -119,6 +119,8 @@ export interface Config {
     readonly table: number;
     readonly priority: number;
   };
+  /** What it was made from, by key: as a person would have to write it. */
+  readonly values: ReadonlyMap<string, unknown>;
 }
 
 export type { Overrides };
@@ -156,7 +158,9 @@ function settle(layers: readonly Layer[], env: Environment): Config | readonly F
   const faults = SETTINGS.flatMap((setting) => judge(setting, get(setting.key), layers));
   if (faults.length > 0) return faults;
   settings.validate({ allowed: 'strict' });
-  const config = toConfig(get, env);
+  const given = (key: string): boolean => layers.some(({ values }) => values.has(key));
+  const values = new Map(SETTINGS.map(({ key }) => [key, get(key)]));
+  const config: Config = { ...toConfig(get, env), policy: readPolicy(get, given), values };
   if (config.relay.mark !== 0 && config.relay.mark === config.deploy.mark) {
     return [createFault('bad-config', 'relay.mark and deploy.mark', { fix: MUST_DIFFER })];
   }
@@ -204,7 +208,7 @@ function registerFormats(): void {
   }
 }
 
-function toConfig(get: (key: string) => unknown, env: Environment): Config {
+function toConfig(get: (key: string) => unknown, env: Environment): Omit<Config, 'policy' | 'values'> {
   const number = (key: string): number => get(key) as number;
   const repair = get('greeting.repair') as Repair;
   const timeout = (name: keyof TimeoutsMs): number => number(`relay.timeouts.${name}`);
@@ -245,7 +249,6 @@ function toConfig(get: (key: string) => unknown, env: Environment): Config {
         opaque: timeout('opaque'),
       },
     },
-    policy: readPolicy(get),
     wire: {
       pins: get('wire.pins') as string,
       attach: get('wire.attach') as 'auto' | 'tcx' | 'tc',

@@ -18,6 +18,10 @@ one line for each, exit code 2. In a file the dots are levels:
 }
 \`\`\`
 
+SIGHUP (\`systemctl reload\`) has \`relay\`, \`bridge\` and \`host\` read the file again. The keys below \`policy\` then hold for
+connections that begin from now on; of other keys that changed the log says that they need a restart (\`config-read\`). A bad or
+missing file changes nothing, and each fault is a line of the log (\`config-refused\`): write the file elsewhere and move it there.
+
 Durations are texts such as \`"500ms"\`, \`"20s"\`, \`"6min"\`, \`"1h"\`, or numbers of milliseconds. The timeouts
 default to what RFC 5321 §4.5.3.2 asks of clients and servers and one minute more: the endpoints should
 give up first and say why, not the relay.

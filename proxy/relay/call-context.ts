@@ -6,6 +6,7 @@ import type { ProxyHeader } from '../../inspect/grammar/proxy-header';
 import { factsOf } from '../../inspect/smtp/proxy-header';
 import type { SessionOptions } from '../../inspect/smtp/session';
 import type { Config, ListenerConfig } from '../config/config';
+import type { PolicyInForce } from '../config/reload';
 import type { Fault } from '../system/fault';
 import { type Address, SUBMISSIONS } from '../system/address';
 import type { Servers } from '../servers/servers';
@@ -30,6 +31,8 @@ export interface CallContext {
   readonly listener: ListenerConfig;
   readonly upstream: Upstream;
   readonly config: Config;
+  /** The rules that hold now: those of `config` may have been replaced. */
+  readonly policy: PolicyInForce;
   readonly sink: Sink;
   readonly servers: Servers;
   readonly watch: RelayCapture;

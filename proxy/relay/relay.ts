@@ -1,6 +1,7 @@
 // The relay path: every listener with its upstream, from the start to the last connection.
 
 import type { Config, ListenerConfig } from '../config/config';
+import { createPolicyInForce, type PolicyInForce } from '../config/reload';
 import { formatAddress, formatEndpoint, SMTP_PORTS, SUBMISSIONS } from '../system/address';
 import type { Endpoint } from '../../inspect/address';
 import { createFault, formatFault, isFault, type Fault } from '../system/fault';
@@ -39,6 +40,8 @@ interface RelayOptions {
   readonly known?: readonly KnownServer[];
   /** What is known of servers, where others use it too; they close it. */
   readonly servers?: Servers;
+  /** Absent: the configuration's, for good. */
+  readonly policy?: PolicyInForce;
 }
 
 /**
@@ -60,7 +63,8 @@ export async function startRelay(
   const watch = createRelayCapture(sink, watched ? openKeptEvidence(config, sink) : undefined);
   const nextSession = createNames();
   const servers = options.servers ?? createOwnServers(config, sink, nextSession, options.known);
-  const routes = await resolveRoutes(config, sink, gate, watch, { servers, nextSession });
+  const policy = options.policy ?? createPolicyInForce(config.policy);
+  const routes = await resolveRoutes(config, sink, gate, watch, { servers, nextSession, policy });
   const close = (): void => {
     watch.close();
     if (options.servers === undefined) servers.close();
@@ -131,7 +135,7 @@ async function resolveRoutes(
   sink: Sink,
   gate: Gate,
   watch: RelayCapture,
-  { servers, nextSession }: Pick<CallContext, 'servers' | 'nextSession'>,
+  shared: Pick<CallContext, 'servers' | 'nextSession' | 'policy'>,
 ): Promise<readonly CallContext[] | Fault> {
   const onUnreachable = (fault: Fault, connection: Connection): void => {
     gate.counters.unreachable += 1;
@@ -143,7 +147,7 @@ async function resolveRoutes(
   for (const listener of config.relay.listeners) {
     const upstream = listener.upstream ? await resolveUpstream(listener.upstream, gate.sockets) : transparent;
     if (isFault(upstream)) return upstream;
-    routes.push({ listener, upstream, config, sink, servers, watch, nextSession, onUnreachable });
+    routes.push({ listener, upstream, config, sink, watch, onUnreachable, ...shared });
   }
   return routes;
 }

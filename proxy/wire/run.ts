@@ -3,6 +3,7 @@
 import type { Micros } from '../../inspect/events';
 import { now } from '../system/clock';
 import type { Config } from '../config/config';
+import type { PolicyInForce } from '../config/reload';
 import { openKeptEvidence } from '../report/evidence/evidence';
 import { formatFault, isFault, type Fault } from '../system/fault';
 import { SUBMISSIONS } from '../system/address';
@@ -23,6 +24,8 @@ import type { Wire } from './wire';
 
 export interface RunOptions {
   readonly config: Config;
+  /** The rules that hold: those of `config` may be replaced. */
+  readonly policy: PolicyInForce;
   readonly sink: Sink;
   readonly wire: Wire;
   readonly path: 'auto' | 'wire' | 'relay';
@@ -134,7 +137,7 @@ function openServers(
 
 /** A relay for what the wire may not do: transparent, on any free port, for this machine only. */
 async function openRelay(
-  { config, sink, relay: way }: RunOptions,
+  { config, policy, sink, relay: way }: RunOptions,
   policies: Policies,
   servers: Servers,
 ): Promise<Relay | Fault | undefined> {
@@ -158,7 +161,7 @@ async function openRelay(
       listeners: [{ listen, ...listener }],
     },
   };
-  return startRelay(own, sink, { servers });
+  return startRelay(own, sink, { servers, policy });
 }
 
 /**

@@ -45,7 +45,7 @@ test('relay: a log to be moved away, a signal to end, and a line for each', asyn
   await until(file, 'session');
   renameSync(file, `${file}.1`);
   relay.child.kill('SIGHUP');
-  await until(file, 'log-reopened');
+  await until(file, 'config-read');
   relay.child.kill('SIGTERM');
   const { code, err } = await relay.ended;
   upstream.stop();
@@ -53,7 +53,7 @@ test('relay: a log to be moved away, a signal to end, and a line for each', asyn
   assert.is(code, 0);
   assert.equal(
     events(file).map((line) => line['event']),
-    ['log-opened', 'log-reopened', 'draining', 'stopped'],
+    ['log-opened', 'log-reopened', 'config-read', 'draining', 'stopped'],
   );
   const phases = events(`${file}.1`).filter((line) => line['event'] === 'phase');
   assert.equal(

@@ -49,7 +49,10 @@ export interface Wishes {
 
 /** Policy as it is where nothing is configured. */
 export function defaultPolicy(rules: Partial<Rules> = {}): PolicyConfig {
-  const policy = readPolicy((key) => POLICY_SETTINGS.find((setting) => setting.key === key)?.default);
+  const policy = readPolicy(
+    (key) => POLICY_SETTINGS.find((setting) => setting.key === key)?.default,
+    () => false,
+  );
   return { ...policy, rules: { ...policy.rules, ...rules } };
 }
 
@@ -98,6 +101,7 @@ export function configOf(upstreamPort: number, wishes: Wishes = {}): Config {
     policy: defaultPolicy(wishes.rules),
     wire: { pins: '/nowhere', attach: 'auto', ports: [25], ringOctets: 1 << 26, connections: 1_000 },
     deploy: { bridge: 'none', journal: '/nowhere', mark: 0, table: 1, priority: 1 },
+    values: new Map(),
   };
 }
 
