@@ -158,9 +158,12 @@ function settle(layers: readonly Layer[], env: Environment): Config | readonly F
   const faults = SETTINGS.flatMap((setting) => judge(setting, get(setting.key), layers));
   if (faults.length > 0) return faults;
   settings.validate({ allowed: 'strict' });
-  const given = (key: string): boolean => layers.some(({ values }) => values.has(key));
+  const given = layers
+    .flatMap((layer) => [...layer.values.keys()])
+    .filter((key) => key.startsWith('policy.'));
+  const policy = readPolicy(get, Object.fromEntries(given.map((key) => [key, get(key)])));
   const values = new Map(SETTINGS.map(({ key }) => [key, get(key)]));
-  const config: Config = { ...toConfig(get, env), policy: readPolicy(get, given), values };
+  const config: Config = { ...toConfig(get, env), policy, values };
   if (config.relay.mark !== 0 && config.relay.mark === config.deploy.mark) {
     return [createFault('bad-config', 'relay.mark and deploy.mark', { fix: MUST_DIFFER })];
   }

@@ -12,8 +12,10 @@ export interface PolicyConfig {
   readonly trustedClients: readonly Network[];
   readonly requireTls: readonly Network[];
   readonly exemptions: readonly Exemption[];
-  /** What somebody configured, and is not only there by default. */
+  /** Of these somebody configured something: they are not only there by default. */
   readonly chosen: ReadonlySet<RuleName>;
+  /** What is configured, by key, as plain JSON: `policyOf` makes all of this from it. */
+  readonly given: Readonly<Record<string, unknown>>;
 }
 
 interface Exemption {
@@ -28,8 +30,11 @@ interface Exemption {
 export const ALL_CLIENTS = 'all';
 const EVERYWHERE = ['0.0.0.0/0', '::/0'];
 
-/** `given`: whether a key is configured. */
-export function readPolicy(get: (key: string) => unknown, given: (key: string) => boolean): PolicyConfig {
+/** `given`: what is configured, by key; `get` has the defaults, too. */
+export function readPolicy(
+  get: (key: string) => unknown,
+  given: Readonly<Record<string, unknown>>,
+): PolicyConfig {
   const words = (key: string): ReadonlySet<string> =>
     new Set((get(`policy.${key}`) as string[]).map((word) => word.toUpperCase()));
   const allowed = words('allowedCommands');
@@ -54,7 +59,8 @@ export function readPolicy(get: (key: string) => unknown, given: (key: string) =
       (get('policy.requireTls') as string[]).flatMap((text) => (text === ALL_CLIENTS ? EVERYWHERE : text)),
     ),
     exemptions: (get('policy.exempt') as RawExemption[]).map(readExemption),
-    chosen: new Set(RULES.filter((rule) => KEYS[rule].some((key) => given(`policy.${key}`)))),
+    chosen: new Set(RULES.filter((rule) => KEYS[rule].some((key) => `policy.${key}` in given))),
+    given,
   };
 }
 

@@ -3,7 +3,8 @@
 import { statSync } from 'node:fs';
 import { createFault, formatFault, isFaults, type Fault } from '../system/fault';
 import type { Config, Level } from './config';
-import type { PolicyConfig } from './policy';
+import { readPolicy, type PolicyConfig } from './policy';
+import { POLICY_SETTINGS } from './policy-schema';
 
 /** The rules that hold. A connection goes by those that held when it began. */
 export interface PolicyInForce {
@@ -26,6 +27,13 @@ export function createPolicyInForce(first: PolicyConfig): PolicyInForce {
     },
     listen: (onReplaced) => void listeners.push(onReplaced),
   };
+}
+
+/** Of `PolicyConfig.given`, which another process may have read. */
+export function policyOf(given: PolicyConfig['given']): PolicyConfig {
+  const valueOf = (key: string): unknown =>
+    key in given ? given[key] : POLICY_SETTINGS.find((setting) => setting.key === key)?.default;
+  return readPolicy(valueOf, given);
 }
 
 interface ReloadOptions {

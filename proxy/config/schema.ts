@@ -19,8 +19,7 @@ export const SETTINGS: readonly Setting[] = [
     default: null,
     shown: 'standard output',
     doc:
-      'Where the event log goes. Opened for appending; SIGHUP opens it anew, for logrotate (and reads the keys below `policy` ' +
-      'again). Flag `--log`. One ' +
+      'Where the event log goes. Opened for appending; SIGHUP opens it anew, for logrotate. Flag `--log`. One ' +
       'connection may write 200 lines, connections without a greeting 50 a second, refusals 10; `omitted` counts the rest.',
   },
   {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadConfig } from '../../../proxy/config/config';
-import { createPolicyInForce, createReload } from '../../../proxy/config/reload';
+import { createPolicyInForce, createReload, policyOf } from '../../../proxy/config/reload';
 import { formatFault, isFaults } from '../../../proxy/system/fault';
 
 const dir = mkdtempSync(join(tmpdir(), 'ehlowire-reload-'));
@@ -193,6 +193,18 @@ test('who goes by the rules hears of new ones, and of no others', () => {
   writeFileSync(file, BEFORE.replace('enforce', 'off'));
   reload();
   assert.equal(heard, ['off']);
+});
+
+test('the rules can be sent to another process as JSON', () => {
+  const given = {
+    'policy.smuggling': 'enforce',
+    'policy.exempt': [{ client: '192.0.2.0/24', server: '198.51.100.25:25', rules: ['smuggling'] }],
+    'policy.requireTls': ['all'],
+    'policy.banner': 'mx.example ESMTP',
+  };
+  const here = policyOf(given);
+  assert.equal(policyOf(JSON.parse(JSON.stringify(here.given)) as typeof given), here);
+  assert.equal([...here.chosen], ['smuggling', 'require-tls', 'banner']);
 });
 
 test.run();

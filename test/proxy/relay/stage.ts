@@ -3,8 +3,8 @@
 import type { Close } from '../../../inspect/events';
 import { parseNetwork, type Network } from '../../../proxy/system/address';
 import type { Rules } from '../../../inspect/policy/rules';
-import { readPolicy, type PolicyConfig } from '../../../proxy/config/policy';
-import { POLICY_SETTINGS } from '../../../proxy/config/policy-schema';
+import type { PolicyConfig } from '../../../proxy/config/policy';
+import { policyOf } from '../../../proxy/config/reload';
 import type { Config, ListenerConfig, TimeoutsMs } from '../../../proxy/config/config';
 import { startRelay, type Relay } from '../../../proxy/relay/relay';
 import { formatFault, isFault, type Fault } from '../../../proxy/system/fault';
@@ -49,10 +49,7 @@ export interface Wishes {
 
 /** Policy as it is where nothing is configured. */
 export function defaultPolicy(rules: Partial<Rules> = {}): PolicyConfig {
-  const policy = readPolicy(
-    (key) => POLICY_SETTINGS.find((setting) => setting.key === key)?.default,
-    () => false,
-  );
+  const policy = policyOf({});
   return { ...policy, rules: { ...policy.rules, ...rules } };
 }
 
