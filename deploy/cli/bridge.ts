@@ -2,17 +2,19 @@
 
 import type { Config } from '../../proxy/config/config';
 import { createPolicyInForce } from '../../proxy/config/reload';
-import { isFault, type Outcome } from '../../proxy/system/fault';
+import { isFault, isFaults, type Outcome } from '../../proxy/system/fault';
 import { type RunOptions, runWire } from '../../proxy/wire/run';
 import { readLinks } from '../network/links';
 import { enterBridge, enterHost, type InPlace } from '../attach/attach';
-import { type BridgeFlags, type HostFlags, readPath, type Start } from './flags';
+import { type BridgeFlags, type HostFlags, readPath, type Start, withoutRelay } from './flags';
 import { serve } from './serve';
 
 /** Stays until a signal ends it. */
-export async function runBridge(start: Start, { path: asked, wan, lan }: BridgeFlags): Promise<Outcome> {
+export async function runBridge(given: Start, { path: asked, wan, lan }: BridgeFlags): Promise<Outcome> {
   const path = readPath(asked);
   if (isFault(path)) return path;
+  const start = path === 'wire' ? withoutRelay(given, '--path wire') : given;
+  if (isFaults(start)) return start;
   const { config } = start;
   const policy = createPolicyInForce(config.policy);
   const { bridge: name, mark, table, priority } = config.deploy;
@@ -37,7 +39,9 @@ function relayOf({ deploy }: Config, { journal, divert }: InPlace): RunOptions['
 }
 
 /** Stays until a signal ends it. */
-export async function runHost(start: Start, { dev }: HostFlags): Promise<Outcome> {
+export async function runHost(given: Start, { dev }: HostFlags): Promise<Outcome> {
+  const start = withoutRelay(given, '`ehlowire host`', ON_HOST);
+  if (isFaults(start)) return start;
   const { config } = start;
   const policy = createPolicyInForce(config.policy);
   return serve({
@@ -48,3 +52,6 @@ export async function runHost(start: Start, { dev }: HostFlags): Promise<Outcome
       runWire({ config, policy, sink, wire, path: 'wire', wan: dev, relay: undefined, signal }),
   });
 }
+
+const ON_HOST =
+  'on a host nothing is held or changed: use `ehlowire bridge` or `ehlowire relay`, or set it to observe, or leave it out';

@@ -2,6 +2,7 @@
 
 import { type Config, loadConfig } from '../../proxy/config/config';
 import { toOverrides, type CommonFlags } from '../../proxy/config/flags';
+import { rulesThatRelay, settingsOf } from '../../proxy/config/relayed-rules';
 import { createFault, type Fault, isFault, isFaults, type Outcome } from '../../proxy/system/fault';
 import { type ControlCommand, controlFile, takeControl } from '../journal/control-process';
 
@@ -42,6 +43,23 @@ export function readConfig(flags: EntryFlags): Config | readonly Fault[] {
 export function readPath(text = 'auto'): Path | Fault {
   const path = PATHS.find((each) => each === text);
   return path ?? createFault('bad-flag', `--path ${text}`, { fix: `must be ${PATHS.join(', ')}` });
+}
+
+/**
+ * The same, for a path where nothing is relayed: a rule that somebody configured and that could not be enforced there is a
+ * fault, also when it is read again.
+ */
+export function withoutRelay(start: Start, on: string, fix?: string): Start | readonly Fault[] {
+  const check = (config: Config | readonly Fault[]): Config | readonly Fault[] => {
+    if (isFaults(config)) return config;
+    const { policy } = config;
+    const settings = rulesThatRelay(policy).flatMap((rule) => settingsOf(policy, rule));
+    const more = fix === undefined ? {} : { fix };
+    const faults = settings.map((setting) => createFault('rule-needs-relay', `${setting} with ${on}`, more));
+    return faults.length > 0 ? faults : config;
+  };
+  const config = check(start.config);
+  return isFaults(config) ? config : { ...start, config, load: () => check(start.load()) };
 }
 
 const PATHS = ['auto', 'wire', 'relay'] as const;

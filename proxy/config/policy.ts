@@ -12,8 +12,6 @@ export interface PolicyConfig {
   readonly trustedClients: readonly Network[];
   readonly requireTls: readonly Network[];
   readonly exemptions: readonly Exemption[];
-  /** Of these somebody configured something: they are not only there by default. */
-  readonly chosen: ReadonlySet<RuleName>;
   /** What is configured, by key, as plain JSON: `policyOf` makes all of this from it. */
   readonly given: Readonly<Record<string, unknown>>;
 }
@@ -59,55 +57,8 @@ export function readPolicy(
       (get('policy.requireTls') as string[]).flatMap((text) => (text === ALL_CLIENTS ? EVERYWHERE : text)),
     ),
     exemptions: (get('policy.exempt') as RawExemption[]).map(readExemption),
-    chosen: new Set(RULES.filter((rule) => KEYS[rule].some((key) => `policy.${key}` in given))),
     given,
   };
-}
-
-/** What configures each rule; not what only takes something out of it. */
-const KEYS: Readonly<Record<RuleName, readonly string[]>> = {
-  smuggling: ['smuggling'],
-  starttls: ['starttls'],
-  synchronization: ['synchronization'],
-  lines: ['lines'],
-  nul: ['nul'],
-  commands: ['commands', 'refusedCommands', 'allowedCommands', 'hiddenKeywords'],
-  'auth-before-tls': ['authBeforeTls'],
-  'require-tls': ['requireTls'],
-  banner: ['banner'],
-  load: [],
-};
-
-/**
- * The rules for which this server must be relayed: somebody configured that they refuse or change something, for some of
- * its clients at least. Without a server: for those that no list names. What a rule does by default keeps no server on
- * the relay.
- */
-export function rulesThatRelay(policy: PolicyConfig, server?: Endpoint): readonly RuleName[] {
-  const { chosen, exemptions } = policy;
-  const key = server && keyOf(server.address, server.port);
-  const exempt = exemptions.flatMap((each) =>
-    each.client === undefined && each.server === key ? each.rules : [],
-  );
-  return [...chosen].filter((rule) => acts(policy, rule) && !exempt.includes(rule));
-}
-
-/** Whether a rule refuses or changes something, for some clients at least. */
-function acts({ rules, requireTls }: PolicyConfig, rule: RuleName): boolean {
-  switch (rule) {
-    case 'commands':
-      return rules.commands === 'enforce' || rules.hiddenKeywords.size > 0;
-    case 'auth-before-tls':
-      return rules.authBeforeTls === 'enforce';
-    case 'require-tls':
-      return requireTls.length > 0;
-    case 'banner':
-      return rules.banner !== undefined;
-    case 'load':
-      return false;
-    default:
-      return rules[rule] === 'normalize' || rules[rule] === 'enforce';
-  }
 }
 
 /** What holds between these two; the same value where no list names them. */

@@ -211,6 +211,11 @@ const CATALOGUE = {
   'bridge-conflict': { exit: 2, what: 'no bridge can be made', fix: 'see `ip -d link`' },
   'mtu-differs': { exit: 2, what: 'the ports differ in MTU', fix: 'give both the same' },
   'no-way-to-relay': { exit: 2, what: 'nothing can be relayed here', fix: 'use --path wire' },
+  'rule-needs-relay': {
+    exit: 2,
+    what: 'a rule needs the relay',
+    fix: 'on the wire nothing is held or changed: use --path auto or relay, or set it to observe, or leave it out',
+  },
   'already-attached': { exit: 1, what: 'already attached', fix: '`ehlowire leave` first' },
   'already-running': { exit: 1, what: 'already running', fix: 'see `ehlowire status`' },
   'other-namespace': {

@@ -16,6 +16,8 @@ export interface Asked {
   readonly servers: ServerRepairs;
   /** Connections can be handed to a relay. */
   readonly canRelay: boolean;
+  /** A rule that somebody configured needs the relay for this server. */
+  readonly mustRelay: (server: Endpoint) => boolean;
 }
 
 export interface Policies {
@@ -52,7 +54,7 @@ export function createPolicies(tables: Tables, asked: Asked, sink?: Pick<Sink, '
   const apply: Policies['apply'] = (server, knowledge) => {
     if (asked.path === 'relay') return;
     const word: Asked = { ...asked, repair: repairOf(asked.servers, server) ?? asked.repair };
-    const policy = knowledge ? policyOf(knowledge, word) : unknownOf(word);
+    const policy = knowledge ? policyOf(server, knowledge, word) : unknownOf(word);
     const lines = linesOf(policy, knowledge, word);
     const needless = policy === unknown && lines === 0;
     tell(server, policy, needless ? tables.deleteServer(server) : set(server, { policy, lines }));
@@ -96,8 +98,11 @@ function unknownOf({ path, repair, canRelay }: Asked): WirePolicy {
 }
 
 /** What it needs, as far as the path and the operator's word on it allow. */
-function policyOf({ policy }: GreetingKnowledge, { path, repair, canRelay }: Asked): Policy {
-  if (policy === 'relay') return path !== 'wire' && canRelay && repair !== 'never' ? 'relay' : 'observe';
+function policyOf(server: Endpoint, { policy }: GreetingKnowledge, asked: Asked): Policy {
+  const { path, repair, canRelay, mustRelay } = asked;
+  const relays = path !== 'wire' && canRelay;
+  if (relays && mustRelay(server)) return 'relay';
+  if (policy === 'relay') return relays && repair !== 'never' ? 'relay' : 'observe';
   if (repair === 'now') return 'repair';
   return policy === 'repair' && repair !== 'never' ? 'repair' : 'observe';
 }

@@ -3,7 +3,9 @@
 import type { Micros } from '../../inspect/events';
 import { now } from '../system/clock';
 import type { Config } from '../config/config';
+import { rulesThatRelay } from '../config/relayed-rules';
 import type { PolicyInForce } from '../config/reload';
+import type { Endpoint } from '../../inspect/address';
 import { openKeptEvidence } from '../report/evidence/evidence';
 import { formatFault, isFault, type Fault } from '../system/fault';
 import { SUBMISSIONS } from '../system/address';
@@ -43,7 +45,8 @@ export interface RunOptions {
 export function prepareWire(config: Config, { adopted, tables }: Wire): void {
   if (adopted) return;
   const { repair, servers: decided } = config.greeting;
-  const asked = { path: 'wire', repair, servers: decided, canRelay: false } as const;
+  const mustRelay = (): boolean => false;
+  const asked = { path: 'wire', repair, servers: decided, canRelay: false, mustRelay } as const;
   const { unknown, apply, decide } = createPolicies(tables, asked);
   const { saved } = readServers(config.servers.file);
   decide(() => undefined);
@@ -54,14 +57,21 @@ export function prepareWire(config: Config, { adopted, tables }: Wire): void {
 
 /** Runs until the signal; then everything that is attached and pinned goes on by itself. */
 export async function runWire(options: RunOptions): Promise<Fault | undefined> {
-  const { config, sink, wire, path, relay: way, signal } = options;
+  const { config, policy, sink, wire, path, relay: way, signal } = options;
   const store = openStore(config.servers.file, sink);
   const { repair, servers: decided } = config.greeting;
-  const asked = { path, repair, servers: decided, canRelay: way !== undefined };
+  const mustRelay = (server: Endpoint): boolean => rulesThatRelay(policy.current, server).length > 0;
+  const asked = { path, repair, servers: decided, canRelay: way !== undefined, mustRelay };
   const policies = createPolicies(wire.tables, asked, sink);
   const nextSession = createNames('w');
   const servers = openServers(options, policies, nextSession, store.saved.servers);
   policies.decide(servers.knownOf);
+  tellNotEnforced(options, policies);
+  policy.listen(() => {
+    policies.decide(servers.knownOf);
+    for (const { server, knowledge } of servers.known()) policies.apply(server, knowledge);
+    tellNotEnforced(options, policies);
+  });
   const relay = await openRelay(options, policies, servers);
   if (isFault(relay)) {
     servers.close();
@@ -133,6 +143,14 @@ function openServers(
     onLearned: apply,
     settleMs: SETTLE_MS,
   });
+}
+
+/** A rule that refuses something needs a relay. */
+function tellNotEnforced({ policy, path, sink }: RunOptions, { unknown }: Policies): void {
+  const rules = rulesThatRelay(policy.current);
+  if (path === 'wire' || unknown === 'relay' || rules.length === 0) return;
+  const because = 'no connection can be relayed here: see `ehlowire status`';
+  sink.note('warn', 'rules-not-enforced', { rules: rules.join(', '), because });
 }
 
 /** A relay for what the wire may not do: transparent, on any free port, for this machine only. */

@@ -204,7 +204,6 @@ test('the rules can be sent to another process as JSON', () => {
   };
   const here = policyOf(given);
   assert.equal(policyOf(JSON.parse(JSON.stringify(here.given)) as typeof given), here);
-  assert.equal([...here.chosen], ['smuggling', 'require-tls', 'banner']);
 });
 
 test.run();

@@ -46,8 +46,11 @@ function createTable(): {
 }
 
 const NONE: ServerRepairs = new Map();
-const AUTO: Asked = { path: 'auto', repair: 'learn', servers: NONE, canRelay: true };
-const WIRE: Asked = { path: 'wire', repair: 'learn', servers: NONE, canRelay: true };
+const mustRelay = (): boolean => false;
+const AUTO: Asked = { path: 'auto', repair: 'learn', servers: NONE, canRelay: true, mustRelay };
+const WIRE: Asked = { path: 'wire', repair: 'learn', servers: NONE, canRelay: true, mustRelay };
+/** A rule is enforced, and the second server is exempt. */
+const STRICT: Asked = { ...AUTO, mustRelay: ({ address }) => address !== '192.0.2.2' };
 const DECIDED = readServers([
   { server: '192.0.2.1:25', repair: 'now' },
   { server: '192.0.2.2:25', repair: 'never' },
@@ -123,6 +126,39 @@ const ROWS: readonly Row[] = [
     ['1 observe', '2 repair', '3 observe'],
     [],
   ],
+  [
+    'a rule that needs the relay keeps all servers there, whatever is known of them, but those that are exempt',
+    STRICT,
+    [
+      [1, WHOLE],
+      [2, WHOLE],
+      [3, LONE],
+      [4, TEASER],
+    ],
+    ['2 observe'],
+    [],
+  ],
+  [
+    'it does so too where nothing is repaired',
+    { ...STRICT, repair: 'never' },
+    [
+      [1, WHOLE],
+      [2, LONE],
+      [3, LONE],
+    ],
+    ['2 observe'],
+    [],
+  ],
+  [
+    'where nothing can be relayed, it does not',
+    { ...STRICT, canRelay: false },
+    [
+      [1, WHOLE],
+      [3, LONE],
+    ],
+    ['3 repair'],
+    [],
+  ],
   ['what unknown servers get needs no place', AUTO, [1, 2, 3, 4].map((n) => [n, CUT]), [], []],
 ];
 
@@ -176,6 +212,20 @@ test('it holds before anything is known, and what an earlier operator decided go
   assert.equal([...table.held.keys()], ['192.0.2.1']);
   createPolicies(table.tables, WIRE).decide(() => undefined);
   assert.equal([...table.held.keys()], []);
+});
+
+test('rules that hold anew: a known server goes to the relay, and comes back from it', () => {
+  const table = createTable();
+  let strict = false;
+  const { apply } = createPolicies(table.tables, { ...AUTO, mustRelay: () => strict });
+  const policyOf = (n: number): string | undefined => table.held.get(`192.0.2.${n}`)?.policy;
+  const seen = [false, true, false].map((each) => {
+    strict = each;
+    apply(server(1), WHOLE);
+    return policyOf(1);
+  });
+  // What needs what unknown servers get has no entry.
+  assert.equal(seen, ['observe', undefined, 'observe']);
 });
 
 test('the table is looked through once for many places, not for each', () => {

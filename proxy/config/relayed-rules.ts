@@ -1,0 +1,68 @@
+// Which rules of policy keep a server on the relay: those that somebody configured, and that refuse or change something.
+
+import type { Endpoint } from '../../inspect/address';
+import { RULES, type RuleName } from '../../inspect/policy/rules';
+import { quote } from './layers';
+import type { PolicyConfig } from './policy';
+import { keyOf } from './servers';
+
+/**
+ * The rules for which this server must be relayed, since they hold for some of its clients at least. Without a server:
+ * for one that no list names. What a rule does by default keeps no server on the relay.
+ */
+export function rulesThatRelay(policy: PolicyConfig, server?: Endpoint): readonly RuleName[] {
+  const key = server && keyOf(server.address, server.port);
+  return RULES.filter(
+    (rule) =>
+      keysOf(policy, rule).length > 0 &&
+      acts(policy, rule) &&
+      (key === undefined || !serversWithout(policy, rule).includes(key)),
+  );
+}
+
+/** What was configured of a rule, as `policy.smuggling = "enforce"`. */
+export function settingsOf(policy: PolicyConfig, rule: RuleName): readonly string[] {
+  return keysOf(policy, rule).map((key) => `${key} = ${quote(policy.given[key])}`);
+}
+
+/** Servers for which a rule does not hold, whoever the client is. */
+export function serversWithout({ exemptions }: PolicyConfig, rule: RuleName): readonly string[] {
+  return exemptions.flatMap(({ client, server, rules }) =>
+    client === undefined && server !== undefined && rules.includes(rule) ? server : [],
+  );
+}
+
+/** Those that somebody configured. */
+function keysOf({ given }: PolicyConfig, rule: RuleName): readonly string[] {
+  return KEYS[rule].map((key) => `policy.${key}`).filter((key) => key in given);
+}
+
+/** Whether a rule refuses or changes something, for some clients at least. */
+function acts({ rules, requireTls }: PolicyConfig, rule: RuleName): boolean {
+  switch (rule) {
+    case 'auth-before-tls':
+      return rules.authBeforeTls === 'enforce';
+    case 'require-tls':
+      return requireTls.length > 0;
+    case 'banner':
+      return rules.banner !== undefined;
+    case 'load':
+      return false;
+    default:
+      return rules[rule] === 'normalize' || rules[rule] === 'enforce';
+  }
+}
+
+/** What configures each rule; not what only takes something out of it. */
+const KEYS: Readonly<Record<RuleName, readonly string[]>> = {
+  smuggling: ['smuggling'],
+  starttls: ['starttls'],
+  synchronization: ['synchronization'],
+  lines: ['lines'],
+  nul: ['nul'],
+  commands: ['commands', 'refusedCommands', 'allowedCommands', 'hiddenKeywords'],
+  'auth-before-tls': ['authBeforeTls'],
+  'require-tls': ['requireTls'],
+  banner: ['banner'],
+  load: [],
+};
