@@ -9,6 +9,7 @@ import type { Sink } from '../../proxy/sinks/record';
 import { openSink } from '../../proxy/sinks/sink';
 import type { Hands } from '../journal/enter';
 import { isOfThisBoot, readJournal } from '../journal/journal';
+import { keepRules } from '../journal/rules-file';
 import type { Attach } from '../journal/make';
 import { describeAttachment, type InPlace } from '../attach/attach';
 import type { Start } from './flags';
@@ -40,7 +41,7 @@ export async function serve(service: Service): Promise<Outcome> {
 }
 
 async function stay(
-  { start: { config }, getIn, run }: Service,
+  { start: { config }, policy, getIn, run }: Service,
   sink: Sink,
   signal: AbortSignal,
 ): Promise<Outcome> {
@@ -59,11 +60,15 @@ async function stay(
     return isFaults(place) ? place : [];
   }
   tellPlace(place, wire, sink);
+  const removeRules = keepRules(config.deploy.journal, policy, (fault) =>
+    sink.note('warn', 'status-unwritten', { message: formatFault(fault) }),
+  );
   const reportEnd = reportReady(describeAttachment(place.journal.place));
   try {
     return (await run(place, wire, sink, signal)) ?? 0;
   } finally {
     wire.close();
+    removeRules();
     reportEnd();
     sink.note('info', 'stopped', { stays: 'frames go on crossing; `ehlowire leave` takes it out' });
   }

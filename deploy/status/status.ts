@@ -10,7 +10,9 @@ import { isAttached } from '../journal/filters';
 import { readRules } from '../network/links';
 import { readSysctl } from '../network/sysctl';
 import { findControlProcess, controlFile, type ControlProcess } from '../journal/control-process';
+import { readRulesInForce } from '../journal/rules-file';
 import { changesOf, findProblems, type Seen } from './problems';
+import { problemsOfRules, rulesOf, type RelayedRule } from './rules';
 import { readWire, type WireReading } from './wire-state';
 
 export type Status =
@@ -40,6 +42,8 @@ export interface Attached {
   readonly problems: readonly string[];
   /** Why some or all connections cannot be relayed; empty where they can, or need not. */
   readonly notRelayed: readonly string[];
+  /** The rules of policy that keep servers on the relay. */
+  readonly rules: readonly RelayedRule[];
   /** New servers are relayed until they are known. */
   readonly relays: boolean;
   readonly wire: WireReading;
@@ -65,12 +69,15 @@ export function readStatus(config: Config): Status | Fault {
   const attached: Seen['attached'] = (device, hook) => isAttached(journal.pins, device, hook);
   const seen = { ...facts, attached, rules: readRules, sysctl: readSysctl, divert, wire };
   const relays = changes.some(({ kind }) => kind === 'rule');
+  const notRelayed = whyNotRelayed(divert, relays);
+  const rules = rulesOf(readRulesInForce(file, running));
   return {
     kind: 'attached',
     journal,
     running,
-    problems: findProblems(journal, seen, running),
-    notRelayed: whyNotRelayed(divert, relays),
+    problems: [...findProblems(journal, seen, running), ...problemsOfRules(rules, notRelayed)],
+    notRelayed,
+    rules,
     relays,
     wire,
   };

@@ -10,6 +10,7 @@ import type { RelayStatuses } from '../../proxy/relay/status-file';
 import { changesOf, commandOf, howToRestart } from './problems';
 import { linesOfRelays } from './relays';
 import { printable } from '../../proxy/sinks/wording';
+import { linesOfRules } from './rules';
 import { learnedLines } from './servers';
 import type { Attached, Status } from './status';
 import type { WireState } from './wire-state';
@@ -45,6 +46,7 @@ export function toObject(status: Status, { relays }: RelayStatuses = NO_RELAYS):
     problems: status.kind === 'other-namespace' ? [elsewhere(status)] : (here?.problems ?? []),
     relays: here?.relays ?? false,
     not_relayed: here?.notRelayed ?? [],
+    rules_on_relay: here?.rules ?? [],
     attachments: (journal === undefined ? [] : changesOf(journal)).flatMap((change) =>
       change.kind === 'filter'
         ? [
@@ -121,6 +123,7 @@ function linesOf(status: Status, colors: Colors): readonly string[] {
         '',
         row('Process', [processLine(running, journal.place, colors)]),
         row('Relay', relayLines(status)),
+        ...(status.rules.length === 0 ? [] : [row('Rules', linesOfRules(status.rules))]),
         row('Detach', [howToDetach(journal.place)]),
         ...wireLines(status, colors),
       ];

@@ -57,21 +57,12 @@ export function prepareWire(config: Config, { adopted, tables }: Wire): void {
 
 /** Runs until the signal; then everything that is attached and pinned goes on by itself. */
 export async function runWire(options: RunOptions): Promise<Fault | undefined> {
-  const { config, policy, sink, wire, path, relay: way, signal } = options;
+  const { config, sink, wire, path, relay: way, signal } = options;
   const store = openStore(config.servers.file, sink);
-  const { repair, servers: decided } = config.greeting;
-  const mustRelay = (server: Endpoint): boolean => rulesThatRelay(policy.current, server).length > 0;
-  const asked = { path, repair, servers: decided, canRelay: way !== undefined, mustRelay };
-  const policies = createPolicies(wire.tables, asked, sink);
+  const policies = openPolicies(options);
   const nextSession = createNames('w');
   const servers = openServers(options, policies, nextSession, store.saved.servers);
-  policies.decide(servers.knownOf);
-  tellNotEnforced(options, policies);
-  policy.listen(() => {
-    policies.decide(servers.knownOf);
-    for (const { server, knowledge } of servers.known()) policies.apply(server, knowledge);
-    tellNotEnforced(options, policies);
-  });
+  bringIn(options, policies, servers);
   const relay = await openRelay(options, policies, servers);
   if (isFault(relay)) {
     servers.close();
@@ -142,6 +133,27 @@ function openServers(
     decided: config.greeting.servers,
     onLearned: apply,
     settleMs: SETTLE_MS,
+  });
+}
+
+function openPolicies({ config, policy, wire, path, relay, sink }: RunOptions): Policies {
+  const { repair, servers } = config.greeting;
+  const mustRelay = (server: Endpoint): boolean => rulesThatRelay(policy.current, server).length > 0;
+  return createPolicies(
+    wire.tables,
+    { path, repair, servers, canRelay: relay !== undefined, mustRelay },
+    sink,
+  );
+}
+
+/** What the operator decided for single servers, and what the rules need, also when they are replaced. */
+function bringIn(options: RunOptions, policies: Policies, servers: Servers): void {
+  policies.decide(servers.knownOf);
+  tellNotEnforced(options, policies);
+  options.policy.listen(() => {
+    policies.decide(servers.knownOf);
+    for (const { server, knowledge } of servers.known()) policies.apply(server, knowledge);
+    tellNotEnforced(options, policies);
   });
 }
 

@@ -10,9 +10,11 @@ import { AGAIN, BRIDGE, HOST, JOURNAL, PINS, RUNNING, SINCE, START, WIRE } from 
 
 const FINE: Extract<Status, { kind: 'attached' }> = {
   ...{ kind: 'attached', journal: JOURNAL, running: RUNNING, problems: [], notRelayed: [], relays: true },
+  rules: [],
   wire: WIRE,
 };
 
+const NUL = { rule: 'nul', settings: ['policy.nul = "enforce"'], except: [] };
 const HEAD = `ehlowire0, between eth1 and eth2, since ${SINCE}`;
 const TEXTS: readonly {
   readonly name: string;
@@ -221,6 +223,11 @@ const TEXTS: readonly {
       ],
     ],
     json: { relays: true, not_relayed: ['ehlowire0 has no IPv6 address'] },
+  },
+  {
+    ...{ name: 'rules keep servers on the relay', status: { ...FINE, rules: [NUL] } },
+    says: [['  Rules     nul keeps all servers on the relay (policy.nul = "enforce")']],
+    json: { healthy: true, rules_on_relay: [NUL] },
   },
   {
     name: "on the mail server's own interface",
