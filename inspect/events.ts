@@ -88,6 +88,8 @@ export type CloseReason =
   /** One of the timeouts of RFC 5321 §4.5.3.2, by whom was waited for. */
   | 'client-timeout'
   | 'server-timeout'
+  /** A rule of policy; a `blocked` event names it. */
+  | 'policy'
   /** ehlowire is being stopped. */
   | 'shutdown';
 
@@ -169,6 +171,20 @@ export type Anomaly =
   | 'tls-alert'
   /** LHLO, or one reply per recipient, on an SMTP port (RFC 2033). */
   | 'lmtp'
+  /** A bare CR or LF in a message, or a line that some server takes for its end; the detail says how many. */
+  | 'bare-line-end'
+  /** The same, and the server was sent CRLF and a stuffed dot in their place. */
+  | 'normalized'
+  /** A command that policy would answer in place of the server. */
+  | 'refused-command'
+  /** Credentials before TLS. */
+  | 'auth-before-tls'
+  /** A command before TLS of a client that must use it. */
+  | 'tls-required'
+  /** Commands before the reply to the one before, and the server does not offer PIPELINING (RFC 2920). */
+  | 'pipelining-not-offered'
+  /** SSH, or TLS at a plain port. */
+  | 'foreign-protocol'
   /** Octets that we never saw; what follows is read with care. */
   | 'gap'
   /** Silence beyond the time RFC 5321 §4.5.3.2 asks the other side to wait. */

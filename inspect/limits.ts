@@ -11,6 +11,21 @@ export const REPLY_LINE = 8_192;
 /** What RFC 5321 §4.5.3.1.5 allows a reply or command line; beyond it is worth a remark. */
 export const LINE_BY_RFC = 512;
 
+/**
+ * Octets of a command line, CRLF included. RFC 5321 §4.1.1.11 lets extensions make MAIL and RCPT longer: SIZE 26, DSN 107
+ * and 500, AUTH 500, SMTPUTF8 10 and more; AUTH itself has its own limit (RFC 4954 §4.3).
+ */
+export function commandLimit(verb: string): number {
+  return COMMAND_LIMITS[verb] ?? LINE_BY_RFC;
+}
+
+const COMMAND_LIMITS: Readonly<Record<string, number>> = {
+  AUTH: COMMAND_LINE,
+  'X-EXPS': COMMAND_LINE,
+  MAIL: 2_048,
+  RCPT: 2_048,
+};
+
 /** Lines of one reply whose texts are kept: EHLO replies have 10 to 20. Further lines are only counted. */
 export const REPLY_TEXTS = 64;
 

@@ -11,6 +11,11 @@ export function latin1(bytes: Uint8Array): string {
   return text;
 }
 
+/** The octets of such a text; all its characters must be below U+0100. */
+export function fromLatin1(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
 /**
  * Octets as printable ASCII with the escapes of C: `\r` `\n` `\t` `\\`, and `\xNN` for other controls and
  * 8-bit. At most `cap` characters; where something was left out the last one is `…`. No escape is cut.

@@ -1,7 +1,7 @@
 // What may be quoted of a command's argument: only of these verbs, and only where it parses by their grammar.
 
 import { NOTHING_SAID, joinQuotable, say, type Quotable } from '../quotable';
-import { latin1 } from '../text';
+import { fromLatin1, latin1 } from '../text';
 import { describeOctets, quoteParsed, quoteWord } from './quote';
 import { SASL_MECHANISMS } from './reply-words';
 
@@ -109,13 +109,9 @@ function quoteParameter(
   // Postfix repeats the recipient where a server offers DSN (RFC 3461 §4.2): nothing new.
   const same = keyword === 'ORCPT' && value?.toLowerCase() === `rfc822;${address?.toLowerCase() ?? ''}`;
   if (same && address !== undefined) return { text: quoteParsed(word), whole: true };
-  if (values === undefined) return { text: describeOctets(octetsOf(word)), whole: false };
+  if (values === undefined) return { text: describeOctets(fromLatin1(word)), whole: false };
   if (values.test(value ?? '')) return { text: quoteParsed(word), whole: true };
-  return { text: say`${quoteParsed(keyword)}=${describeOctets(octetsOf(value ?? ''))}`, whole: false };
-}
-
-function octetsOf(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  return { text: say`${quoteParsed(keyword)}=${describeOctets(fromLatin1(value ?? ''))}`, whole: false };
 }
 
 const NONE = /^$/;

@@ -124,7 +124,7 @@ const LF = 0x0a;
 const DOT = 0x2e;
 
 /** Octets that some server drops, trims or takes for nothing, so that the dot stands alone on its line. */
-const JUNK: Readonly<Record<number, string>> = {
+export const JUNK: Readonly<Record<number, string>> = {
   0x00: 'NUL',
   0x08: 'BS',
   0x09: 'TAB',

@@ -12,7 +12,7 @@ import {
   type Endpoint,
 } from '../address';
 import type { ProxyFacts } from '../events';
-import { latin1 } from '../text';
+import { fromLatin1, latin1 } from '../text';
 
 export interface ProxyHeader extends ProxyFacts {
   readonly kind: 'header';
@@ -56,7 +56,7 @@ export function formatProxyHeader(
     const family = four ? 'TCP4' : 'TCP6';
     // What was mapped has to be written so: a reader of TCP6 takes no dotted address.
     const [a, b] = four ? [source.address, destination.address] : [ipv6Text(from, 0), ipv6Text(to, 0)];
-    return octets(`PROXY ${family} ${a} ${b} ${source.port} ${destination.port}\r\n`);
+    return fromLatin1(`PROXY ${family} ${a} ${b} ${source.port} ${destination.port}\r\n`);
   }
   const ports = [source.port >> 8, source.port & 0xff, destination.port >> 8, destination.port & 0xff];
   const block = [...from, ...to, ...ports];
@@ -245,10 +245,6 @@ function sameFamily(from: Uint8Array, to: Uint8Array): [Uint8Array, Uint8Array] 
   return [from.length === 4 ? mapped(from) : from, to.length === 4 ? mapped(to) : to];
 }
 
-function octets(line: string): Uint8Array {
-  return Uint8Array.from(line, (char) => char.charCodeAt(0));
-}
-
 function incomplete(needed: number): ProxyParse {
   return { kind: 'incomplete', needed };
 }
@@ -264,11 +260,11 @@ const NONE = new Uint8Array(0);
 const CR = 0x0d;
 const LF = 0x0a;
 
-const SIGNATURE_1 = octets('PROXY ');
+const SIGNATURE_1 = fromLatin1('PROXY ');
 // §2.1: "a 108-byte buffer is always enough to store all the line and a trailing zero".
 const LINE_1 = 107;
 
-const SIGNATURE_2 = octets('\r\n\r\n\0\r\nQUIT\n');
+const SIGNATURE_2 = fromLatin1('\r\n\r\n\0\r\nQUIT\n');
 const HEAD_2 = 16;
 const LOCAL = 0x20;
 const PROXY_2 = 0x21;

@@ -2,7 +2,7 @@
 
 import { QUOTE, TEXT } from '../limits';
 import { NOTHING_SAID, say, type Quotable } from '../quotable';
-import { escapeText, latin1 } from '../text';
+import { escapeText, fromLatin1, latin1 } from '../text';
 import { isReplyWord } from './reply-words';
 
 /**
@@ -65,16 +65,12 @@ function escapeKnown(text: string, cap: number): Quotable {
 
 /** Nearly all text is plain, and a copy of it as octets costs much. */
 function escapeWords(text: string, cap: number): string {
-  return text.length <= cap && PLAIN.test(text) ? text : escapeText(octetsOf(text), cap);
+  return text.length <= cap && PLAIN.test(text) ? text : escapeText(fromLatin1(text), cap);
 }
 
 /** How a middlebox overwrote a word: `XXXX`, and nothing of what it left. */
 export function quoteMask(text: string): Quotable {
   return (/^X{4,}/.exec(text)?.[0].slice(0, QUOTE) ?? NOTHING_SAID) as Quotable;
-}
-
-function octetsOf(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
 /** Eight characters at the least: shorter ones are words. */

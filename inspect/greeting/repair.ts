@@ -3,6 +3,7 @@
 import type { GreetingDefect } from '../events';
 import { GREETING_JUNK, LINE_BY_RFC, REPLY_LINE } from '../limits';
 import { joinOctets, NO_OCTETS } from '../octets';
+import { fromLatin1 } from '../text';
 import { isBinary, isForeignServer } from './foreign';
 import { isQualified, terminatorDefect } from './judgement';
 import { readLine, type GreetingLine } from './lines';
@@ -199,7 +200,7 @@ function passSure(state: State): void {
 
 /** A last line for a greeting that has none. `ESMTP` keeps a client from HELO, and Postfix from PIX mode. */
 function closingLine(code: number, host: string): Uint8Array {
-  return octetsIn(`${code} ${host}${code < 400 ? ' ESMTP' : ''}\r\n`);
+  return fromLatin1(`${code} ${host}${code < 400 ? ' ESMTP' : ''}\r\n`);
 }
 
 /** Repairs one reply line, with the defects that made it necessary; the same octets where there are none. */
@@ -217,7 +218,7 @@ function repairLine(
   } else if (line.separator !== 'space' && line.separator !== 'hyphen') {
     defects.push(line.separator === 'tab' ? 'tab-separator' : 'no-separator');
     const code = line.octets.subarray(line.lead, line.lead + CODE);
-    content = joinOctets([code, octetsIn(last ? ' ' : '-'), line.octets.subarray(line.text, line.end)]);
+    content = joinOctets([code, fromLatin1(last ? ' ' : '-'), line.octets.subarray(line.text, line.end)]);
   }
   let end = line.octets.subarray(line.end);
   if (line.terminator === 'none' || line.terminator === 'cr') {
@@ -232,11 +233,7 @@ function repairLine(
   return { octets: joinOctets([content, end]), defects };
 }
 
-function octetsIn(ascii: string): Uint8Array {
-  return Uint8Array.from(ascii, (char) => char.charCodeAt(0));
-}
-
 /** Octets by which another protocol is recognised. */
 const FOREIGN = 16;
 const CODE = 3;
-const CRLF = octetsIn('\r\n');
+const CRLF = fromLatin1('\r\n');

@@ -58,3 +58,11 @@ export const NO_RULES: Rules = {
   requireTls: false,
   banner: undefined,
 };
+
+/** Whether no rule holds: nothing has to be judged. */
+export function isNoRule(rules: Rules): boolean {
+  const { smuggling, starttls, synchronization, lines, nul, commands, authBeforeTls, requireTls, banner } =
+    rules;
+  const modes = [smuggling, starttls, synchronization, lines, nul, commands, authBeforeTls];
+  return modes.every((mode) => mode === 'off') && !requireTls && banner === undefined;
+}

@@ -30,18 +30,19 @@ import { beginAgain, isTlsAgain, readTls } from './tls-stream';
 
 /** Reads a chunk of the client's stream, whatever its octets are by now. */
 export function readClient(state: State, bytes: Uint8Array, at: Micros): void {
-  const side = state.sides.client;
   if (state.header) {
     for (const piece of readHeader(state, state.header, bytes, at)) readClient(state, piece.bytes, piece.at);
     return;
   }
+  for (let i = 0; i < bytes.length;) i += readOne(state, bytes, i, at);
+}
+
+/** One line from `bytes[from…]`, or of a message, chunk or TLS what there is. 0 octets only where it changed the mode. */
+export function readOne(state: State, bytes: Uint8Array, from: number, at: Micros): number {
   if (state.pending[0]?.rule.phase === 'greeting') noteEarly(state, at);
-  let i = 0;
-  while (i < bytes.length) {
-    const taken = READERS[state.mode.kind](state, bytes, i, at);
-    i += taken;
-    side.position += taken;
-  }
+  const taken = READERS[state.mode.kind](state, bytes, from, at);
+  state.sides.client.position += taken;
+  return taken;
 }
 
 /** A server answers what may still become a header: it has taken it for a command, and so do we. */
@@ -262,16 +263,19 @@ export function presume(state: State, at: Micros): void {
 /** They may be anything. */
 function loseUndecided(state: State, at: Micros): void {
   const { undecided } = state;
-  const { position } = state.sides.client;
-  const span = { start: position - undecided.length, end: position };
-  fragment(state, 'client', { span, started: undecided.startedAt(), at });
+  const end = state.sides.client.position;
+  fragment(state, 'client', {
+    span: { start: end - undecided.length, end },
+    started: undecided.startedAt(),
+    at,
+  });
   undecided.clear();
   loseCommands(state, at);
   state.mode = { kind: 'command' };
 }
 
 /** RFC 2920 §3.1. It is not known whether an unknown verb ends a group. */
-function remarkUndecided(state: State, at: Micros): void {
+export function remarkUndecided(state: State, at: Micros): void {
   state.quoting.guarded = true;
   if (state.mode.kind !== 'undecided' || state.mode.verb === '?') return;
   const detail = say`octets behind ${sayVerb(state.mode)} before its reply`;

@@ -1,7 +1,7 @@
 // What may be quoted of a line: only where it is known which reply answers which command is a line what it looks like.
 
 import type { ReplyCode } from '../events';
-import { QUOTE, TEXT, LINE_BY_RFC } from '../limits';
+import { commandLimit, QUOTE, TEXT } from '../limits';
 import { clipQuotable, joinQuotable, NOTHING_SAID, type Quotable, say } from '../quotable';
 import type { Command } from '../grammar/grammar';
 import type { Line } from '../grammar/lines';
@@ -53,15 +53,14 @@ function lengthOf({ bytes, span, terminator }: Line): number {
 /** Reports what is odd about a command line. */
 export function remarkCommand(state: State, line: Line, command: Command, said: Said): void {
   const { at, terminator, bytes } = line;
-  const { verb, rule, anomaly } = command;
+  const { verb, anomaly } = command;
   const quote = (): Quotable => quoteAnomaly(line, command, said);
   if (anomaly) report(state, anomaly, 'client', at, quote());
   if (terminator === 'lf') report(state, 'bare-lf', 'client', at, quote());
   if (bytes.includes(CR)) report(state, 'bare-cr', 'client', at, quote());
   if (bytes.includes(NUL)) report(state, 'nul', 'client', at, quote());
-  // RFC 4954 §4.3 and others allow longer lines to AUTH and, with parameters, to MAIL and RCPT.
   const length = line.span.end - line.span.start;
-  if (length > LINE_BY_RFC && (line.cut || (rule.phase !== 'auth' && verb !== 'MAIL' && verb !== 'RCPT'))) {
+  if (length > commandLimit(verb)) {
     report(state, 'line-too-long', 'client', at, say`${length} octets: ${quote()}`);
   }
 }

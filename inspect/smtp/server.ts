@@ -37,6 +37,14 @@ export function readServer(state: State, bytes: Uint8Array, at: Micros): void {
   }
 }
 
+/** Reads one line, or all that is TLS. How many octets it took; 0 only where it changed the mode. */
+export function readServerUnit(state: State, bytes: Uint8Array, at: Micros): number {
+  endHeader(state);
+  const taken = READERS[state.serverMode](state, bytes, 0, at);
+  state.sides.server.position += taken;
+  return taken;
+}
+
 type Reader = (state: State, bytes: Uint8Array, from: number, at: Micros) => number;
 
 const READERS: Readonly<Record<State['serverMode'], Reader>> = {

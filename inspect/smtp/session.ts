@@ -4,13 +4,23 @@ import type { Close, Direction, Micros, Phase, ProxyFacts, SmtpEvent } from '../
 import { SILENCE } from '../limits';
 import { say } from '../quotable';
 import type { Redaction } from '../grammar/argument';
-import { readClient } from './client';
+import { readClient, remarkUndecided } from './client';
 import { elide } from './elide';
 import { beginsSsl2, beginsTls } from '../greeting/foreign';
 import { skip } from './gap';
 import { readServer } from './server';
+import { cutInjected, readUnit } from './unit';
 import { beginImplicitTls } from './tls-stream';
-import { createState, endPending, endTls, reportOnce, type State, stepAside, reportRest } from './state';
+import {
+  type ClientMode,
+  createState,
+  endPending,
+  endTls,
+  reportOnce,
+  type State,
+  stepAside,
+  reportRest,
+} from './state';
 import { reportEarly } from './early-talker';
 
 export interface SessionOptions {
@@ -42,6 +52,23 @@ export interface Waiting {
 export interface Session {
   /** Octets as one side sent them, in the order in which they were read. Never throws on content. */
   feed(from: Direction, bytes: Uint8Array, at: Micros): SmtpEvent[];
+  /**
+   * As `feed`, but only the first line of them, or what there is of a message, a chunk or TLS: `taken` octets. What the octets
+   * behind are is then known (`expects`). 0 octets are taken only where that changed.
+   */
+  feedUnit(
+    from: Direction,
+    bytes: Uint8Array,
+    at: Micros,
+  ): { readonly events: SmtpEvent[]; readonly taken: number };
+  /** Client octets behind a command that wait for its reply (`undecided`) came, and are not fed before it is there. */
+  held(at: Micros): SmtpEvent[];
+  /** Plain client octets behind STARTTLS, which go no further. */
+  cutInjected(bytes: Uint8Array, at: Micros): SmtpEvent[];
+  /** What the client's next octets are. */
+  expects(): ClientMode['kind'];
+  /** Commands without their reply; the greeting counts as one. */
+  pending(): number;
   /** `length` octets of this side will never be seen; 0 where the number is unknown. */
   gap(from: Direction, length: number, at: Micros): SmtpEvent[];
   /** `length` octets of this side are message or TLS, and were left out on purpose: nothing is missing. */
@@ -60,15 +87,8 @@ export interface Session {
 
 /** A session at its very beginning, at the greeting (RFC 5321 §3.1). */
 export function createSession(options: SessionOptions): Session {
-  const {
-    started,
-    connected,
-    implicitTls = false,
-    serverUnheard = false,
-    midStream = false,
-    redact,
-    proxy,
-  } = options;
+  const { started, connected, implicitTls = false, serverUnheard = false, midStream = false } = options;
+  const { redact, proxy } = options;
   const state = createState({ started, implicitTls, serverUnheard, midStream, redact, proxy });
   if (connected !== undefined) {
     state.out.push(state.timeline.end('connect', started, connected, {}));
@@ -83,6 +103,22 @@ export function createSession(options: SessionOptions): Session {
       state.sides[from].lastAt = at;
       return drain(state);
     },
+    feedUnit(from, bytes, at) {
+      const fed = !state.closed && bytes.length > 0;
+      if (fed) noticeTls(state, from, bytes, at);
+      const taken = fed ? readUnit(state, from, bytes, at) : bytes.length;
+      return { events: drain(state), taken };
+    },
+    held(at) {
+      if (!state.closed) remarkUndecided(state, at);
+      return drain(state);
+    },
+    cutInjected(bytes, at) {
+      if (!state.closed) cutInjected(state, bytes, at);
+      return drain(state);
+    },
+    expects: () => state.mode.kind,
+    pending: () => state.pending.length,
     gap(from, length, at) {
       if (!state.closed) skip(state, from, length, at);
       return drain(state);

@@ -9,6 +9,7 @@ import type { GreetingKnowledge } from '../../inspect/greeting/known';
 import { isRepair } from '../../inspect/greeting/lesson';
 import { now } from '../system/clock';
 import type { ListenerConfig } from '../config/config';
+import { rulesFor } from '../config/policy';
 import { repairOf, type Repair } from '../config/servers';
 import { errno, isFault, type Fault, type FaultCode } from '../system/fault';
 import { setKeepAlive } from '../native/libc';
@@ -166,6 +167,7 @@ function openDialogue(
     implicitTls: isImplicitTls(target, route),
     redact: redactionOf(route.config.log.addresses),
     proxy: proxy && factsOf(proxy),
+    rules: rulesFor(config.policy, connection.client, connection.server),
     repair: repairFor(route, connection),
     patienceMs: config.greeting.patienceMs,
     hostname: hostnameFor(config.greeting.hostname, target.address, connection.server),

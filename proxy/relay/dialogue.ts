@@ -5,6 +5,9 @@ import type { Redaction } from '../../inspect/grammar/argument';
 import { createGreeter, type Greeter, type GreeterAction } from '../../inspect/greeting/greeter';
 import type { GreetingKnowledge } from '../../inspect/greeting/known';
 import { doubtOf, type Lesson } from '../../inspect/greeting/lesson';
+import { createFilter, type Filter } from '../../inspect/policy/filter';
+import type { Rules } from '../../inspect/policy/rules';
+import type { Step } from '../../inspect/policy/state';
 import { createSession, type Session, type Waiting } from '../../inspect/smtp/session';
 import { now, steady } from '../system/clock';
 import type { Repair, TimeoutsMs } from '../config/config';
@@ -20,6 +23,7 @@ interface DialogueOptions {
   readonly redact: Redaction | undefined;
   /** The PROXY header that was taken off. */
   readonly proxy: ProxyFacts | undefined;
+  readonly rules: Rules;
   readonly repair: Repair;
   readonly patienceMs: number;
   readonly hostname: string;
@@ -35,23 +39,23 @@ export type Command =
   | Recorded
   /** To the client, in one write: a greeting is one segment. */
   | { readonly kind: 'send'; readonly bytes: Uint8Array }
-  /** The server's octets go to the client as they came. */
-  | { readonly kind: 'pass' }
+  /** To the server. */
+  | { readonly kind: 'forward'; readonly bytes: Uint8Array }
   | { readonly kind: 'teach'; readonly lesson: Lesson; readonly at: Micros }
   /** The greeting is over: what others learn of the server does not change it any more. */
   | { readonly kind: 'greeted' }
   /** The server refused behind a greeting that the client takes for accepted: both sides are to be closed. */
-  | { readonly kind: 'refuse' };
+  | { readonly kind: 'refuse' }
+  /** Policy closes the connection; what it says of that has been sent. */
+  | { readonly kind: 'block' };
 
 type Commands = readonly Command[];
 
-/** Events in, commands out. The client's octets are the pump's to forward, behind what is commanded for them. */
+/** Events in, commands out. What the other side gets of octets is commanded. */
 export interface Dialogue {
   /** What is to be done at its very beginning. */
   open(): Commands;
-  /** Client octets, reported before they are forwarded. */
   fromClient(bytes: Uint8Array, at: Micros): Commands;
-  /** Server octets. What the client gets of them is commanded. */
   fromServer(bytes: Uint8Array, at: Micros): Commands;
   /** The server will send nothing more. */
   serverEnd(at: Micros): Commands;
@@ -66,8 +70,10 @@ export interface Dialogue {
   expires(): Micros;
   /** When something is to be done, `idle` or the end; as `expires`. */
   due(): Micros;
-  /** Octets at the end of the client's that are kept back: see `Session.endOfDataBegun`. */
+  /** Of the octets that were forwarded the last ones that are kept back: see `Session.endOfDataBegun`. */
   begun(): number;
+  /** Client octets that wait for a reply or for the end of their line: no more are to be read than can be held. */
+  held(): number;
   waiting(): Waiting;
   /** A reply by ehlowire would be read as one: plain text, and no reply of the server's has begun. */
   atReplyBoundary(): boolean;
@@ -75,10 +81,10 @@ export interface Dialogue {
   close(close: Close, at: Micros): Commands;
 }
 
-/** Octets that are only forwarded and never reported would make the record wrong: everything goes through here. */
+/** Octets that are only forwarded and never reported would make the record wrong: everything goes through here, and through the filter. */
 export function createDialogue(options: DialogueOptions): Dialogue {
   const state = createState(options);
-  const { session, greeter } = state;
+  const { session, greeter, filter } = state;
   return {
     // The connect phase is over: it is reported now, not with the first octets.
     open: () => recorded(state, session.idle(options.connected)),
@@ -86,15 +92,21 @@ export function createDialogue(options: DialogueOptions): Dialogue {
       state.heard = at;
       const before = greeter?.done === false ? apply(state, greeter.client(bytes, steady()), at) : NOTHING;
       if (before.some(({ kind }) => kind === 'refuse')) return before;
-      return join(before, recorded(state, session.feed('client', bytes, at)));
+      return join(before, commandsOf(state, filter.client(bytes, at)));
     },
     fromServer(bytes, at) {
       state.heard = at;
       if (greeter?.done === false) return apply(state, greeter.server(bytes, steady()), at);
-      return join(reportServer(state, bytes, at), PASS);
+      return commandsOf(state, filter.server(bytes, at));
     },
-    serverEnd: (at) => (greeter?.done === false ? apply(state, greeter.serverEnd(steady()), at) : NOTHING),
-    clientEnd: (at) => (greeter?.done === false ? apply(state, greeter.clientEnd(steady()), at) : NOTHING),
+    serverEnd(at) {
+      const before = greeter?.done === false ? apply(state, greeter.serverEnd(steady()), at) : NOTHING;
+      return join(before, commandsOf(state, filter.serverEnd(at)));
+    },
+    clientEnd(at) {
+      const before = greeter?.done === false ? apply(state, greeter.clientEnd(steady()), at) : NOTHING;
+      return join(before, commandsOf(state, filter.clientEnd(at)));
+    },
     update: (knowledge, at) =>
       greeter?.done === false ? apply(state, greeter.update(knowledge, steady()), at) : NOTHING,
     inGreeting: () => greeter?.done === false,
@@ -105,7 +117,8 @@ export function createDialogue(options: DialogueOptions): Dialogue {
     },
     expires: () => expires(state),
     due: () => Math.min(expires(state), patienceEnds(state)),
-    begun: () => session.endOfDataBegun(),
+    begun: () => filter.begun(),
+    held: () => filter.held(),
     waiting: () => session.waiting(),
     atReplyBoundary: () => state.given === state.replied && !session.waiting().opaque,
     close: (close, at) => recorded(state, session.close(close, at)),
@@ -116,6 +129,7 @@ interface State {
   readonly options: DialogueOptions;
   readonly session: Session;
   readonly greeter: Greeter | undefined;
+  readonly filter: Filter;
   /** When octets of either side last came. */
   heard: Micros;
   /** What is waited for began at `from`, which a step of the wall clock may have moved; `at` is of the steady clock. */
@@ -130,9 +144,11 @@ interface State {
 
 function createState(options: DialogueOptions): State {
   const { opened, connected, implicitTls, redact, proxy } = options;
+  const session = createSession({ started: opened, connected, implicitTls, redact, ...(proxy && { proxy }) });
   return {
     options,
-    session: createSession({ started: opened, connected, implicitTls, redact, ...(proxy && { proxy }) }),
+    session,
+    filter: createFilter({ rules: options.rules, session }),
     greeter: implicitTls ? undefined : createGreeter(greeterOptions(options)),
     heard: connected,
     silence: { from: connected, at: steady() },
@@ -148,7 +164,7 @@ function apply(state: State, actions: readonly GreeterAction[], at: Micros): Com
   const commands: Command[] = [];
   for (const action of actions) {
     if (action.kind !== 'forward') continue;
-    commands.push(...reportServer(state, action.bytes, at), { kind: 'send', bytes: action.bytes });
+    commands.push(...commandsOf(state, state.filter.server(action.bytes, at)));
   }
   for (const action of actions) {
     if (action.kind === 'repair') {
@@ -163,26 +179,48 @@ function apply(state: State, actions: readonly GreeterAction[], at: Micros): Com
   return commands;
 }
 
-function reportServer(state: State, bytes: Uint8Array, at: Micros): Commands {
-  state.given += bytes.length;
-  return recorded(state, state.session.feed('server', bytes, at));
-}
-
-/** What is written down of the events, and what they teach. */
-function recorded(state: State, events: readonly SmtpEvent[]): Commands {
-  if (events.length === 0) return NOTHING;
-  const { watched } = state.options;
+function commandsOf(state: State, steps: readonly Step[]): Commands {
+  if (steps.length === 0) return NOTHING;
   const commands: Command[] = [];
-  for (const event of events) {
-    if (event.kind === 'reply') state.replied = event.span.end;
-    else if (event.kind === 'session' && watched) commands.push({ ...event, ...watched.facts() });
-    else if (isRecorded(event)) commands.push(event);
-    const doubt = state.completed && !state.doubted && event.kind === 'phase' ? doubtOf(event) : undefined;
-    if (doubt === undefined) continue;
-    state.doubted = true;
-    commands.push({ kind: 'teach', lesson: doubt, at: event.at });
+  for (const step of steps) {
+    switch (step.kind) {
+      case 'to-server':
+        commands.push({ kind: 'forward', bytes: step.bytes });
+        break;
+      case 'to-client':
+        state.given += step.bytes.length;
+        commands.push({ kind: 'send', bytes: step.bytes });
+        break;
+      case 'end':
+        commands.push({ kind: 'block' });
+        break;
+      case 'blocked':
+        commands.push(step);
+        break;
+      default:
+        record(state, step, commands);
+    }
   }
   return commands;
+}
+
+function recorded(state: State, events: readonly SmtpEvent[]): Commands {
+  if (events.length === 0) return NOTHING;
+  const commands: Command[] = [];
+  for (const event of events) record(state, event, commands);
+  return commands;
+}
+
+/** What is written down of an event, and what it teaches. */
+function record(state: State, event: SmtpEvent, commands: Command[]): void {
+  const { watched } = state.options;
+  if (event.kind === 'reply') state.replied = event.span.end;
+  else if (event.kind === 'session' && watched) commands.push({ ...event, ...watched.facts() });
+  else if (isRecorded(event)) commands.push(event);
+  const doubt = state.completed && !state.doubted && event.kind === 'phase' ? doubtOf(event) : undefined;
+  if (doubt === undefined) return;
+  state.doubted = true;
+  commands.push({ kind: 'teach', lesson: doubt, at: event.at });
 }
 
 /** Nearly always one of the two is empty. */
@@ -216,5 +254,3 @@ function greeterOptions(options: DialogueOptions): Parameters<typeof createGreet
 }
 
 const NOTHING: Commands = [];
-/** The same for every read of a long transfer: nothing is made for it. */
-const PASS: Commands = [{ kind: 'pass' }];

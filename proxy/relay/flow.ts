@@ -16,6 +16,8 @@ export interface Flow {
   end(): void;
   /** The sender is read again only when every other connection has had its turn. */
   rest(): void;
+  /** The sender is not read as long as what it sent has to wait. */
+  hold(on: boolean): void;
   /** The receiver does not take what it is sent. */
   blocked(): boolean;
 }
@@ -80,12 +82,16 @@ export function createFlow(from: Socket, to: Socket): Flow {
       brake.on('others');
       setImmediate(() => brake.off('others'));
     },
+    hold(on) {
+      if (on) brake.on('judgement');
+      else brake.off('judgement');
+    },
     blocked: () => brake.has('receiver'),
   };
 }
 
 /** For whose sake a sender is not read. */
-type Sake = 'receiver' | 'others';
+type Sake = 'receiver' | 'others' | 'judgement';
 
 function createBrake(from: Socket) {
   const sakes = new Set<Sake>();

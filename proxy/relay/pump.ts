@@ -44,6 +44,8 @@ export function createPump(options: PumpOptions): Pump {
     over: false,
     open: 2,
     spent: { client: 0, server: 0 },
+    forwarded: [],
+    finHeld: false,
   };
   listen(pump);
   run(pump, pump.dialogue.open(), now());
@@ -83,6 +85,10 @@ interface State extends PumpOptions {
   open: number;
   /** What each side has taken of its turn. */
   readonly spent: Record<Direction, Micros>;
+  /** Octets for the server that are not written yet: what was read at once is written at once. */
+  forwarded: Uint8Array[];
+  /** The client has sent FIN, and octets before it are still held. */
+  finHeld: boolean;
 }
 
 function listen(pump: State): void {
@@ -99,13 +105,13 @@ function unlisten({ server, listen }: State): void {
   if (listen) server.unlisten(listen);
 }
 
-/** Does what the dialogue commands; `octets` are those that it was asked about. */
-function run(pump: State, commands: readonly Command[], at: Micros, octets: Uint8Array = NO_OCTETS): void {
+/** Does what the dialogue commands. */
+function run(pump: State, commands: readonly Command[], at: Micros): void {
   const { down, server, connection, sink } = pump;
   for (const command of commands) {
     switch (command.kind) {
-      case 'pass':
-        down.write(octets);
+      case 'forward':
+        addOctets(pump.forwarded, command.bytes);
         break;
       case 'send':
         down.write(command.bytes);
@@ -120,6 +126,10 @@ function run(pump: State, commands: readonly Command[], at: Micros, octets: Uint
         break;
       case 'refuse':
         finish(pump, { by: 'server', how: 'fin' }, at, REFUSED_MS);
+        break;
+      case 'block':
+        forward(pump);
+        shut(pump, { by: 'shim', how: 'fin', reason: 'policy' }, at, '', '', REFUSED_MS);
         break;
       default:
         sink.write(connection, command);
@@ -138,14 +148,39 @@ function onClient(pump: State, bytes: Uint8Array): void {
   const at = now();
   const taken = inTurn(pump, 'client', bytes, at);
   if (pump.over) return;
-  pump.up.write(bytes.subarray(0, taken), pump.dialogue.begun(), taken < bytes.length);
+  forward(pump, taken < bytes.length);
   if (pump.endedFirst === 'server') endClient(pump);
   rearm(pump);
 }
 
 function onServer(pump: State, bytes: Uint8Array): void {
   inTurn(pump, 'server', bytes, now());
+  if (pump.over) return;
+  forward(pump);
   rearm(pump);
+}
+
+/** Writes what the server is to get; a client that sends more than can be held is not read. */
+function forward(pump: State, more?: boolean): void {
+  const { up, dialogue, forwarded } = pump;
+  if (forwarded.length > 0) {
+    pump.forwarded = [];
+    const [only = NO_OCTETS] = forwarded;
+    up.write(forwarded.length === 1 ? only : Buffer.concat(forwarded), dialogue.begun(), more);
+  }
+  const held = dialogue.held();
+  up.hold(held >= HELD);
+  if (!pump.finHeld || held > 0) return;
+  pump.finHeld = false;
+  up.end();
+}
+
+/** Pieces of one read become one again. */
+function addOctets(all: Uint8Array[], bytes: Uint8Array): void {
+  const last = all[all.length - 1];
+  const next = last && last.byteOffset + last.length;
+  if (last?.buffer !== bytes.buffer || next !== bytes.byteOffset) all.push(bytes);
+  else all[all.length - 1] = new Uint8Array(last.buffer, last.byteOffset, last.length + bytes.length);
 }
 
 /**
@@ -162,7 +197,7 @@ function inTurn(pump: State, side: Direction, bytes: Uint8Array, at: Micros): nu
   while (taken < bytes.length && !pump.over) {
     const end = Math.min(taken + PIECE, bytes.length);
     const piece = bytes.length <= PIECE ? bytes : bytes.subarray(taken, end);
-    run(pump, take(piece, at), at, piece);
+    run(pump, take(piece, at), at);
     taken = end;
     spent = before + now() - at;
     if (spent <= TURN || pump.over) continue;
@@ -199,8 +234,10 @@ function onFin(pump: State, side: Direction): void {
   if (pump.over) return;
   if (pump.endedFirst === undefined) {
     pump.endedFirst = side;
-    if (side === 'client') pump.up.end();
-    else endClient(pump);
+    if (side === 'client') {
+      pump.finHeld = true;
+      forward(pump);
+    } else endClient(pump);
     rearm(pump);
   } else {
     finish(pump, { by: pump.endedFirst, how: 'fin' }, at);
@@ -251,7 +288,7 @@ function onDeadline(pump: State, time: Micros): Micros {
 /** We end it: a line for the client where it can be read as a reply, and FIN to both. */
 function shut(pump: State, how: Close, at: Micros, code: string, text: string, lingerMs?: number): void {
   if (pump.over) return;
-  const line = pump.dialogue.atReplyBoundary() ? `${code} ${pump.hostname} ${text}\r\n` : '';
+  const line = code !== '' && pump.dialogue.atReplyBoundary() ? `${code} ${pump.hostname} ${text}\r\n` : '';
   close(pump, how, at);
   dismiss(pump.client, line, lingerMs);
   dismiss(pump.upstream, '', lingerMs);
@@ -295,6 +332,9 @@ const REFUSED_MS = 5_000;
 /** How long one connection may be read before the next one's turn, and after how many octets that is checked. */
 const TURN: Micros = 500;
 const PIECE = 2_048;
+
+/** Client octets that wait to be judged: a group of commands, or a line of AUTH, has room many times. */
+const HELD = 65_536;
 
 /** When ehlowire itself is to end, its last words get this long. */
 const HURRY_MS = 1_000;

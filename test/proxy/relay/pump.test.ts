@@ -4,6 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { call, eventually, GREETING, politely, type Peer } from './peers';
+import { NO_RULES } from '../../../inspect/policy/rules';
 import { closeOf, onStage, upstreamOf } from './stage';
 
 const greet = (peer: Peer): void => peer.say(GREETING);
@@ -50,7 +51,8 @@ test('five megabytes each way are the same octets', () =>
       peer.say(GREETING);
       peer.socket.on('end', () => peer.socket.end(Buffer.concat(peer.chunks)));
     },
-    {},
+    // A rule would wait for replies.
+    { rules: NO_RULES },
     async ({ port }) => {
       const client = await call(port);
       await client.expect(GREETING);

@@ -1,0 +1,290 @@
+// The client's octets: each command is judged before the server has an octet of it.
+
+import type { Micros } from '../events';
+import { COMMAND_LINE } from '../limits';
+import { joinQuotable, NOTHING_SAID, type Quotable, say, sayFrom } from '../quotable';
+import { VERBS } from '../grammar/grammar';
+import { beginsTls } from '../greeting/foreign';
+import { announcesUtf8, judgeCommand, verbOf } from './commands';
+import { type FindingName, findingOf } from './findings';
+import { createMessageNormalizer, type Oddities } from './message';
+import { acts, answer, end, feedClient, forwardUnit, isEnforced, type State, TLS_CONFIRMED } from './state';
+
+/** Reads what can be judged by now, and how much that was; the rest waits for more octets or for a reply. */
+export function readClient(state: State, bytes: Uint8Array, at: Micros): number {
+  let from = 0;
+  while (from < bytes.length && !state.over) {
+    const before = state.session.expects();
+    const taken = READERS[before](state, from === 0 ? bytes : bytes.subarray(from), at);
+    from += taken;
+    // A reader that takes nothing waits, or has changed what the octets are.
+    if (taken === 0 && state.session.expects() === before) break;
+  }
+  return state.over ? bytes.length : from;
+}
+
+/** The client will send no more: a command without its end is judged as it is. */
+export function endClient(state: State, bytes: Uint8Array, at: Micros): number {
+  if (state.over || state.session.expects() !== 'command' || bytes.includes(LF)) return 0;
+  if (state.rest !== 'none' || judgeCommand({ bytes, terminator: 'none', length: bytes.length }, state))
+    return bytes.length;
+  forwardUnit(state, bytes, at);
+  return bytes.length;
+}
+
+type Reader = (state: State, bytes: Uint8Array, at: Micros) => number;
+
+const READERS: Readonly<Record<ReturnType<State['session']['expects']>, Reader>> = {
+  command: readCommand,
+  undecided: waitForReply,
+  body: readMessage,
+  chunk: readChunk,
+  secret: forwardUnit,
+  tls: readTls,
+  opaque: forwardUnit,
+};
+
+/** What they are the reply to the command before them decides. */
+function waitForReply(state: State, _bytes: Uint8Array, at: Micros): number {
+  if (state.remarked) return 0;
+  state.remarked = true;
+  state.out.push(...state.session.held(at));
+  return 0;
+}
+
+function readCommand(state: State, bytes: Uint8Array, at: Micros): number {
+  state.remarked = false;
+  state.normalizer = undefined;
+  if (state.refused !== undefined) {
+    // The chunk of a refused BDAT is over.
+    answerRefused(state, state.refused, at);
+    return 0;
+  }
+  if (state.leading) {
+    const taken = readLeading(state, bytes, at);
+    if (taken !== undefined) return taken;
+  }
+  if (!state.spoke && beginsTls(bytes)) return readForeignTls(state, bytes, at);
+  state.spoke = true;
+  const lf = bytes.indexOf(LF);
+  if (state.rest !== 'none') return readRest(state, bytes.subarray(0, lf < 0 ? bytes.length : lf + 1), at);
+  if (lf < 0 && bytes.length <= COMMAND_LINE) return 0;
+  return readLine(state, lf < 0 ? bytes : bytes.subarray(0, lf + 1), lf >= 0, at);
+}
+
+/**
+ * The client's first octets may be a PROXY header, which the server needs before it says anything. `undefined`: they are
+ * none, and are read as commands.
+ */
+function readLeading(state: State, bytes: Uint8Array, at: Micros): number | undefined {
+  const { leading } = state;
+  if (!leading) return undefined;
+  const before = leading.held.length;
+  // Where it would be refused it is held, and given here again with each octet more.
+  const held = acts(state, 'PROXY header');
+  const parsed = leading.take(held ? bytes.subarray(before) : bytes);
+  if (parsed.kind === 'incomplete') return held ? 0 : forwardAll(state, bytes, at);
+  state.leading = undefined;
+  if (parsed.kind === 'invalid') {
+    // What was passed on of a line that is none is with the server: the rest of it has to follow.
+    if (!held && before > 0 && !isLineEnd(leading.held, before)) state.rest = 'pass';
+    return undefined;
+  }
+  if (isEnforced(state, 'PROXY header', at)) return refuse(state, 'PROXY header', bytes.length, at);
+  return forwardAll(state, bytes.subarray(0, parsed.length - before), at);
+}
+
+function forwardAll(state: State, bytes: Uint8Array, at: Micros): number {
+  for (let from = 0; from < bytes.length;) {
+    const taken = forwardUnit(state, bytes.subarray(from), at);
+    from += taken;
+  }
+  return bytes.length;
+}
+
+function isLineEnd(bytes: Uint8Array, length: number): boolean {
+  return bytes[length - 1] === LF;
+}
+
+/** TLS from the first octet on: what this port is for, if the server has not greeted in plain text (RFC 8314 §3.3). */
+function readForeignTls(state: State, bytes: Uint8Array, at: Micros): number {
+  state.spoke = true;
+  const foreign = state.greeted && isEnforced(state, 'TLS at a plain port', at);
+  return foreign ? refuse(state, 'TLS at a plain port', bytes.length, at) : forwardUnit(state, bytes, at);
+}
+
+/** What is left of a line: of one that passes, or of one that is refused, which is answered behind it. */
+function readRest(state: State, bytes: Uint8Array, at: Micros): number {
+  const { rest } = state;
+  const ended = isLineEnd(bytes, bytes.length);
+  if (ended) state.rest = 'none';
+  if (rest === 'pass') return forwardUnit(state, bytes, at);
+  feedClient(state, bytes, at);
+  if (ended && rest !== 'none') answerRefused(state, rest, at);
+  return bytes.length;
+}
+
+/** A line, or `whole` false: the beginning of one that is too long to wait for its end. */
+function readLine(state: State, bytes: Uint8Array, whole: boolean, at: Micros): number {
+  const { session } = state;
+  if (session.pending() >= GROUP) return 0;
+  const line = lineOf(bytes, whole);
+  const untimely = untimelyOf(state, line.bytes);
+  if (untimely === 'wait') return 0;
+  const verb = verbOf(line.bytes);
+  for (const found of [untimely, judgeCommand(line, state)]) {
+    if (found === undefined) continue;
+    const early = isGreeting(state) && findingOf(found).rule === 'synchronization';
+    // Replies come in the order of the commands: the ones before it are answered first.
+    if (session.pending() > 0 && !early && acts(state, found)) return 0;
+    if (isEnforced(state, found, at, sayVerb(state, verb))) return refuseLine(state, found, bytes, whole, at);
+  }
+  if (!whole) state.rest = 'pass';
+  state.verb = verb;
+  if (verb === 'MAIL') state.utf8 = announcesUtf8(line.bytes);
+  return forwardUnit(state, bytes, at);
+}
+
+function lineOf(bytes: Uint8Array, whole: boolean): Parameters<typeof judgeCommand>[0] {
+  if (!whole) return { bytes, terminator: 'none', length: Math.max(bytes.length, COMMAND_LINE + 1) };
+  const crlf = bytes[bytes.length - 2] === CR;
+  return {
+    bytes: bytes.subarray(0, bytes.length - (crlf ? 2 : 1)),
+    terminator: crlf ? 'crlf' : 'lf',
+    length: bytes.length,
+  };
+}
+
+/** A command that comes before its time. `wait`: the reply to EHLO says whether it may. */
+function untimelyOf(state: State, line: Uint8Array): FindingName | 'wait' | undefined {
+  const { session, rules, early } = state;
+  if (rules.synchronization === 'off') return undefined;
+  const waits = acts(state, 'early talk');
+  if (session.pending() === 0) {
+    if (!early || state.verb === '') return undefined;
+    state.early = false;
+    return PIPELINED_CONNECTS.some((keyword) => state.offered.has(keyword)) ? undefined : 'early talk';
+  }
+  if (early) return waits ? 'wait' : undefined;
+  if (isGreeting(state)) {
+    state.early = state.verb === '' && verbOf(line) === 'EHLO';
+    if (!state.early) return 'early talk';
+    return waits ? 'wait' : undefined;
+  }
+  if (VERBS[state.verb]?.endsGroup === true) return 'improper pipelining';
+  return state.offered.has('PIPELINING') ? undefined : 'pipelining not offered';
+}
+
+function isGreeting({ session }: State): boolean {
+  return session.waiting().phase === 'greeting';
+}
+
+function refuseLine(state: State, name: FindingName, bytes: Uint8Array, whole: boolean, at: Micros): number {
+  if (findingOf(name).action === 'close') return refuse(state, name, bytes.length, at);
+  feedClient(state, bytes, at);
+  if (!whole) state.rest = name;
+  // The chunk of a BDAT follows, whatever becomes of the command (RFC 3030 §2).
+  else if (state.session.expects() === 'chunk') state.refused = name;
+  else answer(state, name, at);
+  return bytes.length;
+}
+
+function refuse(state: State, name: FindingName, length: number, at: Micros): number {
+  answer(state, name, at);
+  if (!state.over) end(state);
+  return length;
+}
+
+function answerRefused(state: State, name: FindingName, at: Micros): void {
+  state.refused = undefined;
+  answer(state, name, at);
+}
+
+function readChunk(state: State, bytes: Uint8Array, at: Micros): number {
+  if (state.refused === undefined) return forwardUnit(state, bytes, at);
+  const taken = feedClient(state, bytes, at);
+  if (state.session.expects() === 'command') answerRefused(state, state.refused, at);
+  return taken;
+}
+
+function readMessage(state: State, bytes: Uint8Array, at: Micros): number {
+  const { session, rules } = state;
+  const taken = feedClient(state, bytes, at);
+  const ended = session.expects() !== 'body';
+  const piece = bytes.subarray(0, taken);
+  if (rules.smuggling === 'off') {
+    state.out.push({ kind: 'to-server', bytes: piece });
+    return taken;
+  }
+  if (state.refused === undefined) forwardMessage(state, piece, ended, at);
+  if (!ended) return taken;
+  if (state.refused !== undefined) answerRefused(state, state.refused, at);
+  else if (state.normalizer) reportOddities(state, state.normalizer.oddities, at);
+  state.normalizer = undefined;
+  return taken;
+}
+
+function forwardMessage(state: State, piece: Uint8Array, ended: boolean, at: Micros): void {
+  const { rules, dryRun } = state;
+  state.normalizer ??= createMessageNormalizer();
+  const { bytes, odd } = state.normalizer.take(piece, ended);
+  if (odd && rules.smuggling === 'enforce' && isEnforced(state, 'bare line ends', at)) {
+    state.refused = 'bare line ends';
+    return;
+  }
+  state.out.push({ kind: 'to-server', bytes: rules.smuggling === 'observe' || dryRun ? piece : bytes });
+}
+
+function reportOddities(state: State, oddities: Readonly<Oddities>, at: Micros): void {
+  const { bareLf, bareCr, dotLines } = oddities;
+  if (bareLf + bareCr + dotLines === 0) return;
+  const detail = joinQuotable(
+    [
+      count(bareLf, say`bare LF`),
+      count(bareCr, say`bare CR`),
+      count(dotLines, say`lines with a dot stuffed`),
+    ],
+    ', ',
+  );
+  const anomaly = state.rules.smuggling === 'normalize' ? 'normalized' : 'bare-line-end';
+  state.out.push({ kind: 'anomaly', anomaly, direction: 'client', at, detail });
+}
+
+function count(number: number, what: Quotable): Quotable {
+  return number === 0 ? NOTHING_SAID : say`${number} ${what}`;
+}
+
+/** After the 220 to STARTTLS. */
+function readTls(state: State, bytes: Uint8Array, at: Micros): number {
+  const begins = confirmTls(state, 'client', bytes);
+  if (!begins && isEnforced(state, 'no TLS of the client', at))
+    return refuse(state, 'no TLS of the client', bytes.length, at);
+  return forwardUnit(state, bytes, at);
+}
+
+/** Whether the octets go on as TLS began, or begin it: a record of a handshake or an alert, of SSL 3 or TLS (RFC 8446 §5.1). */
+export function confirmTls(state: State, from: 'client' | 'server', bytes: Uint8Array): boolean {
+  for (let i = 0; state.tls[from] < TLS_CONFIRMED && i < bytes.length; i += 1) {
+    const octet = bytes[i];
+    const fits = state.tls[from] === 0 ? octet === HANDSHAKE || octet === ALERT : octet === TLS_MAJOR;
+    if (!fits) return false;
+    state.tls[from] += 1;
+  }
+  return true;
+}
+
+/** Only verbs of a list are quoted: another word may be a secret. */
+function sayVerb({ rules }: State, verb: string): Quotable {
+  const known = Object.hasOwn(VERBS, verb) || rules.refusedCommands.has(verb);
+  return (known ? sayFrom({ [verb]: verb }, verb) : undefined) ?? NOTHING_SAID;
+}
+
+/** Commands without a reply; the next one waits. The largest groups of RCPT that senders make have 50 to 100. */
+const GROUP = 256;
+/** Exim, since 4.94 and before. */
+const PIPELINED_CONNECTS = ['PIPECONNECT', 'X_PIPE_CONNECT', 'PIPE_CONNECT'];
+const LF = 0x0a;
+const CR = 0x0d;
+const HANDSHAKE = 0x16;
+const ALERT = 0x15;
+const TLS_MAJOR = 0x03;

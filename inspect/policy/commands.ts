@@ -1,0 +1,116 @@
+// One command line before it reaches the server: what the rules find in it.
+
+import type { Terminator } from '../events';
+import { commandLimit } from '../limits';
+import { latin1 } from '../text';
+import { isHttp } from '../grammar/grammar';
+import type { FindingName } from './findings';
+import { hiddenParameter, isVerbHidden, parametersOf } from './keywords';
+import type { Rules, Strictness } from './rules';
+
+/** A command line as it came. */
+export interface CommandLine {
+  /** Without its terminator. */
+  readonly bytes: Uint8Array;
+  readonly terminator: Terminator;
+  /** Octets, the terminator and those that were not kept included. */
+  readonly length: number;
+}
+
+/** What the judgement of a line needs besides it. */
+interface CommandContext {
+  readonly rules: Rules;
+  /** The transaction uses SMTPUTF8 (RFC 6531 §3.4). */
+  readonly utf8: boolean;
+}
+
+/** The finding that counts, in the order of their weight; those of rules that are `off` do not. */
+export function judgeCommand(line: CommandLine, context: CommandContext): FindingName | undefined {
+  const { rules } = context;
+  const verb = verbOf(line.bytes);
+  const forbidden = judgeVerbs(line.bytes, rules);
+  const oddities: [Strictness, FindingName | undefined][] = [
+    [rules.synchronization, foreignOf(line.bytes)],
+    [rules.nul, line.bytes.includes(NUL) ? 'NUL' : undefined],
+    [rules.commands, forbidden],
+    [rules.requireTls ? 'enforce' : 'off', BEFORE_TLS.has(verb) ? undefined : 'TLS required'],
+    [rules.authBeforeTls, LOGINS.has(verb) ? 'AUTH before TLS' : undefined],
+    [rules.commands, hiddenIn(verb, line.bytes, rules)],
+    [rules.lines, oddLine(verb, line, context)],
+  ];
+  const found = oddities.filter(([strictness, name]) => strictness !== 'off' && name !== undefined);
+  // What is refused outranks what is only reported.
+  return (found.find(([strictness]) => strictness === 'enforce') ?? found[0])?.[1];
+}
+
+/** The first word, upper case; servers leave out blanks before it. */
+export function verbOf(bytes: Uint8Array): string {
+  return (/^[\s\0]*([A-Za-z0-9_-]*)/.exec(latin1(bytes.subarray(0, LONGEST_VERB)))?.[1] ?? '').toUpperCase();
+}
+
+/** Whether MAIL announces SMTPUTF8. */
+export function announcesUtf8(bytes: Uint8Array): boolean {
+  return parametersOf(bytes).includes('SMTPUTF8');
+}
+
+function foreignOf(bytes: Uint8Array): FindingName | undefined {
+  const text = latin1(bytes.subarray(0, LONGEST_FOREIGN));
+  if (isHttp(text)) return 'HTTP';
+  return text.startsWith('SSH-') ? 'SSH' : undefined;
+}
+
+/** A server that ends a line at a bare CR finds more than one command in it. */
+function judgeVerbs(bytes: Uint8Array, rules: Rules): FindingName | undefined {
+  for (let start = 0; start <= bytes.length;) {
+    const cr = bytes.indexOf(CR, start);
+    const end = cr < 0 ? bytes.length : cr;
+    const found = judgeVerb(verbOf(bytes.subarray(start, end)), rules);
+    if (found) return found;
+    start = end + 1;
+  }
+  return undefined;
+}
+
+function judgeVerb(verb: string, { refusedCommands, allowedCommands }: Rules): FindingName | undefined {
+  if (refusedCommands.has(verb)) {
+    if (VERIFICATIONS.has(verb)) return 'verification';
+    return FOR_TRUSTED.has(verb) ? 'command of trusted clients' : 'refused command';
+  }
+  return allowedCommands?.has(verb) === false && verb !== '' ? 'refused command' : undefined;
+}
+
+function hiddenIn(verb: string, bytes: Uint8Array, { hiddenKeywords }: Rules): FindingName | undefined {
+  if (hiddenKeywords.size === 0) return undefined;
+  if (isVerbHidden(verb, hiddenKeywords)) return 'hidden command';
+  if (verb !== 'MAIL' && verb !== 'RCPT') return undefined;
+  return hiddenParameter(verb, bytes, hiddenKeywords) === undefined ? undefined : 'hidden parameter';
+}
+
+function oddLine(
+  verb: string,
+  { bytes, terminator, length }: CommandLine,
+  { utf8 }: CommandContext,
+): FindingName | undefined {
+  if (length > commandLimit(verb)) return 'command too long';
+  if (bytes.includes(CR)) return 'bare CR';
+  if (terminator === 'lf') return 'bare LF';
+  if (!bytes.some((octet) => octet > 0x7f)) return undefined;
+  if (verb === 'MAIL' || verb === 'RCPT')
+    return utf8 || announcesUtf8(bytes) ? undefined : 'eight-bit address';
+  return (verb === 'VRFY' || verb === 'EXPN') && /SMTPUTF8[ \t]*$/i.test(latin1(bytes))
+    ? undefined
+    : 'eight-bit command';
+}
+
+const NUL = 0x00;
+const CR = 0x0d;
+/** No verb is as long; blanks before it count. */
+const LONGEST_VERB = 256;
+const LONGEST_FOREIGN = 2_048;
+const LOGINS: ReadonlySet<string> = new Set(['AUTH', 'X-EXPS']);
+const VERIFICATIONS: ReadonlySet<string> = new Set(['VRFY', 'EXPN']);
+const FOR_TRUSTED: ReadonlySet<string> = new Set(['XCLIENT', 'XFORWARD', 'XEXCH50']);
+/** RFC 3207 §4. */
+const BEFORE_TLS: ReadonlySet<string> = new Set([
+  ...['EHLO', 'HELO', 'LHLO', 'STARTTLS', 'X-ANONYMOUSTLS', 'NOOP', 'RSET', 'QUIT'],
+]);

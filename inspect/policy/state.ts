@@ -1,0 +1,192 @@
+// What the filter knows of one connection, and the few ways to act on it that both directions share.
+
+import type { BlockedEvent, Micros, SmtpEvent } from '../events';
+import { ANOMALIES_OF_A_KIND } from '../limits';
+import { joinQuotable, NOTHING_SAID, type Quotable, sayFrom } from '../quotable';
+import { NO_OCTETS } from '../octets';
+import { fromLatin1 } from '../text';
+import { createProxyReader, type ProxyReader } from '../grammar/proxy-header';
+import type { Session } from '../smtp/session';
+import { type FindingName, findingOf, FINDINGS } from './findings';
+import { keywordsOf } from './keywords';
+import type { MessageNormalizer } from './message';
+import type { Mode, RuleName, Rules } from './rules';
+
+/** What comes of octets: events, and octets that go on. */
+export type Step =
+  | SmtpEvent
+  | BlockedEvent
+  | { readonly kind: 'to-server'; readonly bytes: Uint8Array }
+  | { readonly kind: 'to-client'; readonly bytes: Uint8Array }
+  /** The connection is to be closed; what was said last goes out. */
+  | { readonly kind: 'end' };
+
+export interface State {
+  readonly rules: Rules;
+  /** What is refused is only reported, and passes. */
+  readonly dryRun: boolean;
+  readonly session: Session;
+  out: Step[];
+  /** Keywords that are removed from the reply to EHLO. */
+  readonly hidden: ReadonlySet<string>;
+  /** The client's first octets, while they may become a PROXY header. */
+  leading: ProxyReader | undefined;
+  /** The client has sent octets that are no PROXY header. */
+  spoke: boolean;
+  /** The server has. */
+  greeted: boolean;
+  /** The last command that the server was given. */
+  verb: string;
+  /** The transaction uses SMTPUTF8. */
+  utf8: boolean;
+  /** Keywords of the last reply to EHLO, as the client got them. */
+  offered: ReadonlySet<string>;
+  /**
+   * The client began with EHLO before the greeting: its server may have agreed to that (PIPECONNECT), which the reply to its
+   * EHLO says.
+   */
+  early: boolean;
+  /** What is left of a line whose beginning is with the server, or is refused. */
+  rest: 'none' | 'pass' | FindingName;
+  /** A refused chunk or message is read to its end, and then answered. */
+  refused: FindingName | undefined;
+  normalizer: MessageNormalizer | undefined;
+  /** It was reported that octets are held. */
+  remarked: boolean;
+  /** First octets of each side that were seen to begin TLS, since STARTTLS was agreed. */
+  readonly tls: Record<'client' | 'server', number>;
+  /** Of the server: a reply to EHLO, or a greeting, that is not whole yet. */
+  reply: Uint8Array;
+  /** Octets of the server's line that is not whole yet. */
+  replyLine: number;
+  readonly reported: Map<FindingName, number>;
+  over: boolean;
+}
+
+/** What holds for a rule of the dialogue. */
+export function modeOf(rules: Rules, rule: RuleName): Mode {
+  return MODES[rule](rules);
+}
+
+const MODES: Readonly<Record<RuleName, (rules: Rules) => Mode>> = {
+  smuggling: ({ smuggling }) => smuggling,
+  starttls: ({ starttls }) => starttls,
+  synchronization: ({ synchronization }) => synchronization,
+  lines: ({ lines }) => lines,
+  nul: ({ nul }) => nul,
+  commands: ({ commands }) => commands,
+  'auth-before-tls': ({ authBeforeTls }) => authBeforeTls,
+  'require-tls': ({ requireTls }) => (requireTls ? 'enforce' : 'off'),
+  banner: ({ banner }) => (banner === undefined ? 'off' : 'normalize'),
+  load: () => 'off',
+};
+
+export function createState(rules: Rules, session: Session, dryRun: boolean): State {
+  return {
+    rules,
+    dryRun,
+    session,
+    out: [],
+    hidden: hiddenBy(rules),
+    leading: createProxyReader(),
+    spoke: false,
+    greeted: false,
+    verb: '',
+    utf8: false,
+    offered: new Set(),
+    early: false,
+    rest: 'none',
+    refused: undefined,
+    normalizer: undefined,
+    remarked: false,
+    // Until STARTTLS is agreed what is TLS has begun as TLS.
+    tls: { client: TLS_CONFIRMED, server: TLS_CONFIRMED },
+    reply: NO_OCTETS,
+    replyLine: 0,
+    reported: new Map(),
+    over: false,
+  };
+}
+
+function hiddenBy({ commands, hiddenKeywords, authBeforeTls }: Rules): ReadonlySet<string> {
+  return new Set([
+    ...(commands === 'enforce' ? hiddenKeywords : []),
+    ...(authBeforeTls === 'enforce' ? ['AUTH'] : []),
+  ]);
+}
+
+/** Whether a finding of this name is refused. */
+export function acts({ rules, dryRun }: State, name: FindingName): boolean {
+  return !dryRun && modeOf(rules, findingOf(name).rule) === 'enforce';
+}
+
+/** Reports a finding as its rule wants it. True: the caller has to refuse it. */
+export function isEnforced(
+  state: State,
+  name: FindingName,
+  at: Micros,
+  about: Quotable = NOTHING_SAID,
+): boolean {
+  const { rule, from, action, anomaly, seen } = findingOf(name);
+  const mode = modeOf(state.rules, rule);
+  const detail = joinQuotable([sayFrom(NAMES, name) ?? NOTHING_SAID, about], ' ');
+  if (mode === 'enforce') {
+    state.out.push({ kind: 'blocked', at, rule, action, direction: from, detail });
+    return acts(state, name);
+  }
+  const times = state.reported.get(name) ?? 0;
+  if (mode === 'off' || seen === true || times >= ANOMALIES_OF_A_KIND) return false;
+  state.reported.set(name, times + 1);
+  state.out.push({ kind: 'anomaly', anomaly, direction: from, at, detail });
+  return false;
+}
+
+/** The client's octets go to the session, and to the server. How many: see `Session.feedUnit`. */
+export function forwardUnit(state: State, bytes: Uint8Array, at: Micros): number {
+  const taken = feedClient(state, bytes, at);
+  if (taken > 0) state.out.push({ kind: 'to-server', bytes: bytes.subarray(0, taken) });
+  return taken;
+}
+
+/** They go to the session alone. */
+export function feedClient(state: State, bytes: Uint8Array, at: Micros): number {
+  const { events, taken } = state.session.feedUnit('client', bytes, at);
+  state.out.push(...events);
+  return taken;
+}
+
+/** What the client gets, from the server or from ehlowire; one reply at the most. */
+export function sendClient(state: State, bytes: Uint8Array, at: Micros): void {
+  noteEvents(state, state.session.feed('server', bytes, at));
+  state.out.push({ kind: 'to-client', bytes });
+}
+
+/** Events of the server's octets: the reply to EHLO says what is offered. */
+export function noteEvents(state: State, events: readonly SmtpEvent[]): void {
+  for (const event of events) {
+    state.out.push(event);
+    if (event.kind !== 'reply' || event.answers !== 'hello') continue;
+    state.offered = event.code === HELLO_DONE ? keywordsOf(event.texts) : new Set();
+  }
+}
+
+/** The reply of a finding, in place of the server's; where the finding closes the connection, that too. */
+export function answer(state: State, name: FindingName, at: Micros): void {
+  const { reply, action } = findingOf(name);
+  // Where nothing waits for a reply the server has answered already.
+  if (reply !== undefined && (state.session.pending() > 0 || action === 'close'))
+    sendClient(state, fromLatin1(`${reply}\r\n`), at);
+  if (action === 'close') end(state);
+}
+
+export function end(state: State): void {
+  state.over = true;
+  state.out.push({ kind: 'end' });
+}
+
+const NAMES: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.keys(FINDINGS).map((name) => [name, name]),
+);
+const HELLO_DONE = 250;
+/** First octets of a TLS record that are looked at. */
+export const TLS_CONFIRMED = 2;
