@@ -176,3 +176,15 @@ export const SWEEP: Micros = 50_000;
 
 /** Probes that one vantage point sends a second: an empty segment each, and a flood of silent clients stays one. */
 export const PROBES_PER_SECOND = 20;
+
+/**
+ * Clients whose connections of a minute are counted, some 150 octets each. Beyond it the minute that began first is
+ * forgotten, to that client's advantage: who has more addresses than that is not one client to any count.
+ */
+export const CLIENT_WINDOWS = 16_384;
+
+/** Networks that are remembered as seen lately, of each family: three of them are what is asked for. */
+export const REMEMBERED_NETWORKS = 16;
+
+/** Over so long a message's rate is taken: RFC 5321 §4.5.3.2.5 allows a pause of three minutes in the middle. */
+export const MESSAGE_WINDOW: Micros = 300_000_000;
