@@ -69,9 +69,10 @@ export interface Close {
 
 /** Why ehlowire itself ended a connection, or never passed it on. */
 export type CloseReason =
-  /** `relay.maxConnections`, and `relay.maxConnectionsPerClient`. */
+  /** `relay.maxConnections`: there was no place, or it gave its own way for another client. */
   | 'connections'
-  | 'connections-per-client'
+  /** A limit of `policy.limits`. */
+  | 'load'
   /** The process has no file descriptors left. */
   | 'descriptors'
   /** The PROXY header came from a client that may not send one; it was missing, late or wrong. */
@@ -187,6 +188,8 @@ export type Anomaly =
   | 'foreign-protocol'
   /** Octets that we never saw; what follows is read with care. */
   | 'gap'
+  /** A limit of `policy.limits` was met, where the rule `load` only observes. */
+  | 'load'
   /** Silence beyond the time RFC 5321 §4.5.3.2 asks the other side to wait. */
   | 'silence'
   /** A cap was met or the stream made no sense: from here the octets are only counted. */
@@ -359,7 +362,7 @@ export interface LearnedEvent {
 export interface BlockedEvent {
   readonly kind: 'blocked';
   readonly at: Micros;
-  /** The rule's name, `connections-per-client` for example. */
+  /** The rule's name, `connections` for example. */
   readonly rule: string;
   /** What was done: `refuse`, `close`… */
   readonly action: string;
@@ -415,9 +418,6 @@ export type Certainty = 'proved' | 'suspected';
  */
 export type Where = 'before' | 'beyond' | 'here';
 
-/** Whether octets that were dropped came to their receiver, or to this point, after all: sent again, then. */
-type Came = 'never' | 'late';
-
 /** What a verdict is about: a side, and where it is about octets the first of them, by its offset. */
 export interface Subject {
   readonly from: Direction;
@@ -462,7 +462,8 @@ export interface VerdictEvent {
   readonly about?: Subject;
   /** Octets that were sent and did not arrive, or not with the first copy. */
   readonly missingBytes?: number;
-  readonly came?: Came;
+  /** Whether octets that were dropped came to their receiver, or to this point, after all: sent again, then. */
+  readonly came?: 'never' | 'late';
   /** For how long the path, or a server, kept something back. */
   readonly held?: Micros;
   /** If this was reported of the connection before, it is withdrawn: what was missing had only been held. */

@@ -34,7 +34,7 @@ export async function runStatus(flags: StatusFlags): Promise<Outcome> {
 export async function runDoctor(flags: StatusFlags): Promise<Outcome> {
   const config = readConfig({ ...flags, json: false });
   if (isFaults(config)) return config;
-  const checks = judgeMachine(readMachine(config.wire.pins));
+  const checks = judgeMachine(readMachine(config));
   process.stdout.write(
     flags.json === true ? `${JSON.stringify(toChecksObject(checks))}\n` : toChecksText(checks, wantsColor(1)),
   );

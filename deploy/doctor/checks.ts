@@ -1,6 +1,7 @@
 // What a machine's parts mean for the wire path: one check each, and what to do where something is missing.
 
 import { hasCapability } from '../../proxy/system/capabilities';
+import { describeHidden } from '../../proxy/relay/origin';
 import type { Machine, Part } from './probe';
 
 export type Check = {
@@ -48,6 +49,7 @@ export function judgeMachine(machine: Machine): readonly Check[] {
     iptables(machine),
     receiveOffload(machine),
     pinned(machine),
+    ...machine.relays.map(clientsOf),
   ];
 }
 
@@ -240,6 +242,13 @@ function receiveOffload({ lro }: Machine): Check {
     costs,
     fix: 'nothing to do: `leave` switches it on again',
   };
+}
+
+function clientsOf({ pid, clients }: Machine['relays'][number]): Check {
+  const base = { what: `clients of relay ${pid}`, needed: false };
+  if (clients.hidden) return { ...base, state: 'note', ...describeHidden(clients) };
+  const few = clients.networks < 3 ? ', too few to tell' : '';
+  return { ...base, state: 'ok', found: `${clients.connections} connections${few}` };
 }
 
 function pinned({ pinned: state }: Machine): Check {

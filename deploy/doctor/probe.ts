@@ -7,6 +7,9 @@ import { join } from 'node:path';
 import { readCapabilities } from '../../proxy/system/capabilities';
 import { errno, isFault } from '../../proxy/system/fault';
 import { KOFFI, openLibbpf } from '../../proxy/native/libbpf';
+import type { ClientsSeen } from '../../inspect/policy/clients';
+import type { Config } from '../../proxy/config/config';
+import { readRelayStatuses } from '../../proxy/relay/status-file';
 import { BPFFS, isBpffs } from '../../proxy/wire/attachment';
 import { OBJECT } from '../../proxy/wire/wire';
 import { NF_CALLS, nfSysctl, readLinks } from '../network/links';
@@ -40,6 +43,8 @@ export interface Machine {
   readonly lro: readonly string[] | undefined;
   /** Whether something of ehlowire is pinned. */
   readonly pinned: 'nothing' | 'unknown' | { readonly pins: string };
+  /** Those that run, as far as they say something of their clients. */
+  readonly relays: readonly { readonly pid: number; readonly clients: ClientsSeen }[];
 }
 
 export type Part =
@@ -48,7 +53,8 @@ export type Part =
   /** What it takes to look is missing itself. */
   | { readonly kind: 'unknown'; readonly why: string };
 
-export function readMachine(pins: string): Machine {
+export function readMachine(config: Config): Machine {
+  const { pins } = config.wire;
   return {
     release: release(),
     user: process.getuid?.(),
@@ -66,6 +72,7 @@ export function readMachine(pins: string): Machine {
       .map((key) => key.replaceAll('/', '.')),
     lro: receiveOffloads(),
     pinned: pinned(pins),
+    relays: readRelayStatuses(config).relays.flatMap(({ pid, clients }) => (clients ? { pid, clients } : [])),
   };
 }
 

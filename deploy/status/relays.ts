@@ -2,6 +2,7 @@
 
 import type { RelayStatus, RelayStatuses } from '../../proxy/relay/status-file';
 import { printable } from '../../proxy/sinks/wording';
+import { hiddenClients } from '../../proxy/relay/origin';
 import { learnedLines } from './servers';
 
 export function linesOfRelays({ relays, closed }: RelayStatuses): readonly string[] {
@@ -17,6 +18,7 @@ function relayText({
   version,
   listeners,
   counters,
+  clients,
   servers,
   suspects,
 }: RelayStatus): readonly string[] {
@@ -29,6 +31,7 @@ function relayText({
         `  ${printable(listen)} → ${upstream === undefined ? 'the server that each client addressed' : printable(upstream)}`,
     ),
     `  connections: ${count(active)} open, ${count(accepted)} accepted so far, ${count(blocked)} refused, ${count(unreachable)} whose server could not be reached`,
+    ...(clients?.hidden ? [`  clients: ${hiddenClients(clients)}`] : []),
     '  servers:',
     ...learnedLines(servers, suspects).map((line) => `    ${line}`),
   ];

@@ -41,6 +41,8 @@ export interface Rules {
   readonly requireTls: boolean;
   /** The greeting's text; undefined: the server's own. */
   readonly banner: string | undefined;
+  /** What a client may cost: connections, errors, time. */
+  readonly load: Strictness;
 }
 
 /** No rule at all. */
@@ -57,6 +59,7 @@ export const NO_RULES: Rules = {
   authBeforeTls: 'off',
   requireTls: false,
   banner: undefined,
+  load: 'off',
 };
 
 /** Whether no rule holds: nothing has to be judged. */

@@ -91,8 +91,6 @@ export interface Config {
     readonly listeners: readonly ListenerConfig[];
     readonly trustedProxies: readonly Network[];
     readonly maxConnections: number;
-    /** `Infinity` where there is no limit (0 in the configuration). */
-    readonly maxConnectionsPerClient: number;
     readonly drainMs: number;
     /** SO_MARK of transparent sockets; 0: none. */
     readonly mark: number;
@@ -234,7 +232,6 @@ function toConfig(get: (key: string) => unknown, env: Environment): Omit<Config,
         return network === undefined ? [] : [network];
       }),
       maxConnections: number('relay.maxConnections'),
-      maxConnectionsPerClient: number('relay.maxConnectionsPerClient') || Number.POSITIVE_INFINITY,
       drainMs: number('relay.drain'),
       mark: number('relay.mark'),
       state: (get('relay.state') as string | null) ?? undefined,

@@ -1,9 +1,104 @@
 // The settings below `policy`: one for each rule, and what the rules go by.
 
-import type { Setting } from './formats';
+import { MINUTE, SECOND, type Setting } from './formats';
 
 const MODES = ['off', 'observe', 'normalize', 'enforce'] as const;
 const STRICTNESS = ['off', 'observe', 'enforce'] as const;
+
+/** What is not known of clients that a firewall hides. */
+const HIDDEN =
+  ' The default does not hold for private addresses, nor while clients of fewer than three networks came within ten ' +
+  'minutes: then a firewall may hide them behind its own address. A number that is set here always holds; 0: no limit.';
+
+export const LIMITS: readonly Setting[] = [
+  {
+    key: 'policy.limits.connectionsPerClient',
+    format: 'limit',
+    default: null,
+    shown: '256; a quarter of `relay.maxConnections` where that is less, at least 20',
+    doc: `Connections at a time from one client: an IPv4 address, or an IPv6 /64.${HIDDEN}`,
+  },
+  {
+    key: 'policy.limits.connectionsPerNetwork',
+    format: 'limit',
+    default: null,
+    shown: '1024; half of `relay.maxConnections` where that is less, at least 40',
+    doc: `Connections at a time from one network: an IPv4 /24, or an IPv6 /48.${HIDDEN}`,
+  },
+  {
+    key: 'policy.limits.newPerMinute',
+    format: 'limit',
+    default: null,
+    shown: '3000',
+    doc: `New connections from one client within a minute.${HIDDEN}`,
+  },
+  {
+    key: 'policy.limits.errors',
+    format: 'limit',
+    default: 200,
+    doc: 'Replies 5xx on one connection since its last message that was accepted: two messages to a hundred unknown recipients. 0: no limit.',
+  },
+  {
+    key: 'policy.limits.errorsBeforeDelay',
+    format: 'limit',
+    default: 20,
+    doc: "Behind so many of them, each further one makes the client's next command wait for `policy.limits.errorDelay`. 0: no delay.",
+  },
+  {
+    key: 'policy.limits.errorDelay',
+    format: 'duration',
+    default: SECOND,
+    shown: '"1s"',
+    doc: 'How long it waits then, as in Postfix (smtpd_error_sleep_time).',
+  },
+  {
+    key: 'policy.limits.messages',
+    format: 'limit',
+    default: 10_000,
+    doc: 'Messages on one connection. The next MAIL gets 421, and the client connects again. 0: no limit.',
+  },
+  {
+    key: 'policy.limits.firstCommand',
+    format: 'duration',
+    default: 3 * MINUTE,
+    shown: '"3min"',
+    doc:
+      'From the greeting to the end of the first command. A path that drops EHLO costs a client up to 127 s, the seven ' +
+      'retransmissions of its TCP.',
+  },
+  {
+    key: 'policy.limits.commandLine',
+    format: 'duration',
+    default: MINUTE,
+    shown: '"1min"',
+    doc: 'From the first octets of a command line to its end.',
+  },
+  {
+    key: 'policy.limits.messageRate',
+    format: 'limit',
+    default: 10,
+    doc:
+      'Octets a second of a message, over five minutes; time in which the server did not take them does not count. ' +
+      '0: no limit.',
+  },
+  {
+    key: 'policy.limits.withoutTransaction',
+    format: 'duration',
+    default: 30 * MINUTE,
+    shown: '"30min"',
+    doc: 'How long a connection may last without beginning a transaction (a MAIL that is accepted), and between two of them.',
+  },
+  {
+    key: 'policy.limits.busyWait',
+    format: 'duration',
+    default: 10 * SECOND,
+    shown: '"10s"',
+    doc:
+      'Where four fifths of the connections (`relay.maxConnections`) or of the file descriptors are in use, a client ' +
+      'that has begun no transaction is waited for only so long. Where nearly all are in use, the connection that was idle longest ' +
+      'without one, then one that was idle for a minute, gets `421 4.3.2` for each that comes.',
+  },
+];
 
 export const POLICY_SETTINGS: readonly Setting[] = [
   {
@@ -106,6 +201,16 @@ export const POLICY_SETTINGS: readonly Setting[] = [
       "Replaces the text of the server's greeting behind `220 `, the server's name and version in it included. It must begin with a " +
       'host name, as "mail.example.com ESMTP".',
   },
+  {
+    key: 'policy.load',
+    format: STRICTNESS,
+    default: 'enforce',
+    doc:
+      'What one client may cost: the limits below `policy.limits`, and clients that wait where places are few. `enforce`: `421 4.7.0` ' +
+      'with what the client can do; each limit is a count that falls or a time that ends. `observe`: an `anomaly`, and the ' +
+      'connection goes on.',
+  },
+  ...LIMITS,
   {
     key: 'policy.exempt',
     format: 'exemptions',

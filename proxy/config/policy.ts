@@ -3,7 +3,9 @@
 import type { Endpoint } from '../../inspect/address';
 import { NO_RULES, RULES, type RuleName, type Rules } from '../../inspect/policy/rules';
 import { isWithin, type Network, parseAddress, parseNetwork } from '../system/address';
+import type { LoadLimits } from '../../inspect/policy/limits-of-load';
 import { isFault } from '../system/fault';
+import { readLimits } from './limits';
 import { keyOf, keyOfText, SERVER_ADDRESS, type Problem } from './servers';
 
 export interface PolicyConfig {
@@ -14,6 +16,8 @@ export interface PolicyConfig {
   readonly exemptions: readonly Exemption[];
   /** What is configured, by key, as plain JSON: `policyOf` makes all of this from it. */
   readonly given: Readonly<Record<string, unknown>>;
+  /** Of the rule `load`. */
+  readonly limits: LoadLimits;
 }
 
 interface Exemption {
@@ -49,6 +53,7 @@ export function readPolicy(
     authBeforeTls: get('policy.authBeforeTls') as Rules['authBeforeTls'],
     requireTls: false,
     banner: (get('policy.banner') as string | null) ?? undefined,
+    load: get('policy.load') as Rules['load'],
   };
   return {
     rules,
@@ -57,6 +62,7 @@ export function readPolicy(
       (get('policy.requireTls') as string[]).flatMap((text) => (text === ALL_CLIENTS ? EVERYWHERE : text)),
     ),
     exemptions: (get('policy.exempt') as RawExemption[]).map(readExemption),
+    limits: readLimits(get),
     given,
   };
 }
@@ -94,7 +100,7 @@ const OFF: Readonly<Record<RuleName, Partial<Rules>>> = {
   'auth-before-tls': { authBeforeTls: 'off' },
   'require-tls': { requireTls: false },
   banner: { banner: undefined },
-  load: {},
+  load: { load: 'off' },
 };
 
 function networks(texts: readonly string[]): Network[] {

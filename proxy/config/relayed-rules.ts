@@ -3,6 +3,7 @@
 import type { Endpoint } from '../../inspect/address';
 import { RULES, type RuleName } from '../../inspect/policy/rules';
 import { quote } from './layers';
+import { LIMITS } from './policy-schema';
 import type { PolicyConfig } from './policy';
 import { keyOf } from './servers';
 
@@ -46,8 +47,6 @@ function acts({ rules, requireTls }: PolicyConfig, rule: RuleName): boolean {
       return requireTls.length > 0;
     case 'banner':
       return rules.banner !== undefined;
-    case 'load':
-      return false;
     default:
       return rules[rule] === 'normalize' || rules[rule] === 'enforce';
   }
@@ -64,5 +63,5 @@ const KEYS: Readonly<Record<RuleName, readonly string[]>> = {
   'auth-before-tls': ['authBeforeTls'],
   'require-tls': ['requireTls'],
   banner: ['banner'],
-  load: [],
+  load: ['load', ...LIMITS.map(({ key }) => key.replace(/^policy\./, ''))],
 };

@@ -171,16 +171,7 @@ export const SETTINGS: readonly Setting[] = [
     key: 'relay.maxConnections',
     format: 'count',
     default: 8_192,
-    doc: 'Connections at a time, over all listeners. A further client gets 421.',
-  },
-  {
-    key: 'relay.maxConnectionsPerClient',
-    format: 'limit',
-    default: 0,
-    shown: '0, no limit',
-    doc:
-      'Connections at a time from one client: an IPv4 address, or an IPv6 /64. A further client gets 421. Off by default: behind a ' +
-      'firewall that hides the clients all of them have one address.',
+    doc: 'Connections at a time, over all listeners. A further client gets 421, where none gives way (`policy.limits.busyWait`).',
   },
   {
     key: 'relay.drain',

@@ -13,6 +13,8 @@ import type { Servers } from '../servers/servers';
 import type { Connection, Sink } from '../sinks/record';
 import type { Ends, Target, Upstream } from '../sockets/upstream';
 import type { RelayCapture } from './capture';
+import type { Idlers } from './idlers';
+import type { Excess } from '../../inspect/policy/limits-of-load';
 import type { Endpoint } from '../../inspect/address';
 import ipaddr from 'ipaddr.js';
 
@@ -24,6 +26,8 @@ export interface Caller extends Ends {
   /** The PROXY header that the connection began with, where one was agreed. */
   readonly proxy: ProxyHeader | undefined;
   readonly opened: Micros;
+  /** A limit that it met when it came in, where that is only observed. */
+  readonly observed: Excess | undefined;
 }
 
 /** What the calls of one listener share. */
@@ -36,6 +40,7 @@ export interface CallContext {
   readonly sink: Sink;
   readonly servers: Servers;
   readonly watch: RelayCapture;
+  readonly idlers: Idlers;
   readonly nextSession: () => string;
   readonly onUnreachable: (fault: Fault, connection: Connection) => void;
 }

@@ -6,6 +6,8 @@ import type { Close, CloseReason, Micros } from '../../inspect/events';
 import { formatLocalHeader, formatProxyHeader } from '../../inspect/grammar/proxy-header';
 import { factsOf } from '../../inspect/smtp/proxy-header';
 import type { GreetingKnowledge } from '../../inspect/greeting/known';
+import type { ConnectionLimits } from '../../inspect/policy/limits-of-load';
+import type { Rules } from '../../inspect/policy/rules';
 import { isRepair } from '../../inspect/greeting/lesson';
 import { now } from '../system/clock';
 import type { ListenerConfig } from '../config/config';
@@ -18,6 +20,8 @@ import { createDialogue, type Dialogue } from './dialogue';
 import { cut, dismiss } from '../sockets/linger';
 import { localEndpoint, remoteEndpoint } from '../sockets/endpoint';
 import { redactionOf } from '../sinks/envelope-address';
+import type { Idler } from './idlers';
+import { limitDialogue } from './limited';
 import { createPump, type Pump } from './pump';
 import { recordUnreached } from './refusal';
 import {
@@ -108,16 +112,32 @@ function join(called: Called, route: CallContext, upstream: Socket, onClosed: ()
   const header = outgoingHeader(caller, route);
   if (header !== undefined) upstream.write(header);
   const known = route.servers.server(server, ownHeader(route.listener));
-  return createPump({
+  const { current } = route.policy;
+  const rules = rulesFor(current, connection.client, connection.server);
+  const idler = route.idlers.join(() => pump.giveWay());
+  const dialogue = openDialogue(called, route, connection, rules, connected, watched, known.knowledge);
+  const pump = createPump({
     client: caller.socket,
     upstream,
-    dialogue: openDialogue(called, route, connection, connected, watched, known.knowledge),
+    dialogue: limited(dialogue, rules, current.limits, caller, idler),
     connection,
     server: known,
     sink: route.sink,
     hostname: nameOf(target, route),
     onClosed,
   });
+  return pump;
+}
+
+/** What this client may cost, unless the rule is off for it. */
+function limited(
+  dialogue: Dialogue,
+  { load }: Rules,
+  limits: ConnectionLimits,
+  { observed }: Caller,
+  { touch }: Idler,
+): Dialogue {
+  return load === 'off' ? dialogue : limitDialogue(dialogue, { mode: load, limits, observed, onTurn: touch });
 }
 
 /** Has both legs watched, and probed by the kernel while they are silent: the answers are the proof. */
@@ -156,6 +176,7 @@ function openDialogue(
   { caller: { opened, proxy }, target }: Called,
   route: CallContext,
   connection: Connection,
+  rules: Rules,
   connected: Micros,
   watched: CapturedCall | undefined,
   known: GreetingKnowledge | undefined,
@@ -167,7 +188,7 @@ function openDialogue(
     implicitTls: isImplicitTls(target, route),
     redact: redactionOf(route.config.log.addresses),
     proxy: proxy && factsOf(proxy),
-    rules: rulesFor(config.policy, connection.client, connection.server),
+    rules,
     repair: repairFor(route, connection),
     patienceMs: config.greeting.patienceMs,
     hostname: hostnameFor(config.greeting.hostname, target.address, connection.server),

@@ -1,7 +1,11 @@
 // Which connections may come in: how many there may be in all, and from one client.
 
-import ipaddr from 'ipaddr.js';
 import type { CloseReason } from '../../inspect/events';
+import { createClients, type Clients, type ClientsSeen, type Origin } from '../../inspect/policy/clients';
+import type { ClientLimits, Excess } from '../../inspect/policy/limits-of-load';
+import type { Strictness } from '../../inspect/policy/rules';
+import { steady } from '../system/clock';
+import { originOf } from './origin';
 
 /** Why a connection may not come in, and how to tell its client. Plain values: they cross between processes. */
 export interface NoPlace {
@@ -10,63 +14,134 @@ export interface NoPlace {
   /** Reply code and enhanced status code (RFC 3463). */
   readonly code: string;
   readonly detail: string;
+  /** What the log says in place of the detail. */
+  readonly logged?: string;
+}
+
+/** Who asks, and what the rule `load` is for it. */
+export interface Asking {
+  readonly address: string;
+  readonly load: Strictness;
 }
 
 /** The one door of a relay. In the process that keeps the counts it answers at once, in another one a moment later. */
 export interface Admission {
-  /** A connection asks for a place. `client`: its address, unless a PROXY header is still to name it. */
-  enter(client: string | undefined, answer: (answer: Place | NoPlace) => void): void;
+  /**
+   * A connection asks for a place. `client` is undefined where a PROXY header is still to name it. `observed`: a limit was
+   * met that is only observed.
+   */
+  enter(client: Asking | undefined, answer: (answer: Place | NoPlace, observed?: Excess) => void): void;
   /** Connections that hold a place. */
   readonly held: number;
+  /** Of all places those that are held, from 0 to 1; from a process that asks another one, as of the last answer. */
+  readonly fill: number;
+  readonly clients: ClientsSeen;
 }
 
 /** One connection's place. */
 export interface Place {
   readonly kind: 'place';
   /** The PROXY header named the client: where it may not come in, its place is gone. */
-  introduce(client: string, answer: (no: NoPlace | undefined) => void): void;
+  introduce(client: Asking, answer: (no: NoPlace | undefined, observed?: Excess) => void): void;
   /** The connection is over. */
   leave(): void;
 }
 
-export function createAdmission(most: { readonly total: number; readonly perClient: number }): Admission {
-  const total = createCap(most.total);
-  const perClient = createCap(most.perClient);
+interface AdmissionOptions {
+  readonly total: number;
+  /** Those that hold now. */
+  readonly limits: () => ClientLimits;
+  /** Called once: all clients seem to be one. */
+  readonly onHidden: (clients: ClientsSeen) => void;
+}
+
+export function createAdmission({ total, limits, onHidden }: AdmissionOptions): Admission {
+  const door: DoorState = {
+    clients: createClients(),
+    limits: () => scale(limits(), total),
+    held: 0,
+    hidden: false,
+    onHidden,
+  };
   return {
     enter(client, answer) {
-      if (!total.take(ALL)) return answer(BUSY);
-      const place = createPlace(total, perClient);
+      if (door.held >= total) return answer(BUSY);
+      door.held += 1;
+      const place = createPlace(door);
       if (client === undefined) return answer(place);
-      return place.introduce(client, (no) => answer(no ?? place));
+      return place.introduce(client, (no, observed) => answer(no ?? place, observed));
     },
     get held() {
-      return total.held;
+      return door.held;
+    },
+    get fill() {
+      return door.held / total;
+    },
+    get clients() {
+      return door.clients.seen(steady());
     },
   };
 }
 
-function createPlace(total: Cap, perClient: Cap): Place {
-  let key: string | undefined;
+/** What nobody chose leaves room for others, but no honest sender meets it where few connections are allowed. */
+function scale(limits: ClientLimits, total: number): ClientLimits {
+  const { connectionsPerClient: client, connectionsPerNetwork: network } = limits;
+  const share = (most: number, least: number, part: number): number =>
+    Math.min(most, Math.max(least, Math.ceil(total / part)));
+  return {
+    ...limits,
+    ...(!client.chosen && { connectionsPerClient: { ...client, most: share(client.most, 20, 4) } }),
+    ...(!network.chosen && { connectionsPerNetwork: { ...network, most: share(network.most, 40, 2) } }),
+  };
+}
+
+interface DoorState extends Pick<AdmissionOptions, 'limits' | 'onHidden'> {
+  readonly clients: Clients;
+  held: number;
+  /** It was said that clients are hidden. */
+  hidden: boolean;
+}
+
+function createPlace(door: DoorState): Place {
+  let origin: Origin | undefined;
   let inside = true;
   const leave = (): void => {
     if (!inside) return;
     inside = false;
-    if (key !== undefined) perClient.give(key);
-    total.give(ALL);
+    if (origin !== undefined) door.clients.remove(origin);
+    door.held -= 1;
   };
   return {
     kind: 'place',
-    introduce(client, answer) {
-      const asked = clientKey(client);
-      if (inside && perClient.take(asked)) {
-        key = asked;
-        return answer(undefined);
+    introduce({ address, load }, answer) {
+      if (!inside) return answer(BUSY);
+      const asking = originOf(address);
+      const excess = load === 'off' ? undefined : judge(door, asking);
+      if (excess !== undefined && load === 'enforce') {
+        leave();
+        return answer(refusalFor(excess));
       }
-      leave();
-      return answer(TOO_MANY);
+      origin = asking;
+      door.clients.add(origin);
+      return answer(undefined, excess);
     },
     leave,
   };
+}
+
+function judge(door: DoorState, origin: Origin): Excess | undefined {
+  const { clients, limits, onHidden } = door;
+  const at = steady();
+  const excess = clients.judge(origin, limits(), at);
+  if (door.hidden) return excess;
+  const seen = clients.seen(at);
+  door.hidden = seen.hidden;
+  if (seen.hidden) onHidden(seen);
+  return excess;
+}
+
+function refusalFor({ detail, advice }: Excess): NoPlace {
+  return { kind: 'no-place', reason: 'load', code: '421 4.7.0', detail: advice, logged: detail };
 }
 
 export const BUSY: NoPlace = {
@@ -75,53 +150,3 @@ export const BUSY: NoPlace = {
   code: '421 4.3.2',
   detail: 'too many connections, try again later',
 };
-const TOO_MANY: NoPlace = {
-  kind: 'no-place',
-  reason: 'connections-per-client',
-  code: '421 4.7.0',
-  detail: 'too many connections from you',
-};
-const ALL = '';
-
-/** Counts per key, up to a cap. Keys without holders take no memory. */
-interface Cap {
-  /** False at the cap; otherwise one `give` must follow. */
-  take(key: string): boolean;
-  give(key: string): void;
-  readonly held: number;
-}
-
-function createCap(most: number): Cap {
-  const holders = new Map<string, number>();
-  let held = 0;
-  return {
-    take(key) {
-      const count = holders.get(key) ?? 0;
-      if (count >= most) return false;
-      holders.set(key, count + 1);
-      held += 1;
-      return true;
-    },
-    give(key) {
-      const count = holders.get(key);
-      if (count === undefined) return;
-      if (count > 1) holders.set(key, count - 1);
-      else holders.delete(key);
-      held -= 1;
-    },
-    get held() {
-      return held;
-    },
-  };
-}
-
-/** One client: an IPv4 address, or an IPv6 /64, since a host has all of its link's addresses (RFC 6177 §2). */
-export function clientKey(address: string): string {
-  if (!ipaddr.isValid(address)) return address;
-  const ip = ipaddr.process(address);
-  if (ip instanceof ipaddr.IPv4) return ip.toString();
-  return `${ip.parts
-    .slice(0, 4)
-    .map((part) => part.toString(16))
-    .join(':')}::/64`;
-}

@@ -17,6 +17,11 @@ export function isScarce(accepted: Socket, { open }: Sockets): boolean {
   return Math.max(descriptorOf(accepted) ?? 0, open) >= descriptorsFor(limitOfDescriptors());
 }
 
+/** How many of them are in use, from 0 to 1. */
+export function fillOf({ open }: Sockets): number {
+  return open / descriptorsFor(limitOfDescriptors());
+}
+
 /** Connections, of two sockets each, that there are descriptors for. */
 export function connectionsFor(limit: number): number {
   return Math.floor((descriptorsFor(limit) - OTHERS) / 2);

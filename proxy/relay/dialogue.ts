@@ -47,7 +47,11 @@ export type Command =
   /** The server refused behind a greeting that the client takes for accepted: both sides are to be closed. */
   | { readonly kind: 'refuse' }
   /** Policy closes the connection; what it says of that has been sent. */
-  | { readonly kind: 'block' };
+  | { readonly kind: 'block' }
+  /** Policy ends the connection: a reply for the client, where it can read one, and what came from it goes no further. */
+  | { readonly kind: 'end'; readonly close: Close; readonly code: string; readonly text: string }
+  /** What the client sends next is not read for so long. */
+  | { readonly kind: 'rest'; readonly micros: Micros };
 
 type Commands = readonly Command[];
 
@@ -65,7 +69,8 @@ export interface Dialogue {
   update(knowledge: GreetingKnowledge, at: Micros): Commands;
   /** Its greeting is not over. After `serverEnd`: the client still has to get an answer, to its next command. */
   inGreeting(): boolean;
-  idle(at: Micros): Commands;
+  /** Time passed. `blocked`: the server does not take what the client sends. */
+  idle(at: Micros, blocked: boolean): Commands;
   /** When the connection has waited too long; of the steady clock, and to be called again after each event. */
   expires(): Micros;
   /** When something is to be done, `idle` or the end; as `expires`. */

@@ -14,8 +14,8 @@ export interface Flow {
   flush(): void;
   /** What was kept goes out, then FIN. */
   end(): void;
-  /** The sender is read again only when every other connection has had its turn. */
-  rest(): void;
+  /** The sender is read again only when every other connection has had its turn, or after a time. */
+  rest(ms?: number): void;
   /** The sender is not read as long as what it sent has to wait. */
   hold(on: boolean): void;
   /** The receiver does not take what it is sent. */
@@ -77,10 +77,13 @@ export function createFlow(from: Socket, to: Socket): Flow {
       flush();
       if (to.writable) to.end();
     },
-    rest() {
-      if (brake.has('others')) return;
-      brake.on('others');
-      setImmediate(() => brake.off('others'));
+    rest(ms) {
+      const sake = ms === undefined ? 'others' : 'time';
+      if (brake.has(sake)) return;
+      brake.on(sake);
+      const go = (): void => brake.off(sake);
+      if (ms === undefined) setImmediate(go);
+      else setTimeout(go, ms);
     },
     hold(on) {
       if (on) brake.on('judgement');
@@ -91,7 +94,7 @@ export function createFlow(from: Socket, to: Socket): Flow {
 }
 
 /** For whose sake a sender is not read. */
-type Sake = 'receiver' | 'others' | 'judgement';
+type Sake = 'receiver' | 'others' | 'judgement' | 'time';
 
 function createBrake(from: Socket) {
   const sakes = new Set<Sake>();

@@ -3,11 +3,12 @@
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import { formatAddress, isWithin } from '../system/address';
 import type { Endpoint } from '../../inspect/address';
-import { now } from '../system/clock';
+import { now, steady } from '../system/clock';
+import { rulesFor } from '../config/policy';
 import { errno, isFault, listenFault, type Fault } from '../system/fault';
 import { startCall } from './call';
-import { BUSY, type Admission, type Place } from './caps';
-import { isScarce, limitOfDescriptors } from './descriptors';
+import { BUSY, type Admission, type Asking, type Place } from './caps';
+import { fillOf, isScarce, limitOfDescriptors } from './descriptors';
 import { localEndpoint, remoteEndpoint } from '../sockets/endpoint';
 import { cut, type Sockets } from '../sockets/linger';
 import { isLocal } from './own-addresses';
@@ -139,8 +140,17 @@ function onConnection(room: Room, socket: Socket): void {
   const destination = localEndpoint(socket);
   if (client === undefined || destination === undefined) return cut(socket);
   const session = route.nextSession();
-  const caller: Caller = { socket, session, client, destination, proxy: undefined, opened };
+  const caller: Caller = {
+    socket,
+    session,
+    client,
+    destination,
+    proxy: undefined,
+    opened,
+    observed: undefined,
+  };
   if (isTransparent(route) && isAstray(route, caller)) return turnRound(room, caller);
+  route.idlers.makeRoom(Math.max(gate.admission.fill, fillOf(gate.sockets)), steady());
   if (isScarce(socket, gate.sockets)) {
     noteFewDescriptors(room, caller);
     return refuse(room, caller, { ...BUSY, reason: 'descriptors' });
@@ -153,11 +163,17 @@ function enter(room: Room, caller: Caller): void {
   const guest: Guest = { end: () => cut(caller.socket) };
   const { proxyIn } = room.route.listener;
   room.inside.add(guest);
-  room.gate.admission.enter(proxyIn ? undefined : caller.client.address, (answer) => {
+  room.gate.admission.enter(proxyIn ? undefined : askingOf(room, caller), (answer, observed) => {
     if (answer.kind === 'no-place') turnAway(room, caller, guest, answer);
     else if (proxyIn) awaitHeader(room, caller, guest, answer);
-    else letIn(room, caller, guest, answer);
+    else letIn(room, { ...caller, observed }, guest, answer);
   });
+}
+
+function askingOf({ route }: Room, caller: Caller): Asking {
+  const { client } = caller;
+  const { load } = rulesFor(route.policy.current, client, route.upstream.targetOf(caller).endpoint);
+  return { address: client.address, load };
 }
 
 /** It has no place, or none any more. */
@@ -188,8 +204,8 @@ function awaitHeader(room: Room, caller: Caller, guest: Guest, place: Place): vo
     const { source = caller.client, destination = caller.destination } = intake;
     const introduced = { ...caller, client: source, destination, proxy: intake };
     guest.end = () => cut(caller.socket);
-    return place.introduce(source.address, (no) => {
-      if (no === undefined) letIn(room, introduced, guest, place);
+    return place.introduce(askingOf(room, introduced), (no, observed) => {
+      if (no === undefined) letIn(room, { ...introduced, observed }, guest, place);
       else turnAway(room, introduced, guest, no);
     });
   });

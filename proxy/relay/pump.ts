@@ -6,7 +6,7 @@ import { now } from '../system/clock';
 import { errno } from '../system/fault';
 import { createDeadline, type Deadline } from './deadline';
 import type { Command, Dialogue } from './dialogue';
-import { cut, dismiss, linger, reset } from '../sockets/linger';
+import { cut, dismiss, hurryAway, linger, reset } from '../sockets/linger';
 import { createFlow, READ, type Flow } from './flow';
 import type { Connection, Sink } from '../sinks/record';
 import type { Listen, Server } from '../servers/servers';
@@ -29,6 +29,8 @@ interface PumpOptions {
 export interface Pump {
   /** Ends the connection now, with a 421 where the client can read one. */
   end(): void;
+  /** The same at once, for another one that needs its place. */
+  giveWay(): void;
 }
 
 /** Both sockets are open, and their data are not read yet. Errors of either never leave here. */
@@ -68,6 +70,7 @@ export function createPump(options: PumpOptions): Pump {
           HURRY_MS,
         );
     },
+    giveWay: () => giveWay(pump),
   };
 }
 
@@ -130,6 +133,11 @@ function run(pump: State, commands: readonly Command[], at: Micros): void {
       case 'block':
         forward(pump);
         shut(pump, { by: 'shim', how: 'fin', reason: 'policy' }, at, '', '', REFUSED_MS);
+        break;
+      case 'end':
+        return shut(pump, command.close, at, command.code, command.text);
+      case 'rest':
+        pump.up.rest(command.micros / 1_000);
         break;
       default:
         sink.write(connection, command);
@@ -279,7 +287,7 @@ function onDeadline(pump: State, time: Micros): Micros {
     shut(pump, { by: 'shim', how: 'timeout', reason: `${on}-timeout` }, at, '421 4.4.2', line);
     return Infinity;
   }
-  run(pump, pump.dialogue.idle(at), at);
+  run(pump, pump.dialogue.idle(at, pump.up.blocked()), at);
   if (pump.over) return Infinity;
   if (pump.endedFirst === 'server') endClient(pump);
   return pump.dialogue.due();
@@ -292,6 +300,19 @@ function shut(pump: State, how: Close, at: Micros, code: string, text: string, l
   close(pump, how, at);
   dismiss(pump.client, line, lingerMs);
   dismiss(pump.upstream, '', lingerMs);
+}
+
+/** Neither side is waited for: the place is needed now. */
+function giveWay(pump: State): void {
+  if (pump.over) return;
+  const { client, upstream, dialogue, hostname, connection, sink } = pump;
+  const at = now();
+  const line = dialogue.atReplyBoundary() ? `421 4.3.2 ${hostname} ${NEEDED}\r\n` : '';
+  const rule = 'connections';
+  sink.write(connection, { kind: 'blocked', at, rule, action: 'close', direction: 'client', detail: NEEDED });
+  close(pump, { by: 'shim', how: 'fin', reason: rule }, at);
+  hurryAway(client, line);
+  cut(upstream);
 }
 
 /** The peers ended it: what is queued still arrives. */
@@ -335,6 +356,7 @@ const PIECE = 2_048;
 
 /** Client octets that wait to be judged: a group of commands, or a line of AUTH, has room many times. */
 const HELD = 65_536;
+const NEEDED = 'too many connections, and this one was idle longest, connect again';
 
 /** When ehlowire itself is to end, its last words get this long. */
 const HURRY_MS = 1_000;

@@ -17,8 +17,9 @@ import {
 /** How a client is refused. Without a line: who sends no proper PROXY header is no mail client. */
 export interface Refusal {
   readonly reason: CloseReason;
-  /** What the record says of it, and the client's line behind its code. */
+  /** The client's line behind its code, and what the record says of it unless `logged` does. */
   readonly detail: string;
+  readonly logged?: string;
   /** Reply code and enhanced status code (RFC 3463). */
   readonly code?: string;
   /** The client closed the connection itself. */
@@ -56,13 +57,21 @@ export function recordUnreached(connection: Connection, caller: Caller, sink: Si
   }
 }
 
-function record(door: Door, caller: Caller, { reason, code, detail, left }: Refusal): void {
+function record(door: Door, caller: Caller, refusal: Refusal): void {
+  const { reason, code, left, detail, logged = detail } = refusal;
   const { route, counters } = door;
   counters.blocked += 1;
   const at: Micros = now();
   const connection = connectionOf(caller, route);
   const action = code === undefined ? 'close' : 'refuse';
-  route.sink.write(connection, { kind: 'blocked', at, rule: reason, action, direction: 'client', detail });
+  route.sink.write(connection, {
+    kind: 'blocked',
+    at,
+    rule: reason,
+    action,
+    direction: 'client',
+    detail: logged,
+  });
   const close: Close = left === true ? { by: 'client', how: 'fin' } : { by: 'shim', how: 'fin', reason };
   // Only its last line: many are refused at a time.
   for (const event of createSession(beginningOf(caller)).close(close, at)) {

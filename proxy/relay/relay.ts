@@ -9,6 +9,9 @@ import type { KnownServer } from '../servers/saved';
 import { createServers, type Servers } from '../servers/servers';
 import { createNames, type Connection, type Sink } from '../sinks/record';
 import { createAdmission } from './caps';
+import { createIdlers } from './idlers';
+import { hiddenClients } from './origin';
+import type { ClientsSeen } from '../../inspect/policy/clients';
 import { createSockets } from '../sockets/linger';
 import { openListener, type Counters, type Gate, type Listener } from './listener';
 import { answersAt } from './own-addresses';
@@ -27,6 +30,8 @@ export interface Relay {
   /** Takes no more connections and ends those there are. */
   stop(): Promise<void>;
   readonly servers: Servers;
+  /** What is to be said of the clients as a whole. */
+  readonly clients: ClientsSeen;
   readonly counters: Readonly<Counters> & {
     /** Connections that are open now. */
     readonly active: number;
@@ -54,17 +59,14 @@ export async function startRelay(
   options: RelayOptions = {},
 ): Promise<Relay | Fault> {
   const { relay } = config;
-  const gate: Gate = {
-    admission: createAdmission({ total: relay.maxConnections, perClient: relay.maxConnectionsPerClient }),
-    counters: { accepted: 0, blocked: 0, unreachable: 0 },
-    sockets: createSockets(),
-  };
+  const policy = options.policy ?? createPolicyInForce(config.policy);
+  const gate = createGate(relay.maxConnections, policy, sink);
   const watched = config.evidence.watch !== 'off';
   const watch = createRelayCapture(sink, watched ? openKeptEvidence(config, sink) : undefined);
   const nextSession = createNames();
   const servers = options.servers ?? createOwnServers(config, sink, nextSession, options.known);
-  const policy = options.policy ?? createPolicyInForce(config.policy);
-  const routes = await resolveRoutes(config, sink, gate, watch, { servers, nextSession, policy });
+  const idlers = createIdlers(() => policy.current.limits.busyWait);
+  const routes = await resolveRoutes(config, sink, gate, watch, { servers, nextSession, policy, idlers });
   const close = (): void => {
     watch.close();
     if (options.servers === undefined) servers.close();
@@ -86,6 +88,9 @@ export async function startRelay(
     drain: () => drain(listeners, gate, relay.drainMs, sink).finally(close),
     stop: () => drain(listeners, gate, 0, sink).finally(close),
     servers,
+    get clients() {
+      return gate.admission.clients;
+    },
     counters: {
       get accepted() {
         return gate.counters.accepted;
@@ -103,6 +108,18 @@ export async function startRelay(
         return gate.sockets.open;
       },
     },
+  };
+}
+
+function createGate(total: number, policy: PolicyInForce, sink: Sink): Gate {
+  const onHidden = (clients: ClientsSeen): void => {
+    if (policy.current.rules.load === 'off') return;
+    sink.note('warn', 'clients-hidden', { message: hiddenClients(clients) });
+  };
+  return {
+    admission: createAdmission({ total, limits: () => policy.current.limits, onHidden }),
+    counters: { accepted: 0, blocked: 0, unreachable: 0 },
+    sockets: createSockets(),
   };
 }
 
@@ -135,7 +152,7 @@ async function resolveRoutes(
   sink: Sink,
   gate: Gate,
   watch: RelayCapture,
-  shared: Pick<CallContext, 'servers' | 'nextSession' | 'policy'>,
+  shared: Pick<CallContext, 'servers' | 'nextSession' | 'policy' | 'idlers'>,
 ): Promise<readonly CallContext[] | Fault> {
   const onUnreachable = (fault: Fault, connection: Connection): void => {
     gate.counters.unreachable += 1;

@@ -9,6 +9,7 @@ import { makeFolder, readPlainFile, systemSaid } from '../system/files';
 import { isAlive, ownIdentity, type Identity } from '../system/process';
 import { readVersion } from '../system/version';
 import { NOTHING_SAVED, readSaved, toSaved, type KnownServer, type Suspect } from '../servers/saved';
+import type { ClientsSeen } from '../../inspect/policy/clients';
 import type { Relay } from './relay';
 
 export interface RelayStatus {
@@ -19,6 +20,8 @@ export interface RelayStatus {
   /** Without `upstream`: transparent. */
   readonly listeners: readonly { readonly listen: string; readonly upstream?: string }[];
   readonly counters: Relay['counters'];
+  /** Absent: an earlier version wrote it. */
+  readonly clients?: ClientsSeen;
   readonly servers: readonly KnownServer[];
   readonly suspects: readonly Suspect[];
 }
@@ -39,9 +42,9 @@ export function keepStatus(config: Config, relay: Relay, failing: (fault: Fault)
   });
   let written = '';
   const write = (): void => {
-    const { counters, servers } = relay;
+    const { counters, servers, clients } = relay;
     const learned = toSaved({ ...NOTHING_SAVED, servers: servers.known(), suspects: servers.suspects() });
-    const text = JSON.stringify({ ...identity, listeners, counters, ...learned });
+    const text = JSON.stringify({ ...identity, listeners, counters, clients, ...learned });
     if (text === written) return;
     written = text;
     const fault = writeWhole(folder, file, text);
@@ -120,11 +123,20 @@ function readStatus(file: string): RelayStatus | undefined {
       return undefined;
     if (!isAlive(saved)) return undefined;
     const { servers, suspects } = readSaved(saved).saved;
-    return { pid, since, version, listeners, counters, servers, suspects };
+    const clients = readClients(saved.clients);
+    return { pid, since, version, listeners, counters, ...(clients && { clients }), servers, suspects };
   } catch {
     // It ended just now, or the file is not ours.
     return undefined;
   }
+}
+
+function readClients(saved: ClientsSeen | undefined): ClientsSeen | undefined {
+  if (saved === undefined) return undefined;
+  const { connections, networks, hidden } = saved;
+  return [connections, networks].every(Number.isSafeInteger)
+    ? { connections, networks, hidden: hidden === true }
+    : undefined;
 }
 
 /** Of this user: where its manager keeps such, if there is one. */

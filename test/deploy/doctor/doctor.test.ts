@@ -26,6 +26,7 @@ const FINE: Machine = {
   calls: [],
   lro: [],
   pinned: 'nothing',
+  relays: [{ pid: 77, clients: { connections: 120, networks: 3, hidden: false } }],
 };
 const NO_KOFFI = { kind: 'unknown', why: 'cannot look without koffi' } as const;
 
@@ -264,6 +265,16 @@ const ROWS: readonly Row[] = [
       '           -> ehlowire status',
     ],
   },
+  {
+    name: 'a relay whose clients are hidden',
+    machine: { relays: [{ pid: 77, clients: { connections: 120, networks: 1, hidden: true } }] },
+    lacks: '',
+    says: [
+      '  note     clients of relay 77     all 120 connections came from one network or address',
+      "           if a firewall or proxy in front replaces the clients' addresses with its own, limits by client (policy.limits) hold only where a number is set",
+      '           -> to see the clients: let the proxy send the PROXY protocol (`--proxy-protocol in`), switch source NAT off on the firewall, or use `--transparent` or `ehlowire bridge`; if there are no other clients, nothing is to be done',
+    ],
+  },
 ];
 
 for (const { name, machine, lacks, says } of ROWS) {
@@ -281,7 +292,7 @@ for (const { name, machine, lacks, says } of ROWS) {
 test('all fine: nothing to do, and nothing more than a line each', () => {
   const text = toText(judgeMachine(FINE), false);
   assert.not.match(text, /missing|unknown|note|->/);
-  assert.is(text.split('\n').filter((line) => line.startsWith('  ok ')).length, 16);
+  assert.is(text.split('\n').filter((line) => line.startsWith('  ok ')).length, 17);
 });
 
 test('what is missing stands first, and what is needed before what is not', () => {

@@ -106,7 +106,7 @@ test('any sequence of what either side does ends with nothing', () =>
   }));
 
 test('two thousand, and the cap is as it was', () =>
-  onStage(politely, { relay: { maxConnections: 100, maxConnectionsPerClient: 100 } }, async (stage) => {
+  onStage(politely, { relay: { maxConnections: 100 } }, async (stage) => {
     for (let round = 0; round < 25; round++) {
       const clients = await Promise.all(Array.from({ length: 80 }, () => call(stage.port)));
       for (const client of clients) client.say('EHLO a\r\n'.repeat(50));

@@ -138,18 +138,22 @@ test('in, octet by octet', () =>
   }));
 
 test('the cap per client counts the clients, not their balancer', () =>
-  onStage(greet, { ...proxied, relay: { maxConnectionsPerClient: 1 } }, async (stage) => {
-    const come = async (address: string): Promise<Peer> => {
-      const balancer = await call(stage.port);
-      balancer.say(formatProxyHeader(1, { address, port: 1 }, SERVER));
-      return balancer;
-    };
-    const peers = [await come('198.51.100.1'), await come('198.51.100.2')];
-    for (const peer of peers) await peer.expect(GREETING);
-    const again = await come('198.51.100.1');
-    await again.expect('421 4.7.0');
-    for (const peer of [...peers, again]) peer.socket.destroy();
-  }));
+  onStage(
+    greet,
+    { ...proxied, limits: { connectionsPerClient: { most: 1, chosen: true } } },
+    async (stage) => {
+      const come = async (address: string): Promise<Peer> => {
+        const balancer = await call(stage.port);
+        balancer.say(formatProxyHeader(1, { address, port: 1 }, SERVER));
+        return balancer;
+      };
+      const peers = [await come('198.51.100.1'), await come('198.51.100.2')];
+      for (const peer of peers) await peer.expect(GREETING);
+      const again = await come('198.51.100.1');
+      await again.expect('421 4.7.0');
+      for (const peer of [...peers, again]) peer.socket.destroy();
+    },
+  ));
 
 interface Row {
   readonly name: string;

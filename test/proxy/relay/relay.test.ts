@@ -130,7 +130,7 @@ test('one connection too many: 421 4.3.2, and room again after one left', () =>
   }));
 
 test('one client too often: 421 4.7.0, while others come in', () =>
-  onStage(greet, { relay: { maxConnectionsPerClient: 1 } }, async ({ port, sink }) => {
+  onStage(greet, { limits: { connectionsPerClient: { most: 1, chosen: true } } }, async ({ port, sink }) => {
     const first = await call(port);
     await first.expect(GREETING);
     const again = await call(port);
@@ -140,9 +140,9 @@ test('one client too often: 421 4.7.0, while others come in', () =>
     await other.expect(GREETING);
     assert.equal(
       sink.of('blocked').map(({ rule }) => rule),
-      ['connections-per-client'],
+      ['load'],
     );
-    assert.equal(await closeOf(sink), { by: 'shim', how: 'fin', reason: 'connections-per-client' });
+    assert.equal(await closeOf(sink), { by: 'shim', how: 'fin', reason: 'load' });
     for (const peer of [first, again, other]) peer.socket.destroy();
   }));
 
@@ -187,7 +187,7 @@ test('stop ends who never reads', () =>
   }));
 
 test('hundreds come and go: one session line each, nothing left', () =>
-  onStage(politely, { relay: { maxConnectionsPerClient: 1_000, maxConnections: 1_000 } }, async (stage) => {
+  onStage(politely, { relay: { maxConnections: 1_000 } }, async (stage) => {
     const ends = ['QUIT', 'FIN', 'RST', 'QUIT'] as const;
     const one = async (index: number): Promise<void> => {
       const client = await call(stage.port);

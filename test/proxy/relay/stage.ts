@@ -2,6 +2,7 @@
 
 import type { Close } from '../../../inspect/events';
 import { parseNetwork, type Network } from '../../../proxy/system/address';
+import type { LoadLimits } from '../../../inspect/policy/limits-of-load';
 import type { Rules } from '../../../inspect/policy/rules';
 import type { PolicyConfig } from '../../../proxy/config/policy';
 import { policyOf } from '../../../proxy/config/reload';
@@ -45,12 +46,17 @@ export interface Wishes {
   readonly greeting?: Partial<Config['greeting']>;
   /** Instead of the defaults. */
   readonly rules?: Partial<Rules>;
+  readonly limits?: Partial<LoadLimits>;
 }
 
 /** Policy as it is where nothing is configured. */
 export function defaultPolicy(rules: Partial<Rules> = {}): PolicyConfig {
   const policy = policyOf({});
   return { ...policy, rules: { ...policy.rules, ...rules } };
+}
+
+function withLimits(policy: PolicyConfig, limits: Partial<LoadLimits> = {}): PolicyConfig {
+  return { ...policy, limits: { ...policy.limits, ...limits } };
 }
 
 export function configOf(upstreamPort: number, wishes: Wishes = {}): Config {
@@ -88,14 +94,13 @@ export function configOf(upstreamPort: number, wishes: Wishes = {}): Config {
       })),
       trustedProxies: trusted.map((text) => parseNetwork(text) as Network),
       maxConnections: 100,
-      maxConnectionsPerClient: 100,
       drainMs: hour,
       state: undefined,
       mark: 0,
       timeoutsMs: { ...(all as unknown as TimeoutsMs), ...timeouts },
       ...relay,
     },
-    policy: defaultPolicy(wishes.rules),
+    policy: withLimits(defaultPolicy(wishes.rules), wishes.limits),
     wire: { pins: '/nowhere', attach: 'auto', ports: [25], ringOctets: 1 << 26, connections: 1_000 },
     deploy: { bridge: 'none', journal: '/nowhere', mark: 0, table: 1, priority: 1 },
     values: new Map(),

@@ -181,7 +181,7 @@ const ROWS: readonly { event: Recorded; level: string; want: Record<string, unkn
   {
     event: records.BLOCKED,
     level: 'warn',
-    want: { rule: 'connections-per-client', action: 'refuse', direction: 'client' },
+    want: { rule: 'load', action: 'refuse', direction: 'client' },
   },
   {
     event: records.LOSS,

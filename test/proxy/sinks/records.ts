@@ -120,7 +120,7 @@ export const ANOMALY: Recorded = {
 export const BLOCKED: Recorded = {
   kind: 'blocked',
   at: AT,
-  rule: 'connections-per-client',
+  rule: 'load',
   action: 'refuse',
   direction: 'client',
 };

@@ -39,7 +39,7 @@ const ROWS: readonly { event: Recorded; want: string }[] = [
   },
   { event: records.LEARNED, want: `LEARNED                    truncated, relay: no last line came in 20 s` },
   { event: records.ANOMALY, want: `ANOMALY                    bare-lf from client  EHLO x\\n` },
-  { event: records.BLOCKED, want: `BLOCKED                    connections-per-client: refuse client` },
+  { event: records.BLOCKED, want: `BLOCKED                    load: refuse client` },
   {
     event: records.LOSS,
     want: `LOSS                       312 lines of this log left out: 300 phase, 12 session`,
