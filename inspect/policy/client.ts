@@ -45,11 +45,18 @@ const READERS: Readonly<Record<ReturnType<State['session']['expects']>, Reader>>
 };
 
 /** What they are the reply to the command before them decides. */
-function waitForReply(state: State, _bytes: Uint8Array, at: Micros): number {
-  if (state.remarked) return 0;
-  state.remarked = true;
-  state.out.push(...state.session.held(at));
-  return 0;
+function waitForReply(state: State, bytes: Uint8Array, at: Micros): number {
+  if (!state.remarked) {
+    state.remarked = true;
+    state.out.push(...state.session.held(at));
+  }
+  const { session, verb } = state;
+  // It is not known whether an unknown verb ends a group.
+  const improper = VERBS[verb]?.endsGroup === true && acts(state, 'improper pipelining');
+  if (!improper || session.pending() > 1) return 0;
+  isEnforced(state, 'improper pipelining', at, sayVerb(state, verb));
+  answer(state, 'improper pipelining', at);
+  return bytes.length;
 }
 
 function readCommand(state: State, bytes: Uint8Array, at: Micros): number {
@@ -90,7 +97,8 @@ function readLeading(state: State, bytes: Uint8Array, at: Micros): number | unde
     if (!held && before > 0 && !isLineEnd(leading.held, before)) state.rest = 'pass';
     return undefined;
   }
-  if (isEnforced(state, 'PROXY header', at)) return refuse(state, 'PROXY header', bytes.length, at);
+  if (isEnforced(state, 'PROXY header', at))
+    return refuse(state, 'PROXY header', bytes.subarray(0, parsed.length), at);
   return forwardAll(state, bytes.subarray(0, parsed.length - before), at);
 }
 
@@ -110,7 +118,7 @@ function isLineEnd(bytes: Uint8Array, length: number): boolean {
 function readForeignTls(state: State, bytes: Uint8Array, at: Micros): number {
   state.spoke = true;
   const foreign = state.greeted && isEnforced(state, 'TLS at a plain port', at);
-  return foreign ? refuse(state, 'TLS at a plain port', bytes.length, at) : forwardUnit(state, bytes, at);
+  return foreign ? refuse(state, 'TLS at a plain port', bytes, at) : forwardUnit(state, bytes, at);
 }
 
 /** What is left of a line: of one that passes, or of one that is refused, which is answered behind it. */
@@ -129,14 +137,17 @@ function readLine(state: State, bytes: Uint8Array, whole: boolean, at: Micros): 
   const { session } = state;
   if (session.pending() >= GROUP) return 0;
   const line = lineOf(bytes, whole);
-  const untimely = untimelyOf(state, line.bytes);
+  const untimely = state.untimely ?? untimelyOf(state, line.bytes);
   if (untimely === 'wait') return 0;
   const verb = verbOf(line.bytes);
   for (const found of [untimely, judgeCommand(line, state)]) {
     if (found === undefined) continue;
     const early = isGreeting(state) && findingOf(found).rule === 'synchronization';
     // Replies come in the order of the commands: the ones before it are answered first.
-    if (session.pending() > 0 && !early && acts(state, found)) return 0;
+    if (session.pending() > 0 && !early && acts(state, found)) {
+      if (found === untimely) state.untimely = untimely;
+      return 0;
+    }
     if (isEnforced(state, found, at, sayVerb(state, verb))) return refuseLine(state, found, bytes, whole, at);
   }
   if (!whole) state.rest = 'pass';
@@ -180,7 +191,7 @@ function isGreeting({ session }: State): boolean {
 }
 
 function refuseLine(state: State, name: FindingName, bytes: Uint8Array, whole: boolean, at: Micros): number {
-  if (findingOf(name).action === 'close') return refuse(state, name, bytes.length, at);
+  if (findingOf(name).action === 'close') return refuse(state, name, bytes, at);
   feedClient(state, bytes, at);
   if (!whole) state.rest = name;
   // The chunk of a BDAT follows, whatever becomes of the command (RFC 3030 §2).
@@ -189,10 +200,12 @@ function refuseLine(state: State, name: FindingName, bytes: Uint8Array, whole: b
   return bytes.length;
 }
 
-function refuse(state: State, name: FindingName, length: number, at: Micros): number {
+/** The record has what was refused; the server has not. */
+function refuse(state: State, name: FindingName, bytes: Uint8Array, at: Micros): number {
+  for (let from = 0; from < bytes.length;) from += feedClient(state, bytes.subarray(from), at);
   answer(state, name, at);
   if (!state.over) end(state);
-  return length;
+  return bytes.length;
 }
 
 function answerRefused(state: State, name: FindingName, at: Micros): void {
@@ -258,7 +271,7 @@ function count(number: number, what: Quotable): Quotable {
 function readTls(state: State, bytes: Uint8Array, at: Micros): number {
   const begins = confirmTls(state, 'client', bytes);
   if (!begins && isEnforced(state, 'no TLS of the client', at))
-    return refuse(state, 'no TLS of the client', bytes.length, at);
+    return refuse(state, 'no TLS of the client', bytes, at);
   return forwardUnit(state, bytes, at);
 }
 

@@ -103,6 +103,7 @@ export const FINDINGS = {
     from: 'client',
     action: 'close',
     anomaly: 'proxy-header',
+    seen: true,
     reply: '554 5.5.0 A PROXY header is not expected from you',
   },
   'command too long': {

@@ -113,10 +113,8 @@ function withoutEnd(line: Uint8Array): Uint8Array {
 
 /** What is beyond the limit of a reply line is left out; its CRLF stays. */
 function cutLongLines(state: State, bytes: Uint8Array, at: Micros): Uint8Array {
-  if (state.replyLine + bytes.length <= LINE_BY_RFC && bytes.indexOf(LF) === bytes.length - 1) {
-    state.replyLine = 0;
+  if (state.replyLine === 0 && bytes.length <= LINE_BY_RFC && bytes.indexOf(LF) === bytes.length - 1)
     return bytes;
-  }
   const parts: Uint8Array[] = [];
   for (const piece of linesOf(bytes)) {
     const before = state.replyLine;
@@ -129,7 +127,7 @@ function cutLongLines(state: State, bytes: Uint8Array, at: Micros): Uint8Array {
     if (ended && length <= LINE_BY_RFC && before <= TEXT_BY_RFC) parts.push(piece);
     else parts.push(kept, ended ? CRLF : NO_OCTETS);
   }
-  return joinOctets(parts);
+  return state.dryRun ? bytes : joinOctets(parts);
 }
 
 function isPlain({ session }: State): boolean {

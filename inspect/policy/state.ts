@@ -46,6 +46,8 @@ export interface State {
    * EHLO says.
    */
   early: boolean;
+  /** The next command came before its time; it is refused once those before it are answered. */
+  untimely: FindingName | undefined;
   /** What is left of a line whose beginning is with the server, or is refused. */
   rest: 'none' | 'pass' | FindingName;
   /** A refused chunk or message is read to its end, and then answered. */
@@ -95,6 +97,7 @@ export function createState(rules: Rules, session: Session, dryRun: boolean): St
     utf8: false,
     offered: new Set(),
     early: false,
+    untimely: undefined,
     rest: 'none',
     refused: undefined,
     normalizer: undefined,
