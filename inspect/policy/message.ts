@@ -117,6 +117,7 @@ function readLine(line: Line, bytes: Uint8Array, from: number, to: number): Line
 }
 
 function readOctet(line: Line, octet: number): Line {
+  if (line === 'text') return line;
   if (octet === DOT) return line === 'empty' ? 'dot' : line === 'junk' ? 'dot, junk' : 'text';
   if (JUNK[octet] === undefined) return 'text';
   if (line === 'dot' || line === 'dot, junk') return 'dot, junk';
