@@ -81,25 +81,41 @@ function readCommand(state: State, bytes: Uint8Array, at: Micros): number {
 
 /**
  * The client's first octets may be a PROXY header, which the server needs before it says anything. `undefined`: they are
- * none, and are read as commands.
+ * none, and are read as commands. Its first octets are harmless and pass; the rest is held until it is whole.
  */
 function readLeading(state: State, bytes: Uint8Array, at: Micros): number | undefined {
   const { leading } = state;
   if (!leading) return undefined;
-  const before = leading.held.length;
-  // Where it would be refused it is held, and given here again with each octet more.
-  const held = acts(state, 'PROXY header');
-  const parsed = leading.take(held ? bytes.subarray(before) : bytes);
-  if (parsed.kind === 'incomplete') return held ? 0 : forwardAll(state, bytes, at);
+  const passed = leading.held.length - state.leadingHeld;
+  const parsed = leading.take(bytes.subarray(state.leadingHeld));
+  if (parsed.kind === 'incomplete') {
+    const harmless = passed + bytes.length <= HARMLESS && !acts(state, 'PROXY header');
+    state.leadingHeld = harmless ? 0 : bytes.length;
+    return harmless ? forwardAll(state, bytes, at) : 0;
+  }
   state.leading = undefined;
   if (parsed.kind === 'invalid') {
     // What was passed on of a line that is none is with the server: the rest of it has to follow.
-    if (!held && before > 0 && !isLineEnd(leading.held, before)) state.rest = 'pass';
+    if (passed > 0 && leading.held[passed - 1] !== LF) state.rest = 'pass';
     return undefined;
   }
-  if (isEnforced(state, 'PROXY header', at))
-    return refuse(state, 'PROXY header', bytes.subarray(0, parsed.length), at);
-  return forwardAll(state, bytes.subarray(0, parsed.length - before), at);
+  const header = bytes.subarray(0, parsed.length - passed);
+  if (isEnforced(state, 'PROXY header', at)) return refuse(state, 'PROXY header', header, at);
+  if (
+    hidesCommand(leading.held.subarray(HEAD, parsed.length)) &&
+    isEnforced(state, 'command in a PROXY header', at)
+  )
+    return refuse(state, 'command in a PROXY header', header, at);
+  return forwardAll(state, header, at);
+}
+
+/** An address has octets that are LF, but no verb behind one. */
+function hidesCommand(octets: Uint8Array): boolean {
+  for (let lf = octets.indexOf(LF); lf >= 0; lf = octets.indexOf(LF, lf + 1)) {
+    const verb = verbOf(octets.subarray(lf + 1));
+    if (verb.length >= SHORTEST_VERB) return true;
+  }
+  return false;
 }
 
 function forwardAll(state: State, bytes: Uint8Array, at: Micros): number {
@@ -140,7 +156,8 @@ function readLine(state: State, bytes: Uint8Array, whole: boolean, at: Micros): 
   const untimely = state.untimely ?? untimelyOf(state, line.bytes);
   if (untimely === 'wait') return 0;
   const verb = verbOf(line.bytes);
-  for (const found of [untimely, judgeCommand(line, state)]) {
+  const unjudged = whole ? undefined : 'command without an end';
+  for (const found of [untimely, judgeCommand(line, state), unjudged] as const) {
     if (found === undefined) continue;
     const early = isGreeting(state) && findingOf(found).rule === 'synchronization';
     // Replies come in the order of the commands: the ones before it are answered first.
@@ -296,6 +313,12 @@ function sayVerb({ rules }: State, verb: string): Quotable {
 const GROUP = 256;
 /** Exim, since 4.94 and before. */
 const PIPELINED_CONNECTS = ['PIPECONNECT', 'X_PIPE_CONNECT', 'PIPE_CONNECT'];
+/** Behind a signature of version 2 (12 octets) and its head, or in a line of version 1. */
+const HEAD = 16;
+/** CRLF CRLF, or `PROX`. */
+const HARMLESS = 4;
+/** `WIZ`, and no word that octets of an address are likely to make. */
+const SHORTEST_VERB = 3;
 const LF = 0x0a;
 const CR = 0x0d;
 const HANDSHAKE = 0x16;

@@ -43,9 +43,13 @@ export function judgeCommand(line: CommandLine, context: CommandContext): Findin
   return (found.find(([strictness]) => strictness === 'enforce') ?? found[0])?.[1];
 }
 
-/** The first word, upper case; servers leave out blanks before it. */
+/** The first word, upper case; servers leave out blanks before it, however many. */
 export function verbOf(bytes: Uint8Array): string {
-  return (/^[\s\0]*([A-Za-z0-9_-]*)/.exec(latin1(bytes.subarray(0, LONGEST_VERB)))?.[1] ?? '').toUpperCase();
+  let start = 0;
+  while (start < bytes.length && (bytes[start] ?? 0) <= SPACE) start += 1;
+  return (
+    /^[A-Za-z0-9_-]*/.exec(latin1(bytes.subarray(start, start + LONGEST_VERB)))?.[0] ?? ''
+  ).toUpperCase();
 }
 
 /** Whether MAIL announces SMTPUTF8. */
@@ -104,8 +108,9 @@ function oddLine(
 
 const NUL = 0x00;
 const CR = 0x0d;
-/** No verb is as long; blanks before it count. */
-const LONGEST_VERB = 256;
+const SPACE = 0x20;
+/** No verb is as long. */
+const LONGEST_VERB = 64;
 const LONGEST_FOREIGN = 2_048;
 const LOGINS: ReadonlySet<string> = new Set(['AUTH', 'X-EXPS']);
 const VERIFICATIONS: ReadonlySet<string> = new Set(['VRFY', 'EXPN']);

@@ -6,7 +6,7 @@ import type { Session } from '../smtp/session';
 import { endClient, readClient } from './client';
 import { endServer, readServer } from './server';
 import { isNoRule, type Rules } from './rules';
-import { createState, isEnforced, type State, type Step } from './state';
+import { createState, end, isEnforced, type State, type Step } from './state';
 
 export interface FilterOptions {
   readonly rules: Rules;
@@ -46,9 +46,10 @@ export function createFilter({ rules, session, dryRun = false }: FilterOptions):
     server(bytes, at) {
       if (state.over) return NOTHING;
       if (session.expects() === 'opaque') return passServer(session, bytes, at);
-      const wasTls = session.expects() === 'tls';
+      const before = session.expects();
       readServer(state, bytes, at);
-      if (!wasTls && session.expects() === 'tls') cutInjected(state, held);
+      if (before !== 'tls' && session.expects() === 'tls') cutInjected(state, held);
+      if (before === 'body' && session.expects() !== 'body') endUnclear(state);
       release(state, held);
       return drain(state);
     },
@@ -126,6 +127,15 @@ function cutInjected(state: State, held: Held): void {
   state.out.push(...state.session.cutInjected(bytes, held.at));
   if (!enforced) state.out.push({ kind: 'to-server', bytes });
   held.start = held.end;
+}
+
+/**
+ * The server answered within a message that has a look-alike of its end inside. What it was given had none: it is not known
+ * what it takes the client's next octets for.
+ */
+function endUnclear(state: State): void {
+  const { smuggling } = state.rules;
+  if (!state.dryRun && (smuggling === 'normalize' || smuggling === 'enforce')) end(state);
 }
 
 function drain(state: State): readonly Step[] {

@@ -166,6 +166,24 @@ export const FINDINGS = {
     anomaly: 'refused-command',
     reply: '502 5.5.1 Command not allowed here',
   },
+  // Its beginning alone was judged.
+  'command without an end': {
+    rule: 'commands',
+    from: 'client',
+    action: 'answer',
+    anomaly: 'line-too-long',
+    seen: true,
+    reply: '500 5.5.2 Line too long',
+  },
+  // To a server that expects no header its octets are lines.
+  'command in a PROXY header': {
+    rule: 'commands',
+    from: 'client',
+    action: 'close',
+    anomaly: 'proxy-header',
+    seen: true,
+    reply: '554 5.5.0 A PROXY header is not expected from you',
+  },
   // RFC 5321 §7.3: a server that does not verify MUST return 252.
   verification: {
     rule: 'commands',

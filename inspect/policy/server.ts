@@ -32,7 +32,8 @@ function readPart(state: State, bytes: Uint8Array, at: Micros, agreed: boolean):
     // Behind the 220 everything is something else.
     if (phase === 'starttls') return readUnit(state, bytes, at);
   }
-  if (dryRun) return readUnit(state, bytes, at);
+  // The reply behind this one may be one of those.
+  if (dryRun || session.pending() > 1) return readUnit(state, bytes, at);
   sendClient(state, bytes, at);
   return bytes.length;
 }

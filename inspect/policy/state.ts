@@ -31,6 +31,8 @@ export interface State {
   readonly hidden: ReadonlySet<string>;
   /** The client's first octets, while they may become a PROXY header. */
   leading: ProxyReader | undefined;
+  /** Of its octets those that wait, at the beginning of what the client sent. */
+  leadingHeld: number;
   /** The client has sent octets that are no PROXY header. */
   spoke: boolean;
   /** The server has. */
@@ -91,6 +93,7 @@ export function createState(rules: Rules, session: Session, dryRun: boolean): St
     out: [],
     hidden: hiddenBy(rules),
     leading: createProxyReader(),
+    leadingHeld: 0,
     spoke: false,
     greeted: false,
     verb: '',
