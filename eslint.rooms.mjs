@@ -24,6 +24,7 @@ export const ROOMS = [
   'proxy/report/evidence',
   'proxy/report/maillog',
   'proxy/report/analyze',
+  'proxy/report/policy',
   'proxy/report/two-point',
   'proxy/sockets',
   'proxy/servers',

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import type { AnalyzeFlags } from './report/analyze/request';
 import type { CheckFlags } from './cli/check/check';
+import type { PolicyFlags } from './cli/policy';
 import type { RelayFlags } from './cli/relay';
 import { createFault, exitCode, type Fault, formatFault, isFault, type Outcome } from './system/fault';
 import { readVersion } from './system/version';
@@ -59,6 +60,23 @@ Several files are read as one, in order of time. TCP ports other than 25, 587, 4
 Exit codes: 0 fine, 1 a capture is cut or damaged (its intact part was used), 2 wrong usage or no capture,
 3 found what --fail-on names`;
 
+const POLICY_HELP = `
+Examples:
+  ehlowire policy --capture today.pcapng
+      what the rules would refuse or change as they are by default, by rule and client network
+  ehlowire policy --capture *.pcap.gz --config /etc/ehlowire/relay.json --set policy.lines=enforce
+      the rules of a file, and one that is to become stricter
+  ehlowire policy --capture today.pcapng --all
+      every rule as if it were enforced
+  ehlowire policy --log /var/log/ehlowire-relay/events.log.1 /var/log/ehlowire-relay/events.log --json
+      what a running ehlowire refused and reported, oldest file first, as one JSON object
+  ssh firewall tcpdump -U -w - port 25 | ehlowire policy --capture -
+
+It changes nothing, and needs no root. What is in TLS cannot be judged, nor what a capture lacks. A log has the rules that
+were off only in part: a capture shows more. Rules that count (policy.load) are not played.
+What to do with the answer: the runbook permanent.md.
+Exit codes: 0 fine, whatever was found; 1 a file is cut or damaged (its intact part was used), 2 wrong usage or no such file`;
+
 /** What other folders add to the program: their commands, and lines of `--help` for them. */
 interface Addition {
   readonly commands: (settle: Settle) => readonly Command[];
@@ -75,6 +93,7 @@ Start here:
   ehlowire check mx.example:25      judge a server's greeting
   ehlowire relay --help             relay connections to a server
   ehlowire analyze FILE             what the path did to SMTP in a capture
+  ehlowire policy --capture FILE    what the hardening rules would refuse
 ${more}
 Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration, 3 found what --fail-on names`;
 
@@ -118,6 +137,7 @@ function buildProgram(settle: Settle, addition: Addition): Command {
   program.addCommand(relayCommand(settle));
   program.addCommand(checkCommand(settle));
   program.addCommand(analyzeCommand(settle));
+  program.addCommand(policyCommand(settle));
   for (const command of addition.commands(settle)) program.addCommand(command);
   program.addCommand(demoCommand(settle));
   program.addCommand(helpCommand(program, settle));
@@ -204,6 +224,29 @@ function analyzeCommand(settle: Settle): Command {
     .action(async (files: readonly string[], flags: AnalyzeFlags) => {
       const { runAnalyze } = await import('./cli/analyze');
       settle(await runAnalyze(files, flags));
+    });
+}
+
+function policyCommand(settle: Settle): Command {
+  return prepare(new Command('policy'))
+    .description(
+      'Show what the hardening rules would refuse or change in a capture or a log: try them first.',
+    )
+    .option('--capture <file...>', 'captures, pcap or pcapng, also with gzip; - is standard input')
+    .option('--log <file...>', 'logs of ehlowire, JSON lines, also with gzip, the oldest first')
+    .option('--all', 'every rule as if it were enforced; exemptions hold')
+    .option(
+      '--port <number>',
+      'SMTP ports instead of 25, 587, 465, 2525, as in 25,10025; repeatable',
+      collect,
+    )
+    .option('--json', 'one JSON object instead of text')
+    .option('--config <file>', 'configuration, JSON: its policy.* is tried')
+    .option('--set <key=value>', 'one configuration value; repeatable', collect)
+    .addHelpText('after', POLICY_HELP)
+    .action(async (flags: PolicyFlags) => {
+      const { runPolicy } = await import('./cli/policy');
+      settle(await runPolicy(flags));
     });
 }
 

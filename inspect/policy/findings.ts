@@ -239,6 +239,11 @@ export function findingOf(name: FindingName): Kind {
 
 /** The rule that an anomaly of the log belongs to: what would have been blocked, had it been enforced. */
 export function ruleOfAnomaly(anomaly: Anomaly, direction: Direction): RuleName | undefined {
+  if (OF_MESSAGES.has(anomaly)) return 'smuggling';
+  if (anomaly === 'load') return 'load';
   const kinds: readonly Kind[] = Object.values(FINDINGS);
   return kinds.find((kind) => kind.anomaly === anomaly && kind.from === direction)?.rule;
 }
+
+/** Of a message that was changed, and of one that nobody judged. */
+const OF_MESSAGES: ReadonlySet<Anomaly> = new Set(['normalized', 'end-of-data-lookalike']);

@@ -82,7 +82,7 @@ const MODES: Readonly<Record<RuleName, (rules: Rules) => Mode>> = {
   'auth-before-tls': ({ authBeforeTls }) => authBeforeTls,
   'require-tls': ({ requireTls }) => (requireTls ? 'enforce' : 'off'),
   banner: ({ banner }) => (banner === undefined ? 'off' : 'normalize'),
-  load: () => 'off',
+  load: ({ load }) => load,
 };
 
 export function createState(rules: Rules, session: Session, dryRun: boolean): State {

@@ -103,6 +103,11 @@ const CATALOGUE = {
     what: 'no line of the mail log was understood',
     fix: 'logs of Postfix, Exim and sendmail are read: as files, from syslog, the journal and containers',
   },
+  'log-unknown': {
+    exit: 2,
+    what: 'not a log of ehlowire',
+    fix: 'name one in JSON lines: log.file, --log, or --json',
+  },
   'capture-empty': { exit: 1, what: 'empty capture', fix: 'it has not one octet: capture again' },
   'capture-unknown': { exit: 2, what: 'not a capture', fix: 'name a pcap or pcapng file' },
   'capture-cut': {

@@ -99,7 +99,7 @@ export function readRequest(files: readonly string[], flags: AnalyzeFlags): Requ
 }
 
 /** Each may be several, with commas between them. */
-function portsOf(texts: readonly string[], complain: (on: string, fix: string) => void): number[] {
+export function portsOf(texts: readonly string[], complain: (on: string, fix: string) => void): number[] {
   return texts
     .flatMap((text) => text.split(','))
     .map((text) => {
