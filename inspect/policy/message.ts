@@ -179,4 +179,4 @@ const RETURN = Uint8Array.of(CR);
 /** No index. */
 const BARE = -1;
 /** As far as a loop is faster than a call. */
-const NEAR = 16;
+const NEAR = 4;
