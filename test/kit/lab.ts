@@ -26,6 +26,9 @@ const FOUND_BY = {
   'IO::Socket::INET6': () => spawnSync('perl', ['-MIO::Socket::INET6', '-e1']).status === 0,
   curl: () => inPath('curl'),
   python3: () => inPath('python3'),
+  /** A mail server in its library, up to 3.11. */
+  smtpd: () => hasModule('smtpd'),
+  dkim: () => hasModule('dkim'),
   msmtp: () => inPath('msmtp'),
   openssl: () => inPath('openssl'),
   tcpdump: () => inPath('tcpdump'),
@@ -99,6 +102,13 @@ export const SHOWN = '│ ';
 /** A skipped test's line on standard output: `~ skipped NAME -- REASON`. */
 export const SKIPPED = '~ skipped ';
 export const BECAUSE = ' -- ';
+
+/** Debian's modules are there for this one alone. */
+export const DEBIANS_PYTHON = '/usr/bin/python3';
+
+function hasModule(name: string): boolean {
+  return spawnSync(DEBIANS_PYTHON, ['-W', 'ignore', '-c', `import ${name}`]).status === 0;
+}
 
 function inPath(program: string): boolean {
   const folders = (process.env['PATH'] ?? '').split(delimiter);

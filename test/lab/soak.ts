@@ -1,10 +1,15 @@
 // `npm run soak`: the relay under load for some minutes, in a network namespace of its own. Prints figures; ends
 // with 1 where something was lost, memory grew or one peer's silence cost the others.
+//
+//   npm run soak -- fuzz [--minutes N] [--seed TEXT]    dialogues and rules of chance instead; default an hour
 
+import { randomUUID } from 'node:crypto';
+import { parseArgs } from 'node:util';
 import pc from 'picocolors';
 import { makeNamespace } from '../kit/netns';
 import { run } from '../kit/process';
 import { runLoad, type LoadPlan } from './load';
+import { runFuzz } from './policy/fuzz';
 import { excessesOf, lossesOf, renderLoad } from './load-judge';
 
 const PLAN: LoadPlan = {
@@ -26,6 +31,30 @@ async function soak(): Promise<number> {
   return violations.length === 0 ? 0 : 1;
 }
 
+async function fuzz(minutes: number, seed: string): Promise<number> {
+  console.log(`seed ${seed}, ${minutes} minutes`);
+  const result = await runFuzz({ seed, minutes, say: (line) => console.error(pc.dim(line)) });
+  const { dialogues, rounds, noops, slowest, stall, violations } = result;
+  console.log(`seed ${seed}: ${dialogues} dialogues, ${rounds} sets of rules`);
+  console.log(
+    `${noops} honest NOOPs beside them: the slowest ${slowest.toFixed(0)} ms, by the relay's doing ${stall.toFixed(0)} ms`,
+  );
+  for (const violation of violations) console.log(pc.red(violation));
+  if (violations.length === 0) console.log(pc.green('nothing refused arrived, nothing allowed was changed'));
+  return violations.length === 0 ? 0 : 1;
+}
+
+function work(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      minutes: { type: 'string', default: '60' },
+      seed: { type: 'string', default: randomUUID().slice(0, 8) },
+    },
+  });
+  return positionals[0] === 'fuzz' ? fuzz(Number(values.minutes), values.seed) : soak();
+}
+
 /** This very program again, where its ports and addresses are nobody else's. */
 async function inside(): Promise<number> {
   const namespace = makeNamespace(`ehlowire-soak-${process.pid}`);
@@ -36,11 +65,12 @@ async function inside(): Promise<number> {
   process.on('exit', () => namespace.remove());
   const [command = '', ...within] = namespace.within;
   const node = [process.execPath, '-r', 'ts-node/register/transpile-only', __filename];
-  const options = { env: { ...process.env, SOAK: 'inside' }, stdio: 'inherit', timeoutMs: HOUR } as const;
-  const { code } = await run(command, [...within, ...node], options);
+  const options = { env: { ...process.env, SOAK: 'inside' }, stdio: 'inherit', timeoutMs: MOST } as const;
+  const { code } = await run(command, [...within, ...node, ...process.argv.slice(2)], options);
   return code ?? 1;
 }
 
-const HOUR = 3_600_000;
+/** More than an hour of fuzz takes. */
+const MOST = 2 * 3_600_000;
 
-void (process.env['SOAK'] === 'inside' ? soak() : inside()).then((code) => process.exit(code));
+void (process.env['SOAK'] === 'inside' ? work() : inside()).then((code) => process.exit(code));

@@ -55,7 +55,7 @@ export const CLIENTS: readonly Client[] = [
   }),
   client('msmtp', { needs: ['msmtp'], deliver: byMsmtp }),
   client('smtp-source', { needs: ['smtp-source'], sends: 'own', tls: 'plain', deliver: bySmtpSource }),
-  client('openssl', { needs: ['openssl'], tls: 'only', deliver: deliverByDialogue }),
+  client('openssl', { needs: ['openssl'], tls: 'only', deliver: (it) => deliverByDialogue(it) }),
   client('posttls-finger', { needs: ['posttls-finger'], sends: 'nothing', deliver: byPosttlsFinger }),
 ];
 

@@ -143,6 +143,7 @@ flush unix n - n 1000? 0 flush
 error unix - - n - - error
 retry unix - - n - - error
 discard unix - - n - - discard
+smtp unix - - n - - smtp
 virtual unix - n n - - virtual
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd

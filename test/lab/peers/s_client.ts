@@ -6,13 +6,13 @@ import { RECIPIENT, SENDER } from '../../kit/message';
 import { start } from '../../kit/process';
 import { stuff } from './stuffing';
 
-/** Delivers the message over TLS, waiting for each reply; ok when all were as wished. */
-export async function deliverByDialogue(errand: Errand): Promise<Result> {
+/** Delivers the message over TLS, waiting for each reply; ok when all were as wished. `flags`: further ones of s_client. */
+export async function deliverByDialogue(errand: Errand, flags: readonly string[] = []): Promise<Result> {
   const child = start(
     'openssl',
     [
       ...['s_client', '-starttls', 'smtp', '-name', 'client.example', '-quiet', '-ign_eof'],
-      ...['-connect', `${errand.host}:${errand.port}`],
+      ...['-connect', `${errand.host}:${errand.port}`, ...flags],
     ],
     { stdio: ['pipe', 'pipe', 'pipe'] },
   );
