@@ -1,7 +1,7 @@
 // One command line before it reaches the server: what the rules find in it.
 
 import type { Terminator } from '../events';
-import { commandLimit } from '../limits';
+import { COMMAND_LINE, commandLimit } from '../limits';
 import { latin1 } from '../text';
 import { isHttp } from '../grammar/grammar';
 import type { FindingName } from './findings';
@@ -28,7 +28,9 @@ interface CommandContext {
 export function judgeCommand(line: CommandLine, context: CommandContext): FindingName | undefined {
   const { rules } = context;
   const verb = verbOf(line.bytes);
-  const forbidden = judgeVerbs(line.bytes, rules);
+  // Whatever verb would follow so many blanks, it is not waited for.
+  const blank = verb === '' && line.length > COMMAND_LINE;
+  const forbidden = blank ? 'refused command' : judgeVerbs(line.bytes, rules);
   const oddities: [Strictness, FindingName | undefined][] = [
     [rules.synchronization, foreignOf(line.bytes)],
     [rules.nul, line.bytes.includes(NUL) ? 'NUL' : undefined],
