@@ -28,9 +28,9 @@ interface CommandContext {
 export function judgeCommand(line: CommandLine, context: CommandContext): FindingName | undefined {
   const { rules } = context;
   const verb = verbOf(line.bytes);
-  // Whatever verb would follow so many blanks, it is not waited for.
-  const blank = verb === '' && line.length > COMMAND_LINE;
-  const forbidden = blank ? 'refused command' : judgeVerbs(line.bytes, rules);
+  // Whatever verb comes behind so many blanks, we would not see it.
+  const unseen = verb === '' && line.length > COMMAND_LINE;
+  const forbidden = unseen ? 'refused command' : judgeVerbs(line.bytes, rules);
   const oddities: [Strictness, FindingName | undefined][] = [
     [rules.synchronization, foreignOf(line.bytes)],
     [rules.nul, line.bytes.includes(NUL) ? 'NUL' : undefined],

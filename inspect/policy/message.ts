@@ -29,7 +29,7 @@ export interface MessageNormalizer {
 
 /**
  * A bare LF and a bare CR become CRLF, a CR in front of a CRLF is left out, and a line that is a dot alone, or that is one
- * once a server has dropped its control characters, gets a second dot (RFC 5321 §4.5.2). A message that has none of these
+ * once a server has dropped its control characters or ended it at a NUL, gets a second dot (RFC 5321 §4.5.2). A message that has none of these
  * is not changed. It starts as if behind a CRLF, that of the DATA command.
  */
 export function createMessageNormalizer(): MessageNormalizer {
@@ -58,9 +58,9 @@ function withReturn(bytes: Uint8Array): Uint8Array {
 
 /**
  * A line as far as it is read. `junk`: only octets that some server drops. `dot`: one dot and nothing else; `dot, junk`:
- * one dot with such octets around it.
+ * one dot with such octets around it. `dot, NUL`: a server whose lines end at a NUL has read a dot alone.
  */
-type Line = 'empty' | 'junk' | 'dot' | 'dot, junk' | 'text';
+type Line = 'empty' | 'junk' | 'dot' | 'dot, junk' | 'dot, NUL' | 'text';
 
 interface State {
   readonly oddities: Oddities;
@@ -78,6 +78,7 @@ function takeUsual(state: State, bytes: Uint8Array, ended: boolean): Uint8Array 
     const cr = endOfLine(bytes, start);
     if (cr === BARE) return undefined;
     line = readLine(line, bytes, start, cr);
+    if (line === 'dot, NUL') return undefined;
     start = cr + 2;
     if (start > length) break;
     if (isDotLine(line) && !(ended && start === length)) return undefined;
@@ -112,13 +113,15 @@ function endOfLine(bytes: Uint8Array, start: number): number {
 /** What a line becomes by `bytes[from…to)`, among which no line ends. */
 function readLine(line: Line, bytes: Uint8Array, from: number, to: number): Line {
   let read = line;
-  for (let i = from; i < to && read !== 'text'; i += 1) read = readOctet(read, bytes[i] ?? 0);
+  for (let i = from; i < to && read !== 'text' && read !== 'dot, NUL'; i += 1)
+    read = readOctet(read, bytes[i] ?? 0);
   return read;
 }
 
 function readOctet(line: Line, octet: number): Line {
   if (line === 'text') return line;
   if (octet === DOT) return line === 'empty' ? 'dot' : line === 'junk' ? 'dot, junk' : 'text';
+  if (line === 'dot' && octet === NUL) return 'dot, NUL';
   if (JUNK[octet] === undefined) return 'text';
   if (line === 'dot' || line === 'dot, junk') return 'dot, junk';
   // Blanks before a dot are text: a sender has not to stuff that line.
@@ -161,6 +164,12 @@ function rewrite(state: State, bytes: Uint8Array, ended: boolean): Uint8Array {
     oddities.bareCr += returns;
     for (let each = 0; each < returns; each += 1) breakLine(false);
     state.line = readOctet(state.line, octet);
+    if (state.line === 'dot, NUL') {
+      // Here and not at the end of the line, which such a server does not see.
+      oddities.dotLines += 1;
+      out[used++] = DOT;
+      state.line = 'text';
+    }
     out[used++] = octet;
   }
   return out.subarray(0, used);
@@ -170,6 +179,7 @@ function sumOf({ bareLf, bareCr, dotLines }: Oddities): number {
   return bareLf + bareCr + dotLines;
 }
 
+const NUL = 0x00;
 const CR = 0x0d;
 const LF = 0x0a;
 const DOT = 0x2e;
