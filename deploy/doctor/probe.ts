@@ -114,7 +114,7 @@ function libpcap(): Part {
   }
 }
 
-/** Loads the program with the smallest tables, pins nothing, and lets go of it. */
+/** Loads the program with a ring of one page, the smallest, pins nothing, and lets go of it. */
 function tryProgram(): Machine['program'] {
   const bpf = openLibbpf();
   if (isFault(bpf))

@@ -228,7 +228,7 @@ export const SETTINGS: readonly Setting[] = [
       'Octets for what the kernel has seen and the process has not read yet: some 25,000 sessions in 64 MiB. While more than ' +
       'half of them are unread, until it is less than a quarter, connections that begin are not recorded (`unwatched`), so that those that ' +
       'are recorded stay whole. What finds no room all the same is counted and reported as `loss`; mail never waits for any ' +
-      'of it. A program that is taken over keeps its own.',
+      'of it. Less than a page of memory is made one page. A program that is taken over keeps its own.',
   },
   {
     key: 'wire.connections',

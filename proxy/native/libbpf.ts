@@ -1,4 +1,4 @@
-// libbpf through koffi: programs, maps, pins, tc filters, an array's memory. Typed results; no pointer leaves this file.
+// libbpf through koffi: programs, maps, pins, tc filters, a ring's memory. Typed results; no pointer leaves this file.
 
 import { createRequire } from 'node:module';
 import { getSystemErrorMap } from 'node:util';
@@ -28,9 +28,16 @@ export interface RunOptions {
   readonly context?: Uint8Array;
 }
 
-/** An array's values, one behind the other, as the program sees them: what is written there it reads. */
-interface ArrayMemory {
-  readonly octets: ArrayBuffer;
+/** A ring buffer (BPF_MAP_TYPE_RINGBUF) as the kernel has it. Positions are octets counted from the first record of all. */
+export interface RingMemory {
+  /** Octets, a power of two. */
+  readonly size: number;
+  /** Records before it are read: what is written here the kernel sees. */
+  readonly consumer: BigInt64Array;
+  /** Records before it are reserved. Neither it nor `data` may be written: that would end the process. */
+  readonly producer: BigInt64Array;
+  /** Twice in a row, so that a record that begins near the end goes on behind it. */
+  readonly data: Uint8Array;
   unmap(): void;
 }
 
@@ -72,8 +79,7 @@ export interface Libbpf {
   attached(filter: TcFilter): number | undefined;
   /** Runs a program on a frame without any device: BPF_PROG_TEST_RUN. */
   run(program: number, options: RunOptions): { readonly verdict: number; readonly frame: Uint8Array } | Fault;
-  /** Of an array that was made for it: BPF_F_MMAPABLE. */
-  mapArray(map: number, octets: number): ArrayMemory | Fault;
+  mapRing(map: number): RingMemory | Fault;
 }
 
 type Library = ReturnType<typeof declare>;
@@ -140,6 +146,7 @@ function declare(koffi: typeof Koffi) {
     nameToIndex: libc.func('unsigned int if_nametoindex(const char *name)'),
     mmap: libc.func('void *mmap(void *at, size_t octets, int protection, int flags, int fd, int64_t offset)'),
     munmap: libc.func('int munmap(void *at, size_t octets)'),
+    pageSize: libc.func('int getpagesize()'),
   };
 }
 
@@ -185,7 +192,7 @@ function wrap(lib: Library): Libbpf {
       return found ? programOf(opts) : undefined;
     },
     run: (program, options) => run(lib, program, options),
-    mapArray: (map, octets) => mapArray(lib, map, octets),
+    mapRing: (map) => mapRing(lib, map),
   };
 }
 
@@ -251,10 +258,30 @@ function run(lib: Library, program: number, { frame, context }: RunOptions): Ret
   return { verdict: opts.readInt32LE(56), frame: output.subarray(0, opts.readUInt32LE(28)) };
 }
 
-function mapArray({ koffi, mmap, munmap }: Library, map: number, octets: number): ArrayMemory | Fault {
-  const memory: unknown = mmap(null, octets, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
-  if (isFailed(memory)) return createFault('wire-refused', 'map memory', { fix: 'mmap failed' });
-  return { octets: koffi.view(memory, octets), unmap: () => void munmap(memory, octets) };
+/** One page with the reader's position, one with the program's, then the records: kernel/bpf/ringbuf.c. */
+function mapRing(lib: Library, map: number): RingMemory | Fault {
+  const { koffi, mmap, munmap } = lib;
+  const page = lib.pageSize() as number;
+  const size = infoOf(lib, map)?.readUInt32LE(MAP_ENTRIES) ?? 0;
+  const octets = page + 2 * size;
+  const first: unknown = mmap(null, page, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
+  const rest: unknown = mmap(null, octets, PROT_READ, MAP_SHARED, map, page);
+  const unmap = (): void => {
+    if (!isFailed(first)) munmap(first, page);
+    if (!isFailed(rest)) munmap(rest, octets);
+  };
+  if (isFailed(first) || isFailed(rest)) {
+    unmap();
+    return createFault('wire-refused', 'map memory', { fix: 'mmap failed' });
+  }
+  const memory = koffi.view(rest, octets);
+  return {
+    size,
+    consumer: new BigInt64Array(koffi.view(first, page), 0, 1),
+    producer: new BigInt64Array(memory, 0, 1),
+    data: new Uint8Array(memory, page),
+    unmap,
+  };
 }
 
 function isFailed(pointer: unknown): boolean {

@@ -1,14 +1,12 @@
 // What the program in the kernel and the process agree on. Written by `npm run build:wire` from the compiled types of
 // bpf/abi.h, where the comments are; not to be edited.
 
-export const ABI = 4;
+export const ABI = 5;
 export const PORTS = 64;
 export const WAYS = 16;
 export const TAIL_OCTETS = 1024;
 export const TAILS = 8192;
 export const ELIDED_KEY = 40;
-export const SLOT_VOID = 1;
-export const PIECE_SPAN = 262144;
 
 export const LEG = {
   LEG_WAN: 0,
@@ -64,7 +62,7 @@ export const COUNTER = {
 
 export const COMMON_KEY = {
   COMMON_INDEX: 0,
-  COMMON_POSITIONS: 1,
+  COMMON_LATEST: 1,
 } as const;
 
 export const RELAYING = {
@@ -106,21 +104,15 @@ export const INDEX = {
 } as const;
 export const INDEX_SIZE = 144;
 
-export const POSITIONS = {
-  produced: 0,
-  room_from: 8,
-  capacity: 16,
-  mask: 24,
-  tail_ids: 32,
-  crowded: 36,
-  consumed: 64,
-  read: 72,
+export const LATEST = {
+  tail_id: 0,
+  crowded: 4,
 } as const;
-export const POSITIONS_SIZE = 128;
+export const LATEST_SIZE = 8;
 
 export const COMMON = {
   index: 0,
-  positions: 0,
+  latest: 0,
   lines: 0,
 } as const;
 export const COMMON_SIZE = 192;
@@ -130,10 +122,9 @@ export const CPU_SCRATCH = {
   segment: 144,
   tick: 232,
   tick_at: 240,
-  room: 248,
-  spare: 256,
+  record: 248,
 } as const;
-export const CPU_SCRATCH_SIZE = 8760;
+export const CPU_SCRATCH_SIZE = 8744;
 
 export const FLOW_KEY = {
   client: 0,
@@ -186,17 +177,6 @@ export const TAIL = {
   octets: 16,
 } as const;
 export const TAIL_SIZE = 2064;
-
-export const PIECE = {
-  octets: 0,
-} as const;
-export const PIECE_SIZE = 270648;
-
-export const SLOT = {
-  size: 0,
-  record: 8,
-} as const;
-export const SLOT_SIZE = 8504;
 
 export const RECORD = {
   at: 0,

@@ -2,16 +2,7 @@
 
 import { isFault, type Fault } from '../system/fault';
 import type { Libbpf } from '../native/libbpf';
-import {
-  COMMON_KEY,
-  COMMON_SIZE,
-  PIECE_SPAN,
-  PIECE_SIZE,
-  POSITIONS,
-  POSITIONS_SIZE,
-  SLOT,
-  SLOT_VOID,
-} from './abi';
+import { COMMON_KEY, COMMON_SIZE, LATEST } from './abi';
 
 export interface Ring {
   /** Up to where there are records now. */
@@ -24,114 +15,47 @@ export interface Ring {
   crowded(): boolean;
 }
 
-/** The entries of the map `ring` that hold so many octets (a power of two). */
-export function piecesOf(octets: number): number {
-  return Math.max(1, octets / PIECE_SPAN);
-}
-
-/** In the memory of the map `commons`. */
-export function positionsOf(commons: ArrayBuffer): BigInt64Array {
-  return new BigInt64Array(commons, COMMON_SIZE * COMMON_KEY.COMMON_POSITIONS, POSITIONS_SIZE / 8);
-}
-
-/** The ring of a program that is loaded; a new one is given so many octets, another one keeps its own. One reader at a time. */
-export function openRing(
-  bpf: Libbpf,
-  map: (name: string) => number,
-  octets: number,
-): (Ring & { close(): void }) | Fault {
-  const pieces = bpf.entries(map('ring')) ?? piecesOf(octets);
-  const data = bpf.mapArray(map('ring'), pieces * PIECE_SIZE);
-  if (isFault(data)) return data;
-  const commons = bpf.mapArray(map('commons'), COMMON_SIZE * Object.keys(COMMON_KEY).length);
-  if (isFault(commons)) {
-    data.unmap();
-    return commons;
-  }
-  const words = positionsOf(commons.octets);
-  if (Atomics.load(words, CAPACITY) === 0n) {
-    Atomics.store(words, MASK, BigInt(pieces - 1));
-    // From here on the program finds room.
-    Atomics.store(words, CAPACITY, BigInt(octets));
-  }
-  return {
-    ...createRing(words, data.octets, pieces),
-    close() {
-      data.unmap();
-      commons.unmap();
-    },
-  };
-}
-
 /**
- * The program takes a slot by moving `produced`, fills it, and writes its size last: until then the size is 0. So it
- * must be 0 before the slot is taken, and that holds for each word of the ring, since what a record had in its midst the
- * next one may have at its front, and peers choose those octets. What is read is therefore zeroed before it is given back.
- *
- * A reader may be killed between any two of its steps. It says that a record is `read` once it was taken, zeroes all
- * from `consumed` up to there, and moves `consumed` when that is done. The next reader finds `consumed` behind
- * `read`, zeroes that part again, whatever is left in it, and goes on at `read`: no size is looked for where there
- * may be none any more, and no record is taken twice but the one that was being taken.
+ * The ring of a program that is loaded. One reader at a time; it begins where the last one stopped, since the kernel
+ * keeps that position. A reader that was killed may have taken the record there, and no other one, without saying so.
  */
-function createRing(positions: BigInt64Array, memory: ArrayBuffer, pieces: number): Ring {
-  const octets = new Uint8Array(memory);
-  const words = new Int32Array(memory);
-  const load = (which: number): number => Number(Atomics.load(positions, which));
-  const store = (which: number, position: number): unknown =>
-    Atomics.store(positions, which, BigInt(position));
-  /** Where in memory a position lies; pieces are numbered beyond 32 bits. */
-  const placeOf = (position: number): number =>
-    (Math.floor(position / PIECE_SPAN) % pieces) * PIECE_SIZE + (position % PIECE_SPAN);
-  const zero = (from: number, to: number): void => {
-    for (let at = from, next; at < to; at = next) {
-      next = Math.min(to, (Math.floor(at / PIECE_SPAN) + 1) * PIECE_SPAN);
-      const start = placeOf(at);
-      // The last slot of a piece reaches beyond it; nothing else lies there.
-      const length = next % PIECE_SPAN === 0 ? PIECE_SIZE - (at % PIECE_SPAN) : next - at;
-      octets.fill(0, start, start + length);
-    }
-  };
-  let at = load(READ);
-  let given = load(CONSUMED);
-  const give = (): void => {
-    zero(given, at);
-    given = at;
-    store(CONSUMED, given);
-  };
-  give();
-  const fill = (): number => (load(PRODUCED) - load(CONSUMED)) / load(CAPACITY);
+export function openRing(
+  bpf: Pick<Libbpf, 'mapRing' | 'read'>,
+  map: (name: string) => number,
+): (Ring & { close(): void }) | Fault {
+  const memory = bpf.mapRing(map('ring'));
+  if (isFault(memory)) return memory;
+  const { size, consumer, producer, data, unmap } = memory;
+  const headers = new Int32Array(data.buffer, data.byteOffset, data.length / 4);
+  const common = Buffer.alloc(COMMON_SIZE);
+  const load = (position: BigInt64Array): number => Number(Atomics.load(position, 0));
+  const fill = (): number => (load(producer) - load(consumer)) / size;
   return {
-    end: () => load(PRODUCED),
-    drain(take, most, end = load(PRODUCED)) {
+    end: () => load(producer),
+    drain(take, most, end = load(producer)) {
       let count = 0;
-      while (at < end && count < most) {
-        const start = placeOf(at);
-        const size = Atomics.load(words, start >> 2);
-        if (size === 0) break;
-        const next = at + (size & ~SLOT_VOID);
-        if ((size & SLOT_VOID) === 0) {
-          take(octets.subarray(start + SLOT.record, start + next - at));
-          count += 1;
-        }
-        at = next;
-        store(READ, at);
-        // Room for others soon: a batch may take a while.
-        if (at - given >= GIVE_BACK) give();
+      for (let at = load(consumer); at < end && count < most; count += 1) {
+        const start = at % size;
+        const length = Atomics.load(headers, start / 4);
+        // BPF_RINGBUF_BUSY_BIT: another processor still writes it.
+        if (length < 0) break;
+        take(data.subarray(start + HEADER, start + HEADER + length));
+        at += Math.ceil((HEADER + length) / ALIGNMENT) * ALIGNMENT;
+        Atomics.store(consumer, 0, BigInt(at));
       }
-      if (given < at) give();
       return count;
     },
     fill,
-    crowded: () => Atomics.load(positions, CROWDED) >> 32n !== 0n && fill() > 0.25,
+    crowded: () =>
+      bpf.read(map('commons'), LATEST_KEY, common) &&
+      common.readUInt32LE(LATEST.crowded) !== 0 &&
+      fill() > 0.25,
+    close: unmap,
   };
 }
 
-const PRODUCED = POSITIONS.produced / 8;
-const CAPACITY = POSITIONS.capacity / 8;
-const MASK = POSITIONS.mask / 8;
-/** It is the upper half of the word that `tail_ids` begins. */
-const CROWDED = (POSITIONS.crowded - 4) / 8;
-const CONSUMED = POSITIONS.consumed / 8;
-const READ = POSITIONS.read / 8;
-/** Octets: some fifty records. */
-const GIVE_BACK = 8_192;
+/** An entry of the map `commons`. */
+const LATEST_KEY = Buffer.from(Uint32Array.of(COMMON_KEY.COMMON_LATEST).buffer);
+/** BPF_RINGBUF_HDR_SZ: the record's length, and where its page is. */
+const HEADER = 8;
+const ALIGNMENT = 8;

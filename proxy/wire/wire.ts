@@ -15,7 +15,7 @@ import {
   mountBpffs,
   type WirePlace,
 } from './attachment';
-import { openRing, piecesOf, type Ring } from './ring';
+import { openRing, type Ring } from './ring';
 import { createTables, tableOf, type Tables } from './tables';
 
 /** The compiled program, made by `npm run build:wire`: beside its source, and in the package at the same place. */
@@ -24,7 +24,7 @@ export const OBJECT = join(__dirname, 'bpf/ehlowire.bpf.o');
 export interface WireOptions {
   /** A folder in a bpffs, of ehlowire's own. */
   readonly pins: string;
-  /** Octets of the ring, a power of two. Of a program that is taken over its own size holds. */
+  /** Octets of the ring, a power of two; less than a page is made one. Of a program that is taken over its own size holds. */
   readonly ringOctets?: number;
   /** Connections that are followed at a time. */
   readonly connections?: number;
@@ -59,7 +59,7 @@ export function openWire(options: WireOptions): Wire | Fault {
   const sizes = sizesOf(bpf, pins, options);
   const object = bpf.load({ object: OBJECT, pins, sizes });
   if (isFault(object)) return object;
-  const ring = openRing(bpf, object.map, options.ringOctets ?? RING);
+  const ring = openRing(bpf, object.map);
   if (isFault(ring)) {
     object.close();
     return ring;
@@ -124,7 +124,7 @@ function versionsIn(pins: string): readonly number[] | Fault {
 /** What is pinned keeps its size; a map of another one could not be taken over. */
 function sizesOf(bpf: Libbpf, pins: string, options: WireOptions): Record<string, number> {
   const sizes: Record<string, number> = {
-    ring: piecesOf(options.ringOctets ?? RING),
+    ring: options.ringOctets ?? RING,
     ...tableOf(options.connections ?? CONNECTIONS),
   };
   for (const name of Object.keys(sizes)) {

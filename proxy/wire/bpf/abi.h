@@ -9,7 +9,7 @@
 /* Numbers that the process needs too. An enum, since BTF has no #define. */
 enum constant {
 	/* Raised with every change of a struct or of a meaning: a process adopts pinned maps of its own number only. */
-	ABI = 4,
+	ABI = 5,
 	/* Server ports at the most. */
 	PORTS = 64,
 	/* Connections that share a set of the table: their tags are a line of the cache. */
@@ -20,10 +20,6 @@ enum constant {
 	TAILS = 8192,
 	/* Octets of `data` in front of elided ones: their flow_key, and zeros. */
 	ELIDED_KEY = 40,
-	/* In a slot's size: there is no record in it. */
-	SLOT_VOID = 1,
-	/* Positions of the ring that one piece stands for: a kernel may refuse more than 4 MiB in one value. */
-	PIECE_SPAN = 1 << 18,
 };
 
 /* Enums that are fields take one octet. */
@@ -274,45 +270,19 @@ struct record {
 	__u8 data[HEADERS + PAYLOAD];
 };
 
-/* A record in the ring. */
-struct slot {
-	/* Octets of all of it, a multiple of 8, written last; 0: not written yet. Plus SLOT_VOID: there is no record in it. */
-	__u32 size;
-	__u32 zero;
-	struct record record;
-};
-
-/* The ring lies in pieces. The slot at position p, counted in
- * octets for ever, begins in piece p / PIECE_SPAN mod pieces at p mod PIECE_SPAN; behind each there is room for the rest of the last. */
-struct piece {
-	__u8 octets[PIECE_SPAN + sizeof(struct slot)];
-};
-
-struct positions {
-	/* Slots before it are reserved. */
-	__u64 produced;
-	/* A copy of `consumed`, as it was last read: to read that itself costs a line of the cache. */
-	__u64 room_from;
-	/* Octets that may be reserved and not consumed; 0: there is no room. And the number of pieces, a power of two, less one. */
-	__u64 capacity;
-	__u64 mask;
-	/* The last `tail_id` that was given to a message. */
-	__u32 tail_ids;
+/* What changes as connections and messages begin. */
+struct latest {
+	/* The last one that was given to a message. */
+	__u32 tail_id;
 	/* The ring was half full, and not below a quarter since: connections that begin are not recorded. */
 	__u32 crowded;
-	__u32 zero[6];
-	/* The reader's. Slots before it are zero again. */
-	__u64 consumed;
-	/* Slots before it are read. */
-	__u64 read;
-	__u64 zeros[6];
 };
 
 /* What every segment needs, in one page, since each page that the processor must look up costs time. */
-enum common_key { COMMON_INDEX, COMMON_POSITIONS, COMMONS };
+enum common_key { COMMON_INDEX, COMMON_LATEST, COMMONS };
 union common {
 	struct index index;
-	struct positions positions;
+	struct latest latest;
 	__u8 lines[3 * LINE];
 };
 

@@ -11,7 +11,7 @@
 
 /* Makes the record of a segment: its headers, and of its payload [skipped, skipped + n). NULL: it cannot be made.
  * Not inlined: the stack is small. */
-static __noinline struct slot *record_segment(struct __sk_buff *skb, struct cpu_scratch *scratch, struct flow *flow, __u32 skipped, __u32 n)
+static __noinline struct record *record_segment(struct __sk_buff *skb, struct cpu_scratch *scratch, struct flow *flow, __u32 skipped, __u32 n)
 {
 	const struct segment *s = &scratch->segment;
 	if (s->payload_at > HEADERS) {
@@ -20,8 +20,7 @@ static __noinline struct slot *record_segment(struct __sk_buff *skb, struct cpu_
 	}
 	if (n > PAYLOAD)
 		n = PAYLOAD;
-	struct slot *slot = new_record(scratch, flow, RECORD_SEGMENT, s->from, s->payload_at + n);
-	struct record *record = &slot->record;
+	struct record *record = new_record(scratch, RECORD_SEGMENT, s->from, s->payload_at + n);
 	record->vlan_tci = skb->vlan_present ? skb->vlan_tci : 0;
 	record->vlan_protocol = skb->vlan_present ? skb->vlan_proto : 0;
 	record->length = skb->len;
@@ -32,14 +31,14 @@ static __noinline struct slot *record_segment(struct __sk_buff *skb, struct cpu_
 				  : copy(skb, 0, record, 0, s->payload_at, HEADERS) &&
 				    copy(skb, s->payload_at + skipped, record, s->payload_at, n, PAYLOAD);
 	if (whole)
-		return slot;
-	record_submit(scratch, flow, slot, false);
+		return record;
+	record_lost(scratch, flow);
 	return NULL;
 }
 
 /* The record of a segment out of order, or of one sent again: the end of a message may be in it, and the process alone
  * reads that. */
-static __noinline struct slot *record_out_of_order(struct __sk_buff *skb, struct cpu_scratch *scratch, struct flow *flow)
+static __noinline struct record *record_out_of_order(struct __sk_buff *skb, struct cpu_scratch *scratch, struct flow *flow)
 {
 	const struct segment *s = &scratch->segment;
 	const struct side_state *side = &flow->sides[own(s->from)];
@@ -49,10 +48,10 @@ static __noinline struct slot *record_out_of_order(struct __sk_buff *skb, struct
 	__u32 shown = s->payload < most ? s->payload : most;
 	__u32 skipped = most ? s->payload - shown : 0;
 	enum record_flag flags = (side->mode != MODE_DIALOGUE ? RECORD_CONTENT : 0) | (skipped ? RECORD_LEAD : 0);
-	struct slot *slot = record_segment(skb, scratch, flow, skipped, shown);
-	if (slot)
-		slot->record.flags |= flags;
-	return slot;
+	struct record *record = record_segment(skb, scratch, flow, skipped, shown);
+	if (record)
+		record->flags |= flags;
+	return record;
 }
 
 /* Of a segment in order: how many octets at its front are content, which is not recorded. */
@@ -313,11 +312,10 @@ static __noinline int capture_dialogue(struct __sk_buff *skb, struct cpu_scratch
 	record_all_elided(scratch, flow);
 	if (control || fresh)
 		end_content(s, flow);
-	struct slot *slot = !fresh && s->payload > 0 ? record_out_of_order(skb, scratch, flow)
-						     : record_segment(skb, scratch, flow, skipped, s->payload - skipped);
-	if (!slot)
+	struct record *record = !fresh && s->payload > 0 ? record_out_of_order(skb, scratch, flow)
+							 : record_segment(skb, scratch, flow, skipped, s->payload - skipped);
+	if (!record)
 		return 0;
-	struct record *record = &slot->record;
 	if (s->from == SIDE_SERVER && s->payload > 0) {
 		watch_greeting(scratch, flow, record, fresh);
 		repair_copy(skb, s, flow, record);
@@ -329,12 +327,11 @@ static __noinline int capture_dialogue(struct __sk_buff *skb, struct cpu_scratch
 	advance(s, stream);
 	if (side->mode == MODE_CHUNK && !fresh && !before(stream->next, stream->content_end))
 		side->mode = MODE_DIALOGUE;
-	/* After `record_submit` the record is the reader's. */
-	bool cut = record->flags & RECORD_CONTENT && fresh && side->mode == MODE_CHUNK;
-	__u32 shown = skipped + record->captured - record->headers;
-	record_submit(scratch, flow, slot, true);
-	if (cut)
+	record_submit(scratch, flow);
+	if (record->flags & RECORD_CONTENT && fresh && side->mode == MODE_CHUNK) {
+		__u32 shown = skipped + record->captured - record->headers;
 		elide(scratch, flow, stream, s->seq + shown, s->payload - shown);
+	}
 	return 0;
 }
 
@@ -348,12 +345,12 @@ static __noinline int capture_contended(struct __sk_buff *skb, struct cpu_scratc
 	const struct stream *stream = &flow->streams[own(s->from)];
 	if (s->flags & (SYN | FIN | RST) || (s->payload > 0 && !before(s->seq, stream->next)))
 		end_content(s, flow);
-	struct slot *slot = record_out_of_order(skb, scratch, flow);
-	if (!slot)
+	struct record *record = record_out_of_order(skb, scratch, flow);
+	if (!record)
 		return 0;
 	if (s->from == SIDE_SERVER && s->payload > 0)
-		repair_copy(skb, s, flow, &slot->record);
-	record_submit(scratch, flow, slot, true);
+		repair_copy(skb, s, flow, record);
+	record_submit(scratch, flow);
 	return 0;
 }
 

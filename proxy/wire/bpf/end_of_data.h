@@ -58,11 +58,11 @@ static __always_inline struct tail *tail_of(const struct flow *flow)
 
 static __always_inline struct tail *new_tail(struct flow *flow)
 {
-	__u32 which = COMMON_POSITIONS;
-	struct positions *p = bpf_map_lookup_elem(&commons, &which);
-	if (!p)
+	__u32 which = COMMON_LATEST;
+	struct latest *latest = bpf_map_lookup_elem(&commons, &which);
+	if (!latest)
 		return NULL;
-	flow->tail_id = __sync_fetch_and_add(&p->tail_ids, 1) + 1;
+	flow->tail_id = __sync_fetch_and_add(&latest->tail_id, 1) + 1;
 	which = flow->tail_id & (TAILS - 1);
 	struct tail *tail = bpf_map_lookup_elem(&tails, &which);
 	if (tail)

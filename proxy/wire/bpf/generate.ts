@@ -7,8 +7,8 @@ import { join } from 'node:path';
 /** Of abi.h and maps.h: what the process, and the tests, read or write. */
 const ENUMS = ['leg', 'side', 'policy', 'record_kind', 'record_flag', 'counter', 'common_key', 'relaying'];
 const STRUCTS = [
-  ...['settings', 'server_key', 'server', 'index', 'positions', 'common', 'cpu_scratch'],
-  ...['flow_key', 'flow', 'stream', 'tail', 'piece', 'slot', 'record'],
+  ...['settings', 'server_key', 'server', 'index', 'latest', 'common', 'cpu_scratch'],
+  ...['flow_key', 'flow', 'stream', 'tail', 'record'],
 ];
 
 /** The whole file, as prettier would leave it. Throws where bpftool is missing, or the program has no such type. */

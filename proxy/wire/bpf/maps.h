@@ -44,6 +44,8 @@ struct {
 	__type(value, struct settings);
 } settings SEC(".maps");
 
+/* This map and those of connections are mappable, though no process maps them: so that they begin with a page, and each entry with a
+ * cache line. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -59,8 +61,7 @@ struct {
 	__type(value, struct server);
 } servers SEC(".maps");
 
-/* Connections, in sets; the loader sets the size of both maps. Mappable, though no process maps them: so that they begin with a
- * page, and each entry with a cache line. */
+/* Connections, in sets; the loader sets the size of both maps. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -84,13 +85,10 @@ struct {
 	__type(value, struct tail);
 } tails SEC(".maps");
 
-/* Not BPF_MAP_TYPE_RINGBUF: there each record waits for a lock with interrupts off, and a size that is not constant needs a copy. */
+/* The loader sets its size. */
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, (1 << 26) / PIECE_SPAN);
-	__type(key, __u32);
-	__type(value, struct piece);
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 26);
 } ring SEC(".maps");
 
 /* A connection that begins: too large for the stack. */
@@ -140,10 +138,8 @@ struct cpu_scratch {
 	/* The kernel's tick in which the clock was last read for content, and its time. */
 	__u64 tick;
 	__u64 tick_at;
-	/* Octets of the ring's slot in which the record is made; 0: the ring had no room, and it is made in `spare`. */
-	__u32 room;
-	__u32 zero;
-	struct slot spare;
+	/* Made here, then copied to the ring: there, room can only be reserved for a size that is constant. */
+	struct record record;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -1,82 +1,39 @@
-/* Records: made in their place in the ring, then shown to the reader. */
+/* Records: made in the processor's scratch, then copied to the ring. */
 #ifndef EHLOWIRE_RECORD_H
 #define EHLOWIRE_RECORD_H
 
 #include "end_of_data.h"
 #include "maps.h"
 
-/* Other processors may reserve at the same time: tries at the most. */
-#define TRIES 32
-
-/* The next slot, `size` octets that are all zero; NULL: the ring is full. It must be submitted: the reader waits for it. */
-static __always_inline struct slot *ring_reserve(__u32 size)
-{
-	__u32 which = COMMON_POSITIONS;
-	struct positions *p = bpf_map_lookup_elem(&commons, &which);
-	if (!p)
-		return NULL;
-	__u64 at = p->produced;
-#pragma clang loop unroll(disable)
-	for (__u32 i = 0; i < TRIES; i++) {
-		if (at + size - p->room_from > p->capacity) {
-			/* Where an older value overwrites a newer one, the next processor only reads `consumed` once more. */
-			__u64 consumed = p->consumed;
-			p->room_from = consumed;
-			if (at + size - consumed > p->capacity) {
-				/* Meanwhile others may have filled, and the reader emptied, what lies behind `at`. */
-				__u64 produced = *(volatile __u64 *)&p->produced;
-				if (produced == at)
-					return NULL;
-				at = produced;
-				continue;
-			}
-		}
-		/* A full barrier: nothing is written to the slot before it is known to be free. */
-		__u64 found = __sync_val_compare_and_swap(&p->produced, at, at + size);
-		if (found == at) {
-			which = (at / PIECE_SPAN) & p->mask;
-			struct piece *piece = bpf_map_lookup_elem(&ring, &which);
-			return piece ? (struct slot *)(piece->octets + (at & (PIECE_SPAN - 8))) : NULL;
-		}
-		at = found;
-	}
-	return NULL;
-}
-
 /* Whether the ring has no room for the records of one more connection. Room is kept for those that are recorded already: it is
  * crowded from a half on, until it is below a quarter. Where an older answer overwrites a newer one, the next processor only
  * computes it again. */
 static __always_inline bool is_crowded(void)
 {
-	__u32 which = COMMON_POSITIONS;
-	struct positions *p = bpf_map_lookup_elem(&commons, &which);
-	if (!p)
+	__u32 which = COMMON_LATEST;
+	struct latest *latest = bpf_map_lookup_elem(&commons, &which);
+	if (!latest)
 		return false;
-	__u64 filled = p->produced - p->consumed;
-	__u32 crowded = filled > p->capacity >> (p->crowded ? 2 : 1);
-	if (p->crowded != crowded)
-		p->crowded = crowded;
+	__u64 filled = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA), size = bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE);
+	__u32 crowded = filled > size >> (latest->crowded ? 2 : 1);
+	if (latest->crowded != crowded)
+		latest->crowded = crowded;
 	return crowded;
 }
 
-/* A record with at most `captured` octets of data, in the ring or, where that has no room, in `spare`: what the program does next
- * depends on the record, whether or not it found room. */
-static __always_inline struct slot *new_record(struct cpu_scratch *scratch, const struct flow *flow, enum record_kind kind, enum side from, __u32 captured)
+/* A record with `captured` octets of data, which are still to be written: made whether or not the ring has room for it, since what
+ * the program does next depends on it. The one before is overwritten. */
+static __always_inline struct record *new_record(struct cpu_scratch *scratch, enum record_kind kind, enum side from, __u32 captured)
 {
 	const struct segment *s = &scratch->segment;
-	__u32 size = (offsetof(struct slot, record) + offsetof(struct record, data) + captured + 7) & ~7u;
-	struct slot *slot = flow->unwatched || size > sizeof(*slot) ? NULL : ring_reserve(size);
-	scratch->room = slot ? size : 0;
-	if (!slot)
-		slot = &scratch->spare;
-	struct record *record = &slot->record;
+	struct record *record = &scratch->record;
 	__builtin_memset(record, 0, offsetof(struct record, data));
 	record->at = s->now;
 	record->kind = kind;
 	record->leg = s->leg;
 	record->from = from;
 	record->captured = captured;
-	return slot;
+	return record;
 }
 
 static __always_inline void record_lost(struct cpu_scratch *scratch, struct flow *flow)
@@ -87,19 +44,20 @@ static __always_inline void record_lost(struct cpu_scratch *scratch, struct flow
 	count(scratch, COUNT_LOST, 1);
 }
 
-/* Shows it to the reader; if it is not `whole`, only its room. No process is woken: the reader looks a few times a second. */
-static __always_inline void record_submit(struct cpu_scratch *scratch, struct flow *flow, struct slot *slot, bool whole)
+/* Copies the record that was made last to the ring. No process is woken: the reader looks a few times a second. */
+static __always_inline void record_submit(struct cpu_scratch *scratch, struct flow *flow)
 {
+	struct record *record = &scratch->record;
 	if (flow->unwatched)
 		return;
 	/* Cleared before it is recorded: what the other side's processor loses meanwhile stays for the next record. */
 	enum missed missed = flow->missed ? __sync_lock_test_and_set(&flow->missed, MISSED_NOTHING) : MISSED_NOTHING;
 	if (missed)
-		slot->record.flags |= missed == MISSED_BEGINNING ? RECORD_MIDSTREAM : RECORD_LOST;
-	/* An exchange is a full barrier: what is in the slot is there before its size is. */
-	if (scratch->room)
-		__sync_lock_test_and_set(&slot->size, whole ? scratch->room : scratch->room | SLOT_VOID);
-	if (whole && scratch->room)
+		record->flags |= missed == MISSED_BEGINNING ? RECORD_MIDSTREAM : RECORD_LOST;
+	/* The bound is for the verifier. */
+	__u32 size = offsetof(struct record, data) + record->captured;
+	asm volatile("" : "+r"(size));
+	if (size <= sizeof(*record) && !bpf_ringbuf_output(&ring, record, size, BPF_RB_NO_WAKEUP))
 		count(scratch, COUNT_RECORDS, 1);
 	else
 		record_lost(scratch, flow);
@@ -141,14 +99,14 @@ static __noinline int record_elided(struct cpu_scratch *scratch, struct flow *fl
 	struct tail *tail = kept && !dot ? tail_of(flow) : NULL;
 	if (tail && tail->end != end)
 		tail = NULL;
-	struct slot *slot = new_record(scratch, flow, RECORD_ELIDED, from, ELIDED_KEY + (dot ? DOT : tail ? TAIL_OCTETS : 0));
-	struct record *record = &slot->record;
+	struct record *record = new_record(scratch, RECORD_ELIDED, from, ELIDED_KEY + (dot ? DOT : tail ? TAIL_OCTETS : 0));
 	record->at = stream->elided_at;
 	record->leg = s->from == from ? s->leg : !s->leg;
 	record->seq = start;
 	record->octets = end - start;
 	record->segments = stream->elided_segments;
 	record->flags = side->mode == MODE_UNKNOWN ? 0 : RECORD_CONTENT;
+	__builtin_memset(record->data, 0, ELIDED_KEY);
 	__builtin_memcpy(record->data, &s->key, sizeof(s->key));
 	if (dot) {
 		/* The last of these five, however few were elided. */
@@ -168,7 +126,7 @@ static __noinline int record_elided(struct cpu_scratch *scratch, struct flow *fl
 				*(__u64 *)(record->data + ELIDED_KEY + i) = *(const __u64 *)(tail->octets + i);
 		}
 	}
-	record_submit(scratch, flow, slot, true);
+	record_submit(scratch, flow);
 	/* If octets came meanwhile, all of the span is recorded again with them. */
 	union span rest = { .from = end, .to = end };
 	__sync_val_compare_and_swap(&stream->elided.both, span.both, rest.both);

@@ -10,7 +10,7 @@ import { POLICY, SERVER, SERVER_KEY, SERVER_KEY_SIZE, SERVER_SIZE } from '../../
 import { OBJECT } from '../../../proxy/wire/wire';
 import { readRecord, trackRecord, type WireRecord } from '../../../proxy/wire/records';
 import { createTables, tableOf, type WireCounters, writeAddress } from '../../../proxy/wire/tables';
-import { openRing, piecesOf, type Ring } from '../../../proxy/wire/ring';
+import { openRing, type Ring } from '../../../proxy/wire/ring';
 
 export interface Program {
   /** Runs a frame as if it had come in by that leg; what went on, changed or not. */
@@ -25,8 +25,8 @@ export interface Program {
   counters(): WireCounters;
   /** Another reader of the same ring, as the next process has it. */
   readAgain(): Ring & { close(): void };
-  /** An array of the program, as it sees it. */
-  memory(map: string, octets: number): ArrayBuffer;
+  /** Meanwhile the ring has no room, whatever is in it. */
+  whileFull<T>(body: () => T): T;
   /** The kernel's number of what sees the frames of that side. */
   id(from: Direction): number;
   close(): void;
@@ -56,12 +56,10 @@ export function loadProgram(
   connections = CONNECTIONS,
 ): Program {
   const bpf = sure(openLibbpf());
-  const object = sure(
-    bpf.load({ object: OBJECT, sizes: { ring: piecesOf(ringOctets), ...tableOf(connections) } }),
-  );
+  const object = sure(bpf.load({ object: OBJECT, sizes: { ring: ringOctets, ...tableOf(connections) } }));
   const tables = createTables(bpf, object.map);
   tables.setPorts(ports);
-  const open = (): ReturnType<Program['readAgain']> => sure(openRing(bpf, object.map, ringOctets));
+  const open = (): ReturnType<Program['readAgain']> => sure(openRing(bpf, object.map));
   const ring = open();
   return {
     run: (from, frame) => run(bpf, object, from, frame),
@@ -88,7 +86,18 @@ export function loadProgram(
     },
     counters: tables.counters,
     readAgain: open,
-    memory: (map, octets) => sure(bpf.mapArray(object.map(map), octets)).octets,
+    whileFull(body) {
+      const { size, consumer, producer, unmap } = sure(bpf.mapRing(object.map('ring')));
+      const before = Atomics.load(consumer, 0);
+      // As if the last one that was read lay a whole ring behind.
+      Atomics.store(consumer, 0, Atomics.load(producer, 0) - BigInt(size));
+      try {
+        return body();
+      } finally {
+        Atomics.store(consumer, 0, before);
+        unmap();
+      }
+    },
     id: (from) => bpf.programId(object.program(NAMES[from])) ?? NaN,
     close() {
       ring.close();

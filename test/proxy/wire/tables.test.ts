@@ -4,7 +4,6 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openLibbpf } from '../../../proxy/native/libbpf';
 import { formatFault, isFault } from '../../../proxy/system/fault';
-import { piecesOf } from '../../../proxy/wire/ring';
 import { createTables, tableOf, type Tables } from '../../../proxy/wire/tables';
 import { OBJECT } from '../../../proxy/wire/wire';
 import { skip } from '../../kit/lab';
@@ -62,7 +61,7 @@ else {
   if (isFault(bpf)) throw new Error(formatFault(bpf));
   const object = bpf.load({
     object: OBJECT,
-    sizes: { servers: ROOM, ring: piecesOf(1 << 22), ...tableOf(16) },
+    sizes: { servers: ROOM, ring: 1 << 22, ...tableOf(16) },
   });
   if (isFault(object)) throw new Error(formatFault(object));
   test.after(() => object.close());

@@ -135,6 +135,7 @@ else {
       });
       const [others] = counted();
       send(program, sent.slice(0, 1));
+      assert.is(shared.ring.crowded(), !recorded);
       const first = read().filter((record) => portOf(record) === port);
       // Whatever room there is afterwards: all of it, or nothing.
       send(program, sent.slice(1, 5));
