@@ -29,6 +29,7 @@ export const ROOMS = [
   'proxy/sockets',
   'proxy/servers',
   'proxy/relay',
+  'proxy/workers',
   'proxy/wire/bpf',
   'proxy/wire',
   'proxy/cli/check',

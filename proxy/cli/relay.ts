@@ -1,5 +1,6 @@
 // `ehlowire relay`: from the command line to the last connection.
 
+import cluster from 'node:cluster';
 import { loadConfig, type Config } from '../config/config';
 import { PROXY_PROTOCOLS } from '../config/formats';
 import { createPolicyInForce } from '../config/reload';
@@ -10,7 +11,9 @@ import { startRelay, type Relay } from '../relay/relay';
 import { keepStatus } from '../relay/status-file';
 import { openStore } from '../servers/store';
 import type { Sink } from '../sinks/record';
-import { openSink } from '../sinks/sink';
+import { openSink, type SharedSink } from '../sinks/sink';
+import { startWorkers } from '../workers/primary';
+import { runWorker } from '../workers/worker';
 import { toOverrides, type CommonFlags } from '../config/flags';
 import { createHangup } from './hangup';
 
@@ -27,6 +30,7 @@ export interface RelayFlags extends CommonFlags {
 export async function runRelay(flags: RelayFlags): Promise<Outcome> {
   const faults = pairFaults(flags);
   if (faults.length > 0) return faults;
+  if (cluster.isWorker) return runWorker();
   const load = (): Config | readonly Fault[] => loadConfig(toOverrides(flags, ownFlags(flags)));
   const config = load();
   if (isFaults(config)) return config;
@@ -42,7 +46,7 @@ export async function runRelay(flags: RelayFlags): Promise<Outcome> {
 
 async function serve(
   config: Config,
-  sink: Sink,
+  sink: SharedSink,
   again: { readonly load: () => Config | readonly Fault[]; readonly file: string | undefined },
 ): Promise<Outcome> {
   const end = createEnd();
@@ -51,7 +55,9 @@ async function serve(
   process.on('SIGTERM', end.signal).on('SIGINT', end.signal).on('SIGHUP', onHup);
   try {
     const store = openStore(config.servers.file, sink);
-    const relay = await startRelay(config, sink, { known: store.saved.servers, policy });
+    const options = { known: store.saved.servers, policy };
+    const start = workersOf(config) === 1 ? startRelay : startWorkers;
+    const relay = await start(config, sink, options);
     if (isFault(relay)) {
       await store.close();
       return relay;
@@ -72,6 +78,11 @@ async function serve(
     await sink.close();
     process.off('SIGTERM', end.signal).off('SIGINT', end.signal).off('SIGHUP', onHup);
   }
+}
+
+/** Between two transparent sockets, a call of our own that comes back is known in the process that made it only. */
+function workersOf({ relay }: Config): number {
+  return relay.listeners.some(({ upstream }) => upstream === undefined) ? 1 : relay.workers;
 }
 
 /** Signals that ask for the end: the first drains, the second stops. */

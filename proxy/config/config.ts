@@ -1,6 +1,6 @@
 // The configuration: defaults, file, environment and flags laid over one another, judged, and typed.
 
-import { homedir, hostname } from 'node:os';
+import { availableParallelism, homedir, hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { isatty } from 'node:tty';
 import convict from 'convict';
@@ -90,6 +90,8 @@ export interface Config {
   readonly relay: {
     readonly listeners: readonly ListenerConfig[];
     readonly trustedProxies: readonly Network[];
+    /** Processes that take its connections; 1: this process does. */
+    readonly workers: number;
     readonly maxConnections: number;
     readonly drainMs: number;
     /** SO_MARK of transparent sockets; 0: none. */
@@ -231,6 +233,7 @@ function toConfig(get: (key: string) => unknown, env: Environment): Omit<Config,
         const network = parseNetwork(text);
         return network === undefined ? [] : [network];
       }),
+      workers: (get('relay.workers') as number | null) ?? Math.min(availableParallelism(), WORKERS),
       maxConnections: number('relay.maxConnections'),
       drainMs: number('relay.drain'),
       mark: number('relay.mark'),
@@ -292,6 +295,8 @@ function toEvidence(get: (key: string) => unknown): Config['evidence'] {
 }
 
 const SERVERS_FILE = 'servers.json';
+/** The most by default. */
+const WORKERS = 4;
 
 interface RawListener {
   readonly listen: string;

@@ -18,6 +18,7 @@ type FormatName =
   | 'duration'
   | 'count'
   | 'limit'
+  | 'workers'
   | 'ring'
   | 'mark'
   | 'table'
@@ -56,6 +57,11 @@ export const FORMATS: Readonly<Record<FormatName, Format>> = {
     takes: 'a whole number, 0 for no limit',
     read: readNumber,
     problem: (value) => check(isInteger(value, 0, 1_000_000)),
+  },
+  workers: {
+    takes: 'a whole number from 1 to 64',
+    read: readNumber,
+    problem: (value) => check(isInteger(value, 1, 64)),
   },
   ring: {
     takes: 'a power of two from 4096 to 1073741824',

@@ -1,6 +1,5 @@
 // A client's call from its acceptance on: the upstream is connected and joined, or the client gets a reply that says why not.
 
-import type { Endpoint } from '../../inspect/address';
 import type { Socket } from 'node:net';
 import type { Close, CloseReason, Micros } from '../../inspect/events';
 import { formatLocalHeader, formatProxyHeader } from '../../inspect/grammar/proxy-header';
@@ -10,7 +9,6 @@ import type { ConnectionLimits } from '../../inspect/policy/limits-of-load';
 import type { Rules } from '../../inspect/policy/rules';
 import { isRepair } from '../../inspect/greeting/lesson';
 import { now } from '../system/clock';
-import type { ListenerConfig } from '../config/config';
 import { rulesFor } from '../config/policy';
 import { repairOf, type Repair } from '../config/servers';
 import { errno, isFault, type Fault, type FaultCode } from '../system/fault';
@@ -111,7 +109,7 @@ function join(called: Called, route: CallContext, upstream: Socket, onClosed: ()
   const watched = observe(caller.socket, upstream, route, connection);
   const header = outgoingHeader(caller, route);
   if (header !== undefined) upstream.write(header);
-  const known = route.servers.server(server, ownHeader(route.listener));
+  const known = route.servers.server(server, route.listener.proxyOut);
   const { current } = route.policy;
   const rules = rulesFor(current, connection.client, connection.server);
   const idler = route.idlers.join(() => pump.giveWay());
@@ -215,14 +213,6 @@ function outgoingHeader(
   const fields = { client: client.address, octets: extensions.length };
   sink.note('warn', 'proxy-extensions-left-out', fields, { on: client.address });
   return formatProxyHeader(2, client, destination);
-}
-
-/** What a connection of our own to this listener's server begins with: it is ehlowire's own (LOCAL, in v2). */
-function ownHeader({
-  proxyOut,
-}: ListenerConfig): ((own: Endpoint, server: Endpoint) => Uint8Array) | undefined {
-  if (proxyOut === undefined) return undefined;
-  return (own, server) => (proxyOut === 'v1' ? formatProxyHeader(1, own, server) : formatLocalHeader());
 }
 
 function reasonOf({ code, cause }: Fault): CloseReason {

@@ -13,17 +13,18 @@ import {
 } from '../../inspect/tracker/tracker';
 import type { Endpoint } from '../../inspect/address';
 import type { EvidenceWriter } from '../report/evidence/evidence';
+import { now } from '../system/clock';
 import { formatFault, isFault } from '../system/fault';
 import type { Connection, Sink } from '../sinks/record';
 import { openLive, portFilters, type LiveListener, type LiveSource } from '../sources/live';
 
 /** One of a connection's two legs: who called whom, as their packets say it. */
-interface Leg {
+export interface Leg {
   readonly caller: Endpoint;
   readonly called: Endpoint;
 }
 
-interface Legs {
+export interface Legs {
   readonly client: Leg;
   readonly server: Leg | undefined;
   /** The server's greetings are repaired: their defect is reported once, and then the repairs are counted. */
@@ -38,7 +39,8 @@ interface SegmentFacts {
 }
 
 export interface CapturedCall {
-  facts(): SegmentFacts;
+  /** Undefined: another process knows them, and adds them to the session's line. */
+  facts(): SegmentFacts | undefined;
 }
 
 export interface RelayCapture {
@@ -50,12 +52,16 @@ export interface RelayCapture {
   open(options: Pick<RelayCaptureOptions, 'interface' | 'ports'>): void;
   /** The ports are known: a listener on port 0 has been given one. */
   begin(options: Omit<RelayCaptureOptions, 'interface'>): void;
+  /** The machine and our rights allow it. */
+  isOpen(): boolean;
   /**
    * From here on verdicts on these legs belong to this connection. `undefined` where nothing is watched. Between
    * two transparent sockets both legs have the same addresses: only the client's is followed, on its interface.
    */
   follow(connection: Connection, legs: Legs): CapturedCall | undefined;
-  close(): void;
+  /** Calls back when every segment from before `at` was read, or nothing is watched any more. */
+  whenSeen(at: Micros, then: () => void): void;
+  close(): Promise<void>;
 }
 
 export interface RelayCaptureOptions {
@@ -98,14 +104,29 @@ export function createRelayCapture(sink: Sink, evidence?: EvidenceWriter): Relay
         sink,
         legs: new Map(),
         greetingsReported: new Set(),
+        early: new Map(),
+        waiting: [],
+        over: false,
       };
       source.start(listenerOf(state));
     },
+    isOpen: () => source !== undefined,
     follow(connection, legs) {
       if (state === undefined || (legs.server === undefined && everywhere)) return undefined;
       return follow(state, connection, legs);
     },
-    close: () => source?.close(),
+    whenSeen(at, then) {
+      if (state === undefined || state.over) return then();
+      state.waiting.push({ at, then });
+      if (state.waiting.length > WAITING) state.waiting.shift()?.then();
+      return undefined;
+    },
+    async close() {
+      await source?.close();
+      if (!state) return;
+      state.over = true;
+      tellSeen(state, Infinity);
+    },
   };
 }
 
@@ -120,14 +141,27 @@ function listenerOf(state: State): LiveListener {
       const news = tracker.frame(linkType, octets, at, length);
       if (news.length > 0) take(news, { linkType, octets, length });
     },
-    idle: (at) => take(tracker.idle(at)),
+    idle(at) {
+      take(tracker.idle(at));
+      tellSeen(state, at);
+    },
     lost(count, at) {
       tracker.lostUntil(at);
       state.evidence?.lost(count);
       sink.write(undefined, { kind: 'loss', at, source: 'capture', count });
     },
-    failed: (fault) => sink.note('error', 'evidence-off', { message: formatFault(fault), unseen: UNSEEN }),
+    failed(fault) {
+      sink.note('error', 'evidence-off', { message: formatFault(fault), unseen: UNSEEN });
+      state.over = true;
+      tellSeen(state, Infinity);
+    },
   };
+}
+
+/** Connections end in the order in which they are reported here, about. */
+function tellSeen({ waiting }: State, at: Micros): void {
+  const later = waiting.findIndex((each) => each.at > at);
+  for (const { then } of waiting.splice(0, later < 0 ? waiting.length : later)) then();
 }
 
 interface State {
@@ -138,6 +172,10 @@ interface State {
   readonly legs: Map<string, Followed>;
   /** Servers whose greeting was the subject of a verdict, with the verdict's name. */
   readonly greetingsReported: Set<string>;
+  /** By leg: news of those that nobody follows yet. */
+  readonly early: Map<string, readonly { readonly at: Micros; readonly news: TrackerNews }[]>;
+  readonly waiting: { readonly at: Micros; readonly then: () => void }[];
+  over: boolean;
 }
 
 interface Followed {
@@ -147,19 +185,21 @@ interface Followed {
   /** Verdicts that the log has of this leg, and those of them that stand. */
   readonly reported: Set<VerdictName>;
   standing: readonly VerdictName[];
+  /** As it was at its end, where that was seen before the session's line is written. */
+  ended: Tracked | undefined;
 }
 
 function follow(state: State, connection: Connection, { client, server, repaired }: Legs): CapturedCall {
   const followed = (side: Direction): Followed => ({
-    ...{ connection, side, repaired, reported: new Set(), standing: [] },
+    ...{ connection, side, repaired, reported: new Set(), standing: [], ended: undefined },
   });
   const legs = { client: followed('client'), server: followed('server') };
-  state.legs.set(keyOf(client), legs.client);
-  if (server) state.legs.set(keyOf(server), legs.server);
+  begin(state, keyOf(client), legs.client);
+  if (server) begin(state, keyOf(server), legs.server);
   return {
     facts() {
-      const front = state.tracker.find(client.caller, client.called);
-      const back = server && state.tracker.find(server.caller, server.called);
+      const front = state.tracker.find(client.caller, client.called) ?? legs.client.ended;
+      const back = server && (state.tracker.find(server.caller, server.called) ?? legs.server.ended);
       const rtt = front?.inspector.view.rtt;
       return {
         // Each leg's far end: what we send again ourselves says nothing of a peer.
@@ -171,6 +211,24 @@ function follow(state: State, connection: Connection, { client, server, repaired
   };
 }
 
+function begin(state: State, key: string, followed: Followed): void {
+  const before = state.early.get(key) ?? [];
+  state.early.delete(key);
+  state.legs.set(key, followed);
+  const since = now() - EARLY_FOR;
+  for (const { at, news } of before) if (at > since) report(state, news);
+}
+
+/** Its segments may be read before it is followed, where another process has it. */
+function keepEarly({ early }: State, key: string, news: TrackerNews): void {
+  if (!news.ended && !news.events.some(isVerdict)) return;
+  early.set(key, [...(early.get(key) ?? []), { at: now(), news }]);
+  for (const oldest of early.keys()) {
+    if (early.size <= EARLY) break;
+    early.delete(oldest);
+  }
+}
+
 function retransmits(tracked: Tracked | undefined, side: Direction): number {
   return tracked?.inspector.view[side].retransmits ?? 0;
 }
@@ -180,7 +238,11 @@ function report(state: State, news: TrackerNews): TrackerNews {
   const { client, server } = news.connection;
   const key = keyOf({ caller: client, called: server });
   const followed = state.legs.get(key);
-  if (news.ended) state.legs.delete(key);
+  if (!followed) keepEarly(state, key, news);
+  else if (news.ended) {
+    state.legs.delete(key);
+    followed.ended = news.connection;
+  }
   if (news.verdicts.length === 0 && !news.events.some(isVerdict)) return news;
   const events = news.events.filter((event) => !isVerdict(event) || reportVerdict(state, followed, event));
   const verdicts = news.verdicts.filter(({ verdict }) => followed?.reported.has(verdict));
@@ -252,6 +314,13 @@ const CONCERNS: Readonly<Record<Direction, ReadonlySet<VerdictName>>> = {
 const OF_GREETING: ReadonlySet<VerdictName> = new Set(['greeting-truncated', 'greeting-malformed']);
 /** Transparent connections may go to any server. */
 const GREETINGS_REPORTED = 4_096;
+
+/** Legs, of those of a moment; most are connections of others. */
+const EARLY = 256;
+/** Later the same addresses and ports are another connection. */
+const EARLY_FOR: Micros = 1_000_000;
+/** Last lines that wait for segments at a time; a line that waited longest goes without the rest. */
+const WAITING = 4_096;
 
 /** libpcap's name for all interfaces at once. */
 export const ANY = 'any';

@@ -2,13 +2,13 @@
 
 import type { Config, ListenerConfig } from '../config/config';
 import { createPolicyInForce, type PolicyInForce } from '../config/reload';
-import { formatAddress, formatEndpoint, SMTP_PORTS, SUBMISSIONS } from '../system/address';
+import { formatAddress, formatEndpoint } from '../system/address';
 import type { Endpoint } from '../../inspect/address';
 import { createFault, formatFault, isFault, type Fault } from '../system/fault';
 import type { KnownServer } from '../servers/saved';
-import { createServers, type Servers } from '../servers/servers';
+import { createServers, type Servers, type ServersOptions } from '../servers/servers';
 import { createNames, type Connection, type Sink } from '../sinks/record';
-import { createAdmission } from './caps';
+import { createAdmission, type Admission } from './caps';
 import { createIdlers } from './idlers';
 import { hiddenClients } from './origin';
 import type { ClientsSeen } from '../../inspect/policy/clients';
@@ -18,9 +18,8 @@ import { answersAt } from './own-addresses';
 import type { CallContext } from './call-context';
 import { createTransparentUpstream } from '../sockets/transparent';
 import { resolveUpstream } from '../sockets/upstream';
-import { openKeptEvidence } from '../report/evidence/evidence';
-import { redactionOf } from '../sinks/envelope-address';
-import { ANY, createRelayCapture, type RelayCapture, type RelayCaptureOptions } from './capture';
+import type { RelayCapture } from './capture';
+import { beginWatch, createWatch, openWatch } from './watch';
 
 export interface Relay {
   /** Where it listens, in the order of the configuration; ports are the real ones. */
@@ -47,6 +46,16 @@ interface RelayOptions {
   readonly servers?: Servers;
   /** Absent: the configuration's, for good. */
   readonly policy?: PolicyInForce;
+  /** This is one of several processes of one relay. */
+  readonly shared?: Shared;
+}
+
+/** What the processes of one relay have together; whoever made it closes it, and notes what the relay does. */
+export interface Shared {
+  readonly servers: Servers;
+  readonly watch: RelayCapture;
+  readonly admission: Admission;
+  readonly nextSession: () => string;
 }
 
 /**
@@ -60,29 +69,35 @@ export async function startRelay(
 ): Promise<Relay | Fault> {
   const { relay } = config;
   const policy = options.policy ?? createPolicyInForce(config.policy);
-  const gate = createGate(relay.maxConnections, policy, sink);
-  const watched = config.evidence.watch !== 'off';
-  const watch = createRelayCapture(sink, watched ? openKeptEvidence(config, sink) : undefined);
-  const nextSession = createNames();
-  const servers = options.servers ?? createOwnServers(config, sink, nextSession, options.known);
+  const shared = options.shared ?? createOwn(config, sink, policy, options);
+  const { servers, watch } = shared;
+  const gate: Gate = {
+    admission: shared.admission,
+    counters: { accepted: 0, blocked: 0, unreachable: 0 },
+    sockets: createSockets(),
+  };
   const idlers = createIdlers(() => policy.current.limits.busyWait);
-  const routes = await resolveRoutes(config, sink, gate, watch, { servers, nextSession, policy, idlers });
   const close = (): void => {
-    watch.close();
+    if (options.shared !== undefined) return;
+    void watch.close();
     if (options.servers === undefined) servers.close();
   };
+  const routes = await resolveRoutes(config, sink, gate, { ...shared, policy, idlers });
   if (isFault(routes)) {
     close();
     return routes;
   }
-  openWatch(watch, config, sink);
+  if (options.shared === undefined) openWatch(watch, config, sink);
   const listeners = await openAll(routes, gate);
   if (isFault(listeners)) {
     close();
     return listeners;
   }
-  watch.begin({ ...watchedPorts(config, listeners), redact: redactionOf(config.log.addresses) });
-  noteListening(routes, listeners, sink);
+  if (options.shared === undefined) {
+    const addresses = listeners.map(({ address }) => address);
+    beginWatch(watch, config, addresses);
+    noteListening(config, addresses, sink);
+  }
   return {
     addresses: listeners.map(({ address }) => address),
     drain: () => drain(listeners, gate, relay.drainMs, sink).finally(close),
@@ -91,52 +106,67 @@ export async function startRelay(
     get clients() {
       return gate.admission.clients;
     },
-    counters: {
-      get accepted() {
-        return gate.counters.accepted;
-      },
-      get blocked() {
-        return gate.counters.blocked;
-      },
-      get unreachable() {
-        return gate.counters.unreachable;
-      },
-      get active() {
-        return gate.admission.held;
-      },
-      get sockets() {
-        return gate.sockets.open;
-      },
+    counters: countersOf(gate),
+  };
+}
+
+function countersOf({ counters, admission, sockets }: Gate): Relay['counters'] {
+  return {
+    get accepted() {
+      return counters.accepted;
+    },
+    get blocked() {
+      return counters.blocked;
+    },
+    get unreachable() {
+      return counters.unreachable;
+    },
+    get active() {
+      return admission.held;
+    },
+    get sockets() {
+      return sockets.open;
     },
   };
 }
 
-function createGate(total: number, policy: PolicyInForce, sink: Sink): Gate {
+function createOwn(
+  config: Config,
+  sink: Sink,
+  policy: PolicyInForce,
+  { known, servers }: RelayOptions,
+): Shared {
+  const nextSession = createNames();
+  return {
+    servers: servers ?? createRelayServers(config, sink, { nextSession, known }),
+    watch: createWatch(config, sink),
+    admission: createRelayAdmission(config, sink, policy),
+    nextSession,
+  };
+}
+
+export function createRelayAdmission({ relay }: Config, sink: Sink, policy: PolicyInForce): Admission {
   const onHidden = (clients: ClientsSeen): void => {
     if (policy.current.rules.load === 'off') return;
     sink.note('warn', 'clients-hidden', { message: hiddenClients(clients) });
   };
-  return {
-    admission: createAdmission({ total, limits: () => policy.current.limits, onHidden }),
-    counters: { accepted: 0, blocked: 0, unreachable: 0 },
-    sockets: createSockets(),
-  };
+  return createAdmission({ total: relay.maxConnections, limits: () => policy.current.limits, onHidden });
 }
 
-function noteListening(routes: readonly CallContext[], listeners: readonly Listener[], sink: Sink): void {
-  listeners.forEach(({ address }, index) => {
-    const upstream = routes[index]?.listener.upstream;
+/** Where it listens, in the order of the configuration. */
+export function noteListening({ relay }: Config, addresses: readonly Endpoint[], sink: Sink): void {
+  addresses.forEach((address, index) => {
+    const upstream = relay.listeners[index]?.upstream;
     const listen = formatEndpoint(address);
     const to = upstream === undefined ? { transparent: true } : { upstream: formatAddress(upstream) };
     sink.note('info', 'listening', { listen, ...to });
   });
 }
 
-function createOwnServers(
+export function createRelayServers(
   { greeting, relay }: Config,
   sink: Sink,
-  nextSession: () => string,
-  known: readonly KnownServer[] = [],
+  more: Pick<ServersOptions, 'nextSession' | 'known' | 'onLearned'>,
 ): Servers {
   const { patienceMs } = greeting;
   const connectMs = relay.timeoutsMs.connect;
@@ -144,15 +174,14 @@ function createOwnServers(
   const mark = relay.listeners.some(({ upstream }) => upstream === undefined) ? relay.mark : 0;
   const patience = patienceMs * 1_000;
   const decided = greeting.servers;
-  return createServers({ sink, path: 'relay', patience, connectMs, mark, nextSession, known, decided });
+  return createServers({ ...more, sink, path: 'relay', patience, connectMs, mark, decided });
 }
 
 async function resolveRoutes(
   config: Config,
   sink: Sink,
   gate: Gate,
-  watch: RelayCapture,
-  shared: Pick<CallContext, 'servers' | 'nextSession' | 'policy' | 'idlers'>,
+  { servers, watch, nextSession, policy, idlers }: Shared & Pick<CallContext, 'policy' | 'idlers'>,
 ): Promise<readonly CallContext[] | Fault> {
   const onUnreachable = (fault: Fault, connection: Connection): void => {
     gate.counters.unreachable += 1;
@@ -164,34 +193,10 @@ async function resolveRoutes(
   for (const listener of config.relay.listeners) {
     const upstream = listener.upstream ? await resolveUpstream(listener.upstream, gate.sockets) : transparent;
     if (isFault(upstream)) return upstream;
-    routes.push({ listener, upstream, config, sink, watch, onUnreachable, ...shared });
+    const own = { listener, upstream, config, sink, onUnreachable };
+    routes.push({ ...own, servers, watch, nextSession, policy, idlers });
   }
   return routes;
-}
-
-/** Between two transparent sockets a frame does not say which leg it is of; its interface does. */
-function openWatch(watch: RelayCapture, config: Config, sink: Sink): void {
-  const { listeners } = config.relay;
-  if (config.evidence.watch === 'off') return;
-  const transparent = listeners.filter(({ upstream }) => upstream === undefined).length;
-  const blind = config.evidence.interface === ANY ? transparent : 0;
-  if (blind > 0) {
-    const message = 'evidence.interface must name the interface that clients, and no servers, come in by';
-    sink.note('warn', 'evidence-off', { message, unseen: 'segments of transparent connections' });
-  }
-  if (blind < listeners.length) watch.open({ interface: config.evidence.interface, ...watchedPorts(config) });
-}
-
-/** Ports of listeners as they are; before those are open, as they are configured. */
-function watchedPorts(
-  { relay }: Config,
-  open: readonly Listener[] = [],
-): Pick<RelayCaptureOptions, 'ports' | 'implicitTlsPorts'> {
-  const all = relay.listeners.flatMap(({ upstream, listen }, index) =>
-    upstream ? [upstream.port, open[index]?.address.port ?? listen.port] : SMTP_PORTS,
-  );
-  const ports = [...new Set(all)];
-  return { ports, implicitTlsPorts: ports.filter((port) => port === SUBMISSIONS) };
 }
 
 async function openAll(routes: readonly CallContext[], gate: Gate): Promise<readonly Listener[] | Fault> {

@@ -23,7 +23,7 @@ import { createOwn, keyOf, type Own } from './own-connections';
 import { suspectOf, type KnownServer, type Suspect } from './saved';
 import { tellSuspicion, tellVerification } from './operator-notes';
 import { createSchedule } from './schedule';
-import { verifyServer, type VerifyServer, type Verifier, type VerifyOptions } from './verification';
+import { ownHeader, verifyServer, type ProxyVersion, type Verifier, type VerifyServer } from './verification';
 
 export type Listen = (knowledge: GreetingKnowledge, at: Micros) => void;
 
@@ -37,8 +37,8 @@ export interface Server {
 }
 
 export interface Servers {
-  /** `header`: what our own connections to it begin with. */
-  server(endpoint: Endpoint, header?: VerifyOptions['header']): Server;
+  /** `proxyOut`: the PROXY header that it expects, of our own connections, too. */
+  server(endpoint: Endpoint, proxyOut?: ProxyVersion): Server;
   knownOf(endpoint: Endpoint): GreetingKnowledge | undefined;
   /** What outlives the process, the least recently used server first. */
   known(): readonly KnownServer[];
@@ -70,7 +70,7 @@ export interface ServersOptions {
   /** Names for the connections of our own. */
   readonly nextSession: () => string;
   /** From an earlier run. */
-  readonly known?: readonly KnownServer[];
+  readonly known?: readonly KnownServer[] | undefined;
   /** By the operator, for single servers: the operator is not asked again. */
   readonly decided?: ServerRepairs;
   /** Servers. The least recently used one is forgotten at the cap; it would only have to be learned again. */
@@ -89,7 +89,7 @@ interface Entry extends Server {
   standing: Standing;
   /** When `standing.known` was learned, milliseconds since the epoch. */
   learned: number;
-  header: VerifyOptions['header'];
+  proxyOut: ProxyVersion | undefined;
   visit: Verifier | undefined;
   /** The client's connection that taught last: where we cannot connect, what is learned is learned by it. */
   witness: Connection | undefined;
@@ -110,9 +110,9 @@ export function createServers(options: ServersOptions): Servers {
   };
   for (const each of options.known ?? []) adopt(state, entryOf(state, each.server), each);
   return {
-    server(endpoint, header) {
+    server(endpoint, proxyOut) {
       const entry = entryOf(state, endpoint);
-      if (header !== undefined) entry.header = header;
+      if (proxyOut !== undefined) entry.proxyOut = proxyOut;
       if (isRepair(entry.standing.known) && isDue(entry)) verify(state, entry);
       return entry;
     },
@@ -201,7 +201,7 @@ function createEntry(state: State, key: string, endpoint: Endpoint): Entry {
     listeners: new Set(),
     standing: UNKNOWN,
     learned: 0,
-    header: undefined,
+    proxyOut: undefined,
     visit: undefined,
     witness: undefined,
     verifiedAt: Number.NEGATIVE_INFINITY,
@@ -295,7 +295,7 @@ function visit(state: State, entry: Entry): void {
     connectMs: options.connectMs,
     mark: options.mark ?? 0,
     wait,
-    header: entry.header,
+    header: entry.proxyOut && ownHeader(entry.proxyOut),
     onOpen(endpoint) {
       mine = endpoint;
       own.open(endpoint);

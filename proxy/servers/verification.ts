@@ -3,9 +3,11 @@
 import type { Socket } from 'node:net';
 import type { Micros } from '../../inspect/events';
 import { createGreeter, type Greeter } from '../../inspect/greeting/greeter';
+import { formatLocalHeader, formatProxyHeader } from '../../inspect/grammar/proxy-header';
 import type { Verification } from '../../inspect/greeting/lesson';
 import { codeAt } from '../../inspect/greeting/lines';
 import { steady } from '../system/clock';
+import type { ListenerConfig } from '../config/config';
 import { formatFault, isFault, type Fault } from '../system/fault';
 import { localEndpoint } from '../sockets/endpoint';
 import { cut, dismiss, type Sockets } from '../sockets/linger';
@@ -27,6 +29,14 @@ export interface VerifyOptions {
   onOpen(own: Endpoint): void;
   /** Called once, unless `abort` came first. */
   done(result: Verification): void;
+}
+
+/** Of the PROXY header that a listener's server is sent. */
+export type ProxyVersion = NonNullable<ListenerConfig['proxyOut']>;
+
+/** What a connection of our own to such a server begins with: it is ehlowire's own (LOCAL, in v2). */
+export function ownHeader(version: ProxyVersion): NonNullable<VerifyOptions['header']> {
+  return (own, server) => (version === 'v1' ? formatProxyHeader(1, own, server) : formatLocalHeader());
 }
 
 export interface Verifier {

@@ -1,8 +1,9 @@
 // How much of a log one peer can make, or many that come to nothing: what is beyond a bound is counted, and the count is a line.
 
-import type { Micros } from '../../inspect/events';
+import type { Micros, OmittedEvent } from '../../inspect/events';
 import { now } from '../system/clock';
 import type { About, Connection, Fields, Recorded } from './record';
+import { createWindows, type Limit, type Windows } from './windows';
 
 /** In front of a sink, for every path. Captures that are analysed have no bounds: who reads a file wants all of it. */
 export interface Bounds {
@@ -11,21 +12,29 @@ export interface Bounds {
   admit(what: string): boolean;
   /** Of notes that come with every connection one a kind and thing in ten seconds: its fields; undefined: no room. */
   admitAbout(what: string, about: About, fields?: Fields): Fields | undefined;
+  /** A server greeted this connection, and another process has written it. */
+  greet(connection: Connection): void;
   /** Says what was counted and not said yet. */
   flush(): void;
 }
 
-export function createBounds(
-  put: (connection: Connection | undefined, event: Recorded) => void,
-  clock: () => Micros = now,
-): Bounds {
+/** The line that says what was left out. */
+export function toOmitted(at: Micros, of: Readonly<Record<string, number>>, because: string): OmittedEvent {
+  const count = Object.values(of).reduce((sum, each) => sum + each, 0);
+  return { kind: 'omitted', at, count, of, because };
+}
+
+type Put = (connection: Connection | undefined, event: Recorded) => void;
+
+/** `windows`: where others count the lines that are limited by time, too; they say what was left out. */
+export function createBounds(put: Put, clock: () => Micros = now, windows?: Windows): Bounds {
   const state: State = {
     put,
     clock,
     reported: new WeakMap(),
-    windows: new Map(),
+    windows:
+      windows ?? createWindows(clock, ({ because }, of) => put(undefined, toOmitted(clock(), of, because))),
     things: new Map(),
-    timer: undefined,
   };
   return {
     write(connection, event) {
@@ -34,24 +43,25 @@ export function createBounds(
       else if (connection === undefined) put(undefined, event);
       else ofConnection(state, connection, event);
     },
-    admit: (what) => takes(state, what, REPEATS, `more than ${REPEATS} a second of ${what}`, what),
+    admit: (what) => state.windows.takes(repeats(what), what),
+    greet(connection) {
+      reportedOf(state, connection).greeted = true;
+    },
     admitAbout(what, about, fields) {
-      const left = admitAbout(state, `${what} ${about.on}`);
+      const left = admitAbout(state, `${what} ${about.on}`, about.left);
       return left === undefined ? undefined : aboutFields(about, fields, left);
     },
-    flush: () => flush(state),
+    flush: () => state.windows.flush(),
   };
 }
 
 interface State {
-  readonly put: (connection: Connection | undefined, event: Recorded) => void;
+  readonly put: Put;
   readonly clock: () => Micros;
   readonly reported: WeakMap<Connection, Reported>;
-  /** One for each kind of line that is limited by time: the kinds are few. */
-  readonly windows: Map<string, Window>;
+  readonly windows: Windows;
   /** What notes were about, the last one last, and how many were left out since. */
   readonly things: Map<string, { readonly at: Micros; left: number }>;
-  timer: NodeJS.Timeout | undefined;
 }
 
 /** What was written of one connection. */
@@ -64,24 +74,13 @@ interface Reported {
   omitted: Omitted | undefined;
 }
 
-interface Window {
-  second: number;
-  count: number;
-  omitted: Omitted | undefined;
-  readonly because: string;
-}
-
 interface Omitted {
   count: number;
   readonly of: Record<string, number>;
 }
 
 function ofConnection(state: State, connection: Connection, event: Recorded): void {
-  let reported = state.reported.get(connection);
-  if (reported === undefined) {
-    reported = { lines: 0, greeted: false, held: NONE, omitted: undefined };
-    state.reported.set(connection, reported);
-  }
+  const reported = reportedOf(state, connection);
   if (!reported.greeted) {
     reported.greeted = showsGreeting(event);
     if (!reported.greeted) return ungreeted(state, connection, reported, event);
@@ -92,22 +91,26 @@ function ofConnection(state: State, connection: Connection, event: Recorded): vo
   limited(state, connection, reported, event);
 }
 
+function reportedOf(state: State, connection: Connection): Reported {
+  let reported = state.reported.get(connection);
+  if (reported === undefined) {
+    reported = { lines: 0, greeted: false, held: NONE, omitted: undefined };
+    state.reported.set(connection, reported);
+  }
+  return reported;
+}
+
 /** A scan, or a flood of connections that never begin: a few a second, and the number of the others. */
 function ungreeted(state: State, connection: Connection, reported: Reported, event: Recorded): void {
-  const verdict = event.kind === 'verdict';
-  const key = verdict ? 'verdict' : 'no-greeting';
-  const because = verdict
-    ? `more than ${UNGREETED} verdicts a second on connections without a greeting`
-    : `more than ${UNGREETED} lines a second of connections without a greeting`;
-  if (reported.held.length === 0 && takes(state, key, UNGREETED, because))
+  const limit = event.kind === 'verdict' ? UNGREETED_VERDICTS : UNGREETED_LINES;
+  if (reported.held.length === 0 && state.windows.takes(limit))
     return limited(state, connection, reported, event);
   if (event.kind !== 'session' && reported.held.length < HELD) {
     reported.held = [...reported.held, event];
     return;
   }
-  const window = windowOf(state, key, because);
   for (const each of event.kind === 'session' ? [...reported.held, event] : [event])
-    omit(state, window, each.kind);
+    state.windows.omit(limit, { [each.kind]: 1 });
   if (event.kind === 'session') reported.held = NONE;
 }
 
@@ -126,7 +129,7 @@ function limited({ put }: State, connection: Connection, reported: Reported, eve
 }
 
 /** Phases that come behind a greeting, or that need none (TLS from the first octet). */
-function showsGreeting(event: Recorded): boolean {
+export function showsGreeting(event: Recorded): boolean {
   if (event.kind === 'repair' || event.kind === 'learned') return true;
   if (event.kind !== 'phase' || event.phase === 'connect' || event.phase === 'close') return false;
   return event.phase !== 'greeting' || event.reply !== undefined;
@@ -139,26 +142,21 @@ function repeatedRule(event: Recorded): string | undefined {
 }
 
 function repeated(state: State, connection: Connection | undefined, event: Recorded, rule: string): void {
-  if (takes(state, rule, REPEATS, `more than ${REPEATS} a second of ${rule}`, event.kind))
-    state.put(connection, event);
+  const limit = repeats(rule);
+  if (state.windows.takes(limit, event.kind)) state.put(connection, event);
 }
 
-/** Room in this second? If not, and a kind is given, it is counted. */
-function takes(state: State, key: string, most: number, because: string, kind?: string): boolean {
-  const window = windowOf(state, key, because);
-  if (window.count < most) {
-    window.count += 1;
-    return true;
-  }
-  if (kind !== undefined) omit(state, window, kind);
-  return false;
+/** Lines of one rule, or notes of one name. */
+export function repeats(what: string): Limit {
+  return { key: what, most: REPEATS, because: `more than ${REPEATS} a second of ${what}` };
 }
 
-function admitAbout({ things, clock }: State, key: string): number | undefined {
+/** How many were left out since the last one; undefined: this one is, too. `more`: left out before it, elsewhere. */
+function admitAbout({ things, clock }: State, key: string, more = 0): number | undefined {
   const at = clock();
   const last = things.get(key);
   if (last !== undefined && at - last.at < ABOUT_EVERY) {
-    last.left += 1;
+    last.left += 1 + more;
     return undefined;
   }
   things.delete(key);
@@ -167,7 +165,7 @@ function admitAbout({ things, clock }: State, key: string): number | undefined {
     if (things.size <= THINGS) break;
     things.delete(oldest);
   }
-  return last?.left ?? 0;
+  return (last?.left ?? 0) + more;
 }
 
 /** With the fields that every event of the connection has (DESIGN §5). */
@@ -187,40 +185,9 @@ function aboutFields({ connection }: About, fields: Fields = {}, left: number): 
   };
 }
 
-function windowOf(state: State, key: string, because: string): Window {
-  const second = Math.floor(state.clock() / 1e6);
-  const known = state.windows.get(key);
-  if (known?.second === second) return known;
-  if (known) tell(state, known);
-  const window = known ?? { second, count: 0, omitted: undefined, because };
-  window.second = second;
-  window.count = 0;
-  state.windows.set(key, window);
-  return window;
-}
-
-function omit(state: State, window: Window, kind: string): void {
-  window.omitted ??= { count: 0, of: {} };
-  addTo(window.omitted, kind);
-  // Whether more comes or not, the count is said.
-  state.timer ??= setTimeout(() => flush(state), 1_000).unref();
-}
-
 function addTo(omitted: Omitted, kind: string): void {
   omitted.count += 1;
   omitted.of[kind] = (omitted.of[kind] ?? 0) + 1;
-}
-
-function tell({ put, clock }: State, window: Window): void {
-  if (window.omitted)
-    put(undefined, { kind: 'omitted', at: clock(), ...window.omitted, because: window.because });
-  window.omitted = undefined;
-}
-
-function flush(state: State): void {
-  clearTimeout(state.timer);
-  state.timer = undefined;
-  for (const window of state.windows.values()) tell(state, window);
 }
 
 const NONE: Recorded[] = [];
@@ -231,6 +198,16 @@ export const LINES = 200;
 export const UNGREETED = 50;
 /** Lines held for a connection that may still be greeted: `connect`, and what was odd before the greeting. */
 const HELD = 2;
+const UNGREETED_LINES: Limit = {
+  key: 'no-greeting',
+  most: UNGREETED,
+  because: `more than ${UNGREETED} lines a second of connections without a greeting`,
+};
+const UNGREETED_VERDICTS: Limit = {
+  key: 'verdict',
+  most: UNGREETED,
+  because: `more than ${UNGREETED} verdicts a second on connections without a greeting`,
+};
 /** A second, of one rule: whom it met first is still seen. */
 export const REPEATS = 10;
 /** Between two notes about one thing. */

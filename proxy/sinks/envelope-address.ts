@@ -9,6 +9,15 @@ export function redactionOf(how: AddressesInLog): Redaction | undefined {
   return REDACTIONS[how];
 }
 
+/** For the other processes of one relay, in base64: they write one address alike, too. */
+export function addressKey(): string {
+  return key.toString('base64');
+}
+
+export function takeAddressKey(base64: string): void {
+  key = Buffer.from(base64, 'base64');
+}
+
 const REDACTIONS: Readonly<Record<AddressesInLog, Redaction | undefined>> = {
   full: undefined,
   domain: (address) => {
@@ -17,11 +26,11 @@ const REDACTIONS: Readonly<Record<AddressesInLog, Redaction | undefined>> = {
   },
   // Local parts are compared without their case: nearly all servers do, and one correspondent is one hash.
   hash: (address) =>
-    `#${createHmac('sha256', KEY).update(address.toLowerCase(), 'latin1').digest('hex').slice(0, DIGITS)}`,
+    `#${createHmac('sha256', key).update(address.toLowerCase(), 'latin1').digest('hex').slice(0, DIGITS)}`,
   none: () => '*',
 };
 
 /** Never stored: with the log alone no list of addresses can be tested against it, not even by us later. */
-const KEY = randomBytes(32);
+let key = randomBytes(32);
 /** 48 bits: two of a million addresses share a hash once in 500 logs. */
 const DIGITS = 12;

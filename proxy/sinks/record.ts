@@ -46,6 +46,8 @@ export interface About {
   readonly on: string;
   /** That it happened to. */
   readonly connection?: Connection;
+  /** So many before it were left out in another process. */
+  readonly left?: number;
 }
 
 /**

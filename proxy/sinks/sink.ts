@@ -6,12 +6,13 @@ import { now } from '../system/clock';
 import { type Level, type LogConfig, wantsColor } from '../config/config';
 import { isFault, type Fault } from '../system/fault';
 import { readVersion } from '../system/version';
-import { createBounds } from './bounds';
+import { createBounds, toOmitted } from './bounds';
 import { createJsonRenderer, SCHEMA } from './json';
 import { openOutput } from './open';
 import type { Output, OutputEvents } from './output';
-import type { Fields, Recorded, Renderer, Sink } from './record';
+import type { Connection, Fields, Recorded, Renderer, Sink } from './record';
 import { createTerminalRenderer } from './terminal';
+import { createWindows, type Limit } from './windows';
 
 /** What the owner of a sink has to know of its destination. */
 interface SinkTrouble {
@@ -21,17 +22,36 @@ interface SinkTrouble {
   readonly closed: (fault: Fault) => void;
 }
 
+/** A sink that other processes of one relay write through, too. What they left out is one count, and one line. */
+export interface SharedSink extends Sink {
+  /** Lines of another process, whole, as they are. */
+  pass(lines: string): void;
+  /** Another process has left out lines that `limit` is for. */
+  omit(limit: Limit, of: Readonly<Record<string, number>>): void;
+  /** Another process has written that a server greeted this connection. */
+  greet(connection: Connection): void;
+  /** An event that found room in another process. */
+  finish(connection: Connection, event: Recorded): void;
+}
+
 /** The sink that the configuration asks for. */
-export function openSink(log: Omit<LogConfig, 'addresses'>, trouble: SinkTrouble): Sink | Fault {
-  const json = log.format === 'json' || (log.format === 'auto' && (log.file !== undefined || !isatty(1)));
-  const renderer = json
-    ? createJsonRenderer()
-    : createTerminalRenderer({ color: log.file === undefined && wantsColor(1) });
-  const head: Fields | undefined = json
+export function openSink(log: Omit<LogConfig, 'addresses'>, trouble: SinkTrouble): SharedSink | Fault {
+  const head: Fields | undefined = isJson(log)
     ? { schema: SCHEMA, version: readVersion(), pid: process.pid }
     : undefined;
   const open = (events: OutputEvents): Output | Fault => openOutput(log.file, events);
-  return createSink({ renderer, level: log.level, open, trouble, head });
+  return createSink({ renderer: rendererOf(log), level: log.level, open, trouble, head });
+}
+
+/** How its lines look. */
+export function rendererOf(log: Omit<LogConfig, 'addresses'>): Renderer {
+  return isJson(log)
+    ? createJsonRenderer()
+    : createTerminalRenderer({ color: log.file === undefined && wantsColor(1) });
+}
+
+function isJson({ format, file }: Omit<LogConfig, 'addresses'>): boolean {
+  return format === 'json' || (format === 'auto' && (file !== undefined || !isatty(1)));
 }
 
 interface SinkOptions {
@@ -43,10 +63,10 @@ interface SinkOptions {
   readonly head?: Fields | undefined;
 }
 
-export function createSink({ renderer, level, open, trouble, head }: SinkOptions): Sink | Fault {
+export function createSink({ renderer, level, open, trouble, head }: SinkOptions): SharedSink | Fault {
   const losses = createLosses((event) => output.write(renderer.event('error', undefined, event)));
   const note: Sink['note'] = (of, what, fields, about) => {
-    if (ORDER[of] < ORDER[level]) return;
+    if (!isLevel(of, level)) return;
     const all = about === undefined ? (fields ?? {}) : bounds.admitAbout(what, about, fields);
     if (all === undefined) return;
     // What the process does itself, such as listening at a hundred ports, no peer can multiply.
@@ -64,9 +84,10 @@ export function createSink({ renderer, level, open, trouble, head }: SinkOptions
     losses.tellInTime();
     if (!output.write(line)) losses.count(name);
   };
-  const bounds = createBounds((connection, event) =>
-    put(event.kind, renderer.event(levelOf(event), connection, event)),
-  );
+  const putEvent = (connection: Connection | undefined, event: Recorded): void =>
+    put(event.kind, renderer.event(levelOf(event), connection, event));
+  const windows = createWindows(now, ({ because }, of) => putEvent(undefined, toOmitted(now(), of, because)));
+  const bounds = createBounds(putEvent, now, windows);
   // In front of everything else, whatever the level: the file's readers go by it.
   const begin = (): void => {
     if (head !== undefined) put('log-opened', renderer.note(now(), 'info', 'log-opened', head));
@@ -77,6 +98,14 @@ export function createSink({ renderer, level, open, trouble, head }: SinkOptions
       if (isWorth(event, level)) bounds.write(connection, event);
     },
     note,
+    pass(lines) {
+      losses.tellInTime();
+      if (output.write(lines)) return;
+      for (let at = lines.indexOf('\n'); at >= 0; at = lines.indexOf('\n', at + 1)) losses.count('line');
+    },
+    omit: windows.omit,
+    greet: bounds.greet,
+    finish: putEvent,
     waiting: () => output.waiting(),
     reopen() {
       output.reopen();
@@ -143,7 +172,11 @@ export function levelOf(event: Recorded): Level {
 
 /** Whether an event matters enough for a log of this level. */
 export function isWorth(event: Recorded, level: Level): boolean {
-  return ORDER[levelOf(event)] >= ORDER[level];
+  return isLevel(levelOf(event), level);
+}
+
+export function isLevel(of: Level, level: Level): boolean {
+  return ORDER[of] >= ORDER[level];
 }
 
 const ORDER: Readonly<Record<Level, number>> = { debug: 0, info: 1, warn: 2, error: 3 };

@@ -158,6 +158,7 @@ const CATALOGUE = {
     fix: 'no interface of this machine has it: see `ip address`',
   },
   'listen-failed': { exit: 1, what: 'cannot listen', fix: 'the system refused it' },
+  'worker-ended': { exit: 1, what: 'a worker process ended', fix: 'see what it wrote to standard error' },
   'name-unknown': {
     exit: 1,
     what: 'no such host',

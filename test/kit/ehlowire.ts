@@ -28,7 +28,7 @@ export interface Relayed {
 
 /**
  * Starts the relay with a pair of `--listen` and `--upstream` for each upstream, `host:port`. `launcher`: another
- * one than this tree's. `port`: where a single one is to listen.
+ * one than this tree's. `port`: where a single one is to listen. It is one process, unless `args` say otherwise.
  */
 export async function startRelay(
   upstreams: readonly string[],
@@ -40,7 +40,8 @@ export async function startRelay(
   const log = join(folder, 'events');
   // The kernel picks the ports: one picked before might be somebody else's by now.
   const pairs = upstreams.flatMap((upstream) => ['--listen', `127.0.0.1:${port}`, '--upstream', upstream]);
-  const child = start(launcher, ['relay', ...pairs, '--log', log, ...args]);
+  const one = ['--set', 'relay.workers=1'];
+  const child = start(launcher, ['relay', ...pairs, '--log', log, ...one, ...args]);
   const events = (): readonly LogLine[] => {
     const text = existsSync(log) ? readFileSync(log, 'utf8') : '';
     // The last piece is a line that is being written, or nothing.

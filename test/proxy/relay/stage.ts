@@ -93,6 +93,7 @@ export function configOf(upstreamPort: number, wishes: Wishes = {}): Config {
         ...listener,
       })),
       trustedProxies: trusted.map((text) => parseNetwork(text) as Network),
+      workers: 1,
       maxConnections: 100,
       drainMs: hour,
       state: undefined,
