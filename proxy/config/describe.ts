@@ -1,5 +1,6 @@
 // CONFIG.md from the schema; `npm run docs` writes it.
 
+import { mayRelay } from './relayed-rules';
 import { allowed, envName, SETTINGS } from './schema';
 import type { Setting } from './formats';
 
@@ -43,7 +44,10 @@ ${doc}
 - takes: ${takes}
 - default: ${/^["[]/.test(value) ? `\`${value}\`` : value}
 - environment: \`${envName(key)}\`
-`;
+${mayRelay(key) ? ON_BRIDGE : ''}`;
 }
+
+const ON_BRIDGE = `- on a bridge: keeps servers on the relay where it is configured and its rule refuses or changes something; the default keeps none
+`;
 
 if (require.main === module) process.stdout.write(describeSettings());

@@ -38,6 +38,31 @@ function keysOf({ given }: PolicyConfig, rule: RuleName): readonly string[] {
   return KEYS[rule].map((key) => `policy.${key}`).filter((key) => key in given);
 }
 
+/**
+ * The same policy for servers that are relayed only until they are understood: a rule that nobody configured would act on the
+ * first connection and on no other one, so it only observes. What a client may cost the process holds.
+ */
+export function withoutDefaults(policy: PolicyConfig): PolicyConfig {
+  const observed = (rule: RuleName): boolean =>
+    rule !== 'load' && keysOf(policy, rule).length === 0 && acts(policy, rule);
+  const { rules } = policy;
+  return {
+    ...policy,
+    rules: {
+      ...rules,
+      smuggling: observed('smuggling') ? 'observe' : rules.smuggling,
+      starttls: observed('starttls') ? 'observe' : rules.starttls,
+      nul: observed('nul') ? 'observe' : rules.nul,
+      commands: observed('commands') ? 'observe' : rules.commands,
+    },
+  };
+}
+
+/** Whether what is configured there may keep servers of a bridge on the relay. */
+export function mayRelay(key: string): boolean {
+  return Object.values(KEYS).some((keys) => keys.some((each) => `policy.${each}` === key));
+}
+
 /** Whether a rule refuses or changes something, for some clients at least. */
 function acts({ rules, requireTls }: PolicyConfig, rule: RuleName): boolean {
   switch (rule) {

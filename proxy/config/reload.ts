@@ -58,7 +58,7 @@ export function createReload({ running, policy, load, file, note }: ReloadOption
         note('error', 'config-refused', { message: formatFault(fault), stays: STAYS });
       return;
     }
-    const changed = changedKeys(last, config).filter(isPolicy);
+    const changed = changedRules(last, config);
     const rest = changedKeys(running, config).filter((key) => !isPolicy(key));
     last = config;
     if (changed.length > 0) policy.replace(config.policy);
@@ -82,6 +82,15 @@ function pipeFault(file: string): Fault | undefined {
     // What is wrong with it is said when it is read.
     return undefined;
   }
+}
+
+/** That a key is configured counts, whatever its value is by default. */
+function changedRules(before: Config, after: Config): string[] {
+  const changed = new Set(changedKeys(before, after));
+  const [old, given] = [before.policy.given, after.policy.given];
+  return [...after.values.keys()].filter(
+    (key) => isPolicy(key) && (changed.has(key) || key in old !== key in given),
+  );
 }
 
 function changedKeys(before: Config, after: Config): string[] {

@@ -3,8 +3,8 @@
 import type { Micros } from '../../inspect/events';
 import { now } from '../system/clock';
 import type { Config } from '../config/config';
-import { rulesThatRelay } from '../config/relayed-rules';
-import type { PolicyInForce } from '../config/reload';
+import { rulesThatRelay, withoutDefaults } from '../config/relayed-rules';
+import { createPolicyInForce, type PolicyInForce } from '../config/reload';
 import type { Endpoint } from '../../inspect/address';
 import { openKeptEvidence } from '../report/evidence/evidence';
 import { formatFault, isFault, type Fault } from '../system/fault';
@@ -167,7 +167,7 @@ function tellNotEnforced({ policy, path, sink }: RunOptions, { unknown }: Polici
 
 /** A relay for what the wire may not do: transparent, on any free port, for this machine only. */
 async function openRelay(
-  { config, policy, sink, relay: way }: RunOptions,
+  { config, policy, path, sink, relay: way }: RunOptions,
   policies: Policies,
   servers: Servers,
 ): Promise<Relay | Fault | undefined> {
@@ -191,7 +191,14 @@ async function openRelay(
       listeners: [{ listen, ...listener }],
     },
   };
-  return startRelay(own, sink, { servers, policy });
+  return startRelay(own, sink, { servers, policy: path === 'auto' ? withoutTheDefaults(policy) : policy });
+}
+
+/** See `withoutDefaults`. */
+function withoutTheDefaults(policy: PolicyInForce): PolicyInForce {
+  const own = createPolicyInForce(withoutDefaults(policy.current));
+  policy.listen((next) => own.replace(withoutDefaults(next)));
+  return own;
 }
 
 /**

@@ -39,7 +39,11 @@ lab.before(async () => {
     awaitWord(exchange, 'ready'),
   ]);
   ports.set('exchange', Number(/^ready (\d+)/.exec(exchange.output())?.[1])).set('postfix', postfix.port);
-  relay = await startRelay([...ports.values()].map((port) => `127.0.0.1:${port}`));
+  // XEXCH50, XCLIENT and XFORWARD are of one's own machines.
+  relay = await startRelay(
+    [...ports.values()].map((port) => `127.0.0.1:${port}`),
+    TRUSTING,
+  );
 });
 
 lab.after(async () => {
@@ -63,6 +67,7 @@ for (const row of DIALOGUES) {
     const story = (await storiesOf(relay, ports.get(row.server), nth + 1))[nth] ?? [];
     assert.equal(phasesOf(story), row.phases);
     assert.equal(complaintsOf(story), row.anomalies ?? []);
+    assert.equal(fieldsOf(story, 'blocked', 'rule'), []);
     assert.equal(fieldsOf(story, 'session', 'messages'), [row.messages]);
     assert.ok(story.length < MOST_LINES, `${story.length} lines`);
     const served = row.server === 'exchange' ? exchange.output() : postfix.log();
@@ -75,7 +80,15 @@ lab.test('nothing secret is written, in either format', NEEDS, async () => {
   const port = await freePort();
   const upstream = `127.0.0.1:${ports.get('exchange')}`;
   const program = join(__dirname, '../../ehlowire');
-  const args = ['--listen', `127.0.0.1:${port}`, '--upstream', upstream, '--set', 'log.format=pretty'];
+  const args = [
+    '--listen',
+    `127.0.0.1:${port}`,
+    '--upstream',
+    upstream,
+    '--set',
+    'log.format=pretty',
+    ...TRUSTING,
+  ];
   const pretty = start(program, ['relay', ...args]);
   await until('the relay to listen', async () => (await isOpen('127.0.0.1', port)) || undefined, 30_000);
   for (const row of DIALOGUES.filter(({ server }) => server === 'exchange')) await play(row, port);
@@ -104,6 +117,7 @@ for (const content of CONTENTS) {
       const data = content === 'data' ? ['data 354'] : [];
       assert.equal(phasesOf(story), ['connect', ...PHASES, ...data, 'message 250', 'quit 221', 'close']);
       assert.equal(complaintsOf(story), []);
+      assert.equal(fieldsOf(story, 'blocked', 'rule'), []);
       assert.equal(fieldsOf(story, 'session', 'messages'), [1]);
     }
   });
@@ -119,6 +133,7 @@ lab.test('Dovecot, by LMTP: a reply for each recipient', ['dovecot', 'python3'],
       const story = (await storiesOf(between, dovecot.port, nth + 1))[nth] ?? [];
       assert.equal(phasesOf(story), row.phases, row.name);
       assert.equal(complaintsOf(story), ['lmtp'], row.name);
+      assert.equal(fieldsOf(story, 'blocked', 'rule'), [], row.name);
       assert.equal(fieldsOf(story, 'session', 'messages'), [row.messages], row.name);
     }
     assert.match(dovecot.log(), /lmtp\(two@dest\.example\).*saved mail to INBOX/);
@@ -128,6 +143,7 @@ lab.test('Dovecot, by LMTP: a reply for each recipient', ['dovecot', 'python3'],
   }
 });
 
+const TRUSTING = ['--set', 'policy.trustedClients=127.0.0.1'];
 /** Far fewer than lines of TLS would make. */
 const MOST_LINES = 20;
 

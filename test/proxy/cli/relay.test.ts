@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { once } from 'node:events';
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { buildLauncher } from '../launch';
@@ -59,6 +59,59 @@ test('relay: a log to be moved away, a signal to end, and a line for each', asyn
   assert.equal(
     phases.map((line) => line['phase']),
     ['connect', 'greeting', 'quit', 'close'],
+  );
+});
+
+test('relay: SIGHUP brings in the rules of the file for new connections, and a bad file leaves them', async () => {
+  const upstream = await startServer({
+    greeting: [[0, '220 mx.demo ESMTP\r\n']],
+    answers: { EHLO: '250 mx.demo\r\n', DEBUG: '250 me\r\n' },
+  });
+  const config = join(dir, 'rules.json');
+  const configure = (text: string): void => writeFileSync(config, text);
+  configure('{}');
+  const relay = launch([
+    ...['relay', '--listen', '127.0.0.1:0', '--upstream', `127.0.0.1:${upstream.port}`, '--config', config],
+  ]);
+  await relay.printed('"listening"');
+  const port = Number(/"listen":"127\.0\.0\.1:(\d+)"/.exec(relay.heard.out)?.[1]);
+  const open = async (): Promise<(command: string) => Promise<string>> => {
+    const socket = createConnection(port, '127.0.0.1').on('error', () => undefined);
+    const say = async (command: string): Promise<string> => {
+      socket.write(`${command}\r\n`);
+      const [reply] = (await once(socket, 'data')) as [Buffer];
+      return reply.toString('latin1').slice(0, 3);
+    };
+    await once(socket, 'data');
+    assert.is(await say('EHLO client.demo'), '250');
+    return say;
+  };
+  let reloads = 0;
+  const reload = async (text: string): Promise<void> => {
+    configure(text);
+    relay.child.kill('SIGHUP');
+    reloads += 1;
+    while ((relay.heard.out.match(/"event":"config-/g) ?? []).length < reloads)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  const before = await open();
+  assert.is(await before('DEBUG'), '502');
+  await reload('{"policy":{"commands":"off"}}');
+  assert.is(await before('DEBUG'), '502', 'a connection keeps the rules that it began with');
+  assert.is(await (await open())('DEBUG'), '250');
+  await reload('{"policy":{"commands":');
+  assert.is(await (await open())('DEBUG'), '250');
+  await reload('{}');
+  assert.is(await (await open())('DEBUG'), '502');
+  relay.child.kill('SIGTERM');
+  await relay.printed('"draining"');
+  relay.child.kill('SIGTERM');
+  const { out, code } = await relay.ended;
+  upstream.stop();
+  assert.is(code, 0);
+  assert.equal(
+    [...out.matchAll(/"event":"(config-\w+)"/g)].map(([, event]) => event),
+    ['config-read', 'config-refused', 'config-read'],
   );
 });
 

@@ -4,7 +4,13 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RULES } from '../../../inspect/policy/rules';
 import { policyOf } from '../../../proxy/config/reload';
-import { rulesThatRelay, serversWithout, settingsOf } from '../../../proxy/config/relayed-rules';
+import { modeOf } from '../../../inspect/policy/state';
+import {
+  rulesThatRelay,
+  serversWithout,
+  settingsOf,
+  withoutDefaults,
+} from '../../../proxy/config/relayed-rules';
 import { POLICY_SETTINGS } from '../../../proxy/config/policy-schema';
 
 const A = { address: '192.0.2.25', port: 25 };
@@ -111,6 +117,24 @@ test('a rule is shown with what was configured of it, and where it does not hold
   ]);
   assert.equal(settingsOf(policy, 'nul'), []);
   assert.equal(serversWithout(policy, 'commands'), [TO_A]);
+});
+
+test('in auto no rule acts by default: what is configured is as it is, all else observes, and no more than before', () => {
+  const policy = policyOf({ 'policy.nul': 'enforce', 'policy.starttls': 'off' });
+  const { rules } = withoutDefaults(policy);
+  assert.equal(
+    { ...policy.rules },
+    { ...rules, smuggling: 'normalize', commands: 'enforce' },
+    'nothing else is different',
+  );
+  assert.equal([rules.smuggling, rules.commands], ['observe', 'observe']);
+  for (const given of [{}, { 'policy.smuggling': 'normalize' }, { 'policy.hiddenKeywords': ['DSN'] }]) {
+    const left = withoutDefaults(policyOf(given));
+    const acting = RULES.filter(
+      (rule) => rule !== 'load' && ['normalize', 'enforce'].includes(modeOf(left.rules, rule)),
+    );
+    assert.equal(acting, [...rulesThatRelay(policyOf(given))]);
+  }
 });
 
 test('every key is one of a rule, or takes something out of rules', () => {

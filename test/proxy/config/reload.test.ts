@@ -49,6 +49,12 @@ const ROWS: readonly Row[] = [
     notes: [['info', 'config-read', /"changed":"policy\.smuggling"/]],
   },
   {
+    name: 'a rule is configured to what it is by default: now somebody wants it',
+    change: write('{"policy":{"smuggling":"enforce","nul":"enforce"},"relay":{"drain":"1min"}}'),
+    smuggling: 'enforce',
+    notes: [['info', 'config-read', /"changed":"policy\.nul"/]],
+  },
+  {
     name: 'nothing changed',
     change: () => undefined,
     smuggling: 'enforce',
