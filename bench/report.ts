@@ -220,6 +220,9 @@ const NOTES: Readonly<Record<string, string>> = {
   log: "Lines of ehlowire's log, by discipline, and connections that the kernel did not begin to record.",
   hostile:
     'One hostile peer of a relay, and beside it an honest client that sends a command every 20 ms: what is added to its reply time without an attack. The peers run on the same machine and take their part of its processors.',
+  relay:
+    "In front of `smtp-sink`, 20 sessions at a time, client, relay and server on one machine, which has few processors to spare: the processor time says more than the rate. Postfix's proxy filter speaks SMTP to both sides itself; the others forward.",
+  'relay, Postfix': 'In front of a Postfix that discards what it has queued.',
   analyze: '`ehlowire analyze` of one capture, as one file and as two points, and tshark.',
 };
 /** Of README's line: a goal, and what stands before and behind its figure. */

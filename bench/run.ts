@@ -28,6 +28,7 @@ import {
   type Figures,
 } from './records';
 import { describeFigures, describePerformance, describeRuns, insertPerformance } from './report';
+import { measureRelay } from './relay';
 import { bulk, compete, latency, sessions, type Discipline, type Result } from './rounds';
 
 /** How much of everything; the names are those of the results. */
@@ -37,6 +38,7 @@ const FULL = {
   'rounds of sustained': 2,
   'rounds of hostile': 5,
   'rounds of analyze': 3,
+  'rounds of relay': 5,
   sessions: 10_000,
   /** They fill ehlowire's ring more than twice. */
   'sustained sessions': 60_000,
@@ -44,6 +46,9 @@ const FULL = {
   'round trips': 20_000,
   'seconds of an attack': 3,
   'captured connections': 40_000,
+  'sessions of relay': 5_000,
+  'octets of relay': 2e9,
+  'sessions of Postfix': 2_000,
 };
 type Sizes = Readonly<typeof FULL>;
 const QUICK: Sizes = {
@@ -55,6 +60,9 @@ const QUICK: Sizes = {
   'round trips': 2_000,
   'seconds of an attack': 1,
   'captured connections': 2_000,
+  'sessions of relay': 300,
+  'octets of relay': 2e8,
+  'sessions of Postfix': 100,
 };
 
 async function main(): Promise<void> {
@@ -102,9 +110,17 @@ async function measure(sizes: Sizes, only: string | undefined): Promise<Figures>
   const isChosen = (part: string): boolean => only === undefined || only === part;
   compile();
   const all: Figures[] = [];
-  if (only !== 'hostile' && only !== 'analyze') all.push(await measureCandidates(sizes, isChosen, onRound));
+  if (!APART.includes(only ?? '')) all.push(await measureCandidates(sizes, isChosen, onRound));
   if (isChosen('hostile')) {
     all.push(await measureHostile(sizes['seconds of an attack'], roundsOf(sizes, 'hostile'), onRound));
+  }
+  if (isChosen('relay')) {
+    const {
+      'sessions of relay': sessions,
+      'octets of relay': octets,
+      'sessions of Postfix': postfix,
+    } = sizes;
+    all.push(await measureRelay({ sessions, octets, postfix }, roundsOf(sizes, 'relay'), onRound));
   }
   if (isChosen('analyze')) {
     all.push(measureAnalyze(sizes['captured connections'], roundsOf(sizes, 'analyze'), onRound));
@@ -158,7 +174,7 @@ function refusal(only: string | undefined): string | undefined {
   if (process.getuid?.() !== 0) return 'network namespaces need root: run it as root';
   const missing = PROGRAMS.filter((program) => versionOf('which', program) === '');
   if (missing.length > 0) return `programs are missing: install ${missing.join(', ')}`;
-  if (only === 'hostile' || only === 'analyze') return undefined;
+  if (APART.includes(only ?? '')) return undefined;
   return readFileSync(BPF_STATISTICS, 'latin1').trim() === '0'
     ? undefined
     : 'the kernel times each run of a BPF program, which takes up to as long as half a run: sysctl kernel.bpf_stats_enabled=0';
@@ -208,7 +224,7 @@ function readArguments(): Arguments {
     });
     const { ab, only, quick, report, rounds } = values;
     const sizes = { ...(quick ? QUICK : FULL), ...(rounds === undefined ? {} : { rounds: Number(rounds) }) };
-    const parts = [...disciplines(sizes).map(({ name }) => name), 'hostile', 'analyze'];
+    const parts = [...disciplines(sizes).map(({ name }) => name), ...APART];
     if (only !== undefined && !parts.includes(only)) {
       throw new Error(`--only ${only}: there is no such part; the parts are ${parts.join('; ')}`);
     }
@@ -248,6 +264,8 @@ function reasonOf(error: unknown): string {
   return (text.trim().split('\n')[0] ?? '').replaceAll(`${ROOT}/`, '');
 }
 
+/** Parts that need no network of their own. */
+const APART: readonly string[] = ['hostile', 'relay', 'analyze'];
 const ROOT = join(__dirname, '..');
 const BPF_STATISTICS = '/proc/sys/kernel/bpf_stats_enabled';
 const PROGRAMS = 'haproxy smtp-source smtp-sink python3 tshark /usr/bin/time nsenter clang'.split(' ');

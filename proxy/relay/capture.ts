@@ -235,6 +235,9 @@ function retransmits(tracked: Tracked | undefined, side: Direction): number {
 
 /** The news with those verdicts only that the log has. */
 function report(state: State, news: TrackerNews): TrackerNews {
+  // Nearly all segments: nothing to say of them.
+  const isNews = news.verdicts.length > 0 || (news.events.length > 0 && news.events.some(isVerdict));
+  if (!isNews && !news.ended) return news;
   const { client, server } = news.connection;
   const key = keyOf({ caller: client, called: server });
   const followed = state.legs.get(key);
@@ -243,7 +246,7 @@ function report(state: State, news: TrackerNews): TrackerNews {
     state.legs.delete(key);
     followed.ended = news.connection;
   }
-  if (news.verdicts.length === 0 && !news.events.some(isVerdict)) return news;
+  if (!isNews) return news;
   const events = news.events.filter((event) => !isVerdict(event) || reportVerdict(state, followed, event));
   const verdicts = news.verdicts.filter(({ verdict }) => followed?.reported.has(verdict));
   if (followed) followed.standing = verdicts.map(({ verdict }) => verdict);
