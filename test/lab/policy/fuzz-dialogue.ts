@@ -99,23 +99,25 @@ function beHonest(writer: Writer): void {
   }
   const pipelines = !rules.hidden.includes('PIPELINING');
   for (let left = chance.below(4); left > 0; left -= 1) {
+    const grouped = pipelines && chance.below(2) === 0;
+    const strays = (): Said[] => (grouped && rules.strictGroups ? [] : makeStrays(writer));
     const group: Said[] = [
-      ...strays(writer),
+      ...strays(),
       { octets: `${inAnyCase(chance, 'MAIL FROM')}:<${writer.word()}@client.example>\r\n` },
-      ...strays(writer),
+      ...strays(),
       ...Array.from({ length: 1 + chance.below(3) }, () => ({
         octets: `RCPT TO:<${writer.word()}@dest.example>\r\n`,
       })),
-      ...strays(writer),
+      ...strays(),
     ];
     const chunked = chance.below(3) === 0 && !rules.refused.includes('BDAT');
     const opening: Said[] = chunked ? [] : [{ octets: `${inAnyCase(chance, 'DATA')}\r\n` }];
-    if (pipelines && chance.below(2) === 0) writer.say([...group, ...opening]);
+    if (grouped) writer.say([...group, ...opening]);
     else for (const command of [...group, ...opening]) writer.say([command]);
     if (chunked) sayChunks(writer);
     else writer.say([{ octets: makeContent(writer) }]);
   }
-  for (const stray of strays(writer)) writer.say([stray]);
+  for (const stray of makeStrays(writer)) writer.say([stray]);
 }
 
 function sayChunks(writer: Writer): void {
@@ -131,7 +133,7 @@ function sayChunks(writer: Writer): void {
 }
 
 /** Commands that change nothing, refused ones among them. */
-function strays(writer: Writer): Said[] {
+function makeStrays(writer: Writer): Said[] {
   const { chance, rules } = writer;
   return Array.from({ length: chance.below(3) }, (): Said => {
     const verbs = rules.refused.filter((verb) => verb !== 'BDAT');

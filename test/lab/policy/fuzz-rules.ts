@@ -14,6 +14,8 @@ export interface FuzzRules {
   readonly noAuth: boolean;
   /** The 220 to STARTTLS ends all that is plain. */
   readonly guardsTls: boolean;
+  /** Groups of commands are as RFC 2920 §3.1 has them: NOOP and VRFY only at the end of one. */
+  readonly strictGroups: boolean;
 }
 
 const REFUSED = ['VRFY', 'EXPN', 'DEBUG', 'WIZ', 'TURN', 'XEXCH50', 'XCLIENT', 'XFORWARD'];
@@ -33,20 +35,29 @@ export function makeRules(chance: Chance): FuzzRules {
   const some = (from: readonly string[], share: number): string[] => from.filter(() => chance.next() < share);
   // All at their defaults in one of four, since that is what most will have.
   if (chance.below(4) === 0) {
-    return { settings: {}, refused: REFUSED, hidden: [], noAuth: false, guardsTls: true };
+    return {
+      settings: {},
+      refused: REFUSED,
+      hidden: [],
+      noAuth: false,
+      guardsTls: true,
+      strictGroups: false,
+    };
   }
   const further = some(FURTHER, 0.5);
   const hidden = some(Object.keys(KEYWORDS), 0.4);
-  const [starttls, authBeforeTls] = [pick(STRICTNESS), pick(STRICTNESS)];
+  const [starttls, authBeforeTls, synchronization] = [pick(STRICTNESS), pick(STRICTNESS), pick(STRICTNESS)];
   const settings: Rules = {
     smuggling: pick(['off', 'observe', 'normalize', 'enforce']),
     starttls,
-    synchronization: pick(STRICTNESS),
+    synchronization,
     lines: pick(STRICTNESS),
     nul: pick(STRICTNESS),
     authBeforeTls,
     refusedCommands: [...REFUSED, ...further].join(','),
     ...(hidden.length > 0 ? { hiddenKeywords: hidden.join(',') } : {}),
+    // All clients here have one address, and many of them are a nuisance.
+    ...(chance.below(3) === 0 ? {} : { load: 'off' }),
     ...(chance.below(3) === 0 ? { banner: 'fuzz.example ESMTP' } : {}),
   };
   return {
@@ -55,5 +66,6 @@ export function makeRules(chance: Chance): FuzzRules {
     hidden,
     noAuth: authBeforeTls === 'enforce',
     guardsTls: starttls === 'enforce',
+    strictGroups: synchronization === 'enforce',
   };
 }
