@@ -8,14 +8,17 @@ import { startRecorder, type Recorder } from './recorder';
 import { startRuled } from './rules';
 import { contentOf, play, playAll, SMUGGLED, wordsOf, type Heard, type Trial } from './smuggle';
 import { cutsOf, PLACES, SEQUENCES } from './smuggling.table';
-import { startVictims, VICTIMS, type Victims } from './victims';
+import { startVictims, VICTIMS, type VictimName, type Victims } from './victims';
 
 const MODES = ['normalize', 'enforce', 'observe'] as const;
 type Mode = (typeof MODES)[number];
 
+const REAL_MODES = ['normalize', 'enforce'] as const;
+type RealMode = (typeof REAL_MODES)[number];
+
 const AT_ONCE = 60;
 /** Real servers start a process for each. */
-const REAL_AT_ONCE = 12;
+const REAL_AT_ONCE = 4;
 
 const lab = labSuite('policy/smuggling');
 let lenient: Recorder;
@@ -123,40 +126,68 @@ lab.test('observe: all pass, and the log names each', [], async () => {
 const NAMED = ['end-of-data-lookalike', 'bare-line-end'];
 
 for (const victim of VICTIMS) {
-  for (const mode of ['normalize', 'enforce'] as const) {
+  for (const mode of REAL_MODES) {
     lab.test(`${mode}, ${victim.name}`, victim.needs, async () => {
-      const port = relayOf(mode).ports[1 + victims.names.indexOf(victim.name)] ?? 0;
-      const { mailbox, direct } = victims.named(victim.name);
-      const trials = SEQUENCES.filter(({ known }) => known)
-        .flatMap((sequence) => cutsOf(sequence).map((cut) => ({ sequence, cut })))
-        .filter(({ cut }, nth) => cut.name === 'whole' || cut.name === 'octet by octet' || nth % 7 === 0)
-        .map((it, nth): Trial => ({ ...it, place: 'inside', id: `${mode}-${victim.name}-${nth}.example` }));
-      const heard = await playAll(trials, REAL_AT_ONCE, (trial) => play(port, trial));
-      // What was accepted before this one is in the mailbox, or on its way there: the log knows it.
-      const last = `last-${mode}-${victim.name}`;
-      await direct(last);
-      const has = (subject: string): boolean =>
-        mailbox.delivered().some(({ head }) => subjectOf(head) === subject);
-      await until(`${last} at ${victim.name}`, () => has(last) || undefined, 60_000);
-      const accepted = (trial: Trial): boolean => has(trial.id);
-      if (mode === 'normalize')
-        await until('all honest mail', () => trials.every(accepted) || undefined, 30_000).catch(
-          () => undefined,
-        );
-      const faults = trials.map((trial, i) => {
-        const codes = heard[i]?.replies.map((line) => line.slice(0, 3)).join(' ') ?? '';
-        if (has(`${SMUGGLED} ${trial.id}`)) return 'the second message arrived';
-        if (mode === 'normalize')
-          return accepted(trial) && codes === '250 221' ? undefined : `replies ${codes}`;
-        return codes === '550' && !accepted(trial) ? undefined : `replies ${codes}`;
-      });
+      const { trials, faults } = await realTrials(mode, victim.name);
       assert.ok(
         faults.every((fault) => fault === undefined),
         sumUp(trials, faults),
       );
-      assert.not.match(mailbox.log(), new RegExp(`from=<${SMUGGLED}-${mode}`));
+      assert.not.match(victims.named(victim.name).mailbox.log(), new RegExp(`from=<${SMUGGLED}-${mode}`));
     });
   }
+}
+
+interface Tried {
+  readonly trials: readonly Trial[];
+  readonly faults: readonly (string | undefined)[];
+}
+
+const tried = new Map<string, Promise<Tried>>();
+
+/** The first call plays towards all servers at the same time: they wait more than they work. */
+function realTrials(mode: RealMode, name: VictimName): Promise<Tried> {
+  if (tried.size === 0) {
+    for (const each of victims.names) {
+      for (const way of REAL_MODES) {
+        const result = tryReal(way, each);
+        result.catch(() => undefined);
+        tried.set(`${way} ${each}`, result);
+      }
+    }
+  }
+  return tried.get(`${mode} ${name}`) ?? Promise.reject(new Error(`not started: ${name}`));
+}
+
+async function tryReal(mode: RealMode, name: VictimName): Promise<Tried> {
+  const port = relayOf(mode).ports[1 + victims.names.indexOf(name)] ?? 0;
+  const { mailbox, direct } = victims.named(name);
+  const trials = sampleOf(mode, name);
+  const heard = await playAll(trials, REAL_AT_ONCE, (trial) => play(port, trial));
+  // What was accepted before this one is in the mailbox, or on its way there.
+  const last = `last-${mode}-${name}`;
+  await direct(last);
+  const has = (subject: string): boolean =>
+    mailbox.delivered().some(({ head }) => subjectOf(head) === subject);
+  await until(`${last} at ${name}`, () => has(last) || undefined, 60_000);
+  const all = (): true | undefined => trials.every(({ id }) => has(id)) || undefined;
+  if (mode === 'normalize') await until('all honest mail', all, 20_000).catch(() => undefined);
+  const faults = trials.map((trial, i) => {
+    const codes = heard[i]?.replies.map((line) => line.slice(0, 3)).join(' ') ?? '';
+    if (has(`${SMUGGLED} ${trial.id}`)) return 'the second message arrived';
+    const right =
+      mode === 'normalize' ? codes === '250 221' && has(trial.id) : codes === '550' && !has(trial.id);
+    return right ? undefined : `replies ${codes}`;
+  });
+  return { trials, faults };
+}
+
+/** The published sequences: each whole, octet by octet, and in some of its other cuts. */
+function sampleOf(mode: RealMode, name: VictimName): readonly Trial[] {
+  return SEQUENCES.filter(({ known }) => known)
+    .flatMap((sequence) => cutsOf(sequence).map((cut) => ({ sequence, cut })))
+    .filter(({ cut }, nth) => cut.name === 'whole' || cut.name === 'octet by octet' || nth % 7 === 0)
+    .map((it, nth) => ({ ...it, place: 'inside', id: `${mode}-${name}-${nth}.example` }));
 }
 
 /** The header's; the words of a message that was not smuggled stand in the other one's body. */

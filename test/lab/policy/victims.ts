@@ -12,7 +12,7 @@ import { startPostfix } from '../peers/postfix';
 import { listening, type Server } from '../peers/server';
 import { openTalker } from './talker';
 
-type VictimName = 'postfix' | 'exim' | 'haraka' | 'opensmtpd' | 'smtpd';
+export type VictimName = 'postfix' | 'exim' | 'haraka' | 'opensmtpd' | 'smtpd';
 
 interface Victim {
   readonly name: VictimName;
