@@ -1,7 +1,8 @@
 // An honest client beside the fuzz, as a program of its own, with a server of its own (it first says `ready PORT`).
 // On standard input: `PORT PID` of a relay before that server, `pause`, `stop`. Each NOOP goes through the relay and straight
-// to the server at the same time. Says `noop STRAIGHT RELAYED WAITED` in milliseconds where the relayed one is slow, and
-// `count N` at `stop`. WAITED: how long the kernel let the relay wait for a processor meanwhile (proc(5), schedstat).
+// to the server at the same time. Says `noop STRAIGHT RELAYED WAITED WORKED` in milliseconds where the relayed one is slow, and
+// `count N` at `stop`. WAITED: how long the kernel let the relay and this program wait for a processor meanwhile; WORKED: how
+// long the busiest thread of the relay had one (proc(5), schedstat).
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
@@ -62,30 +63,43 @@ function threadsOf(pid: number): readonly string[] {
   ];
 }
 
-/** Milliseconds since each thread's start; a thread that has ended counts none. */
-function waitedOf(threads: readonly string[]): readonly number[] {
+interface Spent {
+  /** Milliseconds on a processor, and waiting for one, since the thread's start. */
+  readonly worked: number;
+  readonly waited: number;
+}
+
+/** A thread that has ended counts none. */
+function spentBy(threads: readonly string[]): readonly Spent[] {
   return threads.map((path) => {
     try {
-      return Number(readFileSync(path, 'utf8').split(' ')[1]) / 1e6;
+      const [worked = 0, waited = 0] = readFileSync(path, 'utf8').split(' ').map(Number);
+      return { worked: worked / 1e6, waited: waited / 1e6 };
     } catch {
-      return 0;
+      return { worked: 0, waited: 0 };
     }
   });
 }
 
+/** The most that one thread has spent since then. */
+function mostOf(kind: keyof Spent, threads: readonly string[], before: readonly Spent[]): number {
+  return Math.max(...spentBy(threads).map((now, i) => now[kind] - (before[i]?.[kind] ?? now[kind])));
+}
+
 async function probe(port: number, pid: number): Promise<void> {
-  const threads = threadsOf(pid);
+  const [threads, own] = [threadsOf(pid), threadsOf(process.pid)];
   const mine = (round += 1);
   const straight = await openProbe((server.address() as AddressInfo).port);
   const relayed = await openProbe(port);
   while (mine === round) {
-    const before = waitedOf(threads);
+    const [before, ownBefore] = [spentBy(threads), spentBy(own)];
     const [without, through] = await Promise.all([straight.noop(), relayed.noop()]);
     if (mine !== round) break;
     count += 1;
     if (through > SLOW_MS) {
-      const waited = Math.max(...waitedOf(threads).map((now, i) => now - (before[i] ?? now)));
-      console.log(`noop ${without.toFixed(1)} ${through.toFixed(1)} ${waited.toFixed(1)}`);
+      const waited = mostOf('waited', threads, before) + mostOf('waited', own, ownBefore);
+      const figures = [without, through, waited, mostOf('worked', threads, before)];
+      console.log(`noop ${figures.map((each) => each.toFixed(1)).join(' ')}`);
     }
     // Infinity: the relay ended the connection, and had no reason.
     if (through === Infinity) break;

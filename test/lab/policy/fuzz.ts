@@ -194,12 +194,14 @@ interface Latency {
 
 /** What the straight way took and what the relay waited for a processor is the machine's. */
 function readProbe(output: string): Latency {
-  const slow = [...output.matchAll(/^noop (\S+) (\S+) (\S+)$/gm)].map(([, ...texts]) => texts.map(Number));
+  const slow = [...output.matchAll(/^noop (\S+) (\S+) (\S+) (\S+)$/gm)].map(([, ...texts]) =>
+    texts.map(Number),
+  );
   const own = slow.map(([straight = 0, relayed = 0, waited = 0]) => relayed - straight - waited);
-  const stalls = slow.flatMap(([straight, relayed, waited], i) =>
+  const stalls = slow.flatMap(([straight, relayed, waited, worked], i) =>
     (own[i] ?? 0) > STALL_MS
       ? [
-          `an honest NOOP took ${relayed} ms (straight ${straight} ms, the relay waited ${waited} ms for a processor)`,
+          `an honest NOOP took ${relayed} ms (straight ${straight} ms, waited for a processor ${waited} ms, the relay worked ${worked} ms)`,
         ]
       : [],
   );
