@@ -100,7 +100,16 @@ async function playAll(topology: Topology): Promise<Told> {
   const program = ['-r', 'ts-node/register/transpile-only', join(__dirname, 'parity/mta.ts')];
   const servers = topology.start('mta', 'env', `TMPDIR=${folder}`, process.execPath, ...program);
   const firewall = topology.start('fw', 'python3', join(__dirname, '../fault/firewall.py'), 'out', 'in');
-  const relay = topology.start('shim', launcher(), 'relay', ...pairs, '--log', log);
+  const relay = topology.start(
+    'shim',
+    launcher(),
+    'relay',
+    ...pairs,
+    '--log',
+    log,
+    '--set',
+    'policy.commands=off',
+  );
   const [bridge, host, near, far] = await Promise.all([
     startWire(topology, 'bridge', { folder, asks: false }),
     startWire(topology, 'host', { folder, asks: false }),
