@@ -188,3 +188,6 @@ export const REMEMBERED_NETWORKS = 16;
 
 /** Over so long a message's rate is taken: RFC 5321 §4.5.3.2.5 allows a pause of three minutes in the middle. */
 export const MESSAGE_WINDOW: Micros = 300_000_000;
+
+/** Commands since the last message that bring no message nearer (EHLO, RSET, NOOP …) before each is an error, as in Postfix. */
+export const IDLE_COMMANDS = 100;

@@ -1,7 +1,7 @@
 // What one connection costs its server: errors, messages, and clocks for clients that are slow on purpose.
 
-import type { Micros, PhaseEvent } from '../events';
-import { MESSAGE_WINDOW } from '../limits';
+import type { Micros, Phase, PhaseEvent } from '../events';
+import { IDLE_COMMANDS, MESSAGE_WINDOW } from '../limits';
 import type { Waiting } from '../smtp/session';
 import {
   noCommand,
@@ -23,7 +23,7 @@ export interface Load {
   due(): Micros;
   /** To be called at `due`, or before. `blocked`: the server does not take what the client sends, which is not its fault. */
   late(waiting: Waiting, blocked: boolean, at: Micros): Excess | undefined;
-  /** How long the client's next octets are to wait. */
+  /** How long the client's next octets are to wait for what it did since this was asked last. */
   delay(): Micros;
   /** It has begun a transaction (MAIL was accepted) once. */
   hasBegun(): boolean;
@@ -33,6 +33,8 @@ export function createLoad(limits: ConnectionLimits): Load {
   const state: State = {
     limits,
     errors: 0,
+    idle: 0,
+    owed: 0,
     transactions: 0,
     accepted: false,
     greeted: undefined,
@@ -45,15 +47,21 @@ export function createLoad(limits: ConnectionLimits): Load {
     phase: (event, at) => endPhase(state, event, at),
     due: () => dueOf(state),
     late: (waiting, blocked, at) => late(state, waiting, blocked, at),
-    delay: () => (state.errors > limits.errorsBeforeDelay ? limits.errorDelay : 0),
+    delay() {
+      const { owed } = state;
+      state.owed = 0;
+      return owed;
+    },
     hasBegun: () => state.transactions > 0,
   };
 }
 
 interface State {
   readonly limits: ConnectionLimits;
-  /** Since the last message that was accepted. */
+  /** Since the last message that was accepted: errors, and commands that bring no message nearer. */
   errors: number;
+  idle: number;
+  owed: Micros;
   transactions: number;
   /** The last transaction came to a message, or to a chunk of one. */
   accepted: boolean;
@@ -97,7 +105,7 @@ function endPhase(state: State, { phase, reply }: PhaseEvent, at: Micros): Exces
   if (phase === 'message') {
     state.message = undefined;
     state.rested = at;
-    if (fine) state.errors = 0;
+    if (fine) state.errors = state.idle = 0;
     state.accepted ||= fine;
   }
   if (phase === 'mail' && fine) {
@@ -105,9 +113,12 @@ function endPhase(state: State, { phase, reply }: PhaseEvent, at: Micros): Exces
     state.accepted = false;
     state.rested = at;
   }
-  if (code < 500) return undefined;
+  if (IDLE.has(phase)) state.idle += 1;
+  if (code < 500 && (!IDLE.has(phase) || state.idle <= IDLE_COMMANDS)) return undefined;
+  const { errors, errorsBeforeDelay, errorDelay } = state.limits;
   state.errors += 1;
-  return state.errors > state.limits.errors ? tooManyErrors(state.limits.errors) : undefined;
+  if (state.errors > errorsBeforeDelay) state.owed = errorDelay;
+  return state.errors > errors ? tooManyErrors(errors) : undefined;
 }
 
 function dueOf({ limits, greeted, line, rested, message }: State): Micros {
@@ -136,6 +147,9 @@ function late(state: State, waiting: Waiting, blocked: boolean, at: Micros): Exc
   if (at - (state.line ?? at) >= commandLine) return slowLine(commandLine);
   return at - (state.rested ?? at) >= withoutTransaction ? noTransaction(withoutTransaction) : undefined;
 }
+
+/** EHLO, HELO, RSET, NOOP, VRFY and what is unknown: some are usual, and any number of them is a flood. */
+const IDLE: ReadonlySet<Phase> = new Set(['hello', 'reset', 'other']);
 
 /** Octets that go on with a message, or that end the dialogue. */
 const GOES_ON: ReadonlySet<string> = new Set(['BDAT', 'QUIT']);

@@ -36,7 +36,9 @@ export const LIMITS: readonly Setting[] = [
     key: 'policy.limits.errors',
     format: 'limit',
     default: 200,
-    doc: 'Replies 5xx on one connection since its last message that was accepted: two messages to a hundred unknown recipients. 0: no limit.',
+    doc:
+      'Replies 5xx on one connection since its last message that was accepted: two messages to a hundred unknown recipients. Of EHLO, ' +
+      'HELO, RSET, NOOP and unknown commands a hundred are free, and each further one counts as an error. 0: no limit.',
   },
   {
     key: 'policy.limits.errorsBeforeDelay',

@@ -20,7 +20,7 @@ export const SETTINGS: readonly Setting[] = [
     shown: 'standard output',
     doc:
       'Where the event log goes. Opened for appending; SIGHUP opens it anew, for logrotate. Flag `--log`. One ' +
-      'connection may write 200 lines, connections without a greeting 50 a second, refusals 10; `omitted` counts the rest.',
+      'connection may write 200 lines, 20 of them of commands that bring no message nearer, connections without a greeting 50 a second, refusals 10; `omitted` counts the rest.',
   },
   {
     key: 'log.format',

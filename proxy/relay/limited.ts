@@ -78,13 +78,9 @@ function turn(
   const { dialogue, load, onTurn, mode } = state;
   const { on, opaque } = dialogue.waiting();
   onTurn(on === 'server' ? undefined : opaque || load.hasBegun() ? 'used' : 'fresh', time);
-  const delay = mode === 'enforce' && on === 'client' && commands.some(isError) ? load.delay() : 0;
+  const delay = mode === 'enforce' ? load.delay() : 0;
   const all = delay === 0 ? commands : [...commands, { kind: 'rest' as const, micros: delay }];
   return add(all, excess, state, at);
-}
-
-function isError(command: Command): boolean {
-  return command.kind === 'phase' && (command.reply?.code ?? 0) >= 500;
 }
 
 function add(commands: Commands, excess: Excess | undefined, state: State, at: Micros): Commands {

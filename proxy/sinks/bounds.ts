@@ -67,6 +67,8 @@ interface State {
 /** What was written of one connection. */
 interface Reported {
   lines: number;
+  /** Commands since the last message that brought none nearer. */
+  idle: number;
   /** A server greeted it, or it came far enough that one must have. */
   greeted: boolean;
   /** Lines that wait for the greeting: those of an honest client are only late. */
@@ -94,7 +96,7 @@ function ofConnection(state: State, connection: Connection, event: Recorded): vo
 function reportedOf(state: State, connection: Connection): Reported {
   let reported = state.reported.get(connection);
   if (reported === undefined) {
-    reported = { lines: 0, greeted: false, held: NONE, omitted: undefined };
+    reported = { lines: 0, idle: 0, greeted: false, held: NONE, omitted: undefined };
     state.reported.set(connection, reported);
   }
   return reported;
@@ -115,9 +117,10 @@ function ungreeted(state: State, connection: Connection, reported: Reported, eve
 }
 
 function limited({ put }: State, connection: Connection, reported: Reported, event: Recorded): void {
-  if (reported.lines < LINES || ALWAYS.has(event.kind)) {
+  const idle = isIdle(reported, event);
+  if ((reported.lines < LINES && !idle) || ALWAYS.has(event.kind)) {
     if (event.kind === 'session' && reported.omitted) {
-      const because = `more than ${LINES} lines of one connection`;
+      const because = `more than ${LINES} lines of one connection, or ${IDLE} commands that brought no message nearer`;
       put(connection, { kind: 'omitted', at: event.at, ...reported.omitted, because });
       reported.omitted = undefined;
     }
@@ -126,6 +129,15 @@ function limited({ put }: State, connection: Connection, reported: Reported, eve
   }
   reported.omitted ??= { count: 0, of: {} };
   addTo(reported.omitted, event.kind);
+}
+
+/** One of too many commands such as NOOP, RSET or an unknown one, of which a flood has any number. */
+function isIdle(reported: Reported, event: Recorded): boolean {
+  if (event.kind !== 'phase') return false;
+  if (event.phase === 'message') reported.idle = 0;
+  if (event.phase !== 'other' && event.phase !== 'reset' && event.phase !== 'hello') return false;
+  reported.idle += 1;
+  return reported.idle > IDLE;
 }
 
 /** Phases that come behind a greeting, or that need none (TLS from the first octet). */
@@ -194,6 +206,8 @@ const NONE: Recorded[] = [];
 
 /** A message makes some ten lines; a session of 20 messages is logged completely. 0.9 MB of NOOPs were 58 MB of lines. */
 export const LINES = 200;
+/** Of commands that bring no message nearer, since the last message: whoever sends so many sends any number. */
+export const IDLE = 20;
 /** A second, of all connections without a greeting: 20 kB or so. A scan is still seen, and whose it was. */
 export const UNGREETED = 50;
 /** Lines held for a connection that may still be greeted: `connect`, and what was odd before the greeting. */

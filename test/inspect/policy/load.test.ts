@@ -77,6 +77,12 @@ const wait = (at: number): Step => [at, false];
 const bulk = (from: number, to: number, octets: number): Step[] =>
   Array.from({ length: to - from }, (_, i): Step => [from + i, octets]);
 
+const noops = (count: number): Step[] => Array.from({ length: count }, (): Step => [2, 'other', 250]);
+const resetting: readonly Step[] = [
+  [2, 'reset', 250],
+  [2, 'message', 250],
+];
+
 const ROWS: readonly {
   readonly name: string;
   readonly steps: readonly Step[];
@@ -147,6 +153,12 @@ const ROWS: readonly {
     name: 'a transaction now and then',
     steps: [...HELLO, [1_000, 'MAIL\r\n'], [1_000, 'mail', 250], [2_000, 'RSET\r\n'], [2_700, 'NOOP\r\n']],
   },
+  { name: 'a flood of NOOP', steps: [...HELLO, ...noops(103)], want: 'errors' },
+  { name: 'as many NOOP as are free, and the errors that are allowed', steps: [...HELLO, ...noops(102)] },
+  {
+    name: 'RSET behind each message',
+    steps: [...HELLO, ...Array.from({ length: 150 }, () => resetting).flat()],
+  },
   { name: 'under TLS nothing is timed here', steps: [...HELLO, [2, '\x16\x03\x01'], wait(100_000)] },
 ];
 
@@ -165,8 +177,10 @@ test('a delay comes behind the errors that are free, and ends with a message', (
     load.phase(phaseOf('rcpt', code), 0);
     return load.delay();
   });
-  load.phase(phaseOf('message', 250), 0);
   assert.equal([...delays, load.delay()], [0, SECOND, SECOND, 0]);
+  load.phase(phaseOf('message', 250), 0);
+  load.phase(phaseOf('rcpt', 550), 0);
+  assert.is(load.delay(), 0);
 });
 
 test('whatever a client does, `late` before `due` ends nothing, and `due` moves on where it ended nothing', () =>
