@@ -2,7 +2,7 @@
 
 import type { Micros } from '../events';
 import { CLIENT_WINDOWS, REMEMBERED_NETWORKS } from '../limits';
-import { tooManyConnections, type ClientLimits, type Excess } from './limits-of-load';
+import { errorsBefore, tooManyConnections, type ClientLimits, type Excess } from './limits-of-load';
 
 /** Whose a connection is. */
 export interface Origin {
@@ -35,6 +35,8 @@ export interface Clients {
   /** It is in; one `remove` must follow. */
   add(origin: Origin): void;
   remove(origin: Origin): void;
+  /** One of its connections was ended for its errors: for a minute it opens no other, unless it may be many. */
+  offend(origin: Origin, at: Micros): void;
   seen(at: Micros): ClientsSeen;
   /** Entries of all tables. */
   readonly size: number;
@@ -45,15 +47,18 @@ export function createClients(): Clients {
     clients: new Map(),
     networks: new Map(),
     windows: new Map(),
+    offences: new Map(),
     lately: { 4: new Map(), 6: new Map(), private: new Map() },
     connections: 0,
   };
-  const { clients, networks, windows, lately } = state;
+  const { clients, networks, windows, offences, lately } = state;
   return {
     judge(origin, limits, at) {
       state.connections += 1;
       remember(state, origin, at);
       const opened = countOpened(state, origin.client, at);
+      if (at - (offences.get(origin.client) ?? -MINUTE) < MINUTE && isOneClient(state, origin, at))
+        return errorsBefore();
       const counts: readonly (readonly [limit: keyof ClientLimits, count: number])[] = [
         ['newPerMinute', opened],
         ['connectionsPerClient', (clients.get(origin.client) ?? 0) + 1],
@@ -73,6 +78,11 @@ export function createClients(): Clients {
       count(clients, client, -1);
       count(networks, network, -1);
     },
+    offend({ client }, at) {
+      offences.delete(client);
+      offences.set(client, at);
+      dropFirst(offences, CLIENT_WINDOWS);
+    },
     seen(at) {
       const places = [...lately[4].values(), ...lately[6].values(), ...lately.private.values()];
       const recent = places.filter((last) => at - last <= DAY).length;
@@ -81,7 +91,8 @@ export function createClients(): Clients {
     },
     get size() {
       const { private: own } = lately;
-      return clients.size + networks.size + windows.size + lately[4].size + lately[6].size + own.size;
+      const tables = [clients, networks, windows, offences, lately[4], lately[6], own];
+      return tables.reduce((sum, { size }) => sum + size, 0);
     },
   };
 }
@@ -92,6 +103,8 @@ interface State {
   readonly networks: Map<string, number>;
   /** What each client opened within its minute; the minute that began first is the first. */
   readonly windows: Map<string, { readonly since: Micros; opened: number }>;
+  /** When a connection of a client was last ended for its errors; the last one is the last. */
+  readonly offences: Map<string, Micros>;
   /** When networks, or private clients, were last seen; the last one is the last. */
   readonly lately: Readonly<Record<4 | 6 | 'private', Map<string, Micros>>>;
   connections: number;

@@ -39,6 +39,8 @@ export interface LoadLimits extends ClientLimits, ConnectionLimits {
 
 /** A limit was met. */
 export interface Excess {
+  /** The client is refused at the door for a while. */
+  readonly offence?: boolean;
   /** Its key below `policy.limits`, and its number, for the log. */
   readonly detail: Quotable;
   /** For the client, behind 421 4.7.0: what it can do. */
@@ -68,7 +70,16 @@ export function tooManyConnections(limit: keyof ClientLimits, most: number): Exc
 export function tooManyErrors(most: number): Excess {
   return {
     detail: say`more than policy.limits.errors (${most})`,
-    advice: 'too many errors, check commands and recipients and connect again',
+    advice: 'too many errors, check commands and recipients, and connect again in a minute',
+    offence: true,
+  };
+}
+
+/** At the door, for a minute behind the above. */
+export function errorsBefore(): Excess {
+  return {
+    detail: say`an earlier connection had more errors than policy.limits.errors`,
+    advice: 'too many errors from your address, try again in a minute',
   };
 }
 

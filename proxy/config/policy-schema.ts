@@ -38,7 +38,8 @@ export const LIMITS: readonly Setting[] = [
     default: 200,
     doc:
       'Replies 5xx on one connection since its last message that was accepted: two messages to a hundred unknown recipients. Of EHLO, ' +
-      'HELO, RSET, NOOP and unknown commands a hundred are free, and each further one counts as an error. 0: no limit.',
+      'HELO, RSET, NOOP and unknown commands a hundred are free, and each further one counts as an error. ' +
+      'The client is refused for a minute then, unless a firewall may hide others behind its address. 0: no limit.',
   },
   {
     key: 'policy.limits.errorsBeforeDelay',

@@ -28,6 +28,8 @@ export interface Caller extends Ends {
   readonly opened: Micros;
   /** A limit that it met when it came in, where that is only observed. */
   readonly observed: Excess | undefined;
+  /** It is ended for its errors. */
+  readonly offend: () => void;
 }
 
 /** What the calls of one listener share. */

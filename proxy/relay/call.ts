@@ -132,10 +132,12 @@ function limited(
   dialogue: Dialogue,
   { load }: Rules,
   limits: ConnectionLimits,
-  { observed }: Caller,
+  { observed, offend }: Caller,
   { touch }: Idler,
 ): Dialogue {
-  return load === 'off' ? dialogue : limitDialogue(dialogue, { mode: load, limits, observed, onTurn: touch });
+  return load === 'off'
+    ? dialogue
+    : limitDialogue(dialogue, { mode: load, limits, observed, offend, onTurn: touch });
 }
 
 /** Has both legs watched, and probed by the kernel while they are silent: the answers are the proof. */

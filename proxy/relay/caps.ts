@@ -43,6 +43,8 @@ export interface Place {
   readonly kind: 'place';
   /** The PROXY header named the client: where it may not come in, its place is gone. */
   introduce(client: Asking, answer: (no: NoPlace | undefined, observed?: Excess) => void): void;
+  /** The connection is ended for its errors. */
+  offend(): void;
   /** The connection is over. */
   leave(): void;
 }
@@ -124,6 +126,9 @@ function createPlace(door: DoorState): Place {
       origin = asking;
       door.clients.add(origin);
       return answer(undefined, excess);
+    },
+    offend() {
+      if (origin !== undefined) door.clients.offend(origin, steady());
     },
     leave,
   };

@@ -12,6 +12,8 @@ interface LimitedOptions {
   readonly limits: ConnectionLimits;
   /** A limit that its client met when it came in, where that is only observed. */
   readonly observed: Excess | undefined;
+  /** It is ended for its errors. */
+  readonly offend: () => void;
   /** Something came; undefined: the client is not waited for. */
   readonly onTurn: (rank: Rank | undefined, at: Micros) => void;
 }
@@ -87,12 +89,17 @@ function add(commands: Commands, excess: Excess | undefined, state: State, at: M
   return excess === undefined ? commands : [...commands, ...meet(state, excess, at)];
 }
 
-function meet({ mode, said }: State, { detail, advice }: Excess, at: Micros): Commands {
+function meet(
+  { mode, said, offend }: State,
+  { detail, advice, offence = false }: Excess,
+  at: Micros,
+): Commands {
   if (mode === 'observe') {
     if (said.has(detail)) return [];
     said.add(detail);
     return [{ kind: 'anomaly', anomaly: 'load', direction: 'client', at, detail }];
   }
+  if (offence) offend();
   return [
     { kind: 'blocked', at, rule: 'load', action: 'close', direction: 'client', detail },
     { kind: 'end', close: { by: 'shim', how: 'fin', reason: 'load' }, code: '421 4.7.0', text: advice },

@@ -148,6 +148,7 @@ function onConnection(room: Room, socket: Socket): void {
     proxy: undefined,
     opened,
     observed: undefined,
+    offend: nothing,
   };
   if (isTransparent(route) && isAstray(route, caller)) return turnRound(room, caller);
   route.idlers.makeRoom(Math.max(gate.admission.fill, fillOf(gate.sockets)), steady());
@@ -166,7 +167,7 @@ function enter(room: Room, caller: Caller): void {
   room.gate.admission.enter(proxyIn ? undefined : askingOf(room, caller), (answer, observed) => {
     if (answer.kind === 'no-place') turnAway(room, caller, guest, answer);
     else if (proxyIn) awaitHeader(room, caller, guest, answer);
-    else letIn(room, { ...caller, observed }, guest, answer);
+    else letIn(room, { ...caller, observed, offend: answer.offend }, guest, answer);
   });
 }
 
@@ -205,7 +206,7 @@ function awaitHeader(room: Room, caller: Caller, guest: Guest, place: Place): vo
     const introduced = { ...caller, client: source, destination, proxy: intake };
     guest.end = () => cut(caller.socket);
     return place.introduce(askingOf(room, introduced), (no, observed) => {
-      if (no === undefined) letIn(room, { ...introduced, observed }, guest, place);
+      if (no === undefined) letIn(room, { ...introduced, observed, offend: place.offend }, guest, place);
       else turnAway(room, introduced, guest, no);
     });
   });
@@ -251,6 +252,7 @@ function noteFewDescriptors(room: Room, caller: Caller): void {
   room.route.sink.note('warn', 'descriptors-few', fields, { on: '', connection });
 }
 
+const nothing = (): void => undefined;
 /** A burst of deliveries should wait here, not be refused (the system may hold it lower: somaxconn). */
 const BACKLOG = 4_096;
 const NO_DESCRIPTORS = 'no file descriptors are left for more connections';

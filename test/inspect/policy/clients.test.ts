@@ -138,6 +138,29 @@ const ROWS: readonly {
 for (const { name, limits, asks, want } of ROWS)
   test(name, () => assert.is(play(limitsOf(limits), asks), want));
 
+const OFFENDING: readonly (readonly [
+  name: string,
+  before: readonly Origin[],
+  origin: Origin,
+  at: number,
+  want: string,
+])[] = [
+  ['is refused within the minute', several.map(([, origin]) => origin), foreign(1), 59 * SECOND, '0'],
+  ['comes in when the minute has ended', several.map(([, origin]) => origin), foreign(1), 60 * SECOND, '1'],
+  ['that may be many is not refused', [], foreign(1), SECOND, '1'],
+  ['with a private address is not refused', several.map(([, origin]) => origin), INSIDE, SECOND, '1'],
+];
+
+for (const [name, before, origin, at, want] of OFFENDING)
+  test(`a client whose connection was ended for its errors ${name}`, () => {
+    const clients = createClients();
+    for (const other of before) clients.judge(other, limitsOf({}), 0);
+    clients.offend(origin, 0);
+    assert.is(play(limitsOf({}), [[at, origin]], clients), want);
+    const other = play(limitsOf({}), [[at, foreign(77)]], clients);
+    assert.is(other, '1', 'another client comes in');
+  });
+
 const step = fc.record({
   network: fc.nat(3),
   host: fc.nat(2),
@@ -190,8 +213,11 @@ test('whatever comes and goes: nobody is refused who has less than the number', 
 
 test('an attacker with any number of addresses does not make the tables grow', () => {
   const clients = createClients();
-  for (let i = 0; i < 3 * CLIENT_WINDOWS; i += 1) clients.judge(foreign(i, i, 6), limitsOf({}), i);
-  assert.ok(clients.size <= CLIENT_WINDOWS + 3 * REMEMBERED_NETWORKS, `${clients.size} entries`);
+  for (let i = 0; i < 3 * CLIENT_WINDOWS; i += 1) {
+    clients.judge(foreign(i, i, 6), limitsOf({}), i);
+    clients.offend(foreign(i, i, 6), i);
+  }
+  assert.ok(clients.size <= 2 * CLIENT_WINDOWS + 3 * REMEMBERED_NETWORKS, `${clients.size} entries`);
 });
 
 const seenAfter = (count: number, origins: readonly Origin[]): ReturnType<Clients['seen']> => {

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { isFault } from '../../../proxy/system/fault';
 import { createJsonRenderer } from '../../../proxy/sinks/json';
 import { createSink } from '../../../proxy/sinks/sink';
-import { createBounds, LINES, REPEATS, UNGREETED } from '../../../proxy/sinks/bounds';
+import { createBounds, IDLE, LINES, REPEATS, UNGREETED } from '../../../proxy/sinks/bounds';
 import type { Connection, Recorded } from '../../../proxy/sinks/record';
 import * as records from './records';
 
@@ -51,6 +51,23 @@ const ROWS: readonly [name: string, play: Parameters<typeof bounded>[0], want: r
       ...times(LINES - 1, 'rcpt'),
       ...['verdict', 'repair', 'learned'],
       ...['omitted 11 {"phase":10,"anomaly":1}', 'session'],
+    ],
+  ],
+  [
+    'commands that bring no message nearer have their own, which a message begins anew',
+    (write) => {
+      const one = caller();
+      const noop = { ...records.RCPT, phase: 'other' } as Recorded;
+      const message = { ...records.RCPT, phase: 'message' } as Recorded;
+      write(one, records.GREETING, ...times(IDLE + 3, noop), message, ...times(IDLE, noop), records.SESSION);
+    },
+    [
+      'greeting',
+      ...times(IDLE, 'other'),
+      'message',
+      ...times(IDLE, 'other'),
+      'omitted 3 {"phase":3}',
+      'session',
     ],
   ],
   [
