@@ -17,7 +17,7 @@ import threading
 import time
 
 #: Of 198.18.0.0/15 (RFC 2544) all are addresses of this machine; of the network behind it none is.
-HOSTILE = 1_000
+HOSTILE = 2_500
 HONEST_NETWORK = '198.19'
 NOWHERE = '192.0.2'
 TEXT = b'Subject: honest\r\n\r\n' + b'A line of the message.\r\n' * 40 + b'.\r\n'
