@@ -147,14 +147,14 @@ function source(port: number, count: number): ReturnType<typeof run> {
   return run('smtp-source', [...args, ...target], { timeoutMs: 600_000 });
 }
 
-interface CountingSink {
+export interface CountingSink {
   readonly port: number;
   messages(): number;
   stop(): Promise<void>;
 }
 
 /** smtp-sink with its running counters, of which only the last are kept. */
-async function startCountingSink(): Promise<CountingSink> {
+export async function startCountingSink(): Promise<CountingSink> {
   const port = await freePort();
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
   const child = start('smtp-sink', [...user, '-c', '-m', '16384', `127.0.0.1:${port}`, '4096']);
@@ -197,7 +197,7 @@ async function readRecord(log: string): Promise<Recorded> {
 }
 
 /** One of the sizes in /proc/PID/status, in KiB. */
-function rssOf(pid: number, field: 'VmRSS' | 'VmHWM'): number {
+export function rssOf(pid: number, field: 'VmRSS' | 'VmHWM'): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]);
 }
@@ -218,7 +218,7 @@ function resetPeak(pid: number): void {
 }
 
 /** For this process and what it starts from now on. */
-async function raiseFileLimit(files: number): Promise<void> {
+export async function raiseFileLimit(files: number): Promise<void> {
   const { code, output } = await run('prlimit', ['--pid', `${process.pid}`, `--nofile=${files}:${files}`]);
   const now = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
   if (Number(now) < files)

@@ -2,6 +2,7 @@
 // with 1 where something was lost, memory grew or one peer's silence cost the others.
 //
 //   npm run soak -- fuzz [--minutes N] [--seed TEXT]    dialogues and rules of chance instead; default an hour
+//   npm run soak -- hostile    10,000 hostile connections beside 100 honest senders, who must keep four fifths of their rate
 
 import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
@@ -10,6 +11,7 @@ import { makeNamespace } from '../kit/netns';
 import { run } from '../kit/process';
 import { runLoad, type LoadPlan } from './load';
 import { runFuzz } from './policy/fuzz';
+import { renderHostile, runHostile, violationsOf, type HostilePlan } from './policy/hostile';
 import { excessesOf, lossesOf, renderLoad } from './load-judge';
 
 const PLAN: LoadPlan = {
@@ -52,7 +54,27 @@ function work(): Promise<number> {
       seed: { type: 'string', default: randomUUID().slice(0, 8) },
     },
   });
+  if (positionals[0] === 'hostile') return soakHostile();
   return positionals[0] === 'fuzz' ? fuzz(Number(values.minutes), values.seed) : soak();
+}
+
+const ATTACK: HostilePlan = {
+  honest: 100,
+  hostile: 10_000,
+  seconds: 20,
+  settleSeconds: 25,
+  say: (line) => console.error(pc.dim(line)),
+};
+
+async function soakHostile(): Promise<number> {
+  const result = await runHostile(ATTACK);
+  console.log(renderHostile(ATTACK, result));
+  const kept = result.beside.accepted / result.alone.accepted;
+  const slow =
+    kept < 0.8 ? [`honest mail kept ${(100 * kept).toFixed(0)} % of its rate, less than 80 %`] : [];
+  const violations = [...violationsOf(ATTACK, result), ...slow];
+  for (const violation of violations) console.log(pc.red(violation));
+  return violations.length === 0 ? 0 : 1;
 }
 
 /** This very program again, where its ports and addresses are nobody else's. */
