@@ -269,7 +269,7 @@ function noteFewDescriptors(room: Room, caller: Caller): void {
 
 const nothing = (): void => undefined;
 /** Of one listening socket. */
-const ACCEPTED_A_TURN = 16;
+const ACCEPTED_A_TURN = 8;
 /** A burst of deliveries should wait here, not be refused (the system may hold it lower: somaxconn). */
 const BACKLOG = 4_096;
 const NO_DESCRIPTORS = 'no file descriptors are left for more connections';

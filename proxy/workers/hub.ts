@@ -141,6 +141,8 @@ function take(state: State, message: Up): void {
       return enter(state, message);
     case 'introduce':
       return introduce(state, message);
+    case 'offend':
+      return places.get(message.id)?.offend();
     case 'leave':
       places.get(message.id)?.leave();
       return void places.delete(message.id);

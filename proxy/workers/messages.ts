@@ -27,6 +27,8 @@ export type Up =
   /** A connection asks for a place; `id` is the worker's. */
   | { readonly kind: 'enter'; readonly id: number; readonly client: Asking | undefined }
   | { readonly kind: 'introduce'; readonly id: number; readonly client: Asking }
+  /** It is ended for its errors. */
+  | { readonly kind: 'offend'; readonly id: number }
   | { readonly kind: 'leave'; readonly id: number }
   /** A connection to this server begins. */
   | { readonly kind: 'server'; readonly server: Endpoint; readonly proxyOut: ProxyVersion | undefined }

@@ -70,6 +70,9 @@ export function createRemoteAdmission(send: Send): RemoteAdmission {
           answer(no, observed);
         });
       },
+      offend() {
+        if (inside) send({ kind: 'offend', id });
+      },
       leave() {
         if (!gone()) send({ kind: 'leave', id });
       },
