@@ -123,10 +123,7 @@ export function parseCommand(line: Uint8Array, redact?: Redaction): Command {
   const word = /^[A-Za-z][A-Za-z0-9-]*/.exec(text)?.[0] ?? '';
   const verb = word.toUpperCase();
   const rule = Object.hasOwn(VERBS, verb) && isBoundary(text[word.length]) ? VERBS[verb] : undefined;
-  if (!rule) {
-    const anomaly = anomalyOf(text);
-    return { verb: '?', rule: UNKNOWN, argument: NOTHING_SAID, whole: false, parses: false, anomaly };
-  }
+  if (!rule) return parseLeniently(line, redact) ?? unknown(anomalyOf(text));
   const rest = trim(line.subarray(word.length));
   const words = latin1(rest);
   const { text: argument, whole, parses } = quoteArgument(verb, rest, words, redact);
@@ -135,6 +132,27 @@ export function parseCommand(line: Uint8Array, redact?: Redaction): Command {
   if (size) return { ...command, ...size(words) };
   const wanted = SYNTAX[verb];
   return wanted && !wanted.test(words) ? { ...command, anomaly: 'bad-syntax' } : command;
+}
+
+/** A verb as lenient servers find it: behind blanks and control characters, or before a CR. */
+function parseLeniently(line: Uint8Array, redact?: Redaction): Command | undefined {
+  let [start, end] = [0, line.length];
+  while (start < end && isIgnored(line[start])) start += 1;
+  while (end > start && isIgnored(line[end - 1])) end -= 1;
+  if (start === end || end - start === line.length) return undefined;
+  const command = parseCommand(line.subarray(start, end), redact);
+  return command.verb === '?'
+    ? undefined
+    : { ...command, whole: false, parses: false, anomaly: 'bad-syntax' };
+}
+
+/** Octets before a verb that some server leaves out: blanks, control characters, what is no ASCII. */
+export function isIgnored(octet = 0): boolean {
+  return octet <= SPACE || octet >= DELETE;
+}
+
+function unknown(anomaly: CommandAnomaly): Command {
+  return { verb: '?', rule: UNKNOWN, argument: NOTHING_SAID, whole: false, parses: false, anomaly };
 }
 
 /** A line of a reply. */
@@ -177,7 +195,7 @@ function digit(octet: number | undefined): number {
 }
 
 function chunkOf(argument: string): Pick<Command, 'chunk' | 'last' | 'anomaly'> {
-  const match = /^([0-9]{1,15})( LAST)?$/i.exec(argument);
+  const match = /^([0-9]{1,15})([ \t]+LAST)?$/i.exec(argument);
   if (!match) return { anomaly: 'bad-syntax' };
   return { chunk: Number(match[1]), ...(match[2] !== undefined && { last: true }) };
 }
@@ -228,6 +246,7 @@ function isBlank(octet: number | undefined): boolean {
 
 const TAB = 0x09;
 const SPACE = 0x20;
+const DELETE = 0x7f;
 const HYPHEN = 0x2d;
 const DOT = 0x2e;
 const [ZERO, NINE] = [0x30, 0x39] as const;

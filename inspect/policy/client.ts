@@ -8,7 +8,8 @@ import { beginsTls } from '../greeting/foreign';
 import { announcesUtf8, judgeCommand, verbOf } from './commands';
 import { type FindingName, findingOf } from './findings';
 import { createMessageNormalizer, type Oddities } from './message';
-import { acts, answer, end, feedClient, forwardUnit, isEnforced, type State, TLS_CONFIRMED } from './state';
+import { acts, answer, feedClient, forwardUnit, isEnforced, refuse, type State } from './state';
+import { doubtTls, findHidden, readClientTls, readForeignTls } from './tls';
 
 /** Reads what can be judged by now, and how much that was; the rest waits for more octets or for a reply. */
 export function readClient(state: State, bytes: Uint8Array, at: Micros): number {
@@ -17,18 +18,22 @@ export function readClient(state: State, bytes: Uint8Array, at: Micros): number 
     const before = state.session.expects();
     const taken = READERS[before](state, from === 0 ? bytes : bytes.subarray(from), at);
     from += taken;
+    // The client's octets look like TLS; it is TLS once the server's do.
+    if (before !== 'tls' && state.session.expects() === 'tls') doubtTls(state);
     // A reader that takes nothing waits, or has changed what the octets are.
     if (taken === 0 && state.session.expects() === before) break;
   }
   return state.over ? bytes.length : from;
 }
 
-/** The client will send no more: a command without its end is judged as it is. */
+/** The client will send no more: a line without its end is judged as it is. */
 export function endClient(state: State, bytes: Uint8Array, at: Micros): number {
-  if (state.over || state.session.expects() !== 'command' || bytes.includes(LF)) return 0;
-  if (state.rest !== 'none' || judgeCommand({ bytes, terminator: 'none', length: bytes.length }, state))
-    return bytes.length;
-  forwardUnit(state, bytes, at);
+  const kind = state.session.expects();
+  if (state.over || bytes.length === 0 || bytes.includes(LF)) return 0;
+  if (kind === 'secret') return forwardUnit(state, bytes, at);
+  if (kind !== 'command') return 0;
+  const found = judgeCommand({ bytes, terminator: 'none', length: bytes.length }, state);
+  if (state.rest === 'none' && (found === undefined || !acts(state, found))) forwardUnit(state, bytes, at);
   return bytes.length;
 }
 
@@ -39,8 +44,8 @@ const READERS: Readonly<Record<ReturnType<State['session']['expects']>, Reader>>
   undecided: waitForReply,
   body: readMessage,
   chunk: readChunk,
-  secret: forwardUnit,
-  tls: readTls,
+  secret: readSecret,
+  tls: readClientTls,
   opaque: forwardUnit,
 };
 
@@ -71,7 +76,10 @@ function readCommand(state: State, bytes: Uint8Array, at: Micros): number {
     const taken = readLeading(state, bytes, at);
     if (taken !== undefined) return taken;
   }
-  if (!state.spoke && beginsTls(bytes)) return readForeignTls(state, bytes, at);
+  if (!state.spoke && beginsTls(bytes)) {
+    const taken = readForeignTls(state, bytes, at);
+    if (taken !== undefined) return taken;
+  }
   state.spoke = true;
   const lf = bytes.indexOf(LF);
   if (state.rest !== 'none') return readRest(state, bytes.subarray(0, lf < 0 ? bytes.length : lf + 1), at);
@@ -81,7 +89,7 @@ function readCommand(state: State, bytes: Uint8Array, at: Micros): number {
 
 /**
  * The client's first octets may be a PROXY header, which the server needs before it says anything. `undefined`: they are
- * none, and are read as commands. Its first octets are harmless and pass; the rest is held until it is whole.
+ * none, and are read as commands. Blank lines, which a header may begin with, pass; the rest is held until it is whole.
  */
 function readLeading(state: State, bytes: Uint8Array, at: Micros): number | undefined {
   const { leading } = state;
@@ -89,33 +97,19 @@ function readLeading(state: State, bytes: Uint8Array, at: Micros): number | unde
   const passed = leading.held.length - state.leadingHeld;
   const parsed = leading.take(bytes.subarray(state.leadingHeld));
   if (parsed.kind === 'incomplete') {
-    const harmless = passed + bytes.length <= HARMLESS && !acts(state, 'PROXY header');
-    state.leadingHeld = harmless ? 0 : bytes.length;
-    return harmless ? forwardAll(state, bytes, at) : 0;
+    const blank = passed + bytes.length <= BLANK_LINES && isLineEnd(bytes, bytes.length);
+    const passes = blank && !acts(state, 'PROXY header');
+    state.leadingHeld = passes ? 0 : bytes.length;
+    return passes ? forwardAll(state, bytes, at) : 0;
   }
   state.leading = undefined;
-  if (parsed.kind === 'invalid') {
-    // What was passed on of a line that is none is with the server: the rest of it has to follow.
-    if (passed > 0 && leading.held[passed - 1] !== LF) state.rest = 'pass';
-    return undefined;
-  }
+  if (parsed.kind === 'invalid') return undefined;
   const header = bytes.subarray(0, parsed.length - passed);
   if (isEnforced(state, 'PROXY header', at)) return refuse(state, 'PROXY header', header, at);
-  if (
-    hidesCommand(leading.held.subarray(HEAD, parsed.length)) &&
-    isEnforced(state, 'command in a PROXY header', at)
-  )
+  const octets = leading.held.subarray(parsed.version === 1 ? 0 : HEAD, parsed.length);
+  if (findHidden(state, octets).hides && isEnforced(state, 'command in a PROXY header', at))
     return refuse(state, 'command in a PROXY header', header, at);
   return forwardAll(state, header, at);
-}
-
-/** An address has octets that are LF, but no verb behind one. */
-function hidesCommand(octets: Uint8Array): boolean {
-  for (let lf = octets.indexOf(LF); lf >= 0; lf = octets.indexOf(LF, lf + 1)) {
-    const verb = verbOf(octets.subarray(lf + 1));
-    if (verb.length >= SHORTEST_VERB) return true;
-  }
-  return false;
 }
 
 function forwardAll(state: State, bytes: Uint8Array, at: Micros): number {
@@ -130,11 +124,19 @@ function isLineEnd(bytes: Uint8Array, length: number): boolean {
   return bytes[length - 1] === LF;
 }
 
-/** TLS from the first octet on: what this port is for, if the server has not greeted in plain text (RFC 8314 §3.3). */
-function readForeignTls(state: State, bytes: Uint8Array, at: Micros): number {
-  state.spoke = true;
-  const foreign = state.greeted && isEnforced(state, 'TLS at a plain port', at);
-  return foreign ? refuse(state, 'TLS at a plain port', bytes, at) : forwardUnit(state, bytes, at);
+/** A line of AUTH. To a server that ends lines at a bare CR what comes behind one is a command. */
+function readSecret(state: State, bytes: Uint8Array, at: Micros): number {
+  const lf = bytes.indexOf(LF);
+  if (lf < 0 && bytes.length <= COMMAND_LINE) return 0;
+  const line = lf < 0 ? bytes : bytes.subarray(0, lf + 1);
+  const cr = line.findIndex((octet, i) => octet === CR && !isLineBreak(line[i + 1] ?? LF));
+  return cr >= 0 && isEnforced(state, 'CR in a secret', at)
+    ? refuse(state, 'CR in a secret', line, at)
+    : forwardUnit(state, line, at);
+}
+
+function isLineBreak(octet: number): boolean {
+  return octet === LF || octet === CR;
 }
 
 /** What is left of a line: of one that passes, or of one that is refused, which is answered behind it. */
@@ -217,14 +219,6 @@ function refuseLine(state: State, name: FindingName, bytes: Uint8Array, whole: b
   return bytes.length;
 }
 
-/** The record has what was refused; the server has not. */
-function refuse(state: State, name: FindingName, bytes: Uint8Array, at: Micros): number {
-  for (let from = 0; from < bytes.length;) from += feedClient(state, bytes.subarray(from), at);
-  answer(state, name, at);
-  if (!state.over) end(state);
-  return bytes.length;
-}
-
 function answerRefused(state: State, name: FindingName, at: Micros): void {
   state.refused = undefined;
   answer(state, name, at);
@@ -284,25 +278,6 @@ function count(number: number, what: Quotable): Quotable {
   return number === 0 ? NOTHING_SAID : say`${number} ${what}`;
 }
 
-/** After the 220 to STARTTLS. */
-function readTls(state: State, bytes: Uint8Array, at: Micros): number {
-  const begins = confirmTls(state, 'client', bytes);
-  if (!begins && isEnforced(state, 'no TLS of the client', at))
-    return refuse(state, 'no TLS of the client', bytes, at);
-  return forwardUnit(state, bytes, at);
-}
-
-/** Whether the octets go on as TLS began, or begin it: a record of a handshake or an alert, of SSL 3 or TLS (RFC 8446 §5.1). */
-export function confirmTls(state: State, from: 'client' | 'server', bytes: Uint8Array): boolean {
-  for (let i = 0; state.tls[from] < TLS_CONFIRMED && i < bytes.length; i += 1) {
-    const octet = bytes[i];
-    const fits = state.tls[from] === 0 ? octet === HANDSHAKE || octet === ALERT : octet === TLS_MAJOR;
-    if (!fits) return false;
-    state.tls[from] += 1;
-  }
-  return true;
-}
-
 /** Only verbs of a list are quoted: another word may be a secret. */
 function sayVerb({ rules }: State, verb: string): Quotable {
   const known = Object.hasOwn(VERBS, verb) || rules.refusedCommands.has(verb);
@@ -315,12 +290,7 @@ const GROUP = 256;
 const PIPELINED_CONNECTS = ['PIPECONNECT', 'X_PIPE_CONNECT', 'PIPE_CONNECT'];
 /** Behind a signature of version 2 (12 octets) and its head, or in a line of version 1. */
 const HEAD = 16;
-/** CRLF CRLF, or `PROX`. */
-const HARMLESS = 4;
-/** `WIZ`, and no word that octets of an address are likely to make. */
-const SHORTEST_VERB = 3;
+/** CRLF CRLF. */
+const BLANK_LINES = 4;
 const LF = 0x0a;
 const CR = 0x0d;
-const HANDSHAKE = 0x16;
-const ALERT = 0x15;
-const TLS_MAJOR = 0x03;

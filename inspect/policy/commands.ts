@@ -3,7 +3,7 @@
 import type { Terminator } from '../events';
 import { COMMAND_LINE, commandLimit } from '../limits';
 import { latin1 } from '../text';
-import { isHttp } from '../grammar/grammar';
+import { isHttp, isIgnored } from '../grammar/grammar';
 import type { FindingName } from './findings';
 import { hiddenParameter, isVerbHidden, parametersOf } from './keywords';
 import type { Rules, Strictness } from './rules';
@@ -22,33 +22,63 @@ interface CommandContext {
   readonly rules: Rules;
   /** The transaction uses SMTPUTF8 (RFC 6531 §3.4). */
   readonly utf8: boolean;
+  /** Keywords of the last reply to EHLO. */
+  readonly offered: ReadonlySet<string>;
 }
 
 /** The finding that counts, in the order of their weight; those of rules that are `off` do not. */
 export function judgeCommand(line: CommandLine, context: CommandContext): FindingName | undefined {
-  const { rules } = context;
-  const verb = verbOf(line.bytes);
+  const { rules, offered } = context;
+  const parts = partsOf(line.bytes);
+  const find = (judge: (part: Part) => FindingName | undefined): FindingName | undefined =>
+    parts.map(judge).find((name) => name !== undefined);
   // Whatever verb comes behind so many blanks, we would not see it.
-  const unseen = verb === '' && line.length > COMMAND_LINE;
-  const forbidden = unseen ? 'refused command' : judgeVerbs(line.bytes, rules);
+  const unseen = parts[0]?.verb === '' && line.length > COMMAND_LINE;
+  const tls = rules.requireTls ? 'enforce' : 'off';
   const oddities: [Strictness, FindingName | undefined][] = [
     [rules.synchronization, foreignOf(line.bytes)],
     [rules.nul, line.bytes.includes(NUL) ? 'NUL' : undefined],
-    [rules.commands, forbidden],
-    [rules.requireTls ? 'enforce' : 'off', BEFORE_TLS.has(verb) ? undefined : 'TLS required'],
-    [rules.authBeforeTls, LOGINS.has(verb) ? 'AUTH before TLS' : undefined],
-    [rules.commands, hiddenIn(verb, line.bytes, rules)],
-    [rules.lines, oddLine(verb, line, context)],
+    [rules.commands, unseen ? 'refused command' : find((part) => judgeVerb(part, rules))],
+    [tls, find(({ verb }) => (BEFORE_TLS.has(verb) ? undefined : 'TLS required'))],
+    [rules.authBeforeTls, find(({ verb }) => (LOGINS.has(verb) ? 'AUTH before TLS' : undefined))],
+    [rules.commands, find((part) => hiddenIn(part, rules))],
+    [rules.commands, find((part) => judgeChunk(part, offered))],
+    [rules.commands, parts.length > 1 ? 'commands in one line' : undefined],
+    [rules.lines, oddLine(verbOf(line.bytes), line, context)],
   ];
   const found = oddities.filter(([strictness, name]) => strictness !== 'off' && name !== undefined);
   // What is refused outranks what is only reported.
   return (found.find(([strictness]) => strictness === 'enforce') ?? found[0])?.[1];
 }
 
-/** The first word, upper case; servers leave out blanks before it, however many. */
+/** What a server may read as one command. */
+interface Part {
+  readonly bytes: Uint8Array;
+  readonly verb: string;
+}
+
+/** A server that ends a line at a bare CR finds more than one command in it; one that drops a NUL joins what it parts. */
+function partsOf(line: Uint8Array): readonly Part[] {
+  const bytes = line.includes(NUL) ? line.filter((octet) => octet !== NUL) : line;
+  const parts: Part[] = [];
+  for (let start = 0; start <= bytes.length;) {
+    const cr = bytes.indexOf(CR, start);
+    const end = cr < 0 ? bytes.length : cr;
+    const part = bytes.subarray(start, end);
+    if (!isBlank(part)) parts.push({ bytes: part, verb: verbOf(part) });
+    start = end + 1;
+  }
+  return parts.length > 0 ? parts : [{ bytes, verb: '' }];
+}
+
+function isBlank(bytes: Uint8Array): boolean {
+  return !bytes.some((octet) => octet > SPACE);
+}
+
+/** The first word, upper case; servers leave out blanks before it, however many, and some of them other octets. */
 export function verbOf(bytes: Uint8Array): string {
   let start = 0;
-  while (start < bytes.length && (bytes[start] ?? 0) <= SPACE) start += 1;
+  while (start < bytes.length && isIgnored(bytes[start])) start += 1;
   return (
     /^[A-Za-z0-9_-]*/.exec(latin1(bytes.subarray(start, start + LONGEST_VERB)))?.[0] ?? ''
   ).toUpperCase();
@@ -65,27 +95,29 @@ function foreignOf(bytes: Uint8Array): FindingName | undefined {
   return text.startsWith('SSH-') ? 'SSH' : undefined;
 }
 
-/** A server that ends a line at a bare CR finds more than one command in it. */
-function judgeVerbs(bytes: Uint8Array, rules: Rules): FindingName | undefined {
-  for (let start = 0; start <= bytes.length;) {
-    const cr = bytes.indexOf(CR, start);
-    const end = cr < 0 ? bytes.length : cr;
-    const found = judgeVerb(verbOf(bytes.subarray(start, end)), rules);
-    if (found) return found;
-    start = end + 1;
-  }
-  return undefined;
-}
-
-function judgeVerb(verb: string, { refusedCommands, allowedCommands }: Rules): FindingName | undefined {
+function judgeVerb(
+  { bytes, verb }: Part,
+  { refusedCommands, allowedCommands }: Rules,
+): FindingName | undefined {
   if (refusedCommands.has(verb)) {
     if (VERIFICATIONS.has(verb)) return 'verification';
     return FOR_TRUSTED.has(verb) ? 'command of trusted clients' : 'refused command';
   }
-  return allowedCommands?.has(verb) === false && verb !== '' ? 'refused command' : undefined;
+  return allowedCommands?.has(verb) === false && !isBlank(bytes) ? 'refused command' : undefined;
 }
 
-function hiddenIn(verb: string, bytes: Uint8Array, { hiddenKeywords }: Rules): FindingName | undefined {
+/**
+ * A server that does not know BDAT reads its chunk as commands, and so does one that reads another size: what is beyond 31
+ * bits, or not as RFC 3030 §2 has it.
+ */
+function judgeChunk({ bytes, verb }: Part, offered: ReadonlySet<string>): FindingName | undefined {
+  if (verb !== 'BDAT') return undefined;
+  if (!offered.has('CHUNKING')) return 'chunk not offered';
+  const size = /^BDAT[ \t]+(0|[1-9]\d{0,9})(?:[ \t]+LAST)?[ \t]*$/i.exec(latin1(bytes))?.[1];
+  return size === undefined || Number(size) > LARGEST_CHUNK ? 'chunk size' : undefined;
+}
+
+function hiddenIn({ bytes, verb }: Part, { hiddenKeywords }: Rules): FindingName | undefined {
   if (hiddenKeywords.size === 0) return undefined;
   if (isVerbHidden(verb, hiddenKeywords)) return 'hidden command';
   if (verb !== 'MAIL' && verb !== 'RCPT') return undefined;
@@ -111,6 +143,8 @@ function oddLine(
 const NUL = 0x00;
 const CR = 0x0d;
 const SPACE = 0x20;
+/** Of a signed number of 32 bits. */
+const LARGEST_CHUNK = 2 ** 31 - 1;
 /** No verb is as long. */
 const LONGEST_VERB = 64;
 const LONGEST_FOREIGN = 2_048;

@@ -32,7 +32,7 @@ export interface Filter {
 export function createFilter({ rules, session, dryRun = false }: FilterOptions): Filter {
   if (isNoRule(rules)) return createPassage(session);
   const state = createState(rules, session, dryRun);
-  const held: Held = { room: NO_OCTETS, start: 0, end: 0, at: 0 };
+  const held: Held = { room: NO_OCTETS, start: 0, end: 0, at: 0, over: undefined };
   return {
     client(bytes, at) {
       if (state.over) return NOTHING;
@@ -54,7 +54,8 @@ export function createFilter({ rules, session, dryRun = false }: FilterOptions):
       return drain(state);
     },
     clientEnd(at) {
-      held.start += endClient(state, octetsOf(held), at);
+      held.over = at;
+      release(state, held);
       return drain(state);
     },
     serverEnd(at) {
@@ -84,6 +85,8 @@ interface Held {
   start: number;
   end: number;
   at: Micros;
+  /** No more will come behind them. */
+  over: Micros | undefined;
 }
 
 function hold(held: Held, bytes: Uint8Array, at: Micros): void {
@@ -102,6 +105,7 @@ function hold(held: Held, bytes: Uint8Array, at: Micros): void {
 function release(state: State, held: Held): void {
   if (held.start === held.end || state.over) return;
   held.start += readClient(state, octetsOf(held), held.at);
+  if (held.over !== undefined) held.start += endClient(state, octetsOf(held), held.over);
   if (held.start < held.end) return;
   held.room = NO_OCTETS;
   held.start = held.end = 0;

@@ -206,6 +206,50 @@ export const FINDINGS = {
     anomaly: 'refused-command',
     reply: '502 5.5.1 Command not implemented',
   },
+  // RFC 3030 §2: only where CHUNKING is offered.
+  'chunk not offered': {
+    rule: 'commands',
+    from: 'client',
+    action: 'answer',
+    anomaly: 'refused-command',
+    reply: '502 5.5.1 Command not implemented',
+  },
+  'chunk size': {
+    rule: 'commands',
+    from: 'client',
+    action: 'answer',
+    anomaly: 'refused-command',
+    reply: '501 5.5.4 Syntax: BDAT size, and LAST with the last chunk',
+  },
+  'commands in one line': {
+    rule: 'commands',
+    from: 'client',
+    action: 'answer',
+    anomaly: 'bare-cr',
+    seen: true,
+    reply: '500 5.5.2 A bare CR is not allowed in a command',
+  },
+  // What the server asks for is not known, nor where that ends.
+  'message of another command': {
+    rule: 'commands',
+    from: 'server',
+    action: 'close',
+    anomaly: 'refused-command',
+  },
+  'CR in a secret': {
+    rule: 'commands',
+    from: 'client',
+    action: 'close',
+    anomaly: 'bare-cr',
+    reply: '501 5.5.2 A bare CR is not allowed in this line',
+  },
+  // To a server that speaks no TLS its octets are lines.
+  'command in TLS': {
+    rule: 'commands',
+    from: 'client',
+    action: 'close',
+    anomaly: 'foreign-protocol',
+  },
   // RFC 5321 §4.1.1.11.
   'hidden parameter': {
     rule: 'commands',

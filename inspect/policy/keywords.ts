@@ -58,15 +58,17 @@ export function hiddenParameter(
   return undefined;
 }
 
-/** What stands behind the path of MAIL or RCPT, in upper case (RFC 5321 §4.1.2). */
+/**
+ * What stands behind the path of MAIL or RCPT, in upper case (RFC 5321 §4.1.2). Where no path is found, as the grammar
+ * has it, any word may be a parameter to a server.
+ */
 export function parametersOf(line: Uint8Array): readonly string[] {
   const text = latin1(line);
-  const path = /^\w+ +(?:FROM|TO): *(?:<(?:"(?:[^"\\]|\\.)*"|[^>"])*>|[^\s<]\S*)/i.exec(text);
-  if (!path) return [];
+  const path = PATH.exec(text)?.[0] ?? '';
   return text
-    .slice(path[0].length)
+    .slice(path.length)
     .toUpperCase()
-    .split(/[ \t]+/)
+    .split(path === '' ? /[\s<>"]+/ : /\s+/)
     .filter((word) => word !== '');
 }
 
@@ -116,6 +118,7 @@ function asLast(line: Uint8Array): Uint8Array {
   return joinOctets([line.subarray(0, CODE - 1), fromLatin1(' '), line.subarray(CODE)]);
 }
 
+const PATH = /^\W*\w+\s+(?:FROM|TO)\s*:\s*(?:<(?:"(?:[^"\\]|\\.)*"|[^>"])*>|[^\s<]\S*)/i;
 const LF = 0x0a;
 const HYPHEN = 0x2d;
 /** Three digits and what separates them from the text. */

@@ -5,9 +5,9 @@ import { LINE_BY_RFC, REPLY_LINE, UNDECIDED } from '../limits';
 import { joinOctets, NO_OCTETS } from '../octets';
 import { fromLatin1 } from '../text';
 import { parseReplyLine } from '../grammar/grammar';
-import { confirmTls } from './client';
 import { hideKeywords, linesOf } from './keywords';
-import { end, isEnforced, noteEvents, sendClient, type State } from './state';
+import { end, isEnforced, passReply, sendClient, type State } from './state';
+import { confirmTls, endLost } from './tls';
 
 /** Reads all of it; what waits for the end of a reply is kept. */
 export function readServer(state: State, given: Uint8Array, at: Micros): void {
@@ -41,8 +41,7 @@ function readPart(state: State, bytes: Uint8Array, at: Micros, agreed: boolean):
 function readUnit(state: State, bytes: Uint8Array, at: Micros): number {
   const before = state.session.expects();
   const { events, taken } = state.session.feedUnit('server', bytes, at);
-  noteEvents(state, events);
-  if (taken > 0) state.out.push({ kind: 'to-client', bytes: bytes.subarray(0, taken) });
+  passReply(state, events, bytes.subarray(0, taken), at);
   if (before !== 'tls' && state.session.expects() === 'tls') state.tls.client = state.tls.server = 0;
   return taken;
 }
@@ -55,7 +54,9 @@ function readTls(state: State, bytes: Uint8Array, at: Micros, agreed: boolean): 
     end(state);
     return bytes.length;
   }
-  return readUnit(state, bytes, at);
+  const taken = readUnit(state, bytes, at);
+  endLost(state, at);
+  return taken;
 }
 
 /** Line by line, each with the operator's text in place of the server's. */
@@ -76,7 +77,8 @@ function readGreeting(state: State, banner: string, bytes: Uint8Array, at: Micro
 function readHello(state: State, bytes: Uint8Array, at: Micros): number {
   const before = state.reply.length;
   const all = joinOctets([state.reply, bytes]);
-  const end = endOfReply(all);
+  // Lines that were whole before are none of them the last.
+  const end = endOfReply(all, state.reply.lastIndexOf(LF) + 1);
   if (end === undefined && all.length <= UNDECIDED) {
     state.reply = all.slice();
     return bytes.length;
@@ -88,9 +90,12 @@ function readHello(state: State, bytes: Uint8Array, at: Micros): number {
 }
 
 /** Behind the last line of a reply. */
-function endOfReply(bytes: Uint8Array): { readonly index: number; readonly code: number } | undefined {
-  let index = 0;
-  for (const line of linesOf(bytes)) {
+function endOfReply(
+  bytes: Uint8Array,
+  from: number,
+): { readonly index: number; readonly code: number } | undefined {
+  let index = from;
+  for (const line of linesOf(bytes.subarray(from))) {
     index += line.length;
     if (line[line.length - 1] !== LF) return undefined;
     const parsed = parseReplyLine(withoutEnd(line));

@@ -1,6 +1,6 @@
 // What the filter knows of one connection, and the few ways to act on it that both directions share.
 
-import type { BlockedEvent, Micros, SmtpEvent } from '../events';
+import type { BlockedEvent, Micros, ReplyEvent, SmtpEvent } from '../events';
 import { ANOMALIES_OF_A_KIND } from '../limits';
 import { joinQuotable, NOTHING_SAID, type Quotable, sayFrom } from '../quotable';
 import { NO_OCTETS } from '../octets';
@@ -59,6 +59,8 @@ export interface State {
   remarked: boolean;
   /** First octets of each side that were seen to begin TLS, since STARTTLS was agreed. */
   readonly tls: Record<'client' | 'server', number>;
+  /** The client began with TLS: the line that a server without TLS would be reading. */
+  tlsLine: Uint8Array | undefined;
   /** Of the server: a reply to EHLO, or a greeting, that is not whole yet. */
   reply: Uint8Array;
   /** Octets of the server's line that is not whole yet. */
@@ -107,6 +109,7 @@ export function createState(rules: Rules, session: Session, dryRun: boolean): St
     remarked: false,
     // Until STARTTLS is agreed what is TLS has begun as TLS.
     tls: { client: TLS_CONFIRMED, server: TLS_CONFIRMED },
+    tlsLine: undefined,
     reply: NO_OCTETS,
     replyLine: 0,
     reported: new Map(),
@@ -117,7 +120,7 @@ export function createState(rules: Rules, session: Session, dryRun: boolean): St
 function hiddenBy({ commands, hiddenKeywords, authBeforeTls }: Rules): ReadonlySet<string> {
   return new Set([
     ...(commands === 'enforce' ? hiddenKeywords : []),
-    ...(authBeforeTls === 'enforce' ? ['AUTH'] : []),
+    ...(authBeforeTls === 'enforce' ? ['AUTH', 'X-EXPS'] : []),
   ]);
 }
 
@@ -163,17 +166,27 @@ export function feedClient(state: State, bytes: Uint8Array, at: Micros): number 
 
 /** What the client gets, from the server or from ehlowire; one reply at the most. */
 export function sendClient(state: State, bytes: Uint8Array, at: Micros): void {
-  noteEvents(state, state.session.feed('server', bytes, at));
-  state.out.push({ kind: 'to-client', bytes });
+  passReply(state, state.session.feed('server', bytes, at), bytes, at);
 }
 
-/** Events of the server's octets: the reply to EHLO says what is offered. */
-export function noteEvents(state: State, events: readonly SmtpEvent[]): void {
+/** What the client gets, and the events of it: the reply to EHLO says what is offered. */
+export function passReply(state: State, events: readonly SmtpEvent[], bytes: Uint8Array, at: Micros): void {
+  let unasked = false;
   for (const event of events) {
     state.out.push(event);
-    if (event.kind !== 'reply' || event.answers !== 'hello') continue;
+    if (event.kind !== 'reply') continue;
+    unasked ||= asksUnasked(state, event);
+    if (event.answers !== 'hello') continue;
     state.offered = event.code === HELLO_DONE ? keywordsOf(event.texts) : new Set();
   }
+  if (bytes.length > 0) state.out.push({ kind: 'to-client', bytes });
+  if (unasked && isEnforced(state, 'message of another command', at)) end(state);
+}
+
+/** It asks for a message, or for one's recipients (PRDR), and no command has offered one. */
+function asksUnasked({ verb }: State, { code, answers }: ReplyEvent): boolean {
+  if (code !== START_MAIL_INPUT && code !== RECIPIENTS_FOLLOW) return false;
+  return answers !== 'data' && answers !== 'message' && verb !== 'XEXCH50';
 }
 
 /** The reply of a finding, in place of the server's; where the finding closes the connection, that too. */
@@ -185,6 +198,14 @@ export function answer(state: State, name: FindingName, at: Micros): void {
   if (action === 'close') end(state);
 }
 
+/** The record has what was refused; the server has not. */
+export function refuse(state: State, name: FindingName, bytes: Uint8Array, at: Micros): number {
+  for (let from = 0; from < bytes.length;) from += feedClient(state, bytes.subarray(from), at);
+  answer(state, name, at);
+  if (!state.over) end(state);
+  return bytes.length;
+}
+
 export function end(state: State): void {
   state.over = true;
   state.out.push({ kind: 'end' });
@@ -194,5 +215,7 @@ const NAMES: Readonly<Record<string, string>> = Object.fromEntries(
   Object.keys(FINDINGS).map((name) => [name, name]),
 );
 const HELLO_DONE = 250;
+const START_MAIL_INPUT = 354;
+const RECIPIENTS_FOLLOW = 353;
 /** First octets of a TLS record that are looked at. */
 export const TLS_CONFIRMED = 2;
