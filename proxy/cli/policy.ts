@@ -91,7 +91,8 @@ async function readCaptures(
     ...(partly === 0 ? [] : [`${partly} seen in part: judged as far as they were seen whole`]),
   ];
   const rules = RULES.filter((rule) => !UNPLAYED.has(rule));
-  return { reading: { lines, json: { connections, judged, tls, partly }, rules }, faults };
+  const json = { connections, judged, tls, partly };
+  return { reading: { lines, json, empty: judged + partly === 0, rules }, faults };
 }
 
 async function readLogs(files: readonly string[], { config, all, tally }: ReadOptions): Promise<Read> {
@@ -107,7 +108,10 @@ async function readLogs(files: readonly string[], { config, all, tally }: ReadOp
     ...(read > odd ? [] : ['the log is empty']),
   ];
   return {
-    reading: { lines, json: { lines: read, connections: sessions, odd, omitted }, rules: RULES },
+    reading: {
+      ...{ lines, json: { lines: read, connections: sessions, odd, omitted } },
+      ...{ empty: read === odd, rules: RULES },
+    },
     faults,
   };
 }

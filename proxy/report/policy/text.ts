@@ -12,6 +12,8 @@ import type { Effect, Row, Tally } from './tally';
 export interface Reading {
   readonly lines: readonly string[];
   readonly json: Readonly<Record<string, number>>;
+  /** There was nothing to judge. */
+  readonly empty: boolean;
   /** What of the rules can be judged by it. */
   readonly rules: readonly RuleName[];
 }
@@ -37,7 +39,7 @@ export function toText({ reading, tally, rules, all }: Report, color: boolean): 
     ...rest.map((line) => `        ${line}`),
     `Rules   ${all ? 'all, as if enforced; exemptions hold' : modesOf(rules, reading.rules)}`,
     ...sections,
-    ...(sections.length === 0 ? ['', NOTHING] : []),
+    ...(sections.length === 0 ? ['', reading.empty ? EMPTY : NOTHING] : []),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -112,4 +114,5 @@ const TITLES: Readonly<Record<Effect, string>> = {
   reported: 'Would only be reported (observe); enforce would refuse it',
 };
 const NOTHING = 'Nothing that was read would be refused, changed or reported by these rules.';
+const EMPTY = 'There was nothing to judge.';
 const SHOWN = 10;

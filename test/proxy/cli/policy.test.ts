@@ -77,7 +77,7 @@ const ROWS: readonly {
     name: 'no connection',
     args: ['--capture', good, '--port', '26'],
     code: 0,
-    out: /^Read {4}no SMTP connection at port 26\n/,
+    out: /^Read {4}no SMTP connection at port 26\n.*\n\nThere was nothing to judge\.\n$/,
   },
   {
     name: 'a capture that is cut: its intact part is used',

@@ -13,6 +13,7 @@ const SHOWN = RULES.filter((rule) => rule !== 'load' && rule !== 'banner');
 const READING = {
   lines: ['3 connections, 3 of them judged to their end'],
   json: { connections: 3 },
+  empty: false,
   rules: SHOWN,
 };
 
@@ -71,6 +72,11 @@ test('nothing was found: it says so, and with which rules', () => {
     '',
   ]);
   assert.equal(toObject(report)['found'], []);
+});
+
+test('where there was nothing to judge, nothing is said of the rules', () => {
+  const report = { reading: { ...READING, empty: true }, tally: createTally(), rules, all: false };
+  assert.match(toText(report, false), /\n\nThere was nothing to judge\.\n$/);
 });
 
 test('many networks: the first ten, and how many more', () => {
