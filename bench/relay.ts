@@ -1,5 +1,6 @@
 // The relay beside other ways to stand in front of a mail server: sessions, one large message, and sessions of a real Postfix.
 
+import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -187,12 +188,10 @@ async function nginx(number: number): Promise<Made> {
     config,
     `load_module ${module};\ndaemon off;\nworker_processes auto;\npid ${folder}/pid;\nerror_log ${folder}/errors;\nevents { worker_connections 4096; }\nstream { ${servers.join(' ')} }\n`,
   );
-  return opened(
-    'nginx stream',
-    number,
-    PARTS,
-    start(program, ['-c', config, '-p', folder, '-e', `${folder}/errors`]),
-  );
+  // Its workers end with the master only where that can tell them.
+  const kill = (master: ChildProcess): void => void master.kill('SIGTERM');
+  const child = start(program, ['-c', config, '-p', folder, '-e', `${folder}/errors`], { kill });
+  return opened('nginx stream', number, PARTS, child);
 }
 
 /** What Postfix itself has for this: an smtpd that speaks to the server while the client speaks to it, and queues nothing. */
@@ -202,8 +201,22 @@ async function postfixFilter(number: number): Promise<Made> {
     alsoAt: { smtpd: [`${at}:25`] },
     settings: [`smtpd_proxy_filter = [${addressOf(0, 'relay')}]:25`],
   });
-  const pid = Number(readFileSync(join(postfix.configuration, '../queue/pid/master.pid'), 'latin1'));
-  return { name: FILTER, parts: ['relay'], pid, stop: async () => postfix.stop() };
+  return { name: FILTER, parts: ['relay'], pid: pidOf(postfix), stop: async () => postfix.stop() };
+}
+
+/** Its own idea of its number is that of a namespace: it is the child of ours that was started from its folder. */
+function pidOf({ configuration }: Postfix): number {
+  const folder = join(configuration, '..');
+  const found = childrenOf(process.pid).find((child) =>
+    readFileSync(`/proc/${child}/cmdline`, 'latin1').includes(folder),
+  );
+  if (found === undefined) throw new Error('the Postfix that filters is no child of this process');
+  return found;
+}
+
+function childrenOf(pid: number): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim();
+  return text.split(' ').filter(Boolean).map(Number);
 }
 
 async function measure(part: Part, number: number, { pid }: Candidate, sizes: RelaySizes): Promise<Sample> {
@@ -248,11 +261,7 @@ function busySeconds(pid: number): number {
     .replace(/^.*\) /, '')
     .split(' ');
   const own = times.slice(0, 4).reduce((sum, each) => sum + Number(each), 0) / 100;
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1')
-    .trim()
-    .split(' ')
-    .filter(Boolean);
-  return children.reduce((sum, child) => sum + childSeconds(Number(child)), own);
+  return childrenOf(pid).reduce((sum, child) => sum + childSeconds(child), own);
 }
 
 /** One that ends just now is counted with its parent. */
