@@ -1,5 +1,6 @@
 // An hour of chance against the relay: dialogues of all kinds under rules of all kinds, beside an honest client.
 
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Relayed } from '../../kit/ehlowire';
@@ -108,6 +109,8 @@ async function runRound({ recorder, probe, chance, rules, until }: Scene): Promi
   probe.process.stdin?.write('pause\n');
   await relay.stop();
   if (relay.output() !== '') faults.push(`the relay wrote: ${relay.output().slice(-2_000)}`);
+  if (readFileSync(relay.log, 'latin1').includes('"worker-ended"'))
+    faults.push('a worker of the relay ended');
   relay.discard();
   recorder.forget();
   return { dialogues, faults };
