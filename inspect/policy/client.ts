@@ -187,21 +187,22 @@ function lineOf(bytes: Uint8Array, whole: boolean): Parameters<typeof judgeComma
 
 /** A command that comes before its time. `wait`: the reply to EHLO says whether it may. */
 function untimelyOf(state: State, line: Uint8Array): FindingName | 'wait' | undefined {
-  const { session, rules, early } = state;
+  const { session, rules, early, verb } = state;
   if (rules.synchronization === 'off') return undefined;
-  const waits = acts(state, 'early talk');
   if (session.pending() === 0) {
-    if (!early || state.verb === '') return undefined;
-    state.early = false;
-    return PIPELINED_CONNECTS.some((keyword) => state.offered.has(keyword)) ? undefined : 'early talk';
+    if (verb !== '') state.early = undefined;
+    const agreed = PIPELINED_CONNECTS.some((keyword) => state.offered.has(keyword));
+    return verb === '' || agreed ? undefined : early;
   }
-  if (early) return waits ? 'wait' : undefined;
-  if (isGreeting(state)) {
-    state.early = state.verb === '' && verbOf(line) === 'EHLO';
-    if (!state.early) return 'early talk';
-    return waits ? 'wait' : undefined;
+  if (!early && isGreeting(state)) {
+    if (verb !== '' || verbOf(line) !== 'EHLO') return 'early talk';
+    state.early = 'early talk';
+  } else if (!early && verb === 'EHLO' && !state.introduced) {
+    // The greeting may have crossed it on its way.
+    state.early = 'improper pipelining';
   }
-  if (VERBS[state.verb]?.endsGroup === true) return 'improper pipelining';
+  if (state.early) return acts(state, state.early) ? 'wait' : undefined;
+  if (VERBS[verb]?.endsGroup === true) return 'improper pipelining';
   return state.offered.has('PIPELINING') ? undefined : 'pipelining not offered';
 }
 

@@ -44,10 +44,12 @@ export interface State {
   /** Keywords of the last reply to EHLO, as the client got them. */
   offered: ReadonlySet<string>;
   /**
-   * The client began with EHLO before the greeting: its server may have agreed to that (PIPECONNECT), which the reply to its
-   * EHLO says.
+   * The client sent its first EHLO before the greeting, or went on behind it before its reply: what that is unless the server
+   * has agreed to it (PIPECONNECT), which the reply says.
    */
-  early: boolean;
+  early: FindingName | undefined;
+  /** An EHLO was answered. */
+  introduced: boolean;
   /** The next command came before its time; it is refused once those before it are answered. */
   untimely: FindingName | undefined;
   /** What is left of a line whose beginning is with the server, or is refused. */
@@ -101,7 +103,8 @@ export function createState(rules: Rules, session: Session, dryRun: boolean): St
     verb: '',
     utf8: false,
     offered: new Set(),
-    early: false,
+    early: undefined,
+    introduced: false,
     untimely: undefined,
     rest: 'none',
     refused: undefined,
@@ -177,6 +180,7 @@ export function passReply(state: State, events: readonly SmtpEvent[], bytes: Uin
     if (event.kind !== 'reply') continue;
     unasked ||= asksUnasked(state, event);
     if (event.answers !== 'hello') continue;
+    state.introduced = true;
     state.offered = event.code === HELLO_DONE ? keywordsOf(event.texts) : new Set();
   }
   if (bytes.length > 0) state.out.push({ kind: 'to-client', bytes });

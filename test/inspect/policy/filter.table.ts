@@ -252,6 +252,30 @@ export const ROWS: readonly Row[] = [
     client: '220 mta ESMTP\r\n250-mta\r\n250-PIPELINING\r\n250 PIPECONNECT\r\n250 ok\r\n250 ok\r\n',
   },
   {
+    name: 'synchronization, observed: a pipelined connect whose EHLO met the greeting on its way',
+    rules: { synchronization: 'observe' },
+    turns: [
+      HI,
+      ['C', 'EHLO vm\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n'],
+      ['S', '250-mta\r\n250-PIPELINING\r\n250 PIPECONNECT\r\n'],
+      ['S', '250 ok\r\n250 ok\r\n'],
+    ],
+    server: 'EHLO vm\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n',
+    client: '220 mta ESMTP\r\n250-mta\r\n250-PIPELINING\r\n250 PIPECONNECT\r\n250 ok\r\n250 ok\r\n',
+  },
+  {
+    name: 'synchronization: a pipelined connect whose EHLO met the greeting on its way',
+    rules: { synchronization: 'enforce' },
+    turns: [
+      HI,
+      ['C', 'EHLO vm\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n'],
+      ['S', '250-mta\r\n250-PIPELINING\r\n250 PIPECONNECT\r\n'],
+      ['S', '250 ok\r\n250 ok\r\n'],
+    ],
+    server: 'EHLO vm\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n',
+    client: '220 mta ESMTP\r\n250-mta\r\n250-PIPELINING\r\n250 PIPECONNECT\r\n250 ok\r\n250 ok\r\n',
+  },
+  {
     name: 'synchronization: a group where PIPELINING is not offered',
     rules: { synchronization: 'enforce' },
     turns: [HI, ['C', 'HELO vm\r\n'], ['S', '250 mta\r\n'], ['C', 'RSET\r\nNOOP\r\n'], ['S', '250 ok\r\n']],
