@@ -145,30 +145,35 @@ test('a client that resets while the upstream is being reached leaves one line',
 for (const side of ['client', 'server'] as const) {
   const away = side === 'client' ? 'server' : 'client';
   test(`a ${side} that never reads stalls only itself`, () =>
-    onStage(greet, { timeouts: { block: 700, command: 700, opaque: 700 } }, async (stage) => {
-      const client = await call(stage.port);
-      await client.expect(GREETING);
-      const upstream = await upstreamOf(stage);
-      const [reader, writer] = side === 'client' ? [client, upstream] : [upstream, client];
-      reader.socket.pause();
-      // No lines: reading costs nothing, and only the brake can stop the octets.
-      const mega = Buffer.alloc(1_000_000, 'x');
-      for (let i = 0; i < 100; i++) writer.socket.write(mega);
-      // Both kernels' buffers fill up, then the relay's own; nothing moves until the end.
-      let before = -1;
-      await eventually(`the ${away} is stopped`, () => {
-        const stopped = before === writer.socket.writableLength;
-        before = writer.socket.writableLength;
-        return stopped && before > 0;
-      });
-      const other = await call(stage.port);
-      await other.expect(GREETING);
-      other.socket.destroy();
-      await eventually('ended by timeout', () =>
-        stage.sink.of('session').some(({ close }) => close.by === 'shim' && close.how === 'timeout'),
-      );
-      assert.ok(writer.socket.writableLength > 50_000_000, `${writer.socket.writableLength} left`);
-    }));
+    // A rule would refuse the line, and read on to its end.
+    onStage(
+      greet,
+      { rules: NO_RULES, timeouts: { block: 700, command: 700, opaque: 700 } },
+      async (stage) => {
+        const client = await call(stage.port);
+        await client.expect(GREETING);
+        const upstream = await upstreamOf(stage);
+        const [reader, writer] = side === 'client' ? [client, upstream] : [upstream, client];
+        reader.socket.pause();
+        // No lines: reading costs nothing, and only the brake can stop the octets.
+        const mega = Buffer.alloc(1_000_000, 'x');
+        for (let i = 0; i < 100; i++) writer.socket.write(mega);
+        // Both kernels' buffers fill up, then the relay's own; nothing moves until the end.
+        let before = -1;
+        await eventually(`the ${away} is stopped`, () => {
+          const stopped = before === writer.socket.writableLength;
+          before = writer.socket.writableLength;
+          return stopped && before > 0;
+        });
+        const other = await call(stage.port);
+        await other.expect(GREETING);
+        other.socket.destroy();
+        await eventually('ended by timeout', () =>
+          stage.sink.of('session').some(({ close }) => close.by === 'shim' && close.how === 'timeout'),
+        );
+        assert.ok(writer.socket.writableLength > 50_000_000, `${writer.socket.writableLength} left`);
+      },
+    ));
 }
 
 test.run();
