@@ -154,9 +154,11 @@ function readRest(state: State, bytes: Uint8Array, at: Micros): number {
 function readLine(state: State, bytes: Uint8Array, whole: boolean, at: Micros): number {
   const { session } = state;
   if (session.pending() >= GROUP) return 0;
+  // With each octet behind it the line would be judged anew, to the same end.
+  if (state.waits) return 0;
   const line = lineOf(bytes, whole);
   const untimely = state.untimely ?? untimelyOf(state, line.bytes);
-  if (untimely === 'wait') return 0;
+  if (untimely === 'wait') return waitForReplies(state);
   const verb = verbOf(line.bytes);
   const unjudged = whole ? undefined : 'command without an end';
   for (const found of [untimely, judgeCommand(line, state), unjudged] as const) {
@@ -165,7 +167,7 @@ function readLine(state: State, bytes: Uint8Array, whole: boolean, at: Micros): 
     // Replies come in the order of the commands: the ones before it are answered first.
     if (session.pending() > 0 && !early && acts(state, found)) {
       if (found === untimely) state.untimely = untimely;
-      return 0;
+      return waitForReplies(state);
     }
     if (isEnforced(state, found, at, sayVerb(state, verb))) return refuseLine(state, found, bytes, whole, at);
   }
@@ -173,6 +175,11 @@ function readLine(state: State, bytes: Uint8Array, whole: boolean, at: Micros): 
   state.verb = verb;
   if (verb === 'MAIL') state.utf8 = announcesUtf8(line.bytes);
   return forwardUnit(state, bytes, at);
+}
+
+function waitForReplies(state: State): number {
+  state.waits = true;
+  return 0;
 }
 
 function lineOf(bytes: Uint8Array, whole: boolean): Parameters<typeof judgeCommand>[0] {

@@ -47,6 +47,7 @@ export function createFilter({ rules, session, dryRun = false }: FilterOptions):
       if (state.over) return NOTHING;
       if (session.expects() === 'opaque') return passServer(session, bytes, at);
       const before = session.expects();
+      state.waits = false;
       readServer(state, bytes, at);
       if (before !== 'tls' && session.expects() === 'tls') cutInjected(state, held);
       if (before === 'body' && session.expects() !== 'body') endUnclear(state);

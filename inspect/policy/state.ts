@@ -52,6 +52,8 @@ export interface State {
   introduced: boolean;
   /** The next command came before its time; it is refused once those before it are answered. */
   untimely: FindingName | undefined;
+  /** The next line was judged, and waits for a reply. */
+  waits: boolean;
   /** What is left of a line whose beginning is with the server, or is refused. */
   rest: 'none' | 'pass' | FindingName;
   /** A refused chunk or message is read to its end, and then answered. */
@@ -106,6 +108,7 @@ export function createState(rules: Rules, session: Session, dryRun: boolean): St
     early: undefined,
     introduced: false,
     untimely: undefined,
+    waits: false,
     rest: 'none',
     refused: undefined,
     normalizer: undefined,
