@@ -5,10 +5,10 @@ import { COMMAND_LINE } from '../limits';
 import { joinQuotable, NOTHING_SAID, type Quotable, say, sayFrom } from '../quotable';
 import { VERBS } from '../grammar/grammar';
 import { beginsTls } from '../greeting/foreign';
-import { announcesUtf8, judgeCommand, verbOf } from './commands';
+import { announcesUtf8, isChunkUnclear, judgeCommand, verbOf } from './commands';
 import { type FindingName, findingOf } from './findings';
 import { createMessageNormalizer, type Oddities } from './message';
-import { acts, answer, feedClient, forwardUnit, isEnforced, refuse, type State } from './state';
+import { acts, answer, end, feedClient, forwardUnit, isEnforced, refuse, type State } from './state';
 import { doubtTls, findHidden, readClientTls, readForeignTls } from './tls';
 
 /** Reads what can be judged by now, and how much that was; the rest waits for more octets or for a reply. */
@@ -65,6 +65,8 @@ function waitForReply(state: State, bytes: Uint8Array, at: Micros): number {
 }
 
 function readCommand(state: State, bytes: Uint8Array, at: Micros): number {
+  if (state.unclear && state.session.pending() > 0) return 0;
+  state.unclear = false;
   state.remarked = false;
   state.normalizer = undefined;
   if (state.refused !== undefined) {
@@ -174,6 +176,7 @@ function readLine(state: State, bytes: Uint8Array, whole: boolean, at: Micros): 
   if (!whole) state.rest = 'pass';
   state.verb = verb;
   if (verb === 'MAIL') state.utf8 = announcesUtf8(line.bytes);
+  if (verb === 'BDAT') state.unclear = isChunkUnclear(line.bytes) && acts(state, 'chunk not offered');
   return forwardUnit(state, bytes, at);
 }
 
@@ -233,6 +236,11 @@ function answerRefused(state: State, name: FindingName, at: Micros): void {
 }
 
 function readChunk(state: State, bytes: Uint8Array, at: Micros): number {
+  if (state.unclear) {
+    // Answered without its chunk: it is not known what the server takes the next octets for.
+    if (state.session.pending() === 0) end(state);
+    return 0;
+  }
   if (state.refused === undefined) return forwardUnit(state, bytes, at);
   const taken = feedClient(state, bytes, at);
   if (state.session.expects() === 'command') answerRefused(state, state.refused, at);

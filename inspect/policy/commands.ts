@@ -106,15 +106,15 @@ function judgeVerb(
   return allowedCommands?.has(verb) === false && !isBlank(bytes) ? 'refused command' : undefined;
 }
 
-/**
- * A server that does not know BDAT reads its chunk as commands, and so does one that reads another size: what is beyond 31
- * bits, or not as RFC 3030 §2 has it.
- */
-function judgeChunk({ bytes, verb }: Part, offered: ReadonlySet<string>): FindingName | undefined {
-  if (verb !== 'BDAT') return undefined;
-  if (!offered.has('CHUNKING')) return 'chunk not offered';
-  const size = /^BDAT[ \t]+(0|[1-9]\d{0,9})(?:[ \t]+LAST)?[ \t]*$/i.exec(latin1(bytes))?.[1];
-  return size === undefined || Number(size) > LARGEST_CHUNK ? 'chunk size' : undefined;
+/** A server that does not know BDAT reads its chunk as commands. */
+function judgeChunk({ verb }: Part, offered: ReadonlySet<string>): FindingName | undefined {
+  return verb === 'BDAT' && !offered.has('CHUNKING') ? 'chunk not offered' : undefined;
+}
+
+/** Whether servers differ on how long the chunk of a BDAT is: beyond 31 bits, or not as RFC 3030 §2 has it. */
+export function isChunkUnclear(line: Uint8Array): boolean {
+  const found = /^[\s\0]*BDAT[ \t]+(0|[1-9]\d{0,9})(?:[ \t]+LAST)?[ \t]*$/i.exec(latin1(line));
+  return found === null || Number(found[1]) > LARGEST_CHUNK;
 }
 
 function hiddenIn({ bytes, verb }: Part, { hiddenKeywords }: Rules): FindingName | undefined {

@@ -214,13 +214,6 @@ export const FINDINGS = {
     anomaly: 'refused-command',
     reply: '502 5.5.1 Command not implemented',
   },
-  'chunk size': {
-    rule: 'commands',
-    from: 'client',
-    action: 'answer',
-    anomaly: 'refused-command',
-    reply: '501 5.5.4 Syntax: BDAT size, and LAST with the last chunk',
-  },
   'commands in one line': {
     rule: 'commands',
     from: 'client',

@@ -52,6 +52,8 @@ export interface State {
   introduced: boolean;
   /** The next command came before its time; it is refused once those before it are answered. */
   untimely: FindingName | undefined;
+  /** The server has a BDAT whose chunk may be any length to it: nothing more, until it has answered. */
+  unclear: boolean;
   /** The next line was judged, and waits for a reply. */
   waits: boolean;
   /** What is left of a line whose beginning is with the server, or is refused. */
@@ -108,6 +110,7 @@ export function createState(rules: Rules, session: Session, dryRun: boolean): St
     early: undefined,
     introduced: false,
     untimely: undefined,
+    unclear: false,
     waits: false,
     rest: 'none',
     refused: undefined,

@@ -1,7 +1,7 @@
 // libc, as far as Node does not offer it: socket options, transparent sockets. No pointer leaves here.
 
 import { createRequire } from 'node:module';
-import type { Server, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { endianness } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import ipaddr from 'ipaddr.js';
@@ -64,13 +64,6 @@ export function setKeepAlive(socket: Socket, { idle, interval, count }: KeepAliv
 export function resetOnClose(socket: Socket): void {
   const fd = descriptorOf(socket);
   if (fd !== undefined) libc()?.setsockopt(fd, SOL_SOCKET, SO_LINGER, [1, 0], LINGER);
-}
-
-/** Another descriptor of the same socket; undefined: there is none (koffi is missing, or descriptors are). */
-export function duplicate(socket: Server): number | undefined {
-  const fd = descriptorOf(socket);
-  const copy = fd === undefined ? -1 : (libc()?.dup(fd) ?? -1);
-  return copy < 0 ? undefined : copy;
 }
 
 /**
@@ -217,7 +210,6 @@ interface Libc {
     addressLength: number,
   ): number;
   close(fd: number): number;
-  dup(fd: number): number;
 }
 
 let loaded: Libc | undefined | null = null;
@@ -253,7 +245,6 @@ function declare(koffi: typeof Koffi, so: Koffi.LibraryHandle): Libc {
       'long sendto(int fd, const uint8_t *octets, size_t length, int flags, const uint8_t *address, uint32_t addressLength)',
     ),
     close: so.func('int close(int fd)'),
-    dup: so.func('int dup(int fd)'),
   };
 }
 
@@ -271,10 +262,8 @@ export function runAsOthers(thread: number): boolean {
 }
 
 /** Node keeps the descriptor on the handle, without a public way to it. Undefined where the socket is gone. */
-export function descriptorOf(socket: Socket | Server): number | undefined {
-  const { _handle: handle } = socket as (Socket | Server) & {
-    readonly _handle?: { readonly fd?: number } | null;
-  };
+export function descriptorOf(socket: Socket): number | undefined {
+  const { _handle: handle } = socket as Socket & { readonly _handle?: { readonly fd?: number } | null };
   return handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : undefined;
 }
 

@@ -8,7 +8,6 @@ import { rulesFor } from '../config/policy';
 import { errno, isFault, listenFault, type Fault } from '../system/fault';
 import { startCall } from './call';
 import { BUSY, type Admission, type Asking, type Place } from './caps';
-import { duplicate } from '../native/libc';
 import { fillOf, isScarce, limitOfDescriptors } from './descriptors';
 import { localEndpoint, remoteEndpoint } from '../sockets/endpoint';
 import { cut, type Sockets } from '../sockets/linger';
@@ -78,12 +77,11 @@ export async function openListener(
     const on = formatAddress(listen);
     route.sink.note('warn', 'accept-failed', { listen: on, code: errno(error) }, { on });
   });
-  const servers = [server, ...openMore(server, (socket) => onConnection(room, socket))];
   return {
     address: { address: address.address, port: address.port },
-    close: () => servers.forEach((each) => each.close()),
+    close: () => void server.close(),
     endAll: () => room.inside.forEach((guest) => guest.end()),
-    ended: whenEnded(servers, room),
+    ended: whenEnded(server, room),
   };
 }
 
@@ -99,27 +97,14 @@ interface Guest {
   end(): void;
 }
 
-/**
- * libuv accepts one connection a turn of the event loop (since 1.45). With ten thousand busy connections a turn is long, and
- * clients would wait behind all those that were hung up on; so several descriptors of one socket take one each.
- */
-function openMore(first: Server, onSocket: (socket: Socket) => void): Server[] {
-  const more: Server[] = [];
-  for (let i = 1; i < ACCEPTED_A_TURN; i += 1) {
-    const fd = duplicate(first);
-    if (fd === undefined) break;
-    // What it cannot accept the others report.
-    const server = createServer(SOCKETS, onSocket).on('error', () => undefined);
-    more.push(server.listen({ fd, exclusive: true } as ListenOptions, BACKLOG));
-  }
-  return more;
-}
-
 /** A server is closed when its clients' sockets are; the upstreams' may take a little longer. */
-async function whenEnded(servers: readonly Server[], room: Room): Promise<void> {
-  const closed = servers.map((server) => new Promise<void>((resolve) => server.once('close', resolve)));
-  await Promise.all(closed);
-  if (room.inside.size > 0) await new Promise<void>((resolve) => (room.onEmpty = resolve));
+function whenEnded(server: Server, room: Room): Promise<void> {
+  return new Promise((resolve) => {
+    server.once('close', () => {
+      room.onEmpty = resolve;
+      if (room.inside.size === 0) resolve();
+    });
+  });
 }
 
 function bound(server: Server, options: ListenOptions & { fd?: number }): Promise<Error | undefined> {
@@ -268,8 +253,6 @@ function noteFewDescriptors(room: Room, caller: Caller): void {
 }
 
 const nothing = (): void => undefined;
-/** Of one listening socket. */
-const ACCEPTED_A_TURN = 8;
 /** A burst of deliveries should wait here, not be refused (the system may hold it lower: somaxconn). */
 const BACKLOG = 4_096;
 const NO_DESCRIPTORS = 'no file descriptors are left for more connections';

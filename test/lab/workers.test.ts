@@ -90,6 +90,28 @@ const LIMITS = [
   ['policy.limits.connectionsPerClient=10', 'load', '421 4.7.0'],
 ] as const;
 
+suite.test('a connection reaches the server of its listener, whichever worker takes it', [], async () => {
+  const names = ['a', 'b', 'c', 'd'];
+  const servers = await Promise.all(
+    names.map((name) => startServer({ ...HONEST, greeting: [[0, `220 ${name}.demo ESMTP\r\n`]] })),
+  );
+  const upstreams = servers.map(({ port }) => `127.0.0.1:${port}`);
+  const relay = await startRelay(upstreams, ['--set', 'relay.workers=2']);
+  try {
+    for (let round = 0; round < 5; round += 1) {
+      const clients = relay.ports.flatMap((port) => callAll(port, 20));
+      const greetings = await Promise.all(clients.map(({ reply }) => reply()));
+      const wanted = names.flatMap((name) => Array<string>(20).fill(`220 ${name}.demo ESMTP\r\n`));
+      assert.equal(greetings, wanted);
+      await leaveAll(clients);
+    }
+  } finally {
+    await relay.stop(10_000);
+    servers.forEach((server) => server.stop());
+    relay.discard();
+  }
+});
+
 for (const [setting, rule, code] of LIMITS) {
   suite.test(`${setting} is that of all workers, and what they refuse is counted once`, [], () =>
     onScene(HONEST, [setting], async ({ port, relay, of }) => {

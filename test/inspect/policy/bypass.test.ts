@@ -32,6 +32,7 @@ const MAIL: readonly Turn[] = [
   ['C', 'RCPT TO:<c@d>\r\n'],
   ['S', '250 ok\r\n'],
 ];
+const NO_CHUNK: Turn = ['S', '501 no\r\n'];
 const GO: Turn = ['S', '354 go\r\n'];
 const REFUSED = 'VRFY root\r\n';
 const hidden = (keyword: string): Partial<Rules> => ({ hiddenKeywords: new Set([keyword]) });
@@ -89,18 +90,33 @@ const ROWS: readonly (readonly [
   [
     'a chunk of 2^32 + 1 octets',
     {},
-    [...CHUNKING, ...MAIL, ['C', `BDAT 4294967297\r\nX${REFUSED}`]],
-    /BDAT|VRFY/,
+    [...CHUNKING, ...MAIL, ['C', `BDAT 4294967297\r\nX${REFUSED}`], NO_CHUNK, ['C', REFUSED]],
+    /VRFY/,
   ],
-  ['a chunk of 2^31 octets', {}, [...CHUNKING, ...MAIL, ['C', `BDAT 2147483648\r\n${REFUSED}`]], /BDAT|VRFY/],
-  ['a chunk whose size is signed', {}, [...CHUNKING, ...MAIL, ['C', 'BDAT +5 LAST\r\n']], /BDAT/],
+  [
+    'a chunk of 2^31 octets',
+    {},
+    [...CHUNKING, ...MAIL, ['C', `BDAT 2147483648\r\n${REFUSED}`], NO_CHUNK],
+    /VRFY/,
+  ],
+  [
+    'a chunk whose size is signed',
+    {},
+    [...CHUNKING, ...MAIL, ['C', `BDAT +5 LAST\r\nABCDE${REFUSED}`]],
+    /ABCDE|VRFY/,
+  ],
   [
     'a chunk whose size may be octal',
     {},
-    [...CHUNKING, ...MAIL, ['C', `BDAT 010 LAST\r\n${REFUSED}`]],
-    /BDAT|VRFY/,
+    [...CHUNKING, ...MAIL, ['C', `BDAT 010 LAST\r\n${REFUSED}`], NO_CHUNK],
+    /VRFY/,
   ],
-  ['a chunk whose size is hexadecimal', {}, [...CHUNKING, ...MAIL, ['C', 'BDAT 0x5\r\n']], /BDAT/],
+  [
+    'a chunk whose size is hexadecimal',
+    {},
+    [...CHUNKING, ...MAIL, ['C', `BDAT 0x5\r\nABCDE${REFUSED}`]],
+    /ABCDE|VRFY/,
+  ],
   ['blanks in BDAT', {}, [...CHUNKING, ...MAIL, ['C', `BDAT\t5  LAST\r\nABCDE${REFUSED}`]], /VRFY/],
   ['BDAT behind a blank', {}, [...CHUNKING, ...MAIL, ['C', ` BDAT 5 LAST\r\nABCDE${REFUSED}`]], /VRFY/],
   ['the first octet is a CR', {}, [HI, ['C', '\r'], ['C', REFUSED]], /VRFY/],
