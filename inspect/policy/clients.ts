@@ -38,6 +38,8 @@ export interface Clients {
   /** One of its connections was ended for its errors: for a minute it opens no other, unless it may be many. */
   offend(origin: Origin, at: Micros): void;
   seen(at: Micros): ClientsSeen;
+  /** A limit that nobody chose was met, and did not hold. */
+  readonly excused: boolean;
   /** Entries of all tables. */
   readonly size: number;
 }
@@ -50,6 +52,7 @@ export function createClients(): Clients {
     offences: new Map(),
     lately: { 4: new Map(), 6: new Map(), private: new Map() },
     connections: 0,
+    excused: false,
   };
   const { clients, networks, windows, offences, lately } = state;
   return {
@@ -66,7 +69,10 @@ export function createClients(): Clients {
       ];
       const met = counts.find(([limit, count]) => {
         const { most, chosen } = limits[limit];
-        return count > most && (chosen || isOneClient(state, origin, at));
+        if (count <= most) return false;
+        const holds = chosen || isOneClient(state, origin, at);
+        state.excused ||= !holds;
+        return holds;
       });
       return met && tooManyConnections(met[0], limits[met[0]].most);
     },
@@ -89,9 +95,11 @@ export function createClients(): Clients {
       const hidden = state.connections >= MANY && recent < SEVERAL;
       return { connections: state.connections, networks: Math.min(recent, SEVERAL), hidden };
     },
+    get excused() {
+      return state.excused;
+    },
     get size() {
-      const { private: own } = lately;
-      const tables = [clients, networks, windows, offences, lately[4], lately[6], own];
+      const tables = [clients, networks, windows, offences, ...Object.values(lately)];
       return tables.reduce((sum, { size }) => sum + size, 0);
     },
   };
@@ -108,6 +116,7 @@ interface State {
   /** When networks, or private clients, were last seen; the last one is the last. */
   readonly lately: Readonly<Record<4 | 6 | 'private', Map<string, Micros>>>;
   connections: number;
+  excused: boolean;
 }
 
 /** Whether what looks like one client is one: a private address may be a firewall's, and so may the only one there is. */

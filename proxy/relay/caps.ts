@@ -140,8 +140,9 @@ function judge(door: DoorState, origin: Origin): Excess | undefined {
   const excess = clients.judge(origin, limits(), at);
   if (door.hidden) return excess;
   const seen = clients.seen(at);
-  door.hidden = seen.hidden;
-  if (seen.hidden) onHidden(seen);
+  // Where no limit is met it makes no difference who the clients are.
+  door.hidden = seen.hidden && clients.excused;
+  if (door.hidden) onHidden(seen);
   return excess;
 }
 
