@@ -134,7 +134,7 @@ export function violationsOf(
 ): string[] {
   const connections = hostile.connections + beside.accepted;
   const bounds: readonly (readonly [what: string, value: number, most: number])[] = [
-    ['KiB of memory that an attack adds to a connection', (rss.peak - rss.before) / plan.hostile, KIB_EACH],
+    ['KiB of memory that an attack adds', rss.peak - rss.before, KIB_BUSY + KIB_EACH * plan.hostile],
     ['octets of the log to a connection', log.octets / connections, LOGGED_EACH],
   ];
   const fails = Object.entries(beside.failed).map(
@@ -156,8 +156,9 @@ export function violationsOf(
   ];
 }
 
-/** Two sockets, a session, its buffers; and the heap of a busy process. */
-const KIB_EACH = 256;
+/** The heap of a process that is busy, however many connections it has; and for each two sockets, a session, its buffers. */
+const KIB_BUSY = 196_608;
+const KIB_EACH = 128;
 /** Twenty lines or so, and those of honest messages. */
 const LOGGED_EACH = 12_000;
 
