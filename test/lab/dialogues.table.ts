@@ -24,8 +24,12 @@ export interface DialogueRow {
 
 /** What the lines of a connection tell beside its dialogue: an anomaly's name, or that of another event. */
 export function complaintsOf(story: readonly LogLine[]): readonly unknown[] {
-  return story.filter(({ event }) => !TOLD.has(event)).map((line) => line['anomaly'] ?? line.event);
+  const all = story.filter(({ event }) => !TOLD.has(event)).map((line) => line['anomaly'] ?? line.event);
+  return all.filter((each) => !OF_RULES.has(each));
 }
+
+/** What rules of policy report of these dialogues while they only observe, and where there is a relay. */
+const OF_RULES: ReadonlySet<unknown> = new Set(['auth-before-tls', 'refused-command']);
 
 const TOLD: ReadonlySet<string> = new Set(['phase', 'session', 'learned']);
 

@@ -66,9 +66,7 @@ for (const row of DIALOGUES) {
     await play(row, relay.ports[[...ports.keys()].indexOf(row.server)]);
     const story = (await storiesOf(relay, ports.get(row.server), nth + 1))[nth] ?? [];
     assert.equal(phasesOf(story), row.phases);
-    // The default policy reports that, and refuses nothing.
-    const complaints = complaintsOf(story).filter((each) => each !== 'auth-before-tls');
-    assert.equal(complaints, row.anomalies ?? []);
+    assert.equal(complaintsOf(story), row.anomalies ?? []);
     assert.equal(fieldsOf(story, 'blocked', 'rule'), []);
     assert.equal(fieldsOf(story, 'session', 'messages'), [row.messages]);
     assert.ok(story.length < MOST_LINES, `${story.length} lines`);
