@@ -183,7 +183,7 @@ export const PROBES_PER_SECOND = 20;
  */
 export const CLIENT_WINDOWS = 16_384;
 
-/** Networks that are remembered as seen lately, of each family: three of them are what is asked for. */
+/** Networks that are remembered as seen lately, of each family; the rule `load` needs to know of three. */
 export const REMEMBERED_NETWORKS = 16;
 
 /** Over so long a message's rate is taken: RFC 5321 §4.5.3.2.5 allows a pause of three minutes in the middle. */

@@ -46,7 +46,7 @@ export function readPath(text = 'auto'): Path | Fault {
 }
 
 /**
- * The same, for a path where nothing is relayed: a rule that somebody configured and that could not be enforced there is a
+ * The same, for a path where nothing is relayed: a rule that is configured and that could not be enforced there is a
  * fault, also when it is read again.
  */
 export function withoutRelay(start: Start, on: string, fix?: string): Start | readonly Fault[] {

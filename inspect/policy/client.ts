@@ -5,7 +5,7 @@ import { COMMAND_LINE } from '../limits';
 import { joinQuotable, NOTHING_SAID, type Quotable, say, sayFrom } from '../quotable';
 import { VERBS } from '../grammar/grammar';
 import { beginsTls } from '../greeting/foreign';
-import { announcesUtf8, isChunkUnclear, judgeCommand, verbOf } from './commands';
+import { announcesUtf8, isChunkUnclear, isKnownVerb, judgeCommand, verbOf } from './commands';
 import { type FindingName, findingOf } from './findings';
 import { createMessageNormalizer, type Oddities } from './message';
 import { acts, answer, end, feedClient, forwardUnit, isEnforced, refuse, type State } from './state';
@@ -296,8 +296,7 @@ function count(number: number, what: Quotable): Quotable {
 
 /** Only verbs of a list are quoted: another word may be a secret. */
 function sayVerb({ rules }: State, verb: string): Quotable {
-  const known = Object.hasOwn(VERBS, verb) || rules.refusedCommands.has(verb);
-  return (known ? sayFrom({ [verb]: verb }, verb) : undefined) ?? NOTHING_SAID;
+  return (isKnownVerb(verb, rules) ? sayFrom({ [verb]: verb }, verb) : undefined) ?? NOTHING_SAID;
 }
 
 /** Commands without a reply; the next one waits. The largest groups of RCPT that senders make have 50 to 100. */

@@ -28,7 +28,7 @@ export interface ClientsSeen {
 export interface Clients {
   /**
    * A connection asks to come in; `at` never goes back. Undefined: no limit is met. It is not counted as open yet.
-   * A limit that nobody chose holds only for clients that are certainly not many behind one address: those with a foreign
+   * A default limit holds only for clients that are certainly not many behind one address: those with a foreign
    * address, and while clients of several networks came lately.
    */
   judge(origin: Origin, limits: ClientLimits, at: Micros): Excess | undefined;
@@ -38,7 +38,7 @@ export interface Clients {
   /** One of its connections was ended for its errors: for a minute it opens no other, unless it may be many. */
   offend(origin: Origin, at: Micros): void;
   seen(at: Micros): ClientsSeen;
-  /** A limit that nobody chose was met, and did not hold. */
+  /** A default limit was met, and did not hold. */
   readonly excused: boolean;
   /** Entries of all tables. */
   readonly size: number;

@@ -3,7 +3,7 @@
 import type { Terminator } from '../events';
 import { COMMAND_LINE, commandLimit } from '../limits';
 import { latin1 } from '../text';
-import { isHttp, isIgnored } from '../grammar/grammar';
+import { isHttp, isIgnored, VERBS } from '../grammar/grammar';
 import type { FindingName } from './findings';
 import { hiddenParameter, isVerbHidden, parametersOf } from './keywords';
 import type { Rules, Strictness } from './rules';
@@ -84,6 +84,11 @@ export function verbOf(bytes: Uint8Array): string {
   ).toUpperCase();
 }
 
+/** A verb of a list: any other word may be anything, a secret too. */
+export function isKnownVerb(verb: string, { refusedCommands }: Rules): boolean {
+  return Object.hasOwn(VERBS, verb) || refusedCommands.has(verb);
+}
+
 /** Whether MAIL announces SMTPUTF8. */
 export function announcesUtf8(bytes: Uint8Array): boolean {
   return parametersOf(bytes).includes('SMTPUTF8');
@@ -148,7 +153,8 @@ const LARGEST_CHUNK = 2 ** 31 - 1;
 /** No verb is as long. */
 const LONGEST_VERB = 64;
 const LONGEST_FOREIGN = 2_048;
-const LOGINS: ReadonlySet<string> = new Set(['AUTH', 'X-EXPS']);
+/** Verbs that begin an AUTH exchange; EHLO offers them by the same words. */
+export const LOGINS: ReadonlySet<string> = new Set(['AUTH', 'X-EXPS']);
 const VERIFICATIONS: ReadonlySet<string> = new Set(['VRFY', 'EXPN']);
 const FOR_TRUSTED: ReadonlySet<string> = new Set(['XCLIENT', 'XFORWARD', 'XEXCH50']);
 /** RFC 3207 §4. */

@@ -269,7 +269,7 @@ export const FINDINGS = {
 
 export type FindingName = keyof typeof FINDINGS;
 
-/** The entry as a value whose optional fields may be asked for. */
+/** The entry as a value with its optional fields. */
 export function findingOf(name: FindingName): Kind {
   return FINDINGS[name];
 }
@@ -282,5 +282,5 @@ export function ruleOfAnomaly(anomaly: Anomaly, direction: Direction): RuleName 
   return kinds.find((kind) => kind.anomaly === anomaly && kind.from === direction)?.rule;
 }
 
-/** Of a message that was changed, and of one that nobody judged. */
+/** Of a message that was changed, and of one that was not judged. */
 const OF_MESSAGES: ReadonlySet<Anomaly> = new Set(['normalized', 'end-of-data-lookalike']);

@@ -3,7 +3,7 @@
 import type { Micros } from '../events';
 import { say, type Quotable } from '../quotable';
 
-/** A number of connections. One that nobody chose does not hold where clients may be hidden (see clients.ts). */
+/** A number of connections. A default does not hold where clients may be hidden (see clients.ts). */
 export interface ClientLimit {
   /** `Infinity`: no limit. */
   readonly most: number;

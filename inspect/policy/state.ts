@@ -7,6 +7,7 @@ import { NO_OCTETS } from '../octets';
 import { fromLatin1 } from '../text';
 import { createProxyReader, type ProxyReader } from '../grammar/proxy-header';
 import type { Session } from '../smtp/session';
+import { LOGINS } from './commands';
 import { type FindingName, findingOf, FINDINGS } from './findings';
 import { keywordsOf } from './keywords';
 import type { MessageNormalizer } from './message';
@@ -129,7 +130,7 @@ export function createState(rules: Rules, session: Session, dryRun: boolean): St
 function hiddenBy({ commands, hiddenKeywords, authBeforeTls }: Rules): ReadonlySet<string> {
   return new Set([
     ...(commands === 'enforce' ? hiddenKeywords : []),
-    ...(authBeforeTls === 'enforce' ? ['AUTH', 'X-EXPS'] : []),
+    ...(authBeforeTls === 'enforce' ? LOGINS : []),
   ]);
 }
 

@@ -1,9 +1,9 @@
 // TLS in place of commands: what begins it, what only looks like it, and commands that hide in what is no text.
 
 import type { Micros } from '../events';
-import { isIgnored, VERBS } from '../grammar/grammar';
+import { isIgnored } from '../grammar/grammar';
 import { joinOctets, NO_OCTETS } from '../octets';
-import { verbOf } from './commands';
+import { isKnownVerb, verbOf } from './commands';
 import { end, forwardUnit, isEnforced, refuse, type State, TLS_CONFIRMED } from './state';
 
 /**
@@ -41,7 +41,7 @@ export function readClientTls(state: State, bytes: Uint8Array, at: Micros): numb
   return taken;
 }
 
-/** What looks like TLS that nobody has agreed to, while the server has not shown that it speaks it. */
+/** What looks like TLS, where neither STARTTLS was agreed nor the server has shown that it speaks TLS. */
 function readGuessed(state: State, before: Uint8Array, bytes: Uint8Array, at: Micros): number {
   const { hides, line } = findHidden(state, joinOctets([before, bytes]));
   state.tlsLine = line.slice();
@@ -85,8 +85,7 @@ export function findHidden(
     while (start < octets.length && isIgnored(octets[start])) start += 1;
     const line = octets.subarray(start, start + LINE_BEGUN);
     const verb = verbOf(line);
-    const known = Object.hasOwn(VERBS, verb) || rules.refusedCommands.has(verb);
-    if (known && (line[verb.length] ?? LETTER) <= SPACE) return { hides: true, line };
+    if (isKnownVerb(verb, rules) && (line[verb.length] ?? LETTER) <= SPACE) return { hides: true, line };
     while (start < octets.length && octets[start] !== LF && octets[start] !== CR) start += 1;
     if (start >= octets.length) return { hides: false, line };
   }

@@ -1,4 +1,4 @@
-// Which rules of policy keep a server on the relay: those that somebody configured, and that refuse or change something.
+// Which rules of policy keep a server on the relay: those that are configured, and that refuse or change something.
 
 import type { Endpoint } from '../../inspect/address';
 import { RULES, type RuleName } from '../../inspect/policy/rules';
@@ -26,20 +26,20 @@ export function settingsOf(policy: PolicyConfig, rule: RuleName): readonly strin
   return keysOf(policy, rule).map((key) => `${key} = ${quote(policy.given[key])}`);
 }
 
-/** Servers for which a rule does not hold, whoever the client is. */
+/** Servers for which a rule does not hold for any client. */
 export function serversWithout({ exemptions }: PolicyConfig, rule: RuleName): readonly string[] {
   return exemptions.flatMap(({ client, server, rules }) =>
     client === undefined && server !== undefined && rules.includes(rule) ? server : [],
   );
 }
 
-/** Those that somebody configured. */
+/** Those that are configured. */
 function keysOf({ given }: PolicyConfig, rule: RuleName): readonly string[] {
   return KEYS[rule].map((key) => `policy.${key}`).filter((key) => key in given);
 }
 
 /**
- * The same policy for servers that are relayed only until they are understood: a rule that nobody configured would act on the
+ * The same policy for servers that are relayed only until they are understood: a rule that is not configured would act on the
  * first connection and on no other one, so it only observes. What a client may cost the process holds.
  */
 export function withoutDefaults(policy: PolicyConfig): PolicyConfig {

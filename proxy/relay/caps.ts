@@ -85,7 +85,7 @@ export function createAdmission({ total, limits, onHidden }: AdmissionOptions): 
   };
 }
 
-/** What nobody chose leaves room for others, but no honest sender meets it where few connections are allowed. */
+/** A default limit leaves room for others, but no honest sender meets it where few connections are allowed. */
 function scale(limits: ClientLimits, total: number): ClientLimits {
   const { connectionsPerClient: client, connectionsPerNetwork: network } = limits;
   const share = (most: number, least: number, part: number): number =>

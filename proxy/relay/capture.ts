@@ -172,7 +172,7 @@ interface State {
   readonly legs: Map<string, Followed>;
   /** Servers whose greeting was the subject of a verdict, with the verdict's name. */
   readonly greetingsReported: Set<string>;
-  /** By leg: news of those that nobody follows yet. */
+  /** By leg: news of those that are not followed yet. */
   readonly early: Map<string, readonly { readonly at: Micros; readonly news: TrackerNews }[]>;
   readonly waiting: { readonly at: Micros; readonly then: () => void }[];
   over: boolean;

@@ -50,7 +50,7 @@ interface RelayOptions {
   readonly shared?: Shared;
 }
 
-/** What the processes of one relay have together; whoever made it closes it, and notes what the relay does. */
+/** What the processes of one relay have together; its maker closes it, and notes what the relay does. */
 export interface Shared {
   readonly servers: Servers;
   readonly watch: RelayCapture;

@@ -206,7 +206,7 @@ const NONE: Recorded[] = [];
 
 /** A message makes some ten lines; a session of 20 messages is logged completely. 0.9 MB of NOOPs were 58 MB of lines. */
 export const LINES = 200;
-/** Of commands that bring no message nearer, since the last message: whoever sends so many sends any number. */
+/** Of commands that bring no message nearer, since the last message: a client that sends so many may send any number. */
 export const IDLE = 20;
 /** A second, of all connections without a greeting: 20 kB or so. A scan is still seen, and whose it was. */
 export const UNGREETED = 50;

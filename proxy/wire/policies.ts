@@ -16,7 +16,7 @@ export interface Asked {
   readonly servers: ServerRepairs;
   /** Connections can be handed to a relay. */
   readonly canRelay: boolean;
-  /** A rule that somebody configured needs the relay for this server. */
+  /** A configured rule needs the relay for this server. */
   readonly mustRelay: (server: Endpoint) => boolean;
 }
 

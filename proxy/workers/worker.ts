@@ -25,7 +25,7 @@ export function runWorker(): Promise<Outcome> {
         else take?.(message);
       },
       lines: () => undefined,
-      // Nobody would write down what is said from here on, and the port must be free for whoever comes next.
+      // No process would log what is said from here on, and the port must be free for the next process.
       ended: () => process.exit(1),
     });
   });
