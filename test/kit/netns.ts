@@ -39,7 +39,58 @@ export function makeNamespace(name: string): Namespace | string {
   return { name, within: ['ip', 'netns', 'exec', name], sweep, remove };
 }
 
-function ip(...args: string[]): string {
+/**
+ * Several, by the ends of their names; why there can be none as a string. They go with the process, or before by
+ * `remove`, which may be called twice and is synchronous.
+ */
+export function makeNamespaces(
+  name: string,
+  places: readonly string[],
+): { readonly remove: () => void } | string {
+  const made: Namespace[] = [];
+  const remove = (): void => {
+    made.forEach((namespace) => namespace.remove());
+    process.off('exit', remove);
+  };
+  process.on('exit', remove);
+  for (const place of places) {
+    const namespace = makeNamespace(`${name}-${place}`);
+    if (typeof namespace === 'string') {
+      remove();
+      return namespace;
+    }
+    made.push(namespace);
+  }
+  return { remove };
+}
+
+/** No offload: checksums and segment sizes on the wire are those that the stacks mean. */
+export function bare(namespace: string, device: string): void {
+  const off = ['tx', 'sg', 'gso', 'gro', 'tso'].flatMap((each) => [each, 'off']);
+  inside(namespace, 'ethtool', '-K', device, ...off);
+  settings(namespace, { [`net/ipv6/conf/${device}/accept_ra`]: 0 });
+}
+
+/** Values below /proc/sys. */
+export function settings(namespace: string, values: Readonly<Record<string, number>>): void {
+  const lines = Object.entries(values).map(([path, value]) => `echo ${value} > /proc/sys/${path}`);
+  inside(namespace, 'sh', '-ec', lines.join('\n'));
+}
+
+/** Commands of ip(8), one a line. */
+export function batch(namespace: string, lines: readonly string[]): void {
+  execFileSync('ip', ['-n', namespace, '-batch', '-'], {
+    input: `${lines.join('\n')}\n`,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+}
+
+export function inside(namespace: string, command: string, ...args: readonly string[]): string {
+  return ip('netns', 'exec', namespace, command, ...args);
+}
+
+/** ip(8): what it wrote; throws where it refuses. */
+export function ip(...args: readonly string[]): string {
   return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 

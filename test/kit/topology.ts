@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeNamespace, type Namespace } from './netns';
+import { bare, batch, inside, ip, makeNamespaces, settings } from './netns';
 import { run, start, until, type Child, type Outcome } from './process';
 
 export type Place = 'cli' | 'fw' | 'shim' | 'mta';
@@ -46,23 +46,13 @@ export interface ClientAddress {
 
 /** Why there can be none here, as a string. `name` must be short, and unique on this machine. */
 export function makeTopology(name: string): Topology | string {
-  const made: Namespace[] = [];
-  const removeAll = (): void => made.forEach((namespace) => namespace.remove());
-  for (const place of PLACES) {
-    const namespace = makeNamespace(`${name}-${place}`);
-    if (typeof namespace === 'string') {
-      removeAll();
-      return namespace;
-    }
-    made.push(namespace);
-  }
-  process.on('exit', removeAll);
+  const made = makeNamespaces(name, PLACES);
+  if (typeof made === 'string') return made;
   const netns = (place: Place): string => `${name}-${place}`;
   try {
     lay(netns);
   } catch (error) {
-    removeAll();
-    process.off('exit', removeAll);
+    made.remove();
     return `no topology: ${error instanceof Error ? error.message : String(error)}`;
   }
   return {
@@ -72,10 +62,7 @@ export function makeTopology(name: string): Topology | string {
       run('ip', ['netns', 'exec', netns(place), command, ...args], { timeoutMs }),
     moveClient: (nth) => moveClient(netns, nth),
     route: (on) => route(netns('fw'), on),
-    remove: () => {
-      removeAll();
-      process.off('exit', removeAll);
-    },
+    remove: made.remove,
   };
 }
 
@@ -157,13 +144,6 @@ function strangers(): readonly string[] {
   return [...ADDRESS.strangers, ...ADDRESS.strangers6];
 }
 
-/** No offload: checksums and segment sizes on the wire are those that the stacks mean. */
-function bare(namespace: string, name: string): void {
-  const off = ['tx', 'sg', 'gso', 'gro', 'tso'].flatMap((each) => [each, 'off']);
-  inside(namespace, 'ethtool', '-K', name, ...off);
-  settings(namespace, { [`net/ipv6/conf/${name}/accept_ra`]: 0 });
-}
-
 function bridge(namespace: string): void {
   batch(namespace, [
     'link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0',
@@ -216,24 +196,4 @@ function route(namespace: string, on: boolean): void {
     'net/ipv4/conf/in/rp_filter': 0,
   });
   batch(namespace, [`route ${verb} 198.18.0.0/24 dev out`, `route ${verb} 198.19.0.0/24 dev in`]);
-}
-
-function settings(namespace: string, values: Readonly<Record<string, number>>): void {
-  const lines = Object.entries(values).map(([path, value]) => `echo ${value} > /proc/sys/${path}`);
-  inside(namespace, 'sh', '-ec', lines.join('\n'));
-}
-
-function batch(namespace: string, lines: readonly string[]): void {
-  execFileSync('ip', ['-n', namespace, '-batch', '-'], {
-    input: `${lines.join('\n')}\n`,
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
-}
-
-function inside(namespace: string, command: string, ...args: readonly string[]): string {
-  return ip('netns', 'exec', namespace, command, ...args);
-}
-
-function ip(...args: readonly string[]): string {
-  return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }

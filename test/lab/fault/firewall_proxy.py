@@ -6,13 +6,18 @@ import asyncio
 import socket
 import sys
 
-IP_TRANSPARENT = 19
+IP_TRANSPARENT, IPV6_TRANSPARENT = 19, 75
 
 
 def transparent(address):
-    it = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    family = socket.AF_INET6 if ':' in address[0] else socket.AF_INET
+    it = socket.socket(family, socket.SOCK_STREAM)
     it.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    it.setsockopt(socket.SOL_IP, IP_TRANSPARENT, 1)
+    if family == socket.AF_INET6:
+        it.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        it.setsockopt(socket.IPPROTO_IPV6, IPV6_TRANSPARENT, 1)
+    else:
+        it.setsockopt(socket.SOL_IP, IP_TRANSPARENT, 1)
     it.bind(address)
     it.setblocking(False)
     return it
@@ -29,7 +34,7 @@ async def pump(reader, writer):
 
 
 async def serve(reader, writer):
-    client, server = writer.get_extra_info('peername'), writer.get_extra_info('sockname')
+    client, server = writer.get_extra_info('peername')[:2], writer.get_extra_info('sockname')[:2]
     onward = transparent((client[0], 0))
     await asyncio.get_running_loop().sock_connect(onward, server)
     server_reader, server_writer = await asyncio.open_connection(sock=onward)
@@ -39,9 +44,10 @@ async def serve(reader, writer):
 
 
 async def main():
-    listener = await asyncio.start_server(serve, sock=transparent(('0.0.0.0', int(sys.argv[1]))))
+    for host in ('0.0.0.0', '::'):
+        await asyncio.start_server(serve, sock=transparent((host, int(sys.argv[1]))))
     print('ready', flush=True)
-    await listener.serve_forever()
+    await asyncio.Event().wait()
 
 
 asyncio.run(main())

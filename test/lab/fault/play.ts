@@ -8,6 +8,7 @@ import { ADDRESS, awaitWord, type Topology } from '../../kit/topology';
 import { RELAYED, SERVERS } from './mta';
 import { startRecording } from './recording';
 import type { Client, Firewall, Row } from './row';
+import { divert, PROXY_PORT, synproxy } from './router-rules';
 import type { Playing, Vantage } from './tasks';
 
 export interface Played {
@@ -111,11 +112,11 @@ async function startFirewall(topology: Topology, firewall: Firewall): Promise<Ru
     topology.route(false);
   };
   if (firewall.kind === 'synproxy') {
-    const output = await script(topology, SYNPROXY);
+    const output = await script(topology, synproxy('out'));
     return { said: () => output, stop: back };
   }
-  await script(topology, DIVERT);
-  const proxy = await ready(topology.start('fw', 'python3', beside('firewall_proxy.py'), '2525'));
+  await script(topology, divert('out'));
+  const proxy = await ready(topology.start('fw', 'python3', beside('firewall_proxy.py'), String(PROXY_PORT)));
   return { said: proxy.said, stop: () => proxy.stop().then(back) };
 }
 
@@ -134,27 +135,3 @@ async function ready(child: Child): Promise<RunningFirewall> {
 function beside(name: string): string {
   return join(__dirname, name);
 }
-
-/** nft(8) SYNPROXY: the SYN is not tracked, what conntrack calls invalid is the handshake's end. */
-const SYNPROXY = `
-sysctl -q -w net.netfilter.nf_conntrack_tcp_loose=0
-nft -f - <<'END'
-table ip guard {
-  chain raw { type filter hook prerouting priority raw; policy accept; iif out tcp dport 25 tcp flags syn notrack; }
-  chain forward { type filter hook forward priority filter; policy accept;
-    iif out tcp dport 25 ct state invalid,untracked synproxy mss 1460 wscale 7 timestamp sack-perm;
-    ct state invalid drop; }
-}
-END`;
-
-const DIVERT = `
-ip rule add fwmark 1 lookup 100 2>/dev/null || true
-ip route replace local default dev lo table 100
-nft -f - <<'END'
-table ip divert {
-  chain prerouting { type filter hook prerouting priority mangle; policy accept;
-    socket transparent 1 meta mark set 1 accept;
-    iif out tcp dport 25 tproxy to :2525 meta mark set 1 accept;
-  }
-}
-END`;

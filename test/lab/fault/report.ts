@@ -1,5 +1,6 @@
 // The matrix as a table, with precision and recall below it.
 
+import { columns } from '../../kit/columns';
 import { expectedText, foundText } from './evaluate';
 import type { Result } from './matrix';
 import { nameOf } from './tasks';
@@ -18,14 +19,7 @@ export function describe(results: readonly Result[]): string {
     ];
   });
   const table = [['', 'fault', 'expected', 'got', 'after greeting'], ...lines];
-  const widths = [0, 1, 2, 3, 4].map((i) => Math.max(...table.map((cells) => cells[i]?.length ?? 0)));
-  const text = table.map((cells) =>
-    cells
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-  return [...text, '', scores(results)].join('\n');
+  return [...columns(table), '', scores(results)].join('\n');
 }
 
 function scores(results: readonly Result[]): string {

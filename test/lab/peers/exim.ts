@@ -10,6 +10,8 @@ import { startSandbox } from './sandbox';
 import { listening, type Server } from './server';
 
 interface EximOptions {
+  /** Further addresses that it listens on: `[host]:port`. */
+  readonly alsoAt?: readonly string[];
   /** Further main options, `name = value`. */
   readonly settings?: readonly string[];
   /** It keeps nothing, but sends all on to that server, with these options of the transport. */
@@ -67,12 +69,13 @@ interface Places extends EximOptions {
   readonly certificate: string;
 }
 
-function configure({ folder, port, maildir, key, certificate, settings = [], smarthost }: Places): string {
+function configure({ folder, port, maildir, key, certificate, ...options }: Places): string {
+  const { alsoAt = [], settings = [], smarthost } = options;
   return `exim_path = ${peerPath('exim', 'usr/sbin/exim4')}
 spool_directory = ${folder}/spool
 log_file_path = ${folder}/log/%slog
 primary_hostname = mx.dest.example
-local_interfaces = 127.0.0.1
+local_interfaces = ${['<; 127.0.0.1', ...alsoAt].join(' ; ')}
 daemon_smtp_ports = ${port}
 domainlist local_domains = dest.example
 keep_environment =

@@ -1,7 +1,7 @@
 // Three namespaces in a row, `cli - shim - mta`: the shim is a router that diverts mail to a transparent relay.
 
 import { execFileSync } from 'node:child_process';
-import { makeNamespace, type Namespace } from '../../kit/netns';
+import { ip, makeNamespaces, settings } from '../../kit/netns';
 import { run, start, type Child, type Outcome } from '../../kit/process';
 
 type Stop = 'cli' | 'shim' | 'mta';
@@ -38,26 +38,14 @@ export interface Divert {
 
 /** Why there can be none here, as a string. `name` must be short, and unique on this machine. */
 export function makeRouter(name: string, divert: Divert): Router | string {
-  const made: Namespace[] = [];
-  const remove = (): void => {
-    made.forEach((namespace) => namespace.remove());
-    process.off('exit', remove);
-  };
-  process.on('exit', remove);
+  const made = makeNamespaces(name, ['cli', 'shim', 'mta']);
+  if (typeof made === 'string') return made;
   const netns = (at: Stop): string => `${name}-${at}`;
-  for (const at of ['cli', 'shim', 'mta'] as const) {
-    const namespace = makeNamespace(netns(at));
-    if (typeof namespace === 'string') {
-      remove();
-      return namespace;
-    }
-    made.push(namespace);
-  }
   try {
     lay(netns);
     rule(netns('shim'), divert);
   } catch (error) {
-    remove();
+    made.remove();
     return `no router: ${error instanceof Error ? error.message : String(error)}`;
   }
   const inside = (at: Stop): readonly string[] => ['netns', 'exec', netns(at)];
@@ -68,7 +56,7 @@ export function makeRouter(name: string, divert: Divert): Router | string {
       const text = ip(...inside('shim'), 'nft', 'list', 'counter', 'inet', 'lab', counter);
       return Number(/packets (\d+)/.exec(text)?.[1]);
     },
-    remove,
+    remove: made.remove,
   };
 }
 
@@ -90,9 +78,7 @@ function lay(netns: (at: Stop) => string): void {
     ...['-6 rule add fwmark 1 lookup 100', '-6 route add local default dev lo table 100'],
   ]);
   for (const namespace of [shim, mta]) {
-    const forward = ['net/ipv4/ip_forward', 'net/ipv6/conf/all/forwarding'];
-    const lines = forward.map((path) => `echo 1 > /proc/sys/${path}`);
-    ip('netns', 'exec', namespace, 'sh', '-ec', lines.join('\n'));
+    settings(namespace, { 'net/ipv4/ip_forward': 1, 'net/ipv6/conf/all/forwarding': 1 });
   }
 }
 
@@ -154,10 +140,7 @@ function defaults({ v4, v6 }: Both): readonly string[] {
   return [`route add default via ${v4}`, `-6 route add default via ${v6}`];
 }
 
+// One by one: a line of a batch cannot say `-6`.
 function batch(namespace: string, lines: readonly string[]): void {
   for (const line of lines) ip('-n', namespace, ...line.split(' '));
-}
-
-function ip(...args: readonly string[]): string {
-  return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
