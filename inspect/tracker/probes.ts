@@ -4,6 +4,8 @@
 import { addressOctets } from '../address';
 import type { Micros } from '../events';
 import { PROBES_PER_SECOND } from '../limits';
+import { NO_OCTETS } from '../octets';
+import { composeTcp, timestampOption } from '../tcp/compose';
 import { ethernetHead } from '../tcp/link';
 import { FLAG } from '../tcp/segment';
 import { advance } from '../tcp/seq';
@@ -123,79 +125,26 @@ export function probePacket({ client, server }: ConnectionView): Uint8Array | un
   const ack = client.stream.seqOf(client.stream.next);
   if (!last || next === undefined || ack === undefined) return undefined;
   const stamps = last.options.timestamps && client.last?.options.timestamps;
-  const options = stamps && last.options.timestamps ? timestamps(last.options.timestamps[0], stamps[0]) : [];
-  const tcp = new Uint8Array(TCP_HEADER + options.length);
-  const fields = new DataView(tcp.buffer);
-  fields.setUint16(0, last.sourcePort);
-  fields.setUint16(2, last.destinationPort);
-  fields.setUint32(4, advance(next, -1));
-  fields.setUint32(8, ack);
-  fields.setUint8(12, (tcp.length / 4) << 4);
-  fields.setUint8(13, FLAG.ack);
-  fields.setUint16(14, last.window);
-  tcp.set(options, TCP_HEADER);
+  const options =
+    stamps && last.options.timestamps ? timestampOption(last.options.timestamps[0], stamps[0]) : [];
   const source = addressOctets(last.source);
   const destination = addressOctets(last.destination);
   if (!source || !destination) return undefined;
-  fields.setUint16(16, checksum(source, destination, tcp));
-  return source.length === 4 ? ipv4(source, destination, tcp) : ipv6(source, destination, tcp);
+  return composeTcp(
+    { source, destination, ttl: TTL },
+    {
+      sourcePort: last.sourcePort,
+      destinationPort: last.destinationPort,
+      seq: advance(next, -1),
+      ack,
+      flags: FLAG.ack,
+      window: last.window,
+      options,
+      payload: NO_OCTETS,
+    },
+  );
 }
 
-function timestamps(value: number, echo: number): number[] {
-  const field = new DataView(new ArrayBuffer(12));
-  // NOP NOP in front, for alignment, as every stack sends it (RFC 7323 appendix A).
-  field.setUint32(0, 0x0101_080a);
-  field.setUint32(4, value);
-  field.setUint32(8, echo);
-  return [...new Uint8Array(field.buffer)];
-}
-
-/** RFC 791 §3.1; DF, and no identification where nothing is fragmented (RFC 6864 §4.1). */
-function ipv4(source: Uint8Array, destination: Uint8Array, tcp: Uint8Array): Uint8Array {
-  const packet = new Uint8Array(20 + tcp.length);
-  const fields = new DataView(packet.buffer);
-  fields.setUint8(0, 0x45);
-  fields.setUint16(2, packet.length);
-  fields.setUint16(6, 0x4000);
-  fields.setUint8(8, TTL);
-  fields.setUint8(9, TCP);
-  packet.set(source, 12);
-  packet.set(destination, 16);
-  fields.setUint16(10, fold(sumOf(packet.subarray(0, 20))));
-  packet.set(tcp, 20);
-  return packet;
-}
-
-function ipv6(source: Uint8Array, destination: Uint8Array, tcp: Uint8Array): Uint8Array {
-  const packet = new Uint8Array(40 + tcp.length);
-  const fields = new DataView(packet.buffer);
-  fields.setUint8(0, 0x60);
-  fields.setUint16(4, tcp.length);
-  fields.setUint8(6, TCP);
-  fields.setUint8(7, TTL);
-  packet.set(source, 8);
-  packet.set(destination, 24);
-  packet.set(tcp, 40);
-  return packet;
-}
-
-/** RFC 9293 §3.1, with the pseudo-header. */
-function checksum(source: Uint8Array, destination: Uint8Array, tcp: Uint8Array): number {
-  return fold(sumOf(source) + sumOf(destination) + TCP + tcp.length + sumOf(tcp));
-}
-
-function sumOf(bytes: Uint8Array): number {
-  return bytes.reduce((sum, octet, i) => sum + (i % 2 === 0 ? octet << 8 : octet), 0);
-}
-
-function fold(sum: number): number {
-  let folded = sum;
-  while (folded > 0xffff) folded = (folded & 0xffff) + (folded >>> 16);
-  return ~folded & 0xffff;
-}
-
-const TCP = 6;
-const TCP_HEADER = 20;
 const TTL = 64;
 
 /** By which leg each side's frames come in, if it is where it is expected. */
