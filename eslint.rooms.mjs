@@ -16,6 +16,7 @@ export const ROOMS = [
   'inspect/verdict',
   'inspect/tracker',
   'inspect/two-point',
+  'inspect/trace',
   'proxy/system',
   'proxy/native',
   'proxy/config',

@@ -71,7 +71,7 @@ function cutShort({ frame, start, end, source, destination }: IpPayload): Packet
 }
 
 /** Reads options up to the first that makes no sense; nothing behind that one can be trusted. */
-function parseOptions(frame: Uint8Array, start: number, end: number): TcpOptions {
+export function parseOptions(frame: Uint8Array, start: number, end: number): TcpOptions {
   // What nearly every segment has: timestamps, and two NOPs before them (RFC 7323 appendix A) or behind.
   if (end - start === 12) {
     if (be32(frame, start) === ALIGNED_TIMESTAMPS)
