@@ -2,16 +2,20 @@
 // with 1 where something was lost, memory grew or one peer's silence cost the others.
 //
 //   npm run soak -- fuzz [--minutes N] [--seed TEXT]    dialogues and rules of chance instead; default an hour
+//   npm run soak -- trace [--runs N] [--only PATTERN]   traces of each fault at each router; default three runs
 //   npm run soak -- hostile    10,000 hostile connections beside 100 honest senders, who must keep four fifths of their rate
 
 import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import pc from 'picocolors';
 import { makeNamespace } from '../kit/netns';
-import { run } from '../kit/process';
+import { run, scratch } from '../kit/process';
 import { runLoad, type LoadPlan } from './load';
 import { runFuzz } from './policy/fuzz';
 import { renderHostile, runHostile, violationsOf, type HostilePlan } from './policy/hostile';
+import { FAULTS } from './trace/faults.table';
+import { describe, traceAll } from './trace/matrix';
+import { allOf, nameOf } from './trace/tasks';
 import { excessesOf, lossesOf, renderLoad } from './load-judge';
 
 const PLAN: LoadPlan = {
@@ -46,14 +50,31 @@ async function fuzz(minutes: number, seed: string): Promise<number> {
   return violations.length === 0 ? 0 : 1;
 }
 
+async function traces(runs: number, only: RegExp): Promise<number> {
+  const tasks = allOf(FAULTS).filter((task) => only.test(nameOf(task)));
+  let wrong = 0;
+  for (let run = 1; run <= runs; run += 1) {
+    const results = await traceAll(tasks, {
+      folder: scratch('trace'),
+      onTraced: (result) => console.error(pc.dim(`${result.ok ? '✔' : '✘'} ${nameOf(result)}`)),
+    });
+    console.log(`Run ${run}\n\n${describe(results)}\n`);
+    wrong += results.filter(({ ok }) => !ok).length;
+  }
+  return wrong === 0 ? 0 : 1;
+}
+
 function work(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
       minutes: { type: 'string', default: '60' },
       seed: { type: 'string', default: randomUUID().slice(0, 8) },
+      runs: { type: 'string', default: '3' },
+      only: { type: 'string', default: '' },
     },
   });
+  if (positionals[0] === 'trace') return traces(Number(values.runs), new RegExp(values.only));
   if (positionals[0] === 'hostile') return soakHostile();
   return positionals[0] === 'fuzz' ? fuzz(Number(values.minutes), values.seed) : soak();
 }
@@ -92,7 +113,7 @@ async function inside(): Promise<number> {
   return code ?? 1;
 }
 
-/** More than an hour of fuzz takes. */
-const MOST = 2 * 3_600_000;
+/** More than an hour of fuzz takes, or three runs of all traces. */
+const MOST = 6 * 3_600_000;
 
 void (process.env['SOAK'] === 'inside' ? work() : inside()).then((code) => process.exit(code));

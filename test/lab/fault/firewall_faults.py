@@ -92,6 +92,15 @@ def hold_ehlo(ms):
     return fault
 
 
+def slow(ms):
+    """Everything comes later, as on a long way."""
+
+    def fault(frame, to_server):
+        return [(int(ms) / 1000, frame, to_server)]
+
+    return fault
+
+
 def mask_verb(verb='EHLO'):
     """In place, as Cisco's `inspect esmtp` masks what it does not know."""
     wanted = verb.encode()
@@ -266,6 +275,7 @@ FAULTS = {
     'drop-acks': drop_acks,
     'drop-greeting': drop_greeting,
     'hold-ehlo': hold_ehlo,
+    'slow': slow,
     'mask-verb': mask_verb,
     'mask-keyword': mask_keyword,
     'strip-starttls': strip_starttls,

@@ -35,11 +35,14 @@ export const further =
 
 export const nothing: Make = () => undefined;
 
-/** The segment's first four octets are this word, in any case. */
+/** A segment to the server whose first four octets are this word, in any case. */
 const begins = (word: string): string => {
   const octets = [...word].map((letter) => letter.charCodeAt(0).toString(16)).join('');
   return `tcp dport 25 @ih,0,32 & 0xdfdfdfdf == 0x${octets}`;
 };
+
+/** A segment to the server that begins with a TLS record: a handshake, version 3. */
+export const TLS_BEGINS = 'tcp dport 25 @ih,0,16 == 0x1603';
 
 /** Rules of router k: at its entrance, before anything looks at the TTL. */
 export const entering = (...rules: readonly string[]): Make => chain('prerouting', 'raw', rules);
@@ -149,13 +152,16 @@ export const limiting: Make = ({ path, n }) => {
   for (let k = 1; k <= n; k += 1) path.settings(`r${k}`, LIMITED);
 };
 
-/** The client hears no ICMP at all. */
+/** The client hears no ICMP at all, but what IPv6 needs to find its neighbours. */
 export const deaf: Make = ({ path }) =>
   path.script(
     'cli',
     nft(
-      '  chain input { type filter hook input priority filter; meta l4proto { icmp, icmpv6 } icmpv6 type != { nd-neighbor-solicit, nd-neighbor-advert } drop; }',
-      'deaf',
+      `  chain input { type filter hook input priority filter
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+    meta l4proto { icmp, icmpv6 } drop
+  }`,
+      'input',
     ),
   );
 
