@@ -15,11 +15,18 @@ export function linkLayer(linkType: number): Layer | Found | undefined {
 
 /** What stands before the packet in an Ethernet frame with no more than tags; `undefined`: there is no such packet. */
 export function ethernetHead(frame: Uint8Array): Uint8Array | undefined {
+  const at = packetAt(ETHERNET, frame);
+  return at === undefined ? undefined : frame.subarray(0, at);
+}
+
+/** Where the IP packet begins in a frame that has it in no tunnel; `undefined`: there is no such packet. */
+export function packetAt(linkType: number, frame: Uint8Array): number | undefined {
   const walk: Walk = {
     ...{ frame, at: 0, end: frame.length, beyond: 1 },
     ...{ vlans: [], tunnels: undefined },
   };
-  return follow(walk, ethernet) === 'ip' && !walk.tunnels ? frame.subarray(0, walk.at) : undefined;
+  const first = linkLayer(linkType);
+  return first !== undefined && follow(walk, first) === 'ip' && !walk.tunnels ? walk.at : undefined;
 }
 
 const skip =
@@ -84,6 +91,7 @@ function swap(value: number): number {
   return ((value & 0xff) << 8) | (value >> 8);
 }
 
+const ETHERNET = 1;
 const COOKED_LLC = 4;
 const PFLOG_LEAST = 20;
 const NFLOG_PAYLOAD = 9;
@@ -95,7 +103,7 @@ const LINKS: ReadonlyMap<number, Layer | Found> = new Map<number, Layer | Found>
   // NULL and LOOP: an address family in front, in the capturing machine's order of octets.
   [0, skip(4, 'ip')],
   [108, skip(4, 'ip')],
-  [1, ethernet],
+  [ETHERNET, ethernet],
   // PPP as it is, with HDLC's address before it, over Ethernet, with the direction in front.
   [9, ppp],
   [50, hdlc],

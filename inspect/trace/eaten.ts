@@ -4,8 +4,9 @@ import { compare, lastAnswering, type Compared } from './hops';
 import type { Answer, Place, Test, Trace, TraceVerdict } from './sent';
 import { between, placeText, TEST_TEXTS } from './texts';
 
-/** At most one for each test. */
+/** At most one for each test. The session's own SYN came through: what becomes of its copies is judged with proxies. */
 export function judgeEaten(trace: Trace, test: Test, stage: number): readonly TraceVerdict[] {
+  if (test === 'syn') return [];
   const rows = compare(trace, test, stage);
   const refusal = refusedAt(rows);
   if (refusal) return [refusedVerdict(trace, test, refusal)];
@@ -89,12 +90,12 @@ function dropped(
   behind: readonly Compared[],
 ): TraceVerdict {
   const [first] = behind;
-  const tries = first ? `${first.own.sent} of ${first.own.sent}` : '';
-  const hop = first ? first.ttl : 0;
   const is = certainty === 'proved' ? 'is' : 'may be';
   const name = upper(TEST_TEXTS[test]);
   const where = placeText(place, trace.distance);
   const control = test === 'full-size' ? TEST_TEXTS['half-size'] : TEST_TEXTS.control;
+  const who = first?.ttl === trace.distance ? 'the server' : `hop ${first?.ttl}`;
+  const shown = `${who} answered ${control}, and none of ${first?.own.sent} copies of ${TEST_TEXTS[test]}`;
   const hole = test === 'full-size' ? ' Large segments vanish, and no router says so (path MTU).' : '';
   const end =
     test === 'ehlo' && trace.hello.result === 'silent' && trace.hello.alive
@@ -102,7 +103,7 @@ function dropped(
       : '';
   return {
     ...{ verdict: nameOf(test), certainty, test, place },
-    message: `${name} ${is} dropped ${where}: hop ${hop} answers ${control}, and not ${tries} copies of it.${hole}${end}`,
+    message: `${name} ${is} dropped ${where}: ${shown}.${hole}${end}`,
   };
 }
 

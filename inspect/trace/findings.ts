@@ -111,7 +111,8 @@ function unreached(trace: Trace): string {
 }
 
 function tooBig({ answers }: Trace): readonly string[] {
-  const answer = answers.find(({ kind }) => kind === 'too-big');
+  // Without a size it is this machine's own kernel, which has learned it.
+  const answer = answers.find((each) => each.kind === 'too-big' && (each.mtu ?? 0) > 0);
   if (answer?.kind !== 'too-big') return [];
   return [
     `${answer.from} takes packets of ${answer.mtu} octets at the most and says so, as it should (path MTU).`,

@@ -34,7 +34,7 @@ export function hopsOf(trace: Trace): readonly Hop[] {
   );
 }
 
-export function triedOf({ sent, answers }: Trace): readonly Tried[] {
+export function triedOf({ sent, answers }: Pick<Trace, 'sent' | 'answers'>): readonly Tried[] {
   const first = new Map<number, Answer>();
   for (const answer of answers) if (!first.has(answer.to)) first.set(answer.to, answer);
   const groups = new Map<string, Sent[]>();
@@ -63,12 +63,12 @@ export interface Compared {
   readonly control: Tried;
 }
 
-/** Below the server's TTL, by TTL: where both were sent. */
+/** By TTL, where both were sent: below the server's, and with that where the test may reach it. */
 export function compare(trace: Trace, test: Test, stage: number): readonly Compared[] {
-  const all = triedOf(trace).filter(
-    (each) => each.stage === stage && each.ttl < (trace.distance ?? Infinity),
-  );
-  const control = test === 'full-size' ? 'half-size' : 'control';
+  const old = test === 'full-size';
+  const last = (trace.distance ?? Infinity) - (old ? 0 : 1);
+  const all = triedOf(trace).filter((each) => each.stage === stage && each.ttl <= last);
+  const control = old ? 'half-size' : 'control';
   return all
     .filter((each) => each.test === test)
     .flatMap((own) => {

@@ -1,46 +1,48 @@
 // Answered in the server's stead: a device on the path speaks TCP in its name.
 
 import { FLAG, type Segment } from '../tcp/segment';
-import { triedOf } from './hops';
+import { TTL_JUMP } from '../verdict/thresholds';
+import { lastAnswering, triedOf } from './hops';
 import type { Answer, Test, Trace, TraceVerdict } from './sent';
 import { placeText, TEST_TEXTS } from './texts';
 
 /** Two different signs prove it; one alone is suspected, and a distance that differs by one hop is none. */
 export function judgeTerminated(trace: Trace): readonly TraceVerdict[] {
-  const nearer = synAnswered(trace);
-  if (nearer) return [nearer];
-  return proxied(trace);
+  const found = shaken(trace) ?? proxied(trace);
+  return found === undefined ? [] : [found];
 }
 
-/** A SYN that cannot get as far as the server has a SYN-ACK: a SYN proxy. */
-function synAnswered(trace: Trace): TraceVerdict | undefined {
-  const { distance, synAck } = trace;
-  const [found] = answersTo(trace, 'syn')
-    .filter(({ ttl, answer }) => ttl < (distance ?? 0) && isSynAck(answer))
+/** Another device shakes hands, and the server speaks from then on: a SYN proxy. */
+function shaken(trace: Trace): TraceVerdict | undefined {
+  const { distance = 0, synAck } = trace;
+  const later = controlSegment(trace);
+  const [copy] = answersTo(trace, 'syn')
+    .filter(({ ttl, answer }) => ttl < distance && isSynAck(answer))
     .sort((a, b) => a.ttl - b.ttl);
-  if (found === undefined) return undefined;
+  const jump = synAck && later ? later.ttl - synAck.ttl : 0;
   const signs = [
-    `SYN has a SYN-ACK with TTL ${found.ttl}, and the control segment has an answer of the server only with TTL ${distance}`,
-    ...jumpOf(synAck, controlSegment(trace)),
+    ...(copy
+      ? [`a SYN with TTL ${copy.ttl} has a SYN-ACK, and the server answers only from TTL ${distance} on`]
+      : []),
+    ...(jump !== 0
+      ? [`the SYN-ACK came with TTL ${synAck?.ttl}, and later segments with ${later?.ttl}`]
+      : []),
     ...(synAck?.window === 0 ? ['the SYN-ACK has a window of 0'] : []),
   ];
-  return verdictOf(found.ttl, 'syn', signs);
+  const worth = copy !== undefined || signs.length > 1 || Math.abs(jump) >= TTL_JUMP;
+  if (!worth || synAck === undefined) return undefined;
+  // A router looks at the TTL before its SYN proxy does: a SYN needs one hop more than the SYN-ACK.
+  return verdictOf(Math.min(copy?.ttl ?? Infinity, hopsBack(synAck.ttl) + 1), 'syn', signs);
 }
 
 function isSynAck(answer: Answer): boolean {
   return answer.kind === 'segment' && (answer.segment.flags & FLAG.syn) !== 0;
 }
 
-/** Of one connection the SYN-ACK came another way than what followed. */
-function jumpOf(synAck: Segment | undefined, later: Segment | undefined): readonly string[] {
-  if (synAck === undefined || later === undefined || synAck.ttl === later.ttl) return [];
-  return [`the SYN-ACK came with TTL ${synAck.ttl}, and later segments with ${later.ttl}`];
-}
-
 /** Packets that are no TCP go on where TCP in the server's name ends. */
-function proxied(trace: Trace): readonly TraceVerdict[] {
+function proxied(trace: Trace): TraceVerdict | undefined {
   const { distance } = trace;
-  if (distance === undefined) return [];
+  if (distance === undefined) return undefined;
   const echoes = answersTo(trace, 'echo');
   const reply = echoes.find(({ answer }) => answer.kind === 'echo' && answer.from === trace.server);
   const beyond = echoes
@@ -51,7 +53,7 @@ function proxied(trace: Trace): readonly TraceVerdict[] {
   const segment = controlSegment(trace);
   // The stacks may start at different TTLs: what counts is the distance from where each started.
   const back = reply && segment ? hopsBack(reply.answer.ttl) - hopsBack(segment.ttl) : 0;
-  if (farther < 1) return [];
+  if (farther < 1) return undefined;
   const signs = [
     `echo requests with TTL ${Math.max(...beyond)} are still on their way` +
       (replied.length > 0 ? ` (the server replies from TTL ${Math.min(...replied)} on)` : ''),
@@ -59,8 +61,7 @@ function proxied(trace: Trace): readonly TraceVerdict[] {
       ? [`TCP segments come back over ${back} ${back === 1 ? 'hop' : 'hops'} less than echo replies`]
       : []),
   ];
-  if (signs.length < 2 && farther < 2) return [];
-  return [verdictOf(distance, 'control', signs)];
+  return signs.length < 2 && farther < 2 ? undefined : verdictOf(distance, 'control', signs);
 }
 
 function verdictOf(hop: number, test: Test, signs: readonly string[]): TraceVerdict {
@@ -96,7 +97,8 @@ export function judgeReset(trace: Trace): readonly TraceVerdict[] {
     ];
   }
   if (trace.hello.result !== 'reset') return [];
-  const place = { kind: 'between', from: 0, to: trace.distance } as const;
+  const from = lastAnswering(trace, ({ test }) => test === 'ehlo');
+  const place = { kind: 'between', from, to: trace.distance } as const;
   return [
     {
       ...{ verdict: 'reset-injected', certainty: 'suspected', test: 'ehlo', place },

@@ -51,7 +51,7 @@ export const ROWS: readonly Row[] = [
     path: { devices: { 3: only(['ehlo'], DROPS) }, hello: SILENT },
     want: ['ehlo-dropped proved ehlo 2-3'],
     message:
-      /EHLO is dropped between hop 2 and hop 3, or at hop 3: hop 3 answers the control segment, and not 3 of 3/,
+      /EHLO is dropped between hop 2 and hop 3, or at hop 3: hop 3 answered the control segment, and none of 3 copies of EHLO\./,
   },
   {
     name: 'EHLO is dropped by the first hop',
@@ -280,7 +280,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     name: 'a proxy: echo requests go further than TCP, and TCP comes back from nearer',
-    path: { proxy: 2, back: { control: 63, echo: 60 } },
+    path: { proxy: 2, back: { synAck: 63, control: 63, echo: 60 } },
     want: ['path-terminated proved control at 2'],
     message:
       /A device answers TCP in the server's name at hop 2: echo requests with TTL 4 are still on their way/,
@@ -305,6 +305,21 @@ export const ROWS: readonly Row[] = [
     want: ['path-terminated proved syn at 2'],
   },
   {
+    name: 'a SYN proxy that answers no copy of SYN',
+    path: { devices: { 2: only(['syn'], DROPS) }, back: { synAck: 63, control: 60 }, synAckWindow: 0 },
+    want: ['path-terminated proved syn at 2'],
+  },
+  {
+    name: 'a SYN that is dropped with a small TTL is no finding: the session had its own',
+    path: { devices: { 2: only(['syn'], DROPS) } },
+    want: [],
+  },
+  {
+    name: 'a SYN-ACK that came over one hop more is another route',
+    path: { back: { synAck: 59, control: 60 } },
+    want: [],
+  },
+  {
     name: 'EHLO is answered with RST on the way',
     path: { devices: { 3: only(['ehlo'], { answers: 'RST' }) }, hello: { result: 'unsent' } },
     want: ['reset-injected proved ehlo at 3'],
@@ -312,7 +327,7 @@ export const ROWS: readonly Row[] = [
   {
     name: 'EHLO itself is reset: by the server or on the way',
     path: { hello: { result: 'reset' } },
-    want: ['reset-injected suspected ehlo 0-5'],
+    want: ['reset-injected suspected ehlo 4-5'],
   },
   {
     name: 'EHLO is refused with ICMP unreachable',
@@ -329,6 +344,16 @@ export const ROWS: readonly Row[] = [
       devices: { 3: only(['full-size'], DROPS) },
     },
     want: ['black-hole proved full-size 2-3'],
+  },
+  {
+    name: 'full-size segments vanish behind the last hop',
+    path: {
+      tests: ['control', 'ehlo', 'half-size', 'full-size'],
+      devices: { 5: only(['full-size'], DROPS) },
+    },
+    want: ['black-hole proved full-size 4-5'],
+    message:
+      /between hop 4 and the server: the server answered a segment of 512 octets, and none of 3 copies/,
   },
   {
     name: 'a hop that says what it takes is no black hole',

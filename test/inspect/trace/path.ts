@@ -103,7 +103,15 @@ function answerTo(path: Path, { test, ttl, packet, number, at }: Sent, attempt: 
     if (!last && treatment.kind === undefined) continue;
     if (treatment.mute) return undefined;
     const { kind = 'expired', from = `10.0.${hop}.1`, quotes, tunnel = false } = treatment;
-    return { ...facts, kind, from, code: 0, quote: received.slice(0, quotes), tunnel } as const;
+    return {
+      ...facts,
+      kind,
+      from,
+      code: 0,
+      quote: received.slice(0, quotes),
+      tunnel,
+      ...(kind === 'too-big' && { mtu: 1_400 }),
+    } as const;
   }
   return undefined;
 }
