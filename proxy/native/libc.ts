@@ -162,7 +162,7 @@ function localPort(c: Libc, fd: number): number {
 }
 
 /** `struct sockaddr_in` or `sockaddr_in6`: the family in the machine's order, the rest in the network's. */
-function socketAddress({ address, port }: SocketAddress): Uint8Array {
+export function socketAddress({ address, port }: SocketAddress): Uint8Array {
   const octets = ipaddr.parse(address).toByteArray();
   const six = octets.length === 16;
   const bytes = new Uint8Array(six ? SOCKADDR_IN6 : SOCKADDR_IN);

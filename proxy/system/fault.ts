@@ -124,10 +124,16 @@ const CATALOGUE = {
   'capture-forbidden': {
     exit: 1,
     what: 'no permission to capture',
-    fix: 'run it as root, or allow it: setcap cap_net_raw=+ep "$(readlink -f "$(which node)")"',
+    fix: 'run it as root, or give it CAP_NET_RAW: setcap cap_net_raw=+ep "$(readlink -f "$(which node)")"',
   },
   'interface-unknown': { exit: 1, what: 'no such interface', fix: 'see `ip link`' },
   'probe-refused': { exit: 1, what: 'cannot send a probe', fix: 'see `ehlowire doctor`' },
+  'raw-forbidden': {
+    exit: 1,
+    what: 'no permission to send packets with a TTL',
+    fix: 'run it as root, or give it CAP_NET_RAW: setcap cap_net_raw=+ep "$(readlink -f "$(which node)")"',
+  },
+  'packet-refused': { exit: 1, what: 'cannot send a packet', fix: 'see the rules of the local firewall' },
   'capture-failed': { exit: 1, what: 'cannot capture', fix: 'the system refused it' },
   'library-missing': { exit: 1, what: 'library missing', fix: 'install it' },
   'file-not-json': { exit: 2, what: 'not valid JSON', fix: 'correct the syntax' },
