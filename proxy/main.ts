@@ -5,77 +5,10 @@ import type { AnalyzeFlags } from './report/analyze/request';
 import type { CheckFlags } from './cli/check/check';
 import type { PolicyFlags } from './cli/policy';
 import type { RelayFlags } from './cli/relay';
+import type { TraceFlags } from './cli/trace/request';
+import { ANALYZE_HELP, CHECK_HELP, POLICY_HELP, programHelp, RELAY_HELP, TRACE_HELP } from './help';
 import { createFault, exitCode, type Fault, formatFault, isFault, type Outcome } from './system/fault';
 import { readVersion } from './system/version';
-
-const RELAY_HELP = `
-Examples:
-  ehlowire relay --listen :2525 --upstream 10.0.0.5:25
-      forward port 2525 to the mail server; a greeting that never ends is completed after 20 s,
-      and at once from the next connection on
-  ehlowire relay --listen :25 --upstream 10.0.0.5:25 --repair now --log /var/log/ehlowire.log
-      the server is known to greet truncated: do not wait (never in front of postscreen)
-  ehlowire relay --listen :25 --upstream 10.0.0.5:25 --proxy-protocol out-v2
-      tell the server who the client is (postfix: smtpd_upstream_proxy_protocol=haproxy)
-  ehlowire relay --listen :8025 --transparent
-      on the router between clients and servers: relay what its rules divert to port 8025; server and client see
-      each other's addresses, not the relay's (README, "On the router"); needs root or cap_net_admin
-
-Signals: TERM or INT waits until open connections end, a second one ends them; HUP reopens the log and reads
-the configuration again: policy.* then holds for new connections, all else needs a restart.
-A port below 1024 needs root, or: setcap cap_net_bind_service=+ep "$(readlink -f "$(which node)")"
-All configuration keys, with their EHLOWIRE_* variables: CONFIG.md`;
-
-const CHECK_HELP = `
-Examples:
-  ehlowire check mx.example:25
-  ehlowire check 10.0.0.5:25 --fail-on proved       exit 3 where the greeting is provably broken
-  ehlowire check 10.0.0.5:25 --json --set greeting.patience=5s
-
-It waits for the last line of the greeting as long as a patient client does (greeting.patience, 20 s). Then it
-sends EHLO and QUIT. It never sends mail.
-Exit codes: 0 fine, 1 no connection or no SMTP, 2 wrong usage, 3 found what --fail-on names`;
-
-const ANALYZE_HELP = `
-Examples:
-  ehlowire analyze incident.pcapng
-      ladders of the connections with a verdict, phase times, verdicts by client network, what it means
-  ehlowire analyze *.pcap --only 198.51.100.0/24 --evidence report/
-      of one network; for every connection with a verdict a capture with comments and a page for a ticket
-  ssh firewall tcpdump -i eth1 -U -w - port 25 | ehlowire analyze -
-      standard input, until it ends or Ctrl-C
-  ehlowire analyze incident.pcap --json --fail-on proved
-      JSON lines, one event a line; exit 3 if a verdict about the path is proved
-  ehlowire analyze --wan outside.pcap --dmz inside.pcap --evidence report/
-      what one side of a firewall saw and the other did not; for every connection with a verdict the captures
-      of both sides and one page; analyze --wan --dmz of these captures gives the same verdict
-  ehlowire analyze --live eth0
-      an interface, until Ctrl-C; needs root, or cap_net_raw, and libpcap
-  ehlowire analyze --live eth0 --probe
-      the same in line, on the interface towards the clients: a client that is silent for 3 s gets an empty
-      segment in the server's name (a probe); its answer proves what was dropped
-
-It reads pcap and pcapng, also with gzip, and tunnels in them (GRE, ERSPAN, VXLAN, GENEVE, MPLS, PPPoE, IP in IP).
-Several files are read as one, in order of time. TCP ports other than 25, 587, 465 (TLS) and 2525: --port.
-Exit codes: 0 fine, 1 a capture is cut or damaged (its intact part was used), 2 wrong usage or no capture,
-3 found what --fail-on names`;
-
-const POLICY_HELP = `
-Examples:
-  ehlowire policy --capture today.pcapng
-      what the rules would refuse or change as they are by default, by rule and client network
-  ehlowire policy --capture *.pcap.gz --config /etc/ehlowire/relay.json --set policy.lines=enforce
-      the rules of a file, and one that is to become stricter
-  ehlowire policy --capture today.pcapng --all
-      every rule as if it were enforced
-  ehlowire policy --log /var/log/ehlowire-relay/events.log.1 /var/log/ehlowire-relay/events.log --json
-      what a running ehlowire refused and reported, oldest file first, as one JSON object
-  ssh firewall tcpdump -U -w - port 25 | ehlowire policy --capture -
-
-It changes nothing, and needs no root. What is in TLS cannot be judged, nor what a capture lacks. A log has the rules that
-were off only in part: a capture shows more. Rules that count (policy.load) are not played.
-What to do with the answer: the runbook permanent.md.
-Exit codes: 0 fine, whatever was found; 1 a file is cut or damaged (its intact part was used), 2 wrong usage or no such file`;
 
 /** What other folders add to the program: their commands, and lines of `--help` for them. */
 interface Addition {
@@ -86,16 +19,6 @@ interface Addition {
 
 /** Receives what a command ends with. */
 export type Settle = (outcome: Outcome) => void;
-
-const programHelp = (more: string): string => `
-Start here:
-  ehlowire demo                     see it work, on this machine only
-  ehlowire check mx.example:25      judge a server's greeting
-  ehlowire relay --help             relay connections to a server
-  ehlowire analyze FILE             what the path did to SMTP in a capture
-  ehlowire policy --capture FILE    what the hardening rules would refuse
-${more}
-Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration, 3 found what --fail-on names`;
 
 /** Runs one command line (without node and script) to its end and returns the exit code. */
 export async function main(args: readonly string[], addition: Addition): Promise<number> {
@@ -136,6 +59,7 @@ function buildProgram(settle: Settle, addition: Addition): Command {
     .addHelpText('after', programHelp(addition.help));
   program.addCommand(relayCommand(settle));
   program.addCommand(checkCommand(settle));
+  program.addCommand(traceCommand(settle));
   program.addCommand(analyzeCommand(settle));
   program.addCommand(policyCommand(settle));
   for (const command of addition.commands(settle)) program.addCommand(command);
@@ -184,6 +108,30 @@ function checkCommand(settle: Settle): Command {
     .action(async (target: string, flags: CheckFlags) => {
       const { runCheck } = await import('./cli/check/check');
       settle(await runCheck(target, flags));
+    });
+}
+
+function traceCommand(settle: Settle): Command {
+  return prepare(new Command('trace'))
+    .description('Find the hop on the path that drops, holds, changes or answers EHLO.')
+    .argument('<host[:port]>', 'the mail server; port 25 unless said')
+    .option('--name <name>', "the name to say EHLO with (default: this machine's)")
+    .option('--deep', 'also other forms of EHLO, full-size segments, and what follows EHLO')
+    .option('-n, --numeric', 'do not look up the names of hops')
+    .option('-4, --four', 'IPv4 only')
+    .option('-6, --six', 'IPv6 only')
+    .option('--tries <number>', 'copies of each segment for each hop (default: 3)')
+    .option('--max-hops <number>', 'the greatest TTL, at most 60 (default: 30)')
+    .option('--pace <ms>', 'between two packets for one hop (default: 1050: Linux answers one a second)')
+    .option('--fail-on <certainty>', 'exit 3 if something is found: proved, or suspected too')
+    .option('--evidence <dir>', 'write what was sent and received there, as a capture with comments')
+    .option('--json', 'JSON lines instead of text')
+    .option('--config <file>', 'configuration, JSON')
+    .option('--set <key=value>', 'one configuration value; repeatable', collect)
+    .addHelpText('after', TRACE_HELP)
+    .action(async (target: string, flags: TraceFlags) => {
+      const { runTrace } = await import('./cli/trace/trace');
+      settle(await runTrace(target, flags));
     });
 }
 

@@ -70,7 +70,7 @@ export function toText(
       ? ['', row('Refused', [ADVICE.refusal.means, `${dim('what to do:')} ${ADVICE.refusal.fix}`])]
       : []),
     '',
-    row('EHLO', helloLines(interview, patienceMs)),
+    row('EHLO', helloLines(target, interview, patienceMs)),
     row('STARTTLS', [tlsLine(interview, colors)]),
     row('Times', [
       interview.phases.map(({ phase, duration }) => `${phase} ${formatDuration(duration)}`).join(dim(', ')),
@@ -102,7 +102,7 @@ function judgementLine(finding: Finding, { bold, green, red, yellow, cyan }: Col
   return finding.greeting === 'teaser' ? bold(cyan('teaser, an honest one')) : bold(green('well formed'));
 }
 
-function helloLines(interview: Interview, patienceMs: number): string[] {
+function helloLines(target: string, interview: Interview, patienceMs: number): string[] {
   const { hello, verb, closedEarly } = interview;
   if (hello === undefined) {
     if (interview.judgement.defects.includes('refusal')) return ['not said'];
@@ -110,7 +110,7 @@ function helloLines(interview: Interview, patienceMs: number): string[] {
     return [
       `no answer within ${patienceMs / 1000} s`,
       'the server hangs, or something between swallowed it, as a firewall with SMTP inspection does:',
-      'capture on both sides of the firewall, and run this check from inside of it',
+      `\`ehlowire trace ${target}\` says between which two hops; or run this check from inside of the firewall`,
     ];
   }
   const code = `${hello.code} ${clip(hello.texts[0] ?? '')}`;
