@@ -28,27 +28,72 @@ interface CommandContext {
 
 /** The finding that counts, in the order of their weight; those of rules that are `off` do not. */
 export function judgeCommand(line: CommandLine, context: CommandContext): FindingName | undefined {
-  const { rules, offered } = context;
   const parts = partsOf(line.bytes);
-  const find = (judge: (part: Part) => FindingName | undefined): FindingName | undefined =>
-    parts.map(judge).find((name) => name !== undefined);
-  // Whatever verb comes behind so many blanks, we would not see it.
-  const unseen = parts[0]?.verb === '' && line.length > COMMAND_LINE;
-  const tls = rules.requireTls ? 'enforce' : 'off';
-  const oddities: [Strictness, FindingName | undefined][] = [
-    [rules.synchronization, foreignOf(line.bytes)],
-    [rules.nul, line.bytes.includes(NUL) ? 'NUL' : undefined],
-    [rules.commands, unseen ? 'refused command' : find((part) => judgeVerb(part, rules))],
-    [tls, find(({ verb }) => (BEFORE_TLS.has(verb) ? undefined : 'TLS required'))],
-    [rules.authBeforeTls, find(({ verb }) => (LOGINS.has(verb) ? 'AUTH before TLS' : undefined))],
-    [rules.commands, find((part) => hiddenIn(part, rules))],
-    [rules.commands, find((part) => judgeChunk(part, offered))],
-    [rules.commands, parts.length > 1 ? 'commands in one line' : undefined],
-    [rules.lines, oddLine(verbOf(line.bytes), line, context)],
-  ];
-  const found = oddities.filter(([strictness, name]) => strictness !== 'off' && name !== undefined);
-  // What is refused outranks what is only reported.
-  return (found.find(([strictness]) => strictness === 'enforce') ?? found[0])?.[1];
+  let reported: FindingName | undefined;
+  for (const { strictness, find } of JUDGES) {
+    const mode = strictness(context.rules);
+    // What is refused outranks what is only reported.
+    if (mode === 'off' || (mode === 'observe' && reported !== undefined)) continue;
+    const found = find(parts, line, context);
+    if (found !== undefined && mode === 'enforce') return found;
+    reported ??= found;
+  }
+  return reported;
+}
+
+interface Judge {
+  readonly strictness: (rules: Rules) => Strictness;
+  readonly find: (
+    parts: readonly Part[],
+    line: CommandLine,
+    context: CommandContext,
+  ) => FindingName | undefined;
+}
+
+/** In the order of their weight. */
+const JUDGES: readonly Judge[] = [
+  { strictness: (rules) => rules.synchronization, find: (_, { bytes }) => foreignOf(bytes) },
+  { strictness: (rules) => rules.nul, find: (_, { bytes }) => (bytes.includes(NUL) ? 'NUL' : undefined) },
+  {
+    strictness: (rules) => rules.commands,
+    // Whatever verb comes behind so many blanks, we would not see it.
+    find: (parts, { length }, { rules }) =>
+      parts[0]?.verb === '' && length > COMMAND_LINE
+        ? 'refused command'
+        : ofFirst(parts, (part) => judgeVerb(part, rules)),
+  },
+  {
+    strictness: (rules) => (rules.requireTls ? 'enforce' : 'off'),
+    find: (parts) => ofFirst(parts, ({ verb }) => (BEFORE_TLS.has(verb) ? undefined : 'TLS required')),
+  },
+  {
+    strictness: (rules) => rules.authBeforeTls,
+    find: (parts) => ofFirst(parts, ({ verb }) => (LOGINS.has(verb) ? 'AUTH before TLS' : undefined)),
+  },
+  {
+    strictness: (rules) => rules.commands,
+    find: (parts, _, { rules }) => ofFirst(parts, (part) => hiddenIn(part, rules)),
+  },
+  {
+    strictness: (rules) => rules.commands,
+    find: (parts, _, { offered }) => ofFirst(parts, (part) => judgeChunk(part, offered)),
+  },
+  {
+    strictness: (rules) => rules.commands,
+    find: ({ length }) => (length > 1 ? 'commands in one line' : undefined),
+  },
+  { strictness: (rules) => rules.lines, find: (_, line, context) => oddLine(line, context) },
+];
+
+function ofFirst(
+  parts: readonly Part[],
+  judge: (part: Part) => FindingName | undefined,
+): FindingName | undefined {
+  for (const part of parts) {
+    const found = judge(part);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** What a server may read as one command. */
@@ -79,9 +124,15 @@ function isBlank(bytes: Uint8Array): boolean {
 export function verbOf(bytes: Uint8Array): string {
   let start = 0;
   while (start < bytes.length && isIgnored(bytes[start])) start += 1;
-  return (
-    /^[A-Za-z0-9_-]*/.exec(latin1(bytes.subarray(start, start + LONGEST_VERB)))?.[0] ?? ''
-  ).toUpperCase();
+  let end = start;
+  while (end - start < LONGEST_VERB && isVerbOctet(bytes[end])) end += 1;
+  return latin1(bytes.subarray(start, end)).toUpperCase();
+}
+
+function isVerbOctet(octet = 0): boolean {
+  const letter = octet | LOWER_CASE;
+  if ((letter >= LETTER_A && letter <= LETTER_Z) || (octet >= DIGIT_0 && octet <= DIGIT_9)) return true;
+  return octet === HYPHEN || octet === UNDERSCORE;
 }
 
 /** A verb of a list: any other word may be anything, a secret too. */
@@ -130,10 +181,10 @@ function hiddenIn({ bytes, verb }: Part, { hiddenKeywords }: Rules): FindingName
 }
 
 function oddLine(
-  verb: string,
   { bytes, terminator, length }: CommandLine,
   { utf8 }: CommandContext,
 ): FindingName | undefined {
+  const verb = verbOf(bytes);
   if (length > commandLimit(verb)) return 'command too long';
   if (bytes.includes(CR)) return 'bare CR';
   if (terminator === 'lf') return 'bare LF';
@@ -148,6 +199,14 @@ function oddLine(
 const NUL = 0x00;
 const CR = 0x0d;
 const SPACE = 0x20;
+const HYPHEN = 0x2d;
+const UNDERSCORE = 0x5f;
+const DIGIT_0 = 0x30;
+const DIGIT_9 = 0x39;
+const LETTER_A = 0x61;
+const LETTER_Z = 0x7a;
+/** Makes a small letter of a capital one. */
+const LOWER_CASE = 0x20;
 /** Of a signed number of 32 bits. */
 const LARGEST_CHUNK = 2 ** 31 - 1;
 /** No verb is as long. */
