@@ -96,7 +96,7 @@ function readCommand(state: State, bytes: Uint8Array, at: Micros): number {
 function readLeading(state: State, bytes: Uint8Array, at: Micros): number | undefined {
   const { leading } = state;
   if (!leading) return undefined;
-  const passed = leading.held.length - state.leadingHeld;
+  const passed = leading.held().length - state.leadingHeld;
   const parsed = leading.take(bytes.subarray(state.leadingHeld));
   if (parsed.kind === 'incomplete') {
     const blank = passed + bytes.length <= BLANK_LINES && isLineEnd(bytes, bytes.length);
@@ -108,7 +108,7 @@ function readLeading(state: State, bytes: Uint8Array, at: Micros): number | unde
   if (parsed.kind === 'invalid') return undefined;
   const header = bytes.subarray(0, parsed.length - passed);
   if (isEnforced(state, 'PROXY header', at)) return refuse(state, 'PROXY header', header, at);
-  const octets = leading.held.subarray(parsed.version === 1 ? 0 : HEAD, parsed.length);
+  const octets = leading.held().subarray(parsed.version === 1 ? 0 : HEAD, parsed.length);
   if (findHidden(state, octets).hides && isEnforced(state, 'command in a PROXY header', at))
     return refuse(state, 'command in a PROXY header', header, at);
   return forwardAll(state, header, at);

@@ -90,10 +90,9 @@ export function createClients(): Clients {
       dropFirst(offences, CLIENT_WINDOWS);
     },
     seen(at) {
-      const places = [...lately[4].values(), ...lately[6].values(), ...lately.private.values()];
-      const recent = places.filter((last) => at - last <= DAY).length;
-      const hidden = state.connections >= MANY && recent < SEVERAL;
-      return { connections: state.connections, networks: Math.min(recent, SEVERAL), hidden };
+      const networks = recentlySeen(Object.values(lately), at, DAY);
+      const hidden = state.connections >= MANY && networks < SEVERAL;
+      return { connections: state.connections, networks, hidden };
     },
     get excused() {
       return state.excused;
@@ -121,10 +120,19 @@ interface State {
 
 /** Whether what looks like one client is one: a private address may be a firewall's, and so may the only one there is. */
 function isOneClient({ lately }: State, { family, foreign }: Origin, at: Micros): boolean {
-  if (!foreign) return false;
+  return foreign && recentlySeen([lately[family]], at, LATELY) >= SEVERAL;
+}
+
+/** How many places were seen within `time`; several are not counted on. */
+function recentlySeen(lists: readonly ReadonlyMap<string, Micros>[], at: Micros, time: Micros): number {
   let recent = 0;
-  for (const last of lately[family].values()) if (at - last <= LATELY) recent += 1;
-  return recent >= SEVERAL;
+  for (const places of lists) {
+    for (const last of places.values()) {
+      if (at - last <= time) recent += 1;
+      if (recent >= SEVERAL) return SEVERAL;
+    }
+  }
+  return recent;
 }
 
 function remember({ lately }: State, { network, client, family, foreign }: Origin, at: Micros): void {

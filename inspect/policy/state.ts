@@ -72,7 +72,8 @@ export interface State {
   reply: Uint8Array;
   /** Octets of the server's line that is not whole yet. */
   replyLine: number;
-  readonly reported: Map<FindingName, number>;
+  /** How often each finding was reported; healthy sessions have none. */
+  reported: Map<FindingName, number> | undefined;
   over: boolean;
 }
 
@@ -107,7 +108,7 @@ export function createState(rules: Rules, session: Session, dryRun: boolean): St
     greeted: false,
     verb: '',
     utf8: false,
-    offered: new Set(),
+    offered: NO_KEYWORDS,
     early: undefined,
     introduced: false,
     untimely: undefined,
@@ -122,16 +123,14 @@ export function createState(rules: Rules, session: Session, dryRun: boolean): St
     tlsLine: undefined,
     reply: NO_OCTETS,
     replyLine: 0,
-    reported: new Map(),
+    reported: undefined,
     over: false,
   };
 }
 
 function hiddenBy({ commands, hiddenKeywords, authBeforeTls }: Rules): ReadonlySet<string> {
-  return new Set([
-    ...(commands === 'enforce' ? hiddenKeywords : []),
-    ...(authBeforeTls === 'enforce' ? LOGINS : []),
-  ]);
+  const keywords = commands === 'enforce' ? hiddenKeywords : NO_KEYWORDS;
+  return authBeforeTls === 'enforce' ? new Set([...keywords, ...LOGINS]) : keywords;
 }
 
 /** Whether a finding of this name is refused. */
@@ -153,8 +152,9 @@ export function isEnforced(
     state.out.push({ kind: 'blocked', at, rule, action, direction: from, detail });
     return acts(state, name);
   }
-  const times = state.reported.get(name) ?? 0;
+  const times = state.reported?.get(name) ?? 0;
   if (mode === 'off' || seen === true || times >= ANOMALIES_OF_A_KIND) return false;
+  state.reported ??= new Map();
   state.reported.set(name, times + 1);
   state.out.push({ kind: 'anomaly', anomaly, direction: from, at, detail });
   return false;
@@ -188,7 +188,7 @@ export function passReply(state: State, events: readonly SmtpEvent[], bytes: Uin
     unasked ||= asksUnasked(state, event);
     if (event.answers !== 'hello') continue;
     state.introduced = true;
-    state.offered = event.code === HELLO_DONE ? keywordsOf(event.texts) : new Set();
+    state.offered = event.code === HELLO_DONE ? keywordsOf(event.texts) : NO_KEYWORDS;
   }
   if (bytes.length > 0) state.out.push({ kind: 'to-client', bytes });
   if (unasked && isEnforced(state, 'message of another command', at)) end(state);
@@ -225,6 +225,7 @@ export function end(state: State): void {
 const NAMES: Readonly<Record<string, string>> = Object.fromEntries(
   Object.keys(FINDINGS).map((name) => [name, name]),
 );
+const NO_KEYWORDS: ReadonlySet<string> = new Set();
 const HELLO_DONE = 250;
 const START_MAIL_INPUT = 354;
 const RECIPIENTS_FOLLOW = 353;
