@@ -2,20 +2,21 @@
 
 import ipaddr from 'ipaddr.js';
 import type { ClientsSeen, Origin } from '../../inspect/policy/clients';
-import { networkOf } from '../system/address';
+import { networkOfParsed } from '../system/address';
 
 export function originOf(address: string): Origin {
-  const client = clientKey(address);
-  if (!ipaddr.isValid(address)) return { client, network: client, family: 4, foreign: false };
+  if (!ipaddr.isValid(address)) return { client: address, network: address, family: 4, foreign: false };
   const ip = ipaddr.process(address);
   const family = ip.kind() === 'ipv4' ? 4 : 6;
-  return { client, network: networkOf(address), family, foreign: !OWN.has(ip.range()) };
+  return { client: keyOf(ip), network: networkOfParsed(ip), family, foreign: !OWN.has(ip.range()) };
 }
 
 /** One client: an IPv4 address, or an IPv6 /64, since a host has all of its link's addresses (RFC 6177 §2). */
 export function clientKey(address: string): string {
-  if (!ipaddr.isValid(address)) return address;
-  const ip = ipaddr.process(address);
+  return ipaddr.isValid(address) ? keyOf(ipaddr.process(address)) : address;
+}
+
+function keyOf(ip: ipaddr.IPv4 | ipaddr.IPv6): string {
   if (ip instanceof ipaddr.IPv4) return ip.toString();
   return `${ip.parts
     .slice(0, 4)

@@ -55,7 +55,7 @@ export function parseNetwork(text: string): Network | undefined {
 
 /** Whether an IP address lies in one of the networks; an IPv4-mapped one (`::ffff:10.1.2.3`) counts as IPv4. */
 export function isWithin(address: string, networks: readonly Network[]): boolean {
-  if (!ipaddr.isValid(address)) return false;
+  if (networks.length === 0 || !ipaddr.isValid(address)) return false;
   const parsed = ipaddr.process(address);
   return networks.some(([network, bits]) => parsed.kind() === network.kind() && parsed.match(network, bits));
 }
@@ -68,10 +68,13 @@ export const SMTP_PORTS: readonly number[] = [25, 587, SUBMISSIONS, 2525];
 
 /** The /24 of an IPv4 address, the /48 of an IPv6 one (RFC 6177: a site's usual prefix), as CIDR text. */
 export function networkOf(address: string): string {
-  if (!ipaddr.isValid(address)) return address;
-  const parsed = ipaddr.process(address);
-  const bits = parsed.kind() === 'ipv4' ? 24 : 48;
-  const octets = parsed.toByteArray().map((octet, i) => (i < bits / 8 ? octet : 0));
+  return ipaddr.isValid(address) ? networkOfParsed(ipaddr.process(address)) : address;
+}
+
+/** The same of an address that was read. */
+export function networkOfParsed(ip: ipaddr.IPv4 | ipaddr.IPv6): string {
+  const bits = ip.kind() === 'ipv4' ? 24 : 48;
+  const octets = ip.toByteArray().map((octet, i) => (i < bits / 8 ? octet : 0));
   return `${ipaddr.fromByteArray(octets).toString()}/${bits}`;
 }
 
