@@ -80,7 +80,7 @@ export interface ProxyReader {
   /** Adds octets; of what is there by now, the first. Nothing is to be added after `header` or `invalid`. */
   take(bytes: Uint8Array): ProxyParse;
   /** All octets that were added; behind a header also what follows it. */
-  readonly held: Uint8Array;
+  held(): Uint8Array;
 }
 
 export function createProxyReader(): ProxyReader {
@@ -110,9 +110,7 @@ export function createProxyReader(): ProxyReader {
       if (parsed.kind === 'incomplete') needed = parsed.needed;
       return parsed;
     },
-    get held() {
-      return held.subarray(0, length);
-    },
+    held: () => held.subarray(0, length),
   };
 }
 
@@ -293,7 +291,7 @@ export function createHeaderSkip(): (bytes: Uint8Array) => Uint8Array {
     if (reader === undefined) return bytes;
     const parsed = reader.take(bytes);
     if (parsed.kind === 'incomplete') return SILENT;
-    const { held } = reader;
+    const held = reader.held();
     reader = undefined;
     return parsed.kind === 'header' ? held.subarray(parsed.length) : held;
   };

@@ -64,7 +64,7 @@ export interface Greeter {
   /** Another connection learned something of this server. */
   update(knowledge: GreetingKnowledge, at: Micros): GreeterAction[];
   deadline(): Micros | undefined;
-  readonly done: boolean;
+  isDone(): boolean;
 }
 
 export function createGreeter(options: GreeterOptions): Greeter {
@@ -97,9 +97,7 @@ export function createGreeter(options: GreeterOptions): Greeter {
       return state.done || state.lateLines || !isDue(state) ? [] : oneWrite(complete(state, at));
     },
     deadline: () => deadline(state),
-    get done() {
-      return state.done;
-    },
+    isDone: () => state.done,
   };
 }
 
@@ -178,7 +176,7 @@ function idle(state: State, at: Micros): GreeterAction[] {
   if (due === undefined || at < due) return [];
   if (state.lateLines) return afterEnd(state, state.lateLines.expire(), at);
   const { mode } = state.options;
-  if (mode === 'now' || (mode === 'learn' && state.repair.codeless)) return complete(state, at);
+  if (mode === 'now' || (mode === 'learn' && state.repair.isCodeless())) return complete(state, at);
   const lesson = stalledLesson(state, at);
   state.stalled = true;
   const completed = mode === 'learn' ? complete(state, at) : [];
@@ -199,7 +197,7 @@ function deadline(state: State): Micros | undefined {
     known?.greeting === 'truncated' && reader.partial.length > 0 && reader.facts.lines >= known.lines;
   const wait = waitFor(known, options.patience);
   if (options.mode === 'now' || hasCome) return state.last + Math.min(LINE_PAUSE_MICROS, wait);
-  return state.last + (repair.codeless ? Math.min(GREETING_JUNK_MICROS, wait) : wait);
+  return state.last + (repair.isCodeless() ? Math.min(GREETING_JUNK_MICROS, wait) : wait);
 }
 
 /** A greeting that ends in a continuation line is to be completed without waiting. */
@@ -251,7 +249,7 @@ function nativeEnd(state: State, step: RepairStep, at: Micros): GreeterAction[] 
 
 /** The client spoke first, and what the server answers has no code. */
 function isForeign({ spoke, repair }: State): boolean {
-  return spoke && repair.codeless;
+  return spoke && repair.isCodeless();
 }
 
 /** No SMTP greeting, or no client to greet: what is held passes as it came. */
@@ -271,7 +269,7 @@ function passAll(state: State, step: RepairStep, bytes: Uint8Array): GreeterActi
 /** The client has spoken early, and the server answers it: it will not end its greeting any more. */
 function isAnswer({ spoke, repair, reader }: State, bytes: Uint8Array): boolean {
   // A line whose beginning the client has was begun before it spoke.
-  if (!spoke || reader.facts.lines === 0 || repair.begun) return false;
+  if (!spoke || reader.facts.lines === 0 || repair.hasBegun()) return false;
   const next = joinOctets([octetsOf(reader.partial).subarray(0, 4), bytes.subarray(0, 4)]);
   const code = codeAt(next, 0);
   return startsReply(next, 0) && code < 400 && code !== reader.facts.code;

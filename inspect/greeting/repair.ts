@@ -52,9 +52,9 @@ export interface GreetingRepair {
   release(): Uint8Array;
   readonly reader: GreetingReader;
   /** The line that has not ended is a reply line for sure, and what is sure of it went out. */
-  readonly begun: boolean;
+  hasBegun(): boolean;
   /** Something came, and no code with it: it is held back. */
-  readonly codeless: boolean;
+  isCodeless(): boolean;
   /** Defects repaired so far. */
   readonly repaired: ReadonlySet<GreetingDefect>;
 }
@@ -73,10 +73,8 @@ export function createGreetingRepair(hostname: string): GreetingRepair {
     take: (bytes) => take(state, bytes),
     finish: () => finish(state),
     release: () => release(state),
-    get begun() {
-      return state.passed > 0;
-    },
-    get codeless() {
+    hasBegun: () => state.passed > 0,
+    isCodeless() {
       const { facts, partial } = state.reader;
       if (facts.lines > 0) return false;
       return partial.head === 'stray' || (partial.head === undefined && facts.octets > 0);

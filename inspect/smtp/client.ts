@@ -59,20 +59,20 @@ export function decide(state: State, mode: ClientMode): void {
   if (half) fragment(state, 'client', half);
   state.mode = mode;
   const queue = state.undecided;
-  if (queue.length === 0) return;
+  if (queue.length() === 0) return;
   // The client sent it for another reply: what looks like a command may be a message or a password.
   if (mode.kind === 'command') quoteAfterRefusal(state);
   const side = state.sides.client;
   // While they are read they are not held any more: `stepAside` in the midst of them goes on behind what was read.
   state.undecided = createOctetQueue();
-  side.position -= queue.length;
+  side.position -= queue.length();
   for (let piece = queue.first(); piece && state.mode.kind !== 'undecided'; piece = queue.first()) {
     const taken = READERS[state.mode.kind](state, piece.bytes, 0, piece.at);
     queue.take(taken);
     side.position += taken;
   }
-  if (queue.length === 0) return;
-  side.position += queue.length;
+  if (queue.length() === 0) return;
+  side.position += queue.length();
   state.undecided = queue;
   remarkUndecided(state, queue.startedAt());
 }
@@ -104,7 +104,7 @@ export function endBlob(state: State, at: Micros): void {
 /** The server has agreed to STARTTLS. What came before its word cannot be TLS (RFC 3207 §4.2, §6). */
 export function dropInjected(state: State): void {
   const end = state.sides.client.position;
-  const start = end - state.undecided.length;
+  const start = end - state.undecided.length();
   const pieces = state.undecided.clear();
   const [first] = pieces;
   const last = pieces[pieces.length - 1];
@@ -231,8 +231,8 @@ function stepAsideAt(state: State, start: number, { started, at }: Line, why: Qu
 function hold(state: State, bytes: Uint8Array, from: number, at: Micros): number {
   const { undecided, mode } = state;
   if (mode.kind !== 'undecided') return 0;
-  if (undecided.length === 0) remarkUndecided(state, at);
-  const piece = bytes.subarray(from, from + UNDECIDED - undecided.length);
+  if (undecided.length() === 0) remarkUndecided(state, at);
+  const piece = bytes.subarray(from, from + UNDECIDED - undecided.length());
   if (piece.length === 0 && state.repliesLost) {
     presume(state, at);
     return 0;
@@ -265,7 +265,7 @@ function loseUndecided(state: State, at: Micros): void {
   const { undecided } = state;
   const end = state.sides.client.position;
   fragment(state, 'client', {
-    span: { start: end - undecided.length, end },
+    span: { start: end - undecided.length(), end },
     started: undecided.startedAt(),
     at,
   });

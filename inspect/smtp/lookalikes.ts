@@ -31,7 +31,7 @@ export function keepAfterLookalike(
   const [first] = found;
   if (!afterLookalike && !first) return undefined;
   const held = afterLookalike?.held ?? createOctetQueue();
-  const room = UNDECIDED - held.length;
+  const room = UNDECIDED - held.length();
   const rest = afterLookalike ? bytes : bytes.subarray(Math.max(0, (first?.end ?? 0) - position));
   const kept = rest.subarray(0, room);
   if (kept.length > 0) held.push(kept, at);
@@ -73,7 +73,7 @@ export function opensWithHeader(octets: Uint8Array): boolean {
 }
 
 function octetsOf(held: OctetQueue): Uint8Array {
-  const all = new Uint8Array(held.length);
+  const all = new Uint8Array(held.length());
   let offset = 0;
   for (const { bytes } of held.pieces()) {
     all.set(bytes, offset);

@@ -14,7 +14,7 @@ export interface Piece {
  * are joined, and are as old as the last of them.
  */
 export interface OctetQueue {
-  readonly length: number;
+  length(): number;
   push(bytes: Uint8Array, at: Micros): void;
   /** The octets at its front, as they came. */
   first(): Piece | undefined;
@@ -40,9 +40,7 @@ export function createOctetQueue(): OctetQueue {
   let length = 0;
   const rest = (): readonly Piece[] => pieces.slice(next).map(pieceOf);
   return {
-    get length() {
-      return length;
-    },
+    length: () => length,
     push(bytes, at) {
       const last = pieces.length - next >= HELD_PIECES ? pieces.at(-1) : undefined;
       const kept = last ?? { room: NO_OCTETS, start: 0, end: 0, at };

@@ -9,7 +9,7 @@ import { findBack, giveUp } from './gap';
 /** The command that a reply answers, as the first one that is pending; those before it are given up. */
 export function pair(state: State, reply: ReplyCode, at: Micros): Pending | undefined {
   if (!state.lossy) return state.pending[0];
-  if (state.undecided.length > 0 && settleUndecided(state, reply, at)) return undefined;
+  if (state.undecided.length() > 0 && settleUndecided(state, reply, at)) return undefined;
   const anchor = anchorOf(state, reply);
   if (anchor !== undefined) {
     giveUp(state, anchor, at);

@@ -30,7 +30,7 @@ export function readHeader(
   side.position = length;
   // Where TLS follows, its octets are counted from here.
   if (side.opaque) side.opaque = { start: length, started: at };
-  return reader.held.length > length ? [{ bytes: reader.held.subarray(length), at }] : NOTHING;
+  return reader.held().length > length ? [{ bytes: reader.held().subarray(length), at }] : NOTHING;
 }
 
 /** No header: the answer is what was kept of it, to be read as a dialogue. */

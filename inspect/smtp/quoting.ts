@@ -99,7 +99,7 @@ function mayRepeat({ quoting, sides, mode, undecided }: State, head: Pending | u
   if (head === undefined || quoting.guarded || quoting.out !== 'no') return true;
   // Half a line, or octets whose meaning is not decided: not quoted yet, and the server may have them.
   if (mode.kind === 'command') return sides.client.framer.peek() !== undefined;
-  return mode.kind !== 'undecided' || undecided.length > 0;
+  return mode.kind !== 'undecided' || undecided.length() > 0;
 }
 
 /** Octets were missed. */

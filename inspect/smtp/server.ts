@@ -313,7 +313,7 @@ const BECOMES: Readonly<
 function agreeTls(state: State, { at, span }: ReplyEvent): void {
   const early = state.undecided.first()?.bytes[0] === TLS_HANDSHAKE;
   if (!early) dropInjected(state);
-  beginTls(state, at, state.sides.client.position - state.undecided.length, span.end);
+  beginTls(state, at, state.sides.client.position - state.undecided.length(), span.end);
   decide(state, { kind: 'tls' });
 }
 

@@ -357,7 +357,7 @@ export function openStretch(state: State, from: Direction): Begun | undefined {
   const { mode, header, undecided } = state;
   const [first] = header?.pieces ?? [];
   if (first) return { start: 0, started: first.at };
-  if (undecided.length > 0) return { start: position - undecided.length, started: undecided.startedAt() };
+  if (undecided.length() > 0) return { start: position - undecided.length(), started: undecided.startedAt() };
   return mode.kind === 'body' || mode.kind === 'chunk' ? mode.begun : line;
 }
 

@@ -95,28 +95,29 @@ export function createDialogue(options: DialogueOptions): Dialogue {
     open: () => recorded(state, session.idle(options.connected)),
     fromClient(bytes, at) {
       state.heard = at;
-      const before = greeter?.done === false ? apply(state, greeter.client(bytes, steady()), at) : NOTHING;
+      const before =
+        greeter?.isDone() === false ? apply(state, greeter.client(bytes, steady()), at) : NOTHING;
       if (before.some(({ kind }) => kind === 'refuse')) return before;
       return join(before, commandsOf(state, filter.client(bytes, at)));
     },
     fromServer(bytes, at) {
       state.heard = at;
-      if (greeter?.done === false) return apply(state, greeter.server(bytes, steady()), at);
+      if (greeter?.isDone() === false) return apply(state, greeter.server(bytes, steady()), at);
       return commandsOf(state, filter.server(bytes, at));
     },
     serverEnd(at) {
-      const before = greeter?.done === false ? apply(state, greeter.serverEnd(steady()), at) : NOTHING;
+      const before = greeter?.isDone() === false ? apply(state, greeter.serverEnd(steady()), at) : NOTHING;
       return join(before, commandsOf(state, filter.serverEnd(at)));
     },
     clientEnd(at) {
-      const before = greeter?.done === false ? apply(state, greeter.clientEnd(steady()), at) : NOTHING;
+      const before = greeter?.isDone() === false ? apply(state, greeter.clientEnd(steady()), at) : NOTHING;
       return join(before, commandsOf(state, filter.clientEnd(at)));
     },
     update: (knowledge, at) =>
-      greeter?.done === false ? apply(state, greeter.update(knowledge, steady()), at) : NOTHING,
-    inGreeting: () => greeter?.done === false,
+      greeter?.isDone() === false ? apply(state, greeter.update(knowledge, steady()), at) : NOTHING,
+    inGreeting: () => greeter?.isDone() === false,
     idle(at) {
-      const before = greeter?.done === false ? apply(state, greeter.idle(steady()), at) : NOTHING;
+      const before = greeter?.isDone() === false ? apply(state, greeter.idle(steady()), at) : NOTHING;
       if (before.some(({ kind }) => kind === 'refuse')) return before;
       return join(before, recorded(state, session.idle(at)));
     },
@@ -138,7 +139,7 @@ interface State {
   /** When octets of either side last came. */
   heard: Micros;
   /** What is waited for began at `from`, which a step of the wall clock may have moved; `at` is of the steady clock. */
-  silence: { readonly from: Micros; readonly at: Micros };
+  readonly silence: { from: Micros; at: Micros };
   /** Server octets that the session was fed with and the client given, and the end of the last whole reply. */
   given: number;
   replied: number;
@@ -180,7 +181,7 @@ function apply(state: State, actions: readonly GreeterAction[], at: Micros): Com
     if (action.kind === 'lesson') commands.push({ kind: 'teach', lesson: action.lesson, at });
     if (action.kind === 'refuse') commands.push({ kind: 'refuse' });
   }
-  if (state.greeter?.done !== false) commands.push({ kind: 'greeted' });
+  if (state.greeter?.isDone() !== false) commands.push({ kind: 'greeted' });
   return commands;
 }
 
@@ -238,12 +239,16 @@ function join(first: Commands, second: Commands): Commands {
 function expires(state: State): Micros {
   const waiting = state.session.waiting();
   const from = Math.max(waiting.since, state.heard);
-  if (from !== state.silence.from) state.silence = { from, at: steady() };
-  return state.silence.at + timeoutMs(waiting, state.options.timeouts) * 1000;
+  const { silence } = state;
+  if (from !== silence.from) {
+    silence.from = from;
+    silence.at = steady();
+  }
+  return silence.at + timeoutMs(waiting, state.options.timeouts) * 1000;
 }
 
 function patienceEnds({ greeter }: State): Micros {
-  return (greeter?.done === false ? greeter.deadline() : undefined) ?? Infinity;
+  return (greeter?.isDone() === false ? greeter.deadline() : undefined) ?? Infinity;
 }
 
 function greeterOptions(options: DialogueOptions): Parameters<typeof createGreeter>[0] {

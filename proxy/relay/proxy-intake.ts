@@ -36,14 +36,14 @@ export function takeProxyHeader(
   const onData = (chunk: Buffer): void => {
     const parsed = reader.take(chunk);
     if (parsed.kind === 'incomplete') return undefined;
-    if (parsed.kind === 'invalid') return refuse(whyOf(parsed.why, reader.held));
+    if (parsed.kind === 'invalid') return refuse(whyOf(parsed.why, reader.held()));
     socket.off('data', onData);
     socket.pause();
-    const rest = reader.held.subarray(parsed.length);
+    const rest = reader.held().subarray(parsed.length);
     if (rest.length > 0) socket.unshift(Buffer.from(rest));
     return finish(parsed);
   };
-  const cut = (what: string, left: boolean): void => refuse(`${what}: ${describeSoFar(reader.held)}`, left);
+  const cut = (what: string, left: boolean): void => refuse(`${what}: ${describeSoFar(reader.held())}`, left);
   const onEnd = (): void => cut('closed before the header was complete', true);
   const timer = setTimeout(() => cut('no header in time', false), timeoutMs);
 

@@ -93,7 +93,7 @@ function readGreeting(socket: Socket, { wait, done }: VerifyOptions): () => void
     }
     if (octets > MOST)
       return finish({ kind: 'unreachable', why: `its greeting has more than ${MOST} octets` });
-    if (greeter.done)
+    if (greeter.isDone())
       return finish({ kind: 'unreachable', why: code > 0 ? `it refused with ${code}` : 'it does not greet' });
   };
   // A timer that is late may find octets that came in time: they are read first.

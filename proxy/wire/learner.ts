@@ -37,7 +37,7 @@ export function createLearner(options: LearnerOptions): Learner {
       if (!reading) return [];
       open.set(id, reading);
       const learned = repaired ? [] : read(reading, news, at);
-      if (ended || repaired || reading.greeter.done || reading.disturbed) open.delete(id);
+      if (ended || repaired || reading.greeter.isDone() || reading.disturbed) open.delete(id);
       return learned;
     },
     idle(at) {

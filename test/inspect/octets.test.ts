@@ -56,7 +56,7 @@ test('property: a queue gives what came, as it came, however it is taken', () =>
         assert.ok(held.pieces().length <= HELD_PIECES);
         take(takes[i] ?? 0);
       });
-      assert.is(held.length, sent - told.length);
+      assert.is(held.length(), sent - told.length);
       const ats = held.pieces().map(({ at }) => at);
       assert.equal(
         ats,

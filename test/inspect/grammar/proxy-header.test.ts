@@ -43,7 +43,7 @@ for (const { name, input, want } of ROWS) {
       parsed = reader.take(input.subarray(at, at + 1));
     }
     assert.is(show(parsed), show(whole));
-    assert.equal(Buffer.from(reader.held), input.subarray(0, reader.held.length));
+    assert.equal(Buffer.from(reader.held()), input.subarray(0, reader.held().length));
   });
 }
 

@@ -69,7 +69,7 @@ for (const row of DIALOGUES) {
         );
       }
     }
-    assert.is(machine.done, row.done ?? true, 'done at the end');
+    assert.is(machine.isDone(), row.done ?? true, 'done at the end');
   });
 }
 
