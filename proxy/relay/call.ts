@@ -105,7 +105,7 @@ function join(called: Called, route: CallContext, upstream: Socket, onClosed: ()
   const { caller, target } = called;
   const { endpoint } = target;
   const server = { ...endpoint, address: upstream.remoteAddress ?? endpoint.address };
-  const connection: Connection = { ...connectionOf(caller, route), server };
+  const connection: Connection = { session: caller.session, path: 'relay', client: caller.client, server };
   const watched = observe(caller.socket, upstream, route, connection);
   const header = outgoingHeader(caller, route);
   if (header !== undefined) upstream.write(header);
@@ -147,6 +147,7 @@ function observe(
   route: CallContext,
   connection: Connection,
 ): CapturedCall | undefined {
+  if (!route.watch.isOpen()) return undefined;
   const ends = [
     remoteEndpoint(client),
     localEndpoint(client),

@@ -97,15 +97,21 @@ export function createFlow(from: Socket, to: Socket): Flow {
 type Sake = 'receiver' | 'others' | 'judgement' | 'time';
 
 function createBrake(from: Socket) {
-  const sakes = new Set<Sake>();
+  const sakes: Record<Sake, boolean> = { receiver: false, others: false, judgement: false, time: false };
+  let count = 0;
   return {
-    has: (sake: Sake): boolean => sakes.has(sake),
+    has: (sake: Sake): boolean => sakes[sake],
     on(sake: Sake): void {
-      if (sakes.size === 0) from.pause();
-      sakes.add(sake);
+      if (sakes[sake]) return;
+      sakes[sake] = true;
+      count += 1;
+      if (count === 1) from.pause();
     },
     off(sake: Sake): void {
-      if (sakes.delete(sake) && sakes.size === 0) from.resume();
+      if (!sakes[sake]) return;
+      sakes[sake] = false;
+      count -= 1;
+      if (count === 0) from.resume();
     },
   };
 }

@@ -20,10 +20,11 @@ interface LimitedOptions {
 
 /** The same dialogue, whose commands end with `end` where a limit is met. */
 export function limitDialogue(dialogue: Dialogue, options: LimitedOptions): Dialogue {
-  const state: State = { ...options, dialogue, load: createLoad(options.limits), said: new Set() };
+  const state: State = { ...options, dialogue, load: createLoad(options.limits), said: undefined };
   const { load, observed } = state;
+  const { serverEnd, clientEnd, update, inGreeting, expires, begun, held, waiting, atReplyBoundary } =
+    dialogue;
   return {
-    ...dialogue,
     open() {
       const at = dialogue.waiting().since;
       const commands = dialogue.open();
@@ -49,6 +50,15 @@ export function limitDialogue(dialogue: Dialogue, options: LimitedOptions): Dial
       state.onTurn(undefined, at);
       return dialogue.close(close, at);
     },
+    serverEnd,
+    clientEnd,
+    update,
+    inGreeting,
+    expires,
+    begun,
+    held,
+    waiting,
+    atReplyBoundary,
   };
 }
 
@@ -56,7 +66,7 @@ interface State extends LimitedOptions {
   readonly dialogue: Dialogue;
   readonly load: Load;
   /** What was observed. */
-  readonly said: Set<string>;
+  said: Set<string> | undefined;
 }
 
 type Commands = readonly Command[];
@@ -89,17 +99,14 @@ function add(commands: Commands, excess: Excess | undefined, state: State, at: M
   return excess === undefined ? commands : [...commands, ...meet(state, excess, at)];
 }
 
-function meet(
-  { mode, said, offend }: State,
-  { detail, advice, offence = false }: Excess,
-  at: Micros,
-): Commands {
-  if (mode === 'observe') {
-    if (said.has(detail)) return [];
-    said.add(detail);
+function meet(state: State, { detail, advice, offence = false }: Excess, at: Micros): Commands {
+  if (state.mode === 'observe') {
+    state.said ??= new Set();
+    if (state.said.has(detail)) return [];
+    state.said.add(detail);
     return [{ kind: 'anomaly', anomaly: 'load', direction: 'client', at, detail }];
   }
-  if (offence) offend();
+  if (offence) state.offend();
   return [
     { kind: 'blocked', at, rule: 'load', action: 'close', direction: 'client', detail },
     { kind: 'end', close: { by: 'shim', how: 'fin', reason: 'load' }, code: '421 4.7.0', text: advice },

@@ -186,8 +186,12 @@ function forward(pump: State, more?: boolean): void {
 /** Pieces of one read become one again. */
 function addOctets(all: Uint8Array[], bytes: Uint8Array): void {
   const last = all[all.length - 1];
-  const next = last && last.byteOffset + last.length;
-  if (last?.buffer !== bytes.buffer || next !== bytes.byteOffset) all.push(bytes);
+  if (
+    last === undefined ||
+    last.buffer !== bytes.buffer ||
+    last.byteOffset + last.length !== bytes.byteOffset
+  )
+    all.push(bytes);
   else all[all.length - 1] = new Uint8Array(last.buffer, last.byteOffset, last.length + bytes.length);
 }
 
@@ -196,9 +200,8 @@ function addOctets(all: Uint8Array[], bytes: Uint8Array): void {
  * again when every other connection has had its turn. Returns how many octets were reported.
  */
 function inTurn(pump: State, side: Direction, bytes: Uint8Array, at: Micros): number {
-  const { dialogue, client, upstream, up, down } = pump;
-  const [socket, flow, take] =
-    side === 'client' ? [client, up, dialogue.fromClient] : [upstream, down, dialogue.fromServer];
+  const { dialogue } = pump;
+  const take = side === 'client' ? dialogue.fromClient : dialogue.fromServer;
   const before = pump.spent[side];
   let taken = 0;
   let spent = before;
@@ -213,6 +216,7 @@ function inTurn(pump: State, side: Direction, bytes: Uint8Array, at: Micros): nu
     // Octets of a message cost little each: the clock and the calls would cost more.
     size = spent - earlier < TURN / 8 ? Math.min(2 * size, LARGEST_PIECE) : PIECE;
     if (spent <= TURN || pump.over) continue;
+    const [socket, flow] = side === 'client' ? [pump.client, pump.up] : [pump.upstream, pump.down];
     flow.rest();
     if (taken < bytes.length) socket.unshift(bytes.subarray(taken));
     spent = 0;
