@@ -26,6 +26,15 @@ export function toNote(at: Micros, what: string, fields: Fields = {}): LogRecord
  */
 export function createJsonRenderer(): Renderer {
   const serialize = createSerializer();
+  const known = new WeakMap<Connection, string>();
+  const whose = (connection: Connection): string => {
+    let fields = known.get(connection);
+    if (fields === undefined) {
+      fields = connectionFields(connection);
+      known.set(connection, fields);
+    }
+    return fields;
+  };
   return {
     event: (level, connection, event) =>
       `${headOf(event.at, level, event.kind)}${connection ? whose(connection) : ''}${own(event)}}\n`,
@@ -37,10 +46,10 @@ function headOf(at: Micros, level: Level, name: string): string {
   return `{"level":"${level}","time":"${formatTime(at)}","event":"${name}"`;
 }
 
-function whose({ session, path, client, server }: Connection): string {
+function connectionFields({ session, path, client, server }: Connection): string {
   return (
     text('session', session) +
-    text('path', path) +
+    word('path', path) +
     text('client.address', client.address) +
     number('client.port', client.port) +
     text('server.address', server.address) +
@@ -58,27 +67,27 @@ function own(event: Recorded): string {
       return verdictFields(event);
     case 'repair':
       return (
-        text('defect', event.defect) +
+        word('defect', event.defect) +
         text('before', event.before) +
         text('after', event.after) +
         duration('held_ms', event.held)
       );
     case 'learned':
       return (
-        text('greeting', event.greeting) +
-        text('policy', event.policy) +
-        text('way', event.way) +
+        word('greeting', event.greeting) +
+        word('policy', event.policy) +
+        word('way', event.way) +
         text('because', event.because)
       );
     case 'anomaly':
       return (
-        text('anomaly', event.anomaly) + text('direction', event.direction) + text('detail', event.detail)
+        word('anomaly', event.anomaly) + word('direction', event.direction) + text('detail', event.detail)
       );
     case 'blocked':
       return (
-        text('rule', event.rule) +
-        text('action', event.action) +
-        text('direction', event.direction) +
+        word('rule', event.rule) +
+        word('action', event.action) +
+        word('direction', event.direction) +
         text('detail', event.detail)
       );
     case 'loss':
@@ -95,10 +104,10 @@ function own(event: Recorded): string {
 function phaseFields(event: PhaseEvent): string {
   const { reply, greeting, close } = event;
   return (
-    text('phase', event.phase) +
+    word('phase', event.phase) +
     text('verb', event.verb) +
     text('argument', event.argument) +
-    text('started', formatTime(event.started)) +
+    word('started', formatTime(event.started)) +
     duration('duration_ms', event.duration) +
     duration('since_connect_ms', event.sinceConnect) +
     duration('waited_ms', event.waited) +
@@ -109,26 +118,23 @@ function phaseFields(event: PhaseEvent): string {
     number('bytes', event.bytes) +
     duration('transfer_ms', event.transfer) +
     value('tls', event.tls) +
-    text('greeting', greeting?.class) +
-    value('defects', greeting?.defects) +
-    text('close.by', close?.by) +
-    text('close.how', close?.how) +
-    text('close.reason', close?.reason)
+    word('greeting', greeting?.class) +
+    words('defects', greeting?.defects) +
+    word('close.by', close?.by) +
+    word('close.how', close?.how) +
+    word('close.reason', close?.reason)
   );
 }
 
 function sessionFields(event: SessionEvent | SegmentSessionEvent): string {
   const segments = 'retransmits' in event ? event : undefined;
-  const phases = event.phases.map(([phase, since, took, code]) => [
-    phase,
-    toMs(since),
-    toMs(took),
-    code ?? null,
-  ]);
+  const phases = event.phases.map(
+    ([phase, since, took, code]) => `["${phase}",${toMs(since)},${toMs(took)},${code ?? null}]`,
+  );
   return (
-    text('started', formatTime(event.started)) +
+    word('started', formatTime(event.started)) +
     duration('duration_ms', event.at - event.started) +
-    value('phases', phases) +
+    `,"phases":[${phases.join(',')}]` +
     number('phases_omitted', event.phasesOmitted === 0 ? undefined : event.phasesOmitted) +
     proxyFields(event.proxy) +
     text('hello', event.hello) +
@@ -139,11 +145,11 @@ function sessionFields(event: SessionEvent | SegmentSessionEvent): string {
     number('retransmits.client', segments?.retransmits.client) +
     number('retransmits.server', segments?.retransmits.server) +
     duration('rtt_ms', segments?.rtt) +
-    value('verdicts', segments?.verdicts) +
+    words('verdicts', segments?.verdicts) +
     value('coverage', segments?.coverage && coverageFields(segments.coverage)) +
-    text('close.by', event.close.by) +
-    text('close.how', event.close.how) +
-    text('close.reason', event.close.reason)
+    word('close.by', event.close.by) +
+    word('close.how', event.close.how) +
+    word('close.reason', event.close.reason)
   );
 }
 
@@ -183,16 +189,16 @@ function proxyFields(proxy: SessionEvent['proxy']): string {
 
 function verdictFields(event: VerdictEvent): string {
   return (
-    text('verdict', event.verdict) +
-    text('certainty', event.certainty) +
-    text('proof', event.proof) +
-    text('where', event.where) +
+    word('verdict', event.verdict) +
+    word('certainty', event.certainty) +
+    word('proof', event.proof) +
+    word('where', event.where) +
     text('since', event.since === undefined ? undefined : formatTime(event.since)) +
     value('about', event.about) +
     number('missing_bytes', event.missingBytes) +
     text('came', event.came) +
     duration('held_ms', event.held) +
-    text('withdraws', event.withdraws) +
+    word('withdraws', event.withdraws) +
     text('summary', event.summary) +
     value('evidence', event.evidence.map(evidenceFields))
   );
@@ -205,6 +211,15 @@ function evidenceFields({ at, ...rest }: Evidence): object {
 /** One field, `,"name":…`; nothing where there is nothing to say. */
 function text(name: string, said: string | undefined): string {
   return said === undefined ? '' : `,"${name}":${quote(said)}`;
+}
+
+/** The same of a word of our own vocabulary, which has nothing that must be escaped. */
+function word(name: string, said: string | undefined): string {
+  return said === undefined ? '' : `,"${name}":"${said}"`;
+}
+
+function words(name: string, said: readonly string[] | undefined): string {
+  return said === undefined ? '' : `,"${name}":[${said.map((each) => `"${each}"`).join(',')}]`;
 }
 
 function number(name: string, count: number | undefined): string {

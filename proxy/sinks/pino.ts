@@ -45,12 +45,13 @@ export function openDestination(dest: string | number): Destination {
     sync: false,
     contentMode: 'buffer',
     minLength: BATCH,
+    maxWrite: 2 * BATCH,
   });
   return destination as unknown as Destination;
 }
 
-/** Octets that are worth a write by themselves; fewer wait a moment for company. */
-const BATCH = 4_096;
+/** Octets that are worth a write, and a thread's waking, by themselves; fewer wait a moment for company. */
+const BATCH = 32_768;
 
 // JSON leaves them as they are, but a terminal or an editor may obey them or break the line.
 const UNSAFE = /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/;
