@@ -1,7 +1,10 @@
 // The vocabulary: everything the inspector can say, as `kind`-tagged values without behaviour.
 
 import type { Endpoint } from './address';
+import type { Phase } from './phases';
 import type { Quotable } from './quotable';
+
+export type { Phase };
 
 /** Microseconds since the Unix epoch, UTC. A double holds them exactly until the year 2255. */
 export type Micros = number;
@@ -17,23 +20,6 @@ export interface Span {
 
 /** How a line ended on the wire. RFC 5321 §2.3.8 allows only `crlf`; `none` is a line cut by close or cap. */
 export type Terminator = 'crlf' | 'lf' | 'cr' | 'none';
-
-/** The phases of one SMTP connection, in the order in which a plain session meets them. */
-export type Phase =
-  | 'connect'
-  | 'greeting'
-  | 'hello'
-  | 'starttls'
-  | 'tls'
-  | 'auth'
-  | 'mail'
-  | 'rcpt'
-  | 'data'
-  | 'message'
-  | 'reset'
-  | 'quit'
-  | 'other'
-  | 'close';
 
 /** A reply without its text: what a phase keeps of it (RFC 5321 §4.2, RFC 2034 §4). */
 export interface ReplyCode {

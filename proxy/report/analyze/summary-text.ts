@@ -1,7 +1,8 @@
 // The summary for a person: counts, phases, verdicts by client network, and what it all means.
 
 import { createColors } from 'picocolors';
-import type { Phase, VerdictName } from '../../../inspect/events';
+import type { VerdictName } from '../../../inspect/events';
+import { PHASES } from '../../../inspect/phases';
 import { formatTime } from '../../system/clock';
 import { formatBytes, formatDuration, plural, printable } from '../../sinks/wording';
 import { shareOf } from '../../../inspect/verdict/conclusion';
@@ -60,7 +61,7 @@ function messagesText({ messages, hidden }: Summary): string {
 }
 
 function phaseTable({ phases }: Summary, colors: Colors): string[] {
-  const rows = ORDER.flatMap((phase) => {
+  const rows = PHASES.flatMap((phase) => {
     const of = phases.get(phase);
     if (!of) return [];
     const times = [of.quantile(0.5), of.quantile(0.95), of.max].map((micros) =>
@@ -117,21 +118,5 @@ function number(value: number): string {
   return value.toLocaleString('en');
 }
 
-const ORDER: readonly Phase[] = [
-  'connect',
-  'greeting',
-  'hello',
-  'starttls',
-  'tls',
-  'auth',
-  'mail',
-  'rcpt',
-  'data',
-  'message',
-  'reset',
-  'quit',
-  'other',
-  'close',
-];
 /** Shown of each verdict. */
 const NETWORKS = 8;
