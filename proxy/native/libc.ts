@@ -18,7 +18,7 @@ interface KeepAlive {
 }
 
 /** An IP address without brackets or zone, and a port; 0 lets the system choose. */
-interface SocketAddress {
+export interface SocketAddress {
   readonly address: string;
   readonly port: number;
 }
@@ -26,7 +26,16 @@ interface SocketAddress {
 /** What the system refused. `code` is the errno's name, or `no-koffi` where there is no way to ask. */
 export interface Refusal {
   readonly kind: 'refusal';
-  readonly call: 'koffi' | 'socket' | 'setsockopt' | 'bind' | 'connect' | 'if_nametoindex' | 'sendto';
+  readonly call:
+    | 'koffi'
+    | 'socket'
+    | 'setsockopt'
+    | 'bind'
+    | 'connect'
+    | 'listen'
+    | 'epoll_create1'
+    | 'if_nametoindex'
+    | 'sendto';
   readonly code: string;
 }
 
@@ -114,13 +123,13 @@ function whenSettled(c: Libc, fd: number, callback: (code: string | undefined) =
     stop();
     const [value, length] = [[0], [INT]];
     c.getsockopt(fd, SOL_SOCKET, SO_ERROR, value, length);
-    callback(value[0] === 0 ? undefined : getSystemErrorName(-(value[0] ?? 0)));
+    callback(value[0] === 0 ? undefined : errnoName(c, value[0]));
   });
   return stop;
 }
 
 /** A non-blocking TCP socket for what `make` does with it; closed again where that is refused. */
-function withSocket<T>(address: string, make: (c: Libc, fd: number) => T | Refusal): T | Refusal {
+export function withSocket<T>(address: string, make: (c: Libc, fd: number) => T | Refusal): T | Refusal {
   const c = libc();
   if (c === undefined) return { kind: 'refusal', call: 'koffi', code: 'no-koffi' };
   const family = isIPv6(address) ? AF_INET6 : AF_INET;
@@ -145,17 +154,17 @@ function transparentOptions(mark: number): readonly Option[] {
   return options;
 }
 
-function setAll(c: Libc, fd: number, options: readonly Option[]): Refusal | undefined {
+export function setAll(c: Libc, fd: number, options: readonly Option[]): Refusal | undefined {
   return options.every((option) => setOption(c, fd, option) === 0) ? undefined : refusal(c, 'setsockopt');
 }
 
-function bind(c: Libc, fd: number, local: SocketAddress): Refusal | undefined {
+export function bind(c: Libc, fd: number, local: SocketAddress): Refusal | undefined {
   const address = socketAddress(local);
   return c.bind(fd, address, address.length) === 0 ? undefined : refusal(c, 'bind');
 }
 
 /** The port stands at the same place in both families' addresses. */
-function localPort(c: Libc, fd: number): number {
+export function localPort(c: Libc, fd: number): number {
   const address = new Uint8Array(SOCKADDR_IN6);
   c.getsockname(fd, address, [address.length]);
   return new DataView(address.buffer).getUint16(2);
@@ -181,8 +190,9 @@ export function refusal(c: Libc, call: Refusal['call']): Refusal {
   return { kind: 'refusal', call, code: errnoName(c) };
 }
 
-function errnoName(c: Libc): string {
-  return getSystemErrorName(-c.koffi.errno());
+/** `ECONNRESET` and so on; by default of the last call. */
+export function errnoName(c: Libc, errno = c.koffi.errno()): string {
+  return getSystemErrorName(-errno);
 }
 
 type Option = readonly [level: number, name: number, value: number];
@@ -191,7 +201,7 @@ function setOption(c: Libc, fd: number, [level, name, value]: Option): number {
   return c.setsockopt(fd, level, name, [value], INT);
 }
 
-interface Libc {
+export interface Libc {
   readonly koffi: typeof Koffi;
   socket(family: number, type: number, protocol: number): number;
   setsockopt(fd: number, level: number, name: number, value: number[], length: number): number;
@@ -269,7 +279,7 @@ export function descriptorOf(socket: Socket): number | undefined {
 
 const SCHED_OTHER = 0;
 const SCHED_IDLE = 5;
-const INT = 4;
+export const INT = 4;
 /** `struct linger`: on, and seconds. */
 const LINGER = 8;
 const SOCKADDR_IN = 16;
@@ -277,20 +287,20 @@ const SOCKADDR_IN6 = 28;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCK_STREAM = 1;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
+export const SOCK_NONBLOCK = 0o4000;
+export const SOCK_CLOEXEC = 0o2000000;
 /** Not among the errors that libuv has a name for. */
-const EINPROGRESS = 115;
-const SOL_SOCKET = 1;
-const SO_REUSEADDR = 2;
-const SO_ERROR = 4;
+export const EINPROGRESS = 115;
+export const SOL_SOCKET = 1;
+export const SO_REUSEADDR = 2;
+export const SO_ERROR = 4;
 const SO_KEEPALIVE = 9;
 const SO_LINGER = 13;
 const SO_MARK = 36;
 const IPPROTO_IP = 0;
 const IP_TRANSPARENT = 19;
 const IP_BIND_ADDRESS_NO_PORT = 24;
-const IPPROTO_TCP = 6;
+export const IPPROTO_TCP = 6;
 const TCP_KEEPIDLE = 4;
 const TCP_KEEPINTVL = 5;
 const TCP_KEEPCNT = 6;

@@ -1,0 +1,91 @@
+// Loads one after another: one way, or two by turns, so that what changes on the machine changes both.
+
+import type { Endpoint } from '../../inspect/address';
+import type { Micros } from '../../inspect/events';
+import type { Dialogue } from '../../inspect/measure/dialogue';
+import type { Schedule } from '../../inspect/measure/schedule';
+import { startLoad, type Load } from './load';
+import type { Network } from './network';
+import { watchProcessor, type Busy } from './processor';
+import { createTally, joinTallies, type Tally } from './tally';
+
+/** A server, or a way to one. */
+export interface Way {
+  /** As it was given. */
+  readonly target: string;
+  readonly server: Endpoint;
+  /** Its name, for TLS (RFC 6066 §3). */
+  readonly serverName: string | undefined;
+}
+
+export interface Measurement {
+  /** One, or two that are compared. */
+  readonly ways: readonly Way[];
+  /** Loads on each way. */
+  readonly rounds: number;
+  readonly createDialogue: (started: Micros) => Dialogue;
+  /** Of one load. */
+  readonly schedule: Schedule;
+  readonly concurrency: number;
+  readonly timeout: Micros;
+}
+
+export interface Measured {
+  readonly ways: readonly { readonly way: Way; readonly rounds: readonly Tally[]; readonly all: Tally }[];
+  readonly busy: Busy;
+  /** It was stopped before its end. */
+  readonly stopped: boolean;
+}
+
+export interface Running {
+  readonly ended: Promise<Measured>;
+  /** What was counted so far is the result. */
+  stop(): void;
+  /** All sessions so far, for a line of progress. */
+  counts(): Pick<Tally, 'sessions' | 'failed' | 'messages'>;
+}
+
+export function startRounds(network: Network, measurement: Measurement): Running {
+  const { ways, rounds, ...options } = measurement;
+  const tallies = ways.map((): Tally[] => []);
+  let stopped = false;
+  let running: Load | undefined;
+  const runAll = async (): Promise<Measured> => {
+    const busy = watchProcessor();
+    for (let round = 0; round < rounds; round += 1) {
+      for (const index of orderOf(ways.length, round)) {
+        const way = ways[index];
+        if (way === undefined || stopped) continue;
+        const tally = createTally();
+        tallies[index]?.push(tally);
+        running = startLoad({ ...options, ...way, network, tally });
+        await running.ended;
+      }
+    }
+    const measured = ways.map((way, i) => {
+      const of = tallies[i] ?? [];
+      return { way, rounds: of, all: joinTallies(of) };
+    });
+    return { ways: measured, busy: busy(), stopped };
+  };
+  return {
+    ended: runAll(),
+    stop() {
+      stopped = true;
+      running?.stop();
+    },
+    counts: () => joinCounts(tallies.flat()),
+  };
+}
+
+/** The first way begins in one round, the last one in the next: a drift favours neither. */
+function orderOf(ways: number, round: number): readonly number[] {
+  const order = Array.from({ length: ways }, (_, i) => i);
+  return round % 2 === 0 ? order : order.reverse();
+}
+
+function joinCounts(tallies: readonly Tally[]): Pick<Tally, 'sessions' | 'failed' | 'messages'> {
+  const sum = (key: 'sessions' | 'failed' | 'messages'): number =>
+    tallies.reduce((total, tally) => total + tally[key], 0);
+  return { sessions: sum('sessions'), failed: sum('failed'), messages: sum('messages') };
+}
