@@ -88,6 +88,24 @@ that answer no ICMP, and a source address that Linux translates. It needs root o
 Exit codes: 0 done, whatever was found; 1 no connection, no greeting, no rights; 2 wrong usage; 3 found what --fail-on
 names (a translated address, a smaller MSS and a changed DSCP are reported and do not count)`;
 
+export const MEASURE_HELP = `
+Examples:
+  ehlowire measure mx.example
+      10 s, 10 sessions a second: greeting, EHLO, QUIT; no mail
+  ehlowire measure mx.example --rcpt test@example.com --rate 50 --for 60s --size 20k
+      one message in each session; sessions begin on schedule, also while the server stalls
+  ehlowire measure 10.0.0.5:25 --rate max --concurrency 20 --sessions 10000 --rcpt test@example.com
+      as fast as the server takes them, 20 at a time
+  ehlowire measure 10.0.0.5:25 --against 10.0.1.5:25 --rcpt test@example.com --rounds 9
+      the same load by two ways in turns, as through a firewall and around it: both tables and their ratio
+  ehlowire measure --sink 10.0.0.9:2525
+      the other end: takes mail and throws it away, until Ctrl-C
+
+It connects only to the servers that are named. Without --rcpt it sends no mail. Its mail is marked as a test
+(Subject, Auto-Submitted, X-Ehlowire-Measure) and has the null sender unless --from names one.
+Phases have the names of the event log. Ctrl-C prints what was counted so far. Benchmarks: the runbook measure.md.
+Exit codes: 0 measured; 1 no session was as planned, or a name has no address; 2 wrong usage`;
+
 /** `more`: lines of other folders' commands. */
 export const programHelp = (more: string): string => `
 Start here:
@@ -97,5 +115,6 @@ Start here:
   ehlowire relay --help             relay connections to a server
   ehlowire analyze FILE             what the path did to SMTP in a capture
   ehlowire policy --capture FILE    what the hardening rules would refuse
+  ehlowire measure mx.example       what a path delivers: sessions a second, the times of each phase
 ${more}
 Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration, 3 found what --fail-on names`;

@@ -3,10 +3,19 @@
 import { Command, CommanderError } from 'commander';
 import type { AnalyzeFlags } from './report/analyze/request';
 import type { CheckFlags } from './cli/check/check';
+import type { MeasureFlags } from './cli/measure-request';
 import type { PolicyFlags } from './cli/policy';
 import type { RelayFlags } from './cli/relay';
 import type { TraceFlags } from './cli/trace/request';
-import { ANALYZE_HELP, CHECK_HELP, POLICY_HELP, programHelp, RELAY_HELP, TRACE_HELP } from './help';
+import {
+  ANALYZE_HELP,
+  CHECK_HELP,
+  MEASURE_HELP,
+  POLICY_HELP,
+  programHelp,
+  RELAY_HELP,
+  TRACE_HELP,
+} from './help';
 import { createFault, exitCode, type Fault, formatFault, isFault, type Outcome } from './system/fault';
 import { readVersion } from './system/version';
 
@@ -62,6 +71,7 @@ function buildProgram(settle: Settle, addition: Addition): Command {
   program.addCommand(traceCommand(settle));
   program.addCommand(analyzeCommand(settle));
   program.addCommand(policyCommand(settle));
+  program.addCommand(measureCommand(settle));
   for (const command of addition.commands(settle)) program.addCommand(command);
   program.addCommand(demoCommand(settle));
   program.addCommand(helpCommand(program, settle));
@@ -195,6 +205,40 @@ function policyCommand(settle: Settle): Command {
     .action(async (flags: PolicyFlags) => {
       const { runPolicy } = await import('./cli/policy');
       settle(await runPolicy(flags));
+    });
+}
+
+function measureCommand(settle: Settle): Command {
+  return prepare(new Command('measure'))
+    .description(
+      'Measure what a path delivers: sessions and messages a second, the times of each SMTP phase.',
+    )
+    .argument('[host:port]', 'the mail server; port 25 where none is named')
+    .option('--against <host:port>', 'a second way, measured by turns: the ratio of both')
+    .option('--rounds <n>', 'with --against: loads on each way (default: 5)')
+    .option('--sessions <n>', 'of one load (default: as many as --for gives)')
+    .option('--for <duration>', 'of one load, as 60s (default: 10s, or until --sessions are done)')
+    .option(
+      '--rate <n>',
+      'sessions a second, on schedule; max: as fast as the server takes them (default: 10)',
+    )
+    .option('--concurrency <n>', 'sessions at a time (default: 1000 on schedule, 20 with --rate max)')
+    .option('--rcpt <address>', 'send mail to this address; repeatable', collect)
+    .option('--from <address>', 'sender of the mail (default: the null sender)')
+    .option('--size <octets>', 'of a message, as 20k or 1M (default: 2k)')
+    .option('--messages-per-session <n>', 'messages in each session (default: 1)')
+    .option('--starttls', 'use TLS; the certificate is not judged')
+    .option('--pipelining', 'MAIL, RCPT and DATA in one write, where the server offers it')
+    .option('--name <name>', "the name to say EHLO with (default: this machine's)")
+    .option('--timeout <duration>', 'a server that is silent for so long has failed (default: 30s)')
+    .option('--sink <addr:port>', 'be the other end: take mail and throw it away')
+    .option('--json', 'one JSON object instead of text')
+    .option('--config <file>', 'configuration, JSON')
+    .option('--set <key=value>', 'one configuration value; repeatable', collect)
+    .addHelpText('after', MEASURE_HELP)
+    .action(async (target: string | undefined, flags: MeasureFlags) => {
+      const { runMeasure } = await import('./cli/measure');
+      settle(await runMeasure(target, flags));
     });
 }
 

@@ -2,7 +2,7 @@
 
 import type { Endpoint } from '../../inspect/address';
 import ipaddr from 'ipaddr.js';
-import { createFault, type Fault } from './fault';
+import { createFault, isFault, type Fault } from './fault';
 
 export interface Address {
   /** IP address without brackets, or a host name; empty means every local address. */
@@ -34,6 +34,20 @@ export function parseAddress(text: string): Address | Fault {
   return badAddress(text, 'neither an IPv4 address nor a host name before the colon');
 }
 
+/**
+ * Reads a mail server: as `parseAddress`, and both parts are needed; but its port may be left out, and so may the
+ * brackets of an IPv6 address without one. Then it is port 25.
+ */
+export function parseServer(target: string): Address | Fault {
+  const text = target.trim();
+  const bare = ipaddr.IPv6.isValid(text) ? `[${text}]` : text;
+  const named = bare.endsWith(']') || !bare.includes(':');
+  const server = parseAddress(named && bare !== '' ? `${bare}:${SMTP}` : bare);
+  if (isFault(server)) return server;
+  if (server.host !== '' && server.port !== 0) return server;
+  return badAddress(target, 'name a host, and a port other than 0');
+}
+
 /** The inverse of `parseAddress`: IPv6 in brackets, an empty host as `*`. */
 export function formatAddress({ host, port }: Address): string {
   if (host === '') return `*:${port}`;
@@ -60,11 +74,13 @@ export function isWithin(address: string, networks: readonly Network[]): boolean
   return networks.some(([network, bits]) => parsed.kind() === network.kind() && parsed.match(network, bits));
 }
 
+const SMTP = 25;
+
 /** RFC 8314 §3.3: TLS from the first octet. */
 export const SUBMISSIONS = 465;
 
 /** SMTP, submission, submission over TLS, and what many choose beside them. */
-export const SMTP_PORTS: readonly number[] = [25, 587, SUBMISSIONS, 2525];
+export const SMTP_PORTS: readonly number[] = [SMTP, 587, SUBMISSIONS, 2525];
 
 /** The /24 of an IPv4 address, the /48 of an IPv6 one (RFC 6177: a site's usual prefix), as CIDR text. */
 export function networkOf(address: string): string {

@@ -1,9 +1,8 @@
 // What `ehlowire trace` is to do: its argument and flags, checked and typed.
 
-import ipaddr from 'ipaddr.js';
 import type { Certainty } from '../../../inspect/events';
 import type { CommonFlags } from '../../config/flags';
-import { type Address, parseAddress } from '../../system/address';
+import { type Address, parseServer } from '../../system/address';
 import { createFault, type Fault, isFault } from '../../system/fault';
 
 export interface TraceFlags extends CommonFlags {
@@ -37,7 +36,7 @@ export interface Request {
 export function readRequest(target: string, flags: TraceFlags): Request | readonly Fault[] {
   const faults: Fault[] = [];
   const complain = (on: string, fix: string): void => void faults.push(createFault('bad-flag', on, { fix }));
-  const server = readTarget(target);
+  const server = parseServer(target);
   if (isFault(server)) faults.push(server);
   const { four = false, six = false, failOn, name } = flags;
   if (four && six) complain('-4 and -6', 'one or the other');
@@ -67,19 +66,6 @@ export function readRequest(target: string, flags: TraceFlags): Request | readon
     evidence: flags.evidence,
   };
 }
-
-/** The port may be left out, and so may the brackets of an IPv6 address without one. */
-function readTarget(target: string): Address | Fault {
-  const text = target.trim();
-  const bare = ipaddr.IPv6.isValid(text) ? `[${text}]` : text;
-  const named = bare.endsWith(']') || !bare.includes(':');
-  const server = parseAddress(named && bare !== '' ? `${bare}:${SMTP}` : bare);
-  if (isFault(server)) return server;
-  if (server.host !== '' && server.port !== 0) return server;
-  return createFault('bad-address', target, { fix: 'name a host, and a port other than 0' });
-}
-
-const SMTP = 25;
 
 /** Least, most, and what holds without the flag. */
 const BOUNDS = {
