@@ -18,8 +18,7 @@ import { FLAG, type Segment } from '../tcp/segment';
 import type { Holding } from '../tcp/stream';
 import { advance, type Seq } from '../tcp/seq';
 import type { ConnectionView, JudgeInput } from '../tcp/view';
-import { createJudges } from '../verdict/judges';
-import type { Judge } from '../verdict/judge';
+import { createBench, deadlineOfAll, isUndecided, judgeAll, type Bench } from '../verdict/judges';
 import { withVerdict } from '../verdict/standing';
 import { NO_OCTETS } from '../octets';
 
@@ -100,7 +99,7 @@ export function createInspector(first: Segment, options: InspectorOptions = {}):
   const state: State = {
     connection,
     coverage,
-    judges: createJudges(coverage.counted),
+    bench: createBench(coverage.counted),
     options,
     session: undefined,
     verdicts: NOTHING,
@@ -131,7 +130,7 @@ export function createInspector(first: Segment, options: InspectorOptions = {}):
 interface State extends Inspector {
   readonly connection: Connection;
   readonly coverage: CoverageState;
-  readonly judges: readonly Judge[];
+  readonly bench: Bench;
   readonly options: InspectorOptions;
   session: Session | undefined;
   verdicts: readonly VerdictEvent[];
@@ -195,7 +194,7 @@ function isSeenWhole({ coverage, view, connection }: State): boolean {
 }
 
 /** Of a connection on which anything was odd, more is awaited. */
-function isSettled({ close, view, verdicts, judges, coverage, connection }: State): boolean {
+function isSettled({ close, view, verdicts, bench, coverage, connection }: State): boolean {
   if (!close || coverage.blind || verdicts.length > 0 || connection.due() !== undefined) return false;
   const whole = SIDES.every((side) => {
     const { finAcked, retransmits, stream } = view[side];
@@ -203,7 +202,7 @@ function isSettled({ close, view, verdicts, judges, coverage, connection }: Stat
     const over = finAcked || (close.how === 'rst' && close.by === side);
     return over && retransmits === 0 && stream.missingSince === undefined;
   });
-  return whole && !judges.some((each) => each.isUndecided?.());
+  return whole && !isUndecided(bench);
 }
 
 function takeElided(state: State, from: Direction, elided: Elided): readonly InspectorEvent[] {
@@ -295,10 +294,7 @@ function sessionOf(state: State, at: Micros): Session {
 function judge(state: State, input: JudgeInput): readonly VerdictEvent[] {
   const { found, connection } = state;
   if (state.coverage.blind) return NOTHING;
-  for (const each of state.judges) {
-    const said = each.judge(input);
-    if (said.length > 0) found.push(...said);
-  }
+  judgeAll(state.bench, input, found);
   // At the end what is awaited is given up first.
   return found.length === 0 || connection.due() !== undefined || input.kind === 'end'
     ? NOTHING
@@ -349,14 +345,11 @@ function isPlain(coverage: Coverage): boolean {
   return !coverage.blind && SIDES.every((side) => isPlainSide(coverage[side]));
 }
 
-function earliest({ judges, connection }: State, after: Micros): Micros | undefined {
+function earliest({ bench, connection }: State, after: Micros): Micros | undefined {
   const due = connection.due();
-  let first = due !== undefined && due > after ? due : undefined;
-  for (const each of judges) {
-    const due = each.deadline?.();
-    if (due !== undefined && due > after && (first === undefined || due < first)) first = due;
-  }
-  return first;
+  const judged = deadlineOfAll(bench, after);
+  const first = due !== undefined && due > after ? Math.min(due, judged) : judged;
+  return first === Infinity ? undefined : first;
 }
 
 const NOTHING: readonly never[] = [];

@@ -3,23 +3,24 @@
 import type { Finding, Premises } from '../coverage/finding';
 import type { AnomalyEvent, Where } from '../events';
 import { evidenceOf, type JudgeInput } from '../tcp/view';
-import { type Cause, type Judge, MISSED, PLACES } from './judge';
+import { type Cause, MISSED, PLACES } from './judge';
 
 /** Judges the dialogue's words and every octet that is sent twice. */
-export function createAlteredJudge(): Judge {
-  let said = false;
-  const once = (verdict: Finding | undefined): readonly Finding[] => {
-    if (!verdict || said) return NOTHING;
-    said = true;
-    return [verdict];
-  };
-  return {
-    judge(input) {
-      if (said || (input.smtp.length === 0 && input.news.length === 0)) return NOTHING;
-      const masked = input.smtp.find((event) => event.kind === 'anomaly' && event.anomaly === 'masked');
-      return once(masked?.kind === 'anomaly' ? maskedWords(input, masked) : differentCopies(input));
-    },
-  };
+export function createAltered(): AlteredState {
+  return { said: false };
+}
+
+export interface AlteredState {
+  said: boolean;
+}
+
+export function judgeAltered(state: AlteredState, input: JudgeInput): readonly Finding[] {
+  if (state.said || (input.smtp.length === 0 && input.news.length === 0)) return NOTHING;
+  const masked = input.smtp.find((event) => event.kind === 'anomaly' && event.anomaly === 'masked');
+  const finding = masked?.kind === 'anomaly' ? maskedWords(input, masked) : differentCopies(input);
+  if (!finding) return NOTHING;
+  state.said = true;
+  return [finding];
 }
 
 /** No SMTP program says XXXX: a middlebox writes it over what it does not know, octet for octet. */

@@ -9,41 +9,42 @@ import type { Finding, Premise, Premises } from '../coverage/finding';
 import type { Certainty, Direction, Micros } from '../events';
 import { FLAG, type Segment } from '../tcp/segment';
 import { type ConnectionView, evidenceOf, type JudgeInput, windowOf } from '../tcp/view';
-import { type Cause, type Ground, type Judge, MISSED } from './judge';
+import { type Cause, type Ground, MISSED } from './judge';
 import { DELAYED_ACK, EVIDENCE, HOLE_PATIENCE, reorderingTime, UNANSWERED } from './thresholds';
 import { type DroppedName, droppedName, octets, seconds, times, toName } from './words';
 
 /** Watches the octets that one side sends, and what the other side acknowledges. `counted`: see `Coverage.counted`. */
-export function createBeyondJudge(from: Direction, counted: boolean): Judge {
-  const state: State = {
+export function createBeyond(from: Direction, counted: boolean): BeyondState {
+  return {
     from,
     unanswered: counted ? 2 : UNANSWERED,
     head: undefined,
     firstEnd: Infinity,
     room: Infinity,
   };
-  return {
-    judge(input) {
-      const findings = acknowledged(state, input);
-      if (input.from === OTHER[from] && input.segment) listen(state, input.connection, input.segment);
-      if (input.from === from && input.segment) follow(state, input, input.segment);
-      for (const event of input.smtp) {
-        const whole = (event.kind === 'command' || event.kind === 'reply') && event.from === from;
-        if (whole) state.firstEnd = Math.min(state.firstEnd, event.span.end);
-      }
-      if (!state.head) return findings;
-      return [...findings, ...judgeAlive(state, state.head, input), ...judgeSilent(state, state.head, input)];
-    },
-    deadline() {
-      const { head } = state;
-      const waits =
-        from === 'client' && head?.secondAt !== undefined && head.reported === undefined && !head.excused;
-      return waits ? (head.secondAt ?? 0) + SILENCE : undefined;
-    },
-  };
 }
 
-interface State {
+export function judgeBeyond(state: BeyondState, input: JudgeInput): readonly Finding[] {
+  const { from } = state;
+  const findings = acknowledged(state, input);
+  if (input.from === OTHER[from] && input.segment) listen(state, input.connection, input.segment);
+  if (input.from === from && input.segment) follow(state, input, input.segment);
+  for (const event of input.smtp) {
+    const whole = (event.kind === 'command' || event.kind === 'reply') && event.from === from;
+    if (whole) state.firstEnd = Math.min(state.firstEnd, event.span.end);
+  }
+  // What passed once is no news, however it is answered.
+  if (state.head?.secondAt === undefined) return findings;
+  return [...findings, ...judgeAlive(state, state.head, input), ...judgeSilent(state, state.head, input)];
+}
+
+export function deadlineOfBeyond({ from, head }: BeyondState): Micros | undefined {
+  const waits =
+    from === 'client' && head?.secondAt !== undefined && head.reported === undefined && !head.excused;
+  return waits ? (head.secondAt ?? 0) + SILENCE : undefined;
+}
+
+export interface BeyondState {
   readonly from: Direction;
   /** How many copies must stay without an answer before the silence is reported. */
   readonly unanswered: number;
@@ -74,7 +75,7 @@ interface Head {
   reported: Certainty | undefined;
 }
 
-function follow(state: State, { connection, news, at }: JudgeInput, segment: Segment): void {
+function follow(state: BeyondState, { connection, news, at }: JudgeInput, segment: Segment): void {
   const { from } = state;
   const { stream, acked } = connection[from];
   const start = stream.offsetOf(segment.seq) ?? 0;
@@ -109,7 +110,7 @@ function follow(state: State, { connection, news, at }: JudgeInput, segment: Seg
 }
 
 /** What keeps the receiver from taking the octets. */
-function listen(state: State, connection: ConnectionView, segment: Segment): void {
+function listen(state: BeyondState, connection: ConnectionView, segment: Segment): void {
   const { head, from } = state;
   const { flags } = segment;
   if (flags & FLAG.rst) return;
@@ -119,11 +120,11 @@ function listen(state: State, connection: ConnectionView, segment: Segment): voi
 }
 
 /** The receiver has the octets. If it was said that they were dropped, it is said how that ended. */
-function acknowledged(state: State, input: JudgeInput): Finding[] {
+function acknowledged(state: BeyondState, input: JudgeInput): readonly Finding[] {
   const { head, from } = state;
-  if (!head || input.connection[from].acked <= head.start) return [];
+  if (!head || input.connection[from].acked <= head.start) return NOTHING;
   state.head = undefined;
-  if (!head.reported || !input.segment || input.from !== OTHER[from]) return [];
+  if (!head.reported || !input.segment || input.from !== OTHER[from]) return NOTHING;
   // How late it came is no figure of the verdict: the first copy may have passed before the capture began.
   const late = input.at - head.firstAt;
   const note = `acknowledges them, ${seconds(late)} s after the first copy`;
@@ -137,7 +138,7 @@ function acknowledged(state: State, input: JudgeInput): Finding[] {
 }
 
 /** The receiver speaks, and still acknowledges only what came before, long after the second copy should have come to it. */
-function judgeAlive(state: State, head: Head, input: JudgeInput): Finding[] {
+function judgeAlive(state: BeyondState, head: Head, input: JudgeInput): Finding[] {
   const { segment, connection, at } = input;
   if (input.from !== OTHER[state.from] || !segment) return [];
   const { flags } = segment;
@@ -154,7 +155,7 @@ function judgeAlive(state: State, head: Head, input: JudgeInput): Finding[] {
 }
 
 /** Nothing at all comes back, though its client has sent the octets again and waits. */
-function judgeSilent(state: State, head: Head, input: JudgeInput): Finding[] {
+function judgeSilent(state: BeyondState, head: Head, input: JudgeInput): Finding[] {
   const { connection, at, kind } = input;
   const { from } = state;
   if (from !== 'client' || head.reported || head.excused || head.secondAt === undefined) return [];
@@ -175,7 +176,7 @@ function margin({ rtt }: ConnectionView): Micros {
 }
 
 function findingOf(
-  state: State,
+  state: BeyondState,
   head: Head,
   { connection, at, probed }: JudgeInput,
   worth: Certainty,
@@ -216,7 +217,7 @@ interface Facts {
   readonly receiver: Direction;
 }
 
-function facts({ from }: State, { first, start, end, copies, firstAt, lastAt }: Head): Facts {
+function facts({ from }: BeyondState, { first, start, end, copies, firstAt, lastAt }: Head): Facts {
   const what = octets(end - start);
   const passed = `${SUBJECT[droppedName(from, first)](from, what)} passed here ${times(copies)} in ${seconds(lastAt - firstAt)} s`;
   return { passed, receiver: OTHER[from] };
@@ -236,6 +237,7 @@ const LATE = ({ passed, receiver }: Facts, late: Micros, certainty: Certainty): 
   `${passed}, and the ${receiver} acknowledged it only ${seconds(late)} s after the first time: the copies before were ` +
   `lost beyond this point${certainty === 'proved' ? '' : `, or the ${receiver} was busy`}.`;
 
+const NOTHING: readonly Finding[] = [];
 const COUNTED: readonly Premise[] = ['losses-counted'];
 /** Several retransmissions: HOLE_PATIENCE from the second copy on, and a living TCP answers each at once. */
 const SILENCE: Micros = HOLE_PATIENCE;

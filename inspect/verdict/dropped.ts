@@ -7,14 +7,14 @@ import { FLAG, type Segment } from '../tcp/segment';
 import { distance } from '../tcp/seq';
 import type { StreamNews } from '../tcp/stream';
 import { evidenceOf, type JudgeInput } from '../tcp/view';
-import { type Ground, type Judge, MISSED } from './judge';
+import { type Ground, MISSED } from './judge';
 import { addFromReceiver, isBareAck, type Missing } from './missing';
 import { DELAYED_ACK, EVIDENCE, HOLE_PATIENCE, recoveryTime, REORDERING, reorderingTime } from './thresholds';
 import { type DroppedName, droppedName, milliseconds, octets, toName } from './words';
 
 /** Watches the octets that one side sends. `counted`: see `Coverage.counted`. */
-export function createDroppedJudge(from: Direction, counted: boolean): Judge {
-  const state: State = {
+export function createDropped(from: Direction, counted: boolean): DroppedState {
+  return {
     from,
     counted,
     hole: undefined,
@@ -23,25 +23,28 @@ export function createDroppedJudge(from: Direction, counted: boolean): Judge {
     last: undefined,
     spoken: false,
   };
-  return {
-    judge(input) {
-      watchReceiver(state, input);
-      const filled = input.from === from ? input.news.find(isFilled) : undefined;
-      if (filled) close(state, input, filled);
-      const verdicts = filled ? [] : look(state, input);
-      for (const event of input.smtp) {
-        if ((event.kind === 'command' || event.kind === 'reply') && event.from === from) state.spoken = true;
-      }
-      // Behind a gap there is no command event; a line is a command all the same.
-      if (from === 'client' && input.from === from) state.spoken ||= input.news.some(endsLine);
-      if (input.from === from && input.segment) state.last = input.segment;
-      return [...verdicts, ...cameThrough(state, input)];
-    },
-    deadline: () => (state.hole && !state.hole.reported ? state.hole.since + state.hole.patience : undefined),
-  };
 }
 
-interface State {
+export function judgeDropped(state: DroppedState, input: JudgeInput): readonly Finding[] {
+  const { from } = state;
+  watchReceiver(state, input);
+  const filled = input.from === from ? input.news.find(isFilled) : undefined;
+  if (filled) close(state, input, filled);
+  const findings = filled ? NOTHING : look(state, input);
+  for (const event of input.smtp) {
+    if ((event.kind === 'command' || event.kind === 'reply') && event.from === from) state.spoken = true;
+  }
+  // Behind a gap there is no command event; a line is a command all the same.
+  if (from === 'client' && input.from === from) state.spoken ||= input.news.some(endsLine);
+  if (input.from === from && input.segment) state.last = input.segment;
+  return state.late ? [...findings, ...cameThrough(state, input)] : findings;
+}
+
+export function deadlineOfDropped({ hole }: DroppedState): Micros | undefined {
+  return hole && !hole.reported ? hole.since + hole.patience : undefined;
+}
+
+export interface DroppedState {
   readonly from: Direction;
   readonly counted: boolean;
   hole: Hole | undefined;
@@ -67,7 +70,7 @@ interface Hole extends Missing {
   reported: boolean;
 }
 
-function watchReceiver(state: State, { connection, from: sender, segment }: JudgeInput): void {
+function watchReceiver(state: DroppedState, { connection, from: sender, segment }: JudgeInput): void {
   const { from, hole } = state;
   if (!segment || sender !== OTHER[from] || !(segment.flags & FLAG.ack)) return;
   state.acknowledges ||= isBareAck(segment);
@@ -79,7 +82,7 @@ function watchReceiver(state: State, { connection, from: sender, segment }: Judg
  * Where the receiver has not got them either, something on the path has; else what the capture lost would look the same.
  * Of octets between which and the next ones the capture may have lost others the number is not known.
  */
-function premisesOf({ from }: State, { first, notReceived, followed, start }: Hole): Premises {
+function premisesOf({ from }: DroppedState, { first, notReceived, followed, start }: Hole): Premises {
   const named = toName(from, first, start);
   return notReceived
     ? { toSay: [...named, 'nothing-missed'], toProve: followed ? ['losses-counted'] : [] }
@@ -89,12 +92,12 @@ function premisesOf({ from }: State, { first, notReceived, followed, start }: Ho
 type Filled = Extract<StreamNews, { kind: 'filled' }>;
 
 /** Opens a hole where the side has sent beyond what came, collects what shows it, and reports it when it has waited long enough. */
-function look(state: State, input: JudgeInput): Finding[] {
+function look(state: DroppedState, input: JudgeInput): readonly Finding[] {
   const { stream } = input.connection[state.from];
   if (stream.sent <= stream.next) {
     // Given up: the other side had the octets, and it was the capture that missed them.
     state.hole = undefined;
-    return [];
+    return NOTHING;
   }
   if (input.from === state.from && input.segment) collect(state, input, input.segment);
   const { hole } = state;
@@ -111,7 +114,7 @@ function look(state: State, input: JudgeInput): Finding[] {
 
 /** Whether nothing but a loss explains it: what was overtaken had time to come, and the receiver had time to send an ACK. */
 function isConfirmed(
-  { from, acknowledges }: State,
+  { from, acknowledges }: DroppedState,
   hole: Hole,
   { at, connection, kind }: JudgeInput,
 ): boolean {
@@ -128,7 +131,7 @@ function isConfirmed(
   return age >= Math.max(DISORDER, connection.rtt ?? REORDERING);
 }
 
-function collect(state: State, input: JudgeInput, segment: Segment): void {
+function collect(state: DroppedState, input: JudgeInput, segment: Segment): void {
   const { connection, at } = input;
   const bare = segment.length === 0 && !(segment.flags & (FLAG.fin | FLAG.rst));
   const answer = bare && input.probed;
@@ -165,20 +168,20 @@ function collect(state: State, input: JudgeInput, segment: Segment): void {
  * A FIN takes a sequence number and is no octet. Where it got lost with the octets before it, nothing shows it but that its
  * sender lets the other side's FIN stand without an own one: that it has sent before.
  */
-function hiddenFin({ from }: State, { connection }: JudgeInput): number {
+function hiddenFin({ from }: DroppedState, { connection }: JudgeInput): number {
   const { finAt, stream } = connection[from];
   const hidden = finAt === undefined && connection[OTHER[from]].finAcked && stream.holeEnd() === stream.sent;
   return hidden && stream.sent - stream.next > 1 ? 1 : 0;
 }
 
 /** The other side has closed, and whether this one answered with its FIN is not known yet: one of what is missing may be that. */
-function mayHideFin({ from }: State, { connection }: JudgeInput): boolean {
+function mayHideFin({ from }: DroppedState, { connection }: JudgeInput): boolean {
   const { finAt, finAcked } = connection[OTHER[from]];
   return connection[from].finAt === undefined && finAt !== undefined && !finAcked;
 }
 
 /** The octets came after all: they were overtaken, or they were lost and sent again. */
-function close(state: State, input: JudgeInput, { span, waited }: Filled): void {
+function close(state: DroppedState, input: JudgeInput, { span, waited }: Filled): void {
   const { hole } = state;
   state.hole = undefined;
   if (!hole || !input.segment || wasUnderWay(hole, input.segment)) return;
@@ -192,7 +195,7 @@ function close(state: State, input: JudgeInput, { span, waited }: Filled): void 
 }
 
 /** What does not come to the receiver either is lost beyond this point, and its first copies may have been here unseen. */
-function cameThrough(state: State, { connection }: JudgeInput): readonly Finding[] {
+function cameThrough(state: DroppedState, { connection }: JudgeInput): readonly Finding[] {
   const { late, from } = state;
   if (!late || connection[from].acked < late.end) return NOTHING;
   state.late = undefined;
@@ -209,7 +212,7 @@ function isRipe(hole: Hole, { kind, at }: JudgeInput): boolean {
   return at - hole.since >= hole.patience || kind === 'end';
 }
 
-function findingOf(state: State, hole: Hole, at: Micros, missing: number, late?: Micros): Finding {
+function findingOf(state: DroppedState, hole: Hole, at: Micros, missing: number, late?: Micros): Finding {
   const { from, counted } = state;
   const { start, proof, evidence } = hole;
   const verdict = droppedName(from, hole.first);

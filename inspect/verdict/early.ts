@@ -1,41 +1,48 @@
 // Early talker: octets before the greeting was complete (RFC 5321 §3.1). Spam software does it, and broken repairs.
 
-import type { Premises } from '../coverage/finding';
+import type { Finding, Premises } from '../coverage/finding';
 import type { Evidence } from '../events';
-import { evidenceOf } from '../tcp/view';
-import { type Cause, type Judge, MISSED } from './judge';
+import { evidenceOf, type JudgeInput } from '../tcp/view';
+import { type Cause, MISSED } from './judge';
 
 /** Whatever is missing may have been the greeting. */
 const PREMISES: Premises = { toSay: ['handshake', 'client-octets', 'server-octets', 'nothing-missed'] };
 
-export function createEarlyJudge(): Judge {
-  let first: Evidence | undefined;
-  return {
-    judge({ smtp, connection, from, segment }) {
-      // What the client said first is known to be early only when its EHLO is answered: some servers have agreed to it.
-      if (from === 'client' && segment && segment.length > 0) {
-        first ??= evidenceOf(connection, from, segment, 'octets before the greeting’s last line');
-      }
-      if (smtp.length === 0) return [];
-      const early = smtp.find((event) => event.kind === 'anomaly' && event.anomaly === 'early-talker');
-      // Where the capture has nothing of the server's, it is not known what the client had received.
-      if (early?.kind !== 'anomaly' || connection.server.stream.sent === 0) return [];
-      return [
-        {
-          at: early.at,
-          verdict: 'early-talker',
-          worth: 'proved',
-          premises: PREMISES,
-          proof: 'sequence',
-          where: 'before',
-          summary:
-            'The client spoke before the greeting was complete; postscreen and others refuse such clients.',
-          evidence: first ? [first] : [],
-        },
-      ];
-    },
-  };
+export function createEarly(): EarlyState {
+  return { first: undefined };
 }
+
+export interface EarlyState {
+  /** The client's first octets. */
+  first: Evidence | undefined;
+}
+
+export function judgeEarly(state: EarlyState, input: JudgeInput): readonly Finding[] {
+  const { smtp, connection, from, segment } = input;
+  // What the client said first is known to be early only when its EHLO is answered: some servers have agreed to it.
+  if (!state.first && from === 'client' && segment && segment.length > 0) {
+    state.first = evidenceOf(connection, from, segment, 'octets before the greeting’s last line');
+  }
+  if (smtp.length === 0) return NOTHING;
+  const early = smtp.find((event) => event.kind === 'anomaly' && event.anomaly === 'early-talker');
+  // Where the capture has nothing of the server's, it is not known what the client had received.
+  if (early?.kind !== 'anomaly' || connection.server.stream.sent === 0) return NOTHING;
+  return [
+    {
+      at: early.at,
+      verdict: 'early-talker',
+      worth: 'proved',
+      premises: PREMISES,
+      proof: 'sequence',
+      where: 'before',
+      summary:
+        'The client spoke before the greeting was complete; postscreen and others refuse such clients.',
+      evidence: state.first ? [state.first] : [],
+    },
+  ];
+}
+
+const NOTHING: readonly Finding[] = [];
 
 /** A client that does not wait for the greeting. */
 export const EARLY_CAUSE: Cause = {

@@ -5,12 +5,12 @@ import type { Direction, Evidence, GreetingDefect, Micros, PhaseEvent, Proof, Ve
 import { FLAG, type Segment } from '../tcp/segment';
 import { advance, distance } from '../tcp/seq';
 import { evidenceOf, leavesRoom, type JudgeInput } from '../tcp/view';
-import { type Cause, type Judge, MISSED } from './judge';
+import { type Cause, MISSED } from './judge';
 import { GREETING_SLOW } from './thresholds';
 import { seconds } from './words';
 
-export function createGreetingJudge(): Judge {
-  const state: State = {
+export function createGreeting(): GreetingState {
+  return {
     octetsAt: undefined,
     begunAt: undefined,
     heardAt: undefined,
@@ -21,32 +21,34 @@ export function createGreetingJudge(): Judge {
     over: false,
     doubted: false,
   };
-  return {
-    judge(input) {
-      const { client, server } = input.connection;
-      // Mid-stream: whatever the server says first is not its greeting.
-      if (!client.syn && !server.syn) return [];
-      follow(state, input);
-      if (state.over) return settle(state, input);
-      // A hole may be where the last line was; and a client can make one, by acknowledging what was never sent.
-      state.over = input.smtp.some((event) => event.kind === 'gap' && event.from === 'server');
-      if (state.over) return [];
-      const ended = input.smtp.find((event) => event.kind === 'phase' && event.phase === 'greeting');
-      if (ended?.kind === 'phase') {
-        state.over = true;
-        return judgeEnded(state, input, ended);
-      }
-      // At the end the session's own line comes later: a truncated greeting is judged here.
-      const left = input.kind === 'end' && serverLeft(state);
-      if (state.heardAt === undefined || (input.at - state.heardAt < GREETING_SLOW && !left)) return [];
-      state.over = true;
-      return [truncated(state, input)];
-    },
-    deadline: () => (state.over || state.heardAt === undefined ? undefined : state.heardAt + GREETING_SLOW),
-  };
 }
 
-interface State {
+export function judgeGreeting(state: GreetingState, input: JudgeInput): readonly Finding[] {
+  const { client, server } = input.connection;
+  // Mid-stream: whatever the server says first is not its greeting.
+  if (!client.syn && !server.syn) return NOTHING;
+  follow(state, input);
+  if (state.over) return settle(state, input);
+  // A hole may be where the last line was; and a client can make one, by acknowledging what was never sent.
+  state.over = input.smtp.some((event) => event.kind === 'gap' && event.from === 'server');
+  if (state.over) return NOTHING;
+  const ended = input.smtp.find((event) => event.kind === 'phase' && event.phase === 'greeting');
+  if (ended?.kind === 'phase') {
+    state.over = true;
+    return judgeEnded(state, input, ended);
+  }
+  // At the end the session's own line comes later: a truncated greeting is judged here.
+  const left = input.kind === 'end' && serverLeft(state);
+  if (state.heardAt === undefined || (input.at - state.heardAt < GREETING_SLOW && !left)) return NOTHING;
+  state.over = true;
+  return [truncated(state, input)];
+}
+
+export function deadlineOfGreeting({ over, heardAt }: GreetingState): Micros | undefined {
+  return over || heardAt === undefined ? undefined : heardAt + GREETING_SLOW;
+}
+
+export interface GreetingState {
   /** When the server's last octets came, while the greeting lasts. */
   octetsAt: Micros | undefined;
   /** When its first ones came. */
@@ -69,7 +71,7 @@ interface State {
   doubted: boolean;
 }
 
-function follow(state: State, input: JudgeInput): void {
+function follow(state: GreetingState, input: JudgeInput): void {
   const { from, segment, connection } = input;
   if (!segment) return;
   if (from === 'client') state.room = leavesRoom(connection, segment);
@@ -81,7 +83,7 @@ function follow(state: State, input: JudgeInput): void {
   state.heardAt = theirs ? (state.heardAt ?? segment.at) : undefined;
 }
 
-function followServer(state: State, input: JudgeInput): void {
+function followServer(state: GreetingState, input: JudgeInput): void {
   const { from, segment, news } = input;
   if (from !== 'server' || !segment) return;
   if (state.over) return;
@@ -101,9 +103,9 @@ function showsEnd({ connection: { server } }: JudgeInput, { flags, length, seq }
 }
 
 /** A later segment of the server's, its ACK of the client's FIN say, shows that nothing of it is missing here. */
-function settle(state: State, input: JudgeInput): Finding[] {
+function settle(state: GreetingState, input: JudgeInput): readonly Finding[] {
   const { from, segment, news } = input;
-  if (!state.doubted || from !== 'server' || !segment) return [];
+  if (!state.doubted || from !== 'server' || !segment) return NOTHING;
   if (news.some(({ kind }) => kind === 'octets')) state.doubted = false;
   if (!state.doubted || !showsEnd(input, segment)) return [];
   state.after = segment;
@@ -111,7 +113,7 @@ function settle(state: State, input: JudgeInput): Finding[] {
   return verdict.worth === 'proved' ? [verdict] : [];
 }
 
-function judgeEnded(state: State, input: JudgeInput, phase: PhaseEvent): Finding[] {
+function judgeEnded(state: GreetingState, input: JudgeInput, phase: PhaseEvent): Finding[] {
   const defects = phase.greeting?.defects ?? [];
   const painful = defects.filter((defect) => PAINFUL.has(defect));
   const verdicts: Finding[] = [];
@@ -131,7 +133,7 @@ function judgeEnded(state: State, input: JudgeInput, phase: PhaseEvent): Finding
 }
 
 /** Proved where the server's own number shows that it sent no more than came here: not lost, never said. */
-function truncated(state: State, input: JudgeInput): Finding {
+function truncated(state: GreetingState, input: JudgeInput): Finding {
   const { stream } = input.connection.server;
   const proved = stream.sent === stream.next && (state.after !== undefined || input.smtp.length > 0);
   state.doubted = !proved;
@@ -156,7 +158,7 @@ function truncated(state: State, input: JudgeInput): Finding {
 }
 
 function speak(
-  state: State,
+  state: GreetingState,
   input: JudgeInput,
   verdict: VerdictName,
   proof: Proof,
@@ -172,15 +174,16 @@ function speak(
 }
 
 /** It closed while its client had not: the client's FIN acknowledges the server's, whatever order they were captured in. */
-function serverLeft({ fins: { client, server } }: State): boolean {
+function serverLeft({ fins: { client, server } }: GreetingState): boolean {
   if (!server) return false;
   return !client || distance(advance(server.seq, server.length + 1), client.ack) >= 0;
 }
 
-function silenceOf({ octetsAt }: State, at: Micros): Micros {
+function silenceOf({ octetsAt }: GreetingState, at: Micros): Micros {
   return octetsAt === undefined ? 0 : at - octetsAt;
 }
 
+const NOTHING: readonly Finding[] = [];
 /** The greeting, all of it, and a client that nothing of is missing. */
 const OF_GREETING: Premises = { toSay: ['handshake', 'server-octets', 'nothing-missed'] };
 

@@ -6,7 +6,7 @@ import type { Stamp } from '../tcp/clock';
 import type { Segment } from '../tcp/segment';
 import { distance } from '../tcp/seq';
 import { evidenceOf, type JudgeInput } from '../tcp/view';
-import { type Cause, type Judge, MISSED, PLACES, VENDOR } from './judge';
+import { type Cause, MISSED, PLACES, VENDOR } from './judge';
 import { HELD, JITTER } from './thresholds';
 import { many, milliseconds as ms } from './words';
 
@@ -16,20 +16,22 @@ const PREMISES: Premises = { toSay: ['handshake', 'nothing-missed'] };
 const OF_UNANSWERED: Premises = { toSay: [...PREMISES.toSay, 'losses-counted'] };
 
 /** Watches the client's first command. */
-export function createHeldJudge(): Judge {
-  const state: State = { before: undefined, hello: undefined, others: [], done: false };
-  return {
-    judge(input) {
-      if (state.done) return [];
-      const stamped = input.from === 'client' && input.segment?.options.timestamps !== undefined;
-      if (stamped && input.segment) remember(state, input, input.segment);
-      return state.hello ? decide(state, input) : [];
-    },
-    deadline: () => (state.done || !state.hello ? undefined : state.hello.segment.at + SETTLED),
-  };
+export function createHeld(): HeldState {
+  return { before: undefined, hello: undefined, others: [], done: false };
 }
 
-interface State {
+export function judgeHeld(state: HeldState, input: JudgeInput): readonly Finding[] {
+  if (state.done) return NOTHING;
+  const stamped = input.from === 'client' && input.segment?.options.timestamps !== undefined;
+  if (stamped && input.segment) remember(state, input, input.segment);
+  return state.hello ? decide(state, input) : NOTHING;
+}
+
+export function deadlineOfHeld({ done, hello }: HeldState): Micros | undefined {
+  return done || !hello ? undefined : hello.segment.at + SETTLED;
+}
+
+export interface HeldState {
   /** The client's last stamped segment before its first octets. */
   before: Segment | undefined;
   /** Its first octets. */
@@ -47,7 +49,7 @@ interface Hello {
   readonly missed: boolean;
 }
 
-function remember(state: State, { news, connection }: JudgeInput, segment: Segment): void {
+function remember(state: HeldState, { news, connection }: JudgeInput, segment: Segment): void {
   const first = !state.hello && news.some(({ kind }) => kind === 'octets' || kind === 'ahead');
   // What holds the first command holds its retransmissions too: their delay is not the path's usual one.
   if (segment.length > 0 && segment.seq === state.hello?.segment.seq) return;
@@ -65,12 +67,12 @@ function remember(state: State, { news, connection }: JudgeInput, segment: Segme
  * Speaks when the clock's rate and the path's jitter are known; without a rate at the end, and then only of what
  * any rate allows.
  */
-function decide(state: State, { connection, kind, at }: JudgeInput): Finding[] {
+function decide(state: HeldState, { connection, kind, at }: JudgeInput): readonly Finding[] {
   const { hello } = state;
-  if (!hello) return [];
+  if (!hello) return NOTHING;
   const { clock } = connection.client;
   const settled = kind === 'end' || state.others.length >= ENOUGH || at - hello.segment.at >= SETTLED;
-  if (!settled || (clock.rate === undefined && kind !== 'end')) return [];
+  if (!settled || (clock.rate === undefined && kind !== 'end')) return NOTHING;
   state.done = true;
   const held = clock.leastExcess(stampOf(hello.before), stampOf(hello.segment));
   // Late, and far later than this path usually makes segments.
@@ -118,6 +120,7 @@ function spreadOf(stamps: readonly Stamp[], rate: number | undefined): Micros {
   return Math.max(...late) - Math.min(...late);
 }
 
+const NOTHING: readonly Finding[] = [];
 /** So many other segments show the path's jitter, or so much time; more than these are not kept. */
 const ENOUGH = 8;
 const SETTLED: Micros = 2_000_000;

@@ -1,21 +1,6 @@
-// What a judge is: it gets one connection step by step, and reports when the evidence reaches its threshold. And what is said of its
-// verdict beside the sentence: its cause, which stands in the judge's own file.
+// What is said of a verdict beside its sentence: its cause, which stands in the file of its judge.
 
-import type { Finding } from '../coverage/finding';
-import type { Micros, Where } from '../events';
-import type { JudgeInput } from '../tcp/view';
-
-export interface Judge {
-  /**
-   * One step of the connection; what it proves or makes likely if all was observed: the gate decides what is said of it. A
-   * finding of before may come again with more.
-   */
-  judge(input: JudgeInput): readonly Finding[];
-  /** When the judge is to be called again though nothing came; absent or `undefined`: it waits for segments. */
-  deadline?(): Micros | undefined;
-  /** A segment that was overtaken and comes later may change what the judge finds. */
-  isUndecided?(): boolean;
-}
+import type { Where } from '../events';
 
 /** What a verdict means, beside the sentence of its judge. */
 export interface Cause {

@@ -4,24 +4,26 @@ import type { Finding, Premises } from '../coverage/finding';
 import type { Direction } from '../events';
 import type { Segment } from '../tcp/segment';
 import { evidenceOf, type JudgeInput } from '../tcp/view';
-import type { Judge } from './judge';
 
 /**
  * A firewall that gives each leg numbers of its own (Cisco "randomises" them) changes SEQ and ACK, and on some of them
  * not the blocks of RFC 2018. Their sender cannot use such an ACK, and recovers from loss the slow way.
  */
-export function createRenumberedJudge(): Judge {
-  let said = false;
-  return {
-    judge(input) {
-      const { segment, from } = input;
-      if (said || !segment || !from || segment.options.sack.length === 0) return NOTHING;
-      const strange = strangeBlock(input, from, segment);
-      if (!strange) return NOTHING;
-      said = true;
-      return [tell(input, from, segment, strange)];
-    },
-  };
+export function createRenumbered(): RenumberedState {
+  return { said: false };
+}
+
+export interface RenumberedState {
+  said: boolean;
+}
+
+export function judgeRenumbered(state: RenumberedState, input: JudgeInput): readonly Finding[] {
+  const { segment, from } = input;
+  if (state.said || !segment || !from || segment.options.sack.length === 0) return NOTHING;
+  const strange = strangeBlock(input, from, segment);
+  if (!strange) return NOTHING;
+  state.said = true;
+  return [tell(input, from, segment, strange)];
 }
 
 type Block = readonly [start: number, end: number];

@@ -19,7 +19,7 @@ import { createPacketCounter, type PacketCounter, type Step } from '../tcp/count
 import { FLAG, type Segment } from '../tcp/segment';
 import { distance } from '../tcp/seq';
 import { type ConnectionView, evidenceOf, type JudgeInput } from '../tcp/view';
-import { type Ground, type Judge } from './judge';
+import { type Ground } from './judge';
 import {
   CHANCE,
   COUNTING,
@@ -31,8 +31,8 @@ import {
 } from './thresholds';
 
 /** Watches the client's commands. */
-export function createResentJudge(): Judge {
-  const state: State = {
+export function createResent(): ResentState {
+  return {
     packets: createPacketCounter(),
     suspects: [],
     seen: { client: undefined, server: undefined },
@@ -40,23 +40,26 @@ export function createResentJudge(): Judge {
     leftOut: false,
     silent: false,
   };
-  return {
-    judge(input) {
-      if (state.silent) return NOTHING;
-      if (input.segment && input.from) follow(state, input, input.from, input.segment);
-      if (isProvable(input)) state.silent = true;
-      return state.suspects.length > 0 && !state.silent ? decide(state, input) : NOTHING;
-    },
-    deadline() {
-      if (state.silent || state.packets.odd || state.suspects.length === 0) return undefined;
-      const waiting = state.suspects.find((each) => !each.reported && lostOf(each.step) > 1);
-      return waiting && waiting.step.segment.at + HOLE_PATIENCE;
-    },
-    isUndecided: () => state.suspects.length > 0,
-  };
 }
 
-interface State {
+export function judgeResent(state: ResentState, input: JudgeInput): readonly Finding[] {
+  if (state.silent) return NOTHING;
+  if (input.segment && input.from) follow(state, input, input.from, input.segment);
+  if (isProvable(input)) state.silent = true;
+  return state.suspects.length > 0 && !state.silent ? decide(state, input) : NOTHING;
+}
+
+export function deadlineOfResent({ silent, packets, suspects }: ResentState): Micros | undefined {
+  if (silent || packets.odd || suspects.length === 0) return undefined;
+  const waiting = suspects.find((each) => !each.reported && lostOf(each.step) > 1);
+  return waiting && waiting.step.segment.at + HOLE_PATIENCE;
+}
+
+export function isResentUndecided({ suspects }: ResentState): boolean {
+  return suspects.length > 0;
+}
+
+export interface ResentState {
   readonly packets: PacketCounter;
   /** Commands before which numbers are missing. */
   readonly suspects: Suspect[];
@@ -84,7 +87,7 @@ interface Suspect {
   reported: boolean;
 }
 
-function follow(state: State, input: JudgeInput, from: Direction, segment: Segment): void {
+function follow(state: ResentState, input: JudgeInput, from: Direction, segment: Segment): void {
   const { packets, suspects } = state;
   const { news, connection } = input;
   const start = connection[from].stream.offsetOf(segment.seq) ?? 0;
@@ -108,7 +111,7 @@ function follow(state: State, input: JudgeInput, from: Direction, segment: Segme
 
 /** Nothing is missing between the side's last segment and this one, and yet it begins farther on (a message in the kernel). */
 function isBehindLeftOut(
-  { seen }: State,
+  { seen }: ResentState,
   { connection }: JudgeInput,
   from: Direction,
   start: number,
@@ -125,7 +128,7 @@ function isProvable({ kind, at, from, news, smtp, connection }: JudgeInput): boo
   return news.some((each) => each.kind === 'filled' && each.waited >= patience);
 }
 
-function decide({ packets, suspects }: State, { kind, at, connection }: JudgeInput): Finding[] {
+function decide({ packets, suspects }: ResentState, { kind, at, connection }: JudgeInput): Finding[] {
   if (packets.odd) return [];
   const verdicts: Finding[] = [];
   for (const suspect of suspects) {

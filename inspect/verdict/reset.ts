@@ -7,12 +7,12 @@ import { FASTEST, type Stamp } from '../tcp/clock';
 import { FLAG, type Segment } from '../tcp/segment';
 import { advance, distance } from '../tcp/seq';
 import { type ConnectionView, evidenceOf, type JudgeInput } from '../tcp/view';
-import { type Cause, type Judge, MISSED, VENDOR } from './judge';
+import { type Cause, MISSED, VENDOR } from './judge';
 import { EVIDENCE, TTL_JUMP } from './thresholds';
 
 /** Watches the resets that claim to be one side's. */
-export function createResetJudge(from: Direction): Judge {
-  const state: State = {
+export function createReset(from: Direction): ResetState {
+  return {
     from,
     before: undefined,
     asked: undefined,
@@ -20,32 +20,35 @@ export function createResetJudge(from: Direction): Judge {
     isAnswer: false,
     signs: [],
     misplaced: false,
+    alive: false,
     reported: 0,
-  };
-  return {
-    judge(input) {
-      const { segment, kind } = input;
-      if (input.from === from && segment) {
-        if (state.reset) goesOn(state, input, segment);
-        else if (segment.flags & FLAG.rst) examine(state, input, segment);
-        else {
-          state.before = segment;
-          state.asked = undefined;
-        }
-      } else if (segment && segment.flags & FLAG.ack && !state.reset) {
-        state.asked = input.connection[from].stream.offsetOf(segment.ack);
-      }
-      const count = state.signs.length;
-      // Alone a sign may have a reason; at the end it is at least a suspicion.
-      if (count <= state.reported || count < (kind === 'end' || state.alive ? 1 : 2)) return [];
-      state.reported = EVIDENCE;
-      return [tell(state, input)];
-    },
-    isUndecided: () => state.signs.length > 0,
   };
 }
 
-interface State {
+export function judgeReset(state: ResetState, input: JudgeInput): readonly Finding[] {
+  const { segment, kind } = input;
+  if (input.from === state.from && segment) {
+    if (state.reset) goesOn(state, input, segment);
+    else if (segment.flags & FLAG.rst) examine(state, input, segment);
+    else {
+      state.before = segment;
+      state.asked = undefined;
+    }
+  } else if (segment && segment.flags & FLAG.ack && !state.reset) {
+    state.asked = input.connection[state.from].stream.offsetOf(segment.ack);
+  }
+  const count = state.signs.length;
+  // Alone a sign may have a reason; at the end it is at least a suspicion.
+  if (count <= state.reported || count < (kind === 'end' || state.alive ? 1 : 2)) return NOTHING;
+  state.reported = EVIDENCE;
+  return [tell(state, input)];
+}
+
+export function isResetUndecided({ signs }: ResetState): boolean {
+  return signs.length > 0;
+}
+
+export interface ResetState {
   readonly from: Direction;
   /** The side's last segment before the reset. */
   before: Segment | undefined;
@@ -61,11 +64,11 @@ interface State {
   /** One of them is its number, which is that of nothing that was captured. */
   misplaced: boolean;
   /** The side went on speaking: it knows of no reset. */
-  alive?: boolean;
+  alive: boolean;
   reported: number;
 }
 
-function examine(state: State, { connection }: JudgeInput, segment: Segment): void {
+function examine(state: ResetState, { connection }: JudgeInput, segment: Segment): void {
   state.reset = segment;
   const { before, from } = state;
   if (!before) return;
@@ -96,7 +99,7 @@ function examine(state: State, { connection }: JudgeInput, segment: Segment): vo
   }
 }
 
-function goesOn(state: State, { connection }: JudgeInput, segment: Segment): void {
+function goesOn(state: ResetState, { connection }: JudgeInput, segment: Segment): void {
   if (segment.flags & (FLAG.rst | FLAG.syn) || state.alive) return;
   if (mayBeOlder(state, connection, segment)) return;
   state.alive = true;
@@ -109,7 +112,7 @@ function goesOn(state: State, { connection }: JudgeInput, segment: Segment): voi
  * its octets lie before the reset's number, and nothing says when it was sent.
  */
 function mayBeOlder(
-  { from, before, reset, asked, isAnswer }: State,
+  { from, before, reset, asked, isAnswer }: ResetState,
   connection: ConnectionView,
   segment: Segment,
 ): boolean {
@@ -136,12 +139,12 @@ function stampOf(segment: Segment | undefined): Stamp | undefined {
 }
 
 function tell(
-  { from, before, reset, signs, misplaced, alive }: State,
+  { from, before, reset, signs, misplaced, alive }: ResetState,
   { connection, at }: JudgeInput,
 ): Finding {
   const evidence = before ? [evidenceOf(connection, from, before, `the ${from}'s last own segment`)] : [];
   if (reset) evidence.push(evidenceOf(connection, from, reset, 'the RST'));
-  const proved = alive === true || signs.length >= 2;
+  const proved = alive || signs.length >= 2;
   return {
     at,
     verdict: 'reset-injected',
@@ -150,12 +153,13 @@ function tell(
     where: 'before',
     since: reset?.at ?? at,
     about: { from },
-    proof: alive === true ? 'sequence' : 'header',
+    proof: alive ? 'sequence' : 'header',
     summary: `The RST in the ${from}'s name ${proved ? 'is not' : 'may not be'} the ${from}'s: ${signs.map(({ note }) => note).join('; ')}.`,
     evidence: [...evidence, ...signs].slice(0, EVIDENCE),
   };
 }
 
+const NOTHING: readonly Finding[] = [];
 /** It may answer a segment that was not captured, with the number that this one acknowledged. */
 const OF_NUMBER: Premises = { toSay: ['both-sides', 'nothing-missed', 'losses-counted'] };
 /** Where its side was, and what it said last. */

@@ -4,13 +4,13 @@ import type { Finding, Premises } from '../coverage/finding';
 import type { Evidence, Micros } from '../events';
 import { FLAG, type Segment } from '../tcp/segment';
 import { evidenceOf, type JudgeInput } from '../tcp/view';
-import { type Cause, type Judge, MISSED } from './judge';
+import { type Cause, MISSED } from './judge';
 import { CLIENT_SILENT, EVIDENCE, PROBE_ANSWER, UNANSWERED } from './thresholds';
 import { many } from './words';
 
 /** `counted`: see `Coverage.counted`. */
-export function createSilenceJudge(counted: boolean): Judge {
-  const state: State = {
+export function createSilence(counted: boolean): SilenceState {
+  return {
     unanswered: counted ? 1 : UNANSWERED,
     greetedAt: undefined,
     completeAt: undefined,
@@ -20,23 +20,23 @@ export function createSilenceJudge(counted: boolean): Judge {
     answer: undefined,
     over: false,
   };
-  return {
-    judge(input) {
-      if (state.over) return [];
-      follow(state, input);
-      const verdict = spoke(input) ? undefined : (judgeSilent(state, input) ?? judgeGone(state, input));
-      state.over = verdict !== undefined || spoke(input);
-      return verdict ? [verdict] : [];
-    },
-    deadline() {
-      if (state.over || state.greetedAt === undefined) return undefined;
-      const lastProbe = state.probes[state.probes.length - 1];
-      return Math.max((state.completeAt ?? state.greetedAt) + CLIENT_SILENT, (lastProbe ?? 0) + PROBE_ANSWER);
-    },
-  };
 }
 
-interface State {
+export function judgeSilence(state: SilenceState, input: JudgeInput): readonly Finding[] {
+  if (state.over) return NOTHING;
+  follow(state, input);
+  const finding = spoke(input) ? undefined : (judgeSilent(state, input) ?? judgeGone(state, input));
+  state.over = finding !== undefined || spoke(input);
+  return finding ? [finding] : NOTHING;
+}
+
+export function deadlineOfSilence({ over, greetedAt, completeAt, probes }: SilenceState): Micros | undefined {
+  if (over || greetedAt === undefined) return undefined;
+  const lastProbe = probes[probes.length - 1];
+  return Math.max((completeAt ?? greetedAt) + CLIENT_SILENT, (lastProbe ?? 0) + PROBE_ANSWER);
+}
+
+export interface SilenceState {
   /** What the client must have left without an answer: so many probes, or copies of the greeting. */
   readonly unanswered: number;
   /** When the server first said something. */
@@ -53,7 +53,7 @@ interface State {
   over: boolean;
 }
 
-function follow(state: State, { kind, from, segment, news, smtp, connection, at }: JudgeInput): void {
+function follow(state: SilenceState, { kind, from, segment, news, smtp, connection, at }: JudgeInput): void {
   if (kind === 'probe' && from === 'client') state.probes.push(at);
   // A truncated greeting ends its phase at the end of all, without a code.
   if (smtp.some((event) => event.kind === 'phase' && event.phase === 'greeting' && event.reply)) {
@@ -78,7 +78,7 @@ function spoke({ connection: { client } }: JudgeInput): boolean {
 }
 
 /** The client's own number is still that of its first octet, long after it was greeted. */
-function judgeSilent(state: State, { connection, at }: JudgeInput): Finding | undefined {
+function judgeSilent(state: SilenceState, { connection, at }: JudgeInput): Finding | undefined {
   const { completeAt, answer, probes } = state;
   if (completeAt === undefined || !answer || connection.server.acked === 0) return undefined;
   if (answer.at - completeAt < CLIENT_SILENT || connection.client.stream.offsetOf(answer.seq) !== 0)
@@ -102,7 +102,7 @@ function judgeSilent(state: State, { connection, at }: JudgeInput): Finding | un
 }
 
 /** Neither the greeting nor a probe brought a sign of life. That the path swallows the answers cannot be ruled out. */
-function judgeGone(state: State, { at, connection }: JudgeInput): Finding | undefined {
+function judgeGone(state: SilenceState, { at, connection }: JudgeInput): Finding | undefined {
   const { greetedAt, probes, answer, repeats, shown } = state;
   // A client that closed its side has said so, and its TCP may forget it soon.
   if (greetedAt === undefined || connection.client.finAt !== undefined) return undefined;
@@ -127,6 +127,7 @@ function judgeGone(state: State, { at, connection }: JudgeInput): Finding | unde
   };
 }
 
+const NOTHING: readonly Finding[] = [];
 /** What was missed may have been what the client said. */
 const PREMISES: Premises = { toSay: ['handshake', 'nothing-missed'] };
 

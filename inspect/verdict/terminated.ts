@@ -5,39 +5,53 @@ import type { Direction, Evidence } from '../events';
 import { DISORDER } from '../limits';
 import { FLAG, type Segment } from '../tcp/segment';
 import { distance, later } from '../tcp/seq';
-import { type ConnectionView, evidenceOf } from '../tcp/view';
-import { type Cause, type Judge, MISSED } from './judge';
+import { type ConnectionView, evidenceOf, type JudgeInput } from '../tcp/view';
+import { type Cause, MISSED } from './judge';
 import { CLOCK_LEAP, ECHO_AHEAD, TTL_JUMP } from './thresholds';
 
 /** Watches the segments of one side. Two different signs prove it; one alone may be a change of route. */
-export function createTerminatedJudge(from: Direction): Judge {
-  const signs = new Map<Sign, Evidence>();
-  let first: Segment | undefined;
-  let stamped: Stamped | undefined;
-  let reported = 0;
-  const add = (found: Found, connection: ConnectionView, segment: Segment): void => {
-    for (const [sign, note] of found) {
-      if (!signs.has(sign)) signs.set(sign, evidenceOf(connection, from, segment, note));
-    }
-  };
-  return {
-    judge({ kind, from: sender, segment, connection, at }) {
-      if (sender === from && segment && !(segment.flags & FLAG.rst)) {
-        first ??= segment;
-        add(signsOf(first, segment), connection, segment);
-        add(stampSigns(connection, segment), connection, segment);
-        add(echoSigns(segment, stamped), connection, segment);
-      } else if (segment) {
-        stamped = stampedBy(stamped, segment);
-      }
-      // One sign is reported at the end only: another may come.
-      const bar = kind === 'end' ? 1 : 2;
-      if (!first || signs.size < bar || signs.size <= reported || reported >= 2) return NOTHING;
-      reported = signs.size;
-      return [tell(from, first, connection, signs, at)];
-    },
-    isUndecided: () => signs.size > 0,
-  };
+export function createTerminated(from: Direction): TerminatedState {
+  return { from, first: undefined, stamped: undefined, signs: undefined, reported: 0 };
+}
+
+export interface TerminatedState {
+  readonly from: Direction;
+  first: Segment | undefined;
+  stamped: Stamped | undefined;
+  /** Few connections have any. */
+  signs: Map<Sign, Evidence> | undefined;
+  /** How many signs were. */
+  reported: number;
+}
+
+export function judgeTerminated(state: TerminatedState, input: JudgeInput): readonly Finding[] {
+  const { kind, from: sender, segment, connection, at } = input;
+  const { from } = state;
+  if (sender === from && segment && !(segment.flags & FLAG.rst)) {
+    state.first ??= segment;
+    add(state, signsOf(state.first, segment), connection, segment);
+    add(state, stampSigns(connection, segment), connection, segment);
+    add(state, echoSigns(segment, state.stamped), connection, segment);
+  } else if (segment) {
+    state.stamped = stampedBy(state.stamped, segment);
+  }
+  const { first, signs, reported } = state;
+  // One sign is reported at the end only: another may come.
+  const bar = kind === 'end' ? 1 : 2;
+  if (!first || !signs || signs.size < bar || signs.size <= reported || reported >= 2) return NOTHING;
+  state.reported = signs.size;
+  return [tell(from, first, connection, signs, at)];
+}
+
+export function isTerminatedUndecided({ signs }: TerminatedState): boolean {
+  return signs !== undefined;
+}
+
+function add(state: TerminatedState, found: Found, connection: ConnectionView, segment: Segment): void {
+  for (const [sign, note] of found) {
+    state.signs ??= new Map();
+    if (!state.signs.has(sign)) state.signs.set(sign, evidenceOf(connection, state.from, segment, note));
+  }
 }
 
 type Sign = 'ttl' | 'timestamps' | 'clock' | 'zero-window' | 'echo';
