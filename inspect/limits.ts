@@ -144,6 +144,9 @@ export const ONE_SIDED_LIVE = 1_024;
 /** Handshakes that are not complete, some 250 octets each: two thousand SYNs a second without an answer, for a minute. */
 export const HALF_OPEN = 131_072;
 
+/** Of them so many as they came, some 700 octets each: packing costs more than all else that a handshake does, and nearly all are over soon. */
+export const HALF_OPEN_WHOLE = 1_024;
+
 /** Repetitions that are remembered of a handshake: Linux sends a SYN again after 1, 3 and 7 s. Of more, what is said is not proved. */
 export const HANDSHAKE_REPEATS = 3;
 

@@ -35,6 +35,47 @@ export interface Syns {
   readonly server: boolean;
 }
 
+/**
+ * With one segment more, which carries no data. A copy says nothing new, and is left out; so is one repetition too many, or what is
+ * none, and then something is lost.
+ */
+export function withPassed(handshake: Handshake, { from, segment, leg }: Passed): Handshake {
+  const { passed } = handshake;
+  const each: Passed = { from, segment: rememberedOf(segment), leg };
+  const known = firstOf(passed, from);
+  const { client, server } = synsOf(passed);
+  const repeats = passed.length - (client ? 1 : 0) - (server ? 1 : 0);
+  if (known === undefined || (repeats < HANDSHAKE_REPEATS && isRepeat(known, each))) {
+    return { ...handshake, passed: [...passed, each] };
+  }
+  return isCopyOf(known.segment, segment) ? handshake : { ...handshake, lost: true };
+}
+
+/** Which sides have sent one of these. */
+export function synsOf(passed: readonly Passed[]): Syns {
+  return { client: firstOf(passed, 'client') !== undefined, server: firstOf(passed, 'server') !== undefined };
+}
+
+function firstOf(passed: readonly Passed[], side: Direction): Passed | undefined {
+  return passed.find(({ from }) => from === side);
+}
+
+/** What is remembered of a segment without data: what fits in few octets, packed or not. */
+function rememberedOf(segment: Segment): Segment {
+  const { at, source, sourcePort, destination, destinationPort, seq, ack, flags, window } = segment;
+  const { ttl, ipId, vlans, checksum } = segment;
+  const { kinds, sackPermitted } = segment.options;
+  // RFC 2018 section 3: no SYN has blocks.
+  const options = { ...segment.options, sackPermitted, sack: NO_SACK, kinds: kinds.slice(0, KINDS) };
+  const length = Math.min(segment.length, 0xffff);
+  // prettier-ignore
+  return {
+    at, source, sourcePort, destination, destinationPort,
+    seq, ack, flags, window, options, payload: NO_OCTETS, length, ttl, ipId, vlans, checksum,
+  };
+}
+
+/** `passed` is what `withPassed` made of it. */
 export function packHandshake({ id, lost, clientIsLower, lastAt, passed }: Handshake): PackedHandshake {
   const out: Cursor = { at: 0 };
   put32(out, id >>> 0);
@@ -44,23 +85,16 @@ export function packHandshake({ id, lost, clientIsLower, lastAt, passed }: Hands
   view.setFloat64(out.at, started);
   out.at += 8;
   putTime(out, lastAt - started);
-  const base: Partial<Record<Direction, Passed>> = {};
-  let repeats = 0;
-  let left = lost;
+  const { client, server } = synsOf(passed);
   for (const each of passed) {
-    const known = base[each.from];
-    if (known === undefined) packWhole(out, each, started);
-    else if (repeats < HANDSHAKE_REPEATS && isRepeat(known, each)) {
-      repeats += 1;
-      packRepeat(out, each, started);
-    } else if (!isCopyOf(known.segment, each.segment)) left = true;
-    base[each.from] ??= each;
+    if (each === firstOf(passed, each.from)) packWhole(out, each, started);
+    else packRepeat(out, each, started);
   }
   octets[MARKS] =
-    (left ? LOST : 0) |
+    (lost ? LOST : 0) |
     (clientIsLower ? CLIENT_IS_LOWER : 0) |
-    (base.client ? CLIENT_SYN : 0) |
-    (base.server ? SERVER_SYN : 0);
+    (client ? CLIENT_SYN : 0) |
+    (server ? SERVER_SYN : 0);
   return String.fromCharCode(...octets.subarray(0, out.at));
 }
 
@@ -170,12 +204,12 @@ function packWhole(out: Cursor, { from, segment, leg }: Passed, started: Micros)
   put32(out, segment.ack);
   put16(out, segment.window);
   put8(out, segment.ttl);
-  put16(out, Math.min(segment.length, 0xffff));
+  put16(out, segment.length);
   if (ipId !== undefined) put16(out, ipId);
   if (mss !== undefined) put16(out, mss);
   if (windowScale !== undefined) put8(out, windowScale);
   timestamps?.forEach((each) => put32(out, each));
-  putList(out, kinds.slice(0, KINDS), put8);
+  putList(out, kinds, put8);
   putList(out, vlans, put16);
 }
 
@@ -190,8 +224,11 @@ function unpackWhole(from: Cursor, ends: Ends, at: Micros): Segment {
   const timestamps = has & HAS_STAMPS ? ([take32(from), take32(from)] as const) : undefined;
   const kinds = takeList(from, take8);
   const vlans = takeList(from, take16);
-  // RFC 2018 section 3: no SYN has blocks.
-  const options: Writable<TcpOptions> = { sackPermitted: (has & SACK_PERMITTED) !== 0, sack: [], kinds };
+  const options: Writable<TcpOptions> = {
+    sackPermitted: (has & SACK_PERMITTED) !== 0,
+    sack: NO_SACK,
+    kinds,
+  };
   if (mss !== undefined) options.mss = mss;
   if (windowScale !== undefined) options.windowScale = windowScale;
   if (timestamps) options.timestamps = timestamps;
@@ -294,5 +331,6 @@ const SACK_PERMITTED = 16;
 const CHECKSUM_SHIFT = 5;
 const OPTIONS_CUT = 128;
 const CHECKSUMS = ['good', 'bad', 'unchecked'] as const;
+const NO_SACK: TcpOptions['sack'] = [];
 /** Options that 40 octets have room for, two octets each (RFC 9293 section 3.1). */
 const KINDS = 20;

@@ -1,21 +1,22 @@
 // Connections whose handshake is not complete: few octets each, so that no flood of SYNs fills the memory.
 
 import type { Direction, Micros } from '../events';
-import { HALF_OPEN_FOR } from '../limits';
+import { HALF_OPEN_FOR, HALF_OPEN_WHOLE } from '../limits';
 import {
   clientIsnOf,
   headOf,
   isFirst,
   packHandshake,
+  synsOf,
   unpackHandshake,
+  withPassed,
   type Handshake,
   type PackedHandshake,
-  type Passed,
   type Syns,
 } from '../tcp/handshake';
 import { addressOctets, ipv4Text, ipv6Text } from '../address';
 import { advance, distance, type Seq } from '../tcp/seq';
-import { FLAG, headerOf, type Ends, type Leg, type Segment } from '../tcp/segment';
+import { FLAG, type Ends, type Leg, type Segment } from '../tcp/segment';
 
 /** A frame as it was captured. */
 export interface Frame {
@@ -66,22 +67,26 @@ interface HalfOpenOptions {
 }
 
 export function createHalfOpen(options: HalfOpenOptions): HalfOpen {
-  const state: State = { options, open: new Map(), frames: new Map() };
+  const state: State = { options, recent: new Map(), packed: new Map(), frames: new Map() };
   return {
     get size() {
-      return state.open.size;
+      return sizeOf(state);
     },
     take: (segment, leg, frame) => take(state, segment, leg, frame),
     synsOf({ source, sourcePort, destination, destinationPort }) {
-      const packed = state.open.get(keyOf(source, sourcePort, destination, destinationPort).key);
+      const { key } = keyOf(source, sourcePort, destination, destinationPort);
+      const recent = state.recent.get(key);
+      if (recent) return synsOf(recent.passed);
+      const packed = state.packed.get(key);
       return packed === undefined ? NO_SYNS : headOf(packed).syns;
     },
     lost({ source, sourcePort, destination, destinationPort }) {
       const { key } = keyOf(source, sourcePort, destination, destinationPort);
-      const packed = state.open.get(key);
-      if (packed === undefined) return;
-      const known = unpackHandshake(packed, endsOf(key, headOf(packed).clientIsLower));
-      state.open.set(key, packHandshake({ ...known, lost: true }));
+      const known = find(state, key);
+      if (!known) return;
+      const now = { ...known, lost: true };
+      if (state.recent.has(key)) state.recent.set(key, now);
+      else state.packed.set(key, packHandshake(now));
     },
     expire: (at, budget) => expire(state, at, budget),
   };
@@ -92,37 +97,49 @@ type Key = string;
 
 interface State {
   readonly options: HalfOpenOptions;
-  /** The one that was silent longest first. */
-  readonly open: Map<Key, PackedHandshake>;
+  /** Those that were heard of last, the one that was silent longest first: few, and as they came, since nearly all are over soon. */
+  readonly recent: Map<Key, Handshake>;
+  /** Those that were silent longer. */
+  readonly packed: Map<Key, PackedHandshake>;
   readonly frames: Map<Key, readonly Frame[]>;
 }
 
 function take(state: State, segment: Segment, leg: Leg | undefined, frame: Frame | undefined): Step {
   const { source, sourcePort, destination, destinationPort, flags, at } = segment;
   const { key, sourceIsLower } = keyOf(source, sourcePort, destination, destinationPort);
-  const packed = state.open.get(key);
+  const known = find(state, key);
   const begins = (flags & (FLAG.syn | FLAG.rst)) === FLAG.syn;
-  if (packed === undefined) {
+  if (!known) {
     if (!begins) return UNKNOWN;
     return begin(state, key, sourceIsLower, { segment, leg, frame });
   }
-  const from = headOf(packed).clientIsLower === sourceIsLower ? 'client' : 'server';
-  const client = endsOf(key, headOf(packed).clientIsLower);
-  const known = unpackHandshake(packed, client);
+  const from = known.clientIsLower === sourceIsLower ? 'client' : 'server';
   if (isOfEarlier(known, from, segment)) return EARLIER;
-  if (!begins) return { kind: flags & FLAG.rst ? 'reset' : 'complete', known: drop(state, key, packed) };
+  if (!begins) return { kind: flags & FLAG.rst ? 'reset' : 'complete', known: drop(state, key, known) };
   // A fresh SYN where a handshake was: the port is used again (RFC 9293 section 3.6.1).
   if (isFirst(segment) && (from === 'server' || isnOf(known) !== segment.seq)) {
-    const instead = drop(state, key, packed);
+    const instead = drop(state, key, known);
     return { ...begin(state, key, sourceIsLower, { segment, leg, frame }), instead };
   }
-  const passed: Passed[] = [...known.passed, { from, segment: headerOf(segment), leg }];
-  const now = keep(state, key, { ...known, lastAt: at, passed });
+  const now = withPassed({ ...known, lastAt: at }, { from, segment, leg });
+  keep(state, key, now);
   // A copy, or one repetition too many, is not kept, and then its frame is not either: each frame belongs to a segment.
-  const keepsFrame = frame && state.options.keepFrames;
-  if (keepsFrame && unpackHandshake(now, client).passed.length === passed.length)
-    keepFrame(state, key, frame);
+  const isKept = now.passed.length > known.passed.length;
+  if (frame && state.options.keepFrames && isKept) keepFrame(state, key, frame);
   return KEPT;
+}
+
+function sizeOf({ recent, packed }: State): number {
+  return recent.size + packed.size;
+}
+
+function find({ recent, packed }: State, key: Key): Handshake | undefined {
+  const known = recent.get(key);
+  if (known) return known;
+  const octets = packed.get(key);
+  return octets === undefined
+    ? undefined
+    : unpackHandshake(octets, endsOf(key, headOf(octets).clientIsLower));
 }
 
 /**
@@ -158,51 +175,71 @@ function begin(
   { segment, leg, frame }: Arrived,
 ): Step & { kind: 'kept' } {
   const from: Direction = isFirst(segment) ? 'client' : 'server';
-  keep(state, key, {
+  const handshake: Handshake = {
     id: state.options.nextId(),
     lost: false,
     clientIsLower: (from === 'client') === sourceIsLower,
     lastAt: segment.at,
-    passed: [{ from, segment: headerOf(segment), leg }],
-  });
+    passed: [],
+  };
+  keep(state, key, withPassed(handshake, { from, segment, leg }));
   if (frame && state.options.keepFrames) keepFrame(state, key, frame);
   return KEPT;
 }
 
-function keep({ open }: State, key: Key, handshake: Handshake): PackedHandshake {
-  const packed = packHandshake(handshake);
+function keep({ recent, packed }: State, key: Key, handshake: Handshake): void {
   // To the end: it is the one that was heard of last.
-  open.delete(key);
-  open.set(key, packed);
-  return packed;
+  packed.delete(key);
+  recent.delete(key);
+  recent.set(key, handshake);
+  for (const [oldest, silent] of recent) {
+    if (recent.size <= HALF_OPEN_WHOLE) break;
+    recent.delete(oldest);
+    packed.set(oldest, packHandshake(silent));
+  }
 }
 
 function keepFrame({ frames }: State, key: Key, frame: Frame): void {
   frames.set(key, [...(frames.get(key) ?? []), { ...frame, octets: frame.octets.slice() }]);
 }
 
-function drop(state: State, key: Key, packed: PackedHandshake): Known {
-  const client = endsOf(key, headOf(packed).clientIsLower);
+function drop(state: State, key: Key, handshake: Handshake): Known {
   const frames = state.frames.get(key);
-  state.open.delete(key);
-  state.frames.delete(key);
-  return { ...unpackHandshake(packed, client), client, frames };
+  forget(state, key);
+  return { ...handshake, client: endsOf(key, handshake.clientIsLower), frames };
+}
+
+function forget({ recent, packed, frames }: State, key: Key): void {
+  recent.delete(key);
+  packed.delete(key);
+  frames.delete(key);
 }
 
 function expire(state: State, at: Micros, budget: number): ReturnType<HalfOpen['expire']> {
   const known: Known[] = [];
   let more = 0;
-  for (const [key, packed] of state.open) {
-    const over = state.open.size > state.options.most || at - headOf(packed).lastAt >= HALF_OPEN_FOR;
-    if (!over) break;
-    if (known.length < budget) known.push(drop(state, key, packed));
+  for (let key = overBy(state, at); key !== undefined; key = overBy(state, at)) {
+    const handshake = known.length < budget ? find(state, key) : undefined;
+    if (handshake) known.push(drop(state, key, handshake));
     else {
-      state.open.delete(key);
-      state.frames.delete(key);
+      forget(state, key);
       more += 1;
     }
   }
   return known.length === 0 && more === 0 ? NONE : { known, more };
+}
+
+/** The one that was silent longest, if it is over by then, or if there are too many. */
+function overBy(state: State, at: Micros): Key | undefined {
+  const [first] = state.packed;
+  const [key, lastAt] = first ? [first[0], headOf(first[1]).lastAt] : oldestOf(state.recent);
+  const over = sizeOf(state) > state.options.most || at - lastAt >= HALF_OPEN_FOR;
+  return over ? key : undefined;
+}
+
+function oldestOf(recent: State['recent']): readonly [key: Key | undefined, lastAt: Micros] {
+  const [first] = recent;
+  return first ? [first[0], first[1].lastAt] : [undefined, Infinity];
 }
 
 function keyOf(a: string, aPort: number, b: string, bPort: number): { key: Key; sourceIsLower: boolean } {

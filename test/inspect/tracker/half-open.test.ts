@@ -5,9 +5,15 @@ import { setFlagsFromString } from 'node:v8';
 import * as fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { HALF_OPEN_FOR, HANDSHAKE_REPEATS } from '../../../inspect/limits';
+import { HALF_OPEN_FOR, HALF_OPEN_WHOLE, HANDSHAKE_REPEATS } from '../../../inspect/limits';
 import { FLAG, type Segment } from '../../../inspect/tcp/segment';
-import { packHandshake, unpackHandshake, type Handshake, type Passed } from '../../../inspect/tcp/handshake';
+import {
+  packHandshake,
+  unpackHandshake,
+  withPassed,
+  type Handshake,
+  type Passed,
+} from '../../../inspect/tcp/handshake';
 import { createTracker, peersOf, type Tracker, type TrackerNews } from '../../../inspect/tracker/tracker';
 import { SECOND, START } from '../smtp/transcript';
 import { packetise } from '../tcp/packetise';
@@ -290,23 +296,64 @@ const passed = fc.record({
 test('property: what is remembered of a handshake is what came', () => {
   fc.assert(
     fc.property(passed, passed, number(2 ** 48 - 1), fc.boolean(), fc.boolean(), (a, b, id, lost, lower) => {
-      const both = [
-        { ...a, from: 'client' as const },
-        { ...b, from: 'server' as const },
-      ].map((each): Passed => {
-        const ends = each.from === 'client' ? SYN : SYN_ACK;
-        const { source, sourcePort, destination, destinationPort } = ends;
-        const segment: Segment = {
-          ...each.segment,
-          ...{ source, sourcePort, destination, destinationPort, payload: new Uint8Array(0) },
-        };
-        return { ...each, segment };
-      });
+      const both = [ownedBy('client', a), ownedBy('server', b)];
       const before: Handshake = { id, lost, clientIsLower: lower, lastAt: START + 5, passed: both };
       assert.equal(unpackHandshake(packHandshake(before), SYN), before);
     }),
   );
 });
+
+test('property: what is left out of a handshake is left out packed or not', () => {
+  const again = fc.record({
+    at: number(1_000).map((ms) => START + ms),
+    ipId: number(65_535),
+    other: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(
+      passed,
+      passed,
+      fc.array(fc.tuple(again, fc.boolean()), { maxLength: 8 }),
+      (a, b, repeats) => {
+        const first = { client: ownedBy('client', a), server: ownedBy('server', b) };
+        const none: Handshake = { id: 1, lost: false, clientIsLower: true, lastAt: START + 5, passed: [] };
+        let whole = withPassed(none, first.client);
+        let packed = packHandshake(whole);
+        const add = (each: Passed): void => {
+          whole = withPassed(whole, each);
+          packed = packHandshake(withPassed(unpackHandshake(packed, SYN), each));
+        };
+        for (const [{ at, ipId, other }, isServer] of repeats) {
+          const { segment, ...rest } = first[isServer ? 'server' : 'client'];
+          const own = segment.ipId === undefined ? undefined : ipId;
+          add({ ...rest, segment: { ...segment, at, ipId: own, ttl: segment.ttl ^ (other ? 1 : 0) } });
+        }
+        assert.equal(unpackHandshake(packed, SYN), whole);
+      },
+    ),
+  );
+});
+
+test('a handshake that completes behind a flood is what it would have been alone', () => {
+  const storyOf = (floods: number): TrackerNews[] => {
+    const tracker = createTracker(OPTIONS);
+    const before = feed(tracker, SYN);
+    for (let n = 1; n <= floods; n += 1) feed(tracker, of(SYN, n, START));
+    return [...before, ...feed(tracker, SYN_ACK, ACK, ...REST), ...tracker.end(START + SECOND)].filter(
+      ({ connection }) => connection.id === 1,
+    );
+  };
+  const facts = (news: readonly TrackerNews[]): unknown =>
+    news.map(({ segment, flow, events, verdicts, ended }) => ({ segment, flow, events, verdicts, ended }));
+  assert.ok(storyOf(0).length > 3);
+  assert.equal(facts(storyOf(2 * HALF_OPEN_WHOLE)), facts(storyOf(0)));
+});
+
+function ownedBy(from: 'client' | 'server', each: Passed): Passed {
+  const { source, sourcePort, destination, destinationPort } = from === 'client' ? SYN : SYN_ACK;
+  const ends = { source, sourcePort, destination, destinationPort };
+  return { ...each, from, segment: { ...each.segment, ...ends, payload: new Uint8Array(0) } };
+}
 
 const MANY = 100_000;
 
