@@ -2,7 +2,7 @@
 
 import type { CloseHow, Direction, Micros } from '../events';
 import { type Clock, createClock } from './clock';
-import { isCopyOf, keepRecent } from './copies';
+import { isCopyOfRecent, keepRecent, type Recent } from './copies';
 import { createOrdering, type Ordering, type Waiting } from './ordering';
 import { FLAG, headerOf, type Segment } from './segment';
 import { distance, type Seq } from './seq';
@@ -42,6 +42,8 @@ export interface Connection {
   elided(from: Direction, pieces: readonly Carried[]): readonly Flow[];
   /** The end of the capture, or of our patience: holes will not be filled any more. */
   end(at: Micros): readonly Flow[];
+  /** No segment of it is taken any more. */
+  release(): void;
 }
 
 interface Taken {
@@ -56,7 +58,7 @@ export function createConnection(started: Micros, holding?: Holding): Connection
   const state: State = {
     sides,
     ordering: undefined,
-    view: { ...sides, started, connectedAt: undefined, rtt: undefined },
+    view: { client: sides.client, server: sides.server, started, connectedAt: undefined, rtt: undefined },
     // Both sides sent FIN, or one sent RST.
     closed: false,
   };
@@ -69,6 +71,10 @@ export function createConnection(started: Micros, holding?: Holding): Connection
     idle: (at) => idle(state, at),
     due: () => state.ordering?.due(),
     end: (at) => end(state, at),
+    release() {
+      sides.client.stream.release();
+      sides.server.stream.release();
+    },
   };
 }
 
@@ -190,7 +196,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type Side = Mutable<SideView> & {
   readonly clock: Clock;
   /** Its last segments: what copies are known by. */
-  readonly recent: Segment[];
+  readonly recent: Recent;
   /** Octets that were passed on, gaps among them: what is in the stream may still wait for what its sender had heard. */
   given: number;
   /** What the other side acknowledged before anything of this side was seen. */
@@ -291,7 +297,7 @@ function idle(state: State, at: Micros): readonly Flow[] {
 
 /** The same frame, captured before from another place. With other octets it is no copy: the path changed them. */
 function isCopy({ recent, stream }: Side, segment: Segment): boolean {
-  return recent.some((each) => isCopyOf(each, segment)) && stream.same(segment) !== false;
+  return isCopyOfRecent(recent, segment) && stream.same(segment) !== false;
 }
 
 /** The first RST ends a connection; so does the second side's FIN, and the first one's is who began it. */

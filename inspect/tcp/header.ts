@@ -81,9 +81,8 @@ export function parseOptions(frame: Uint8Array, start: number, end: number): Tcp
     }
   }
   const kinds: number[] = [];
-  const found: { mss?: number; windowScale?: number; timestamps?: readonly [number, number] } = {};
   const sack: (readonly [number, number])[] = [];
-  let sackPermitted = false;
+  const options: Writable<TcpOptions> = { sackPermitted: false, sack, kinds };
   for (let i = start; i < end;) {
     const kind = frame[i] ?? 0;
     if (kind === END) break;
@@ -94,17 +93,17 @@ export function parseOptions(frame: Uint8Array, start: number, end: number): Tcp
     const length = i + 1 < end ? (frame[i + 1] ?? 0) : 0;
     if (length < 2 || i + length > end) break;
     kinds.push(kind);
-    if (kind === MSS && length === 4) found.mss = be16(frame, i + 2);
-    else if (kind === WINDOW_SCALE && length === 3) found.windowScale = frame[i + 2] ?? 0;
-    else if (kind === SACK_PERMITTED) sackPermitted = true;
+    if (kind === MSS && length === 4) options.mss = be16(frame, i + 2);
+    else if (kind === WINDOW_SCALE && length === 3) options.windowScale = frame[i + 2] ?? 0;
+    else if (kind === SACK_PERMITTED) options.sackPermitted = true;
     else if (kind === TIMESTAMPS && length === 10)
-      found.timestamps = [be32(frame, i + 2), be32(frame, i + 6)];
+      options.timestamps = [be32(frame, i + 2), be32(frame, i + 6)];
     else if (kind === SACK) {
       for (let j = i + 2; j + 8 <= i + length; j += 8) sack.push([be32(frame, j), be32(frame, j + 4)]);
     }
     i += length;
   }
-  return { ...found, sackPermitted, sack, kinds };
+  return options;
 }
 
 function stamped(value: number, echo: number): TcpOptions {
@@ -129,6 +128,8 @@ function be16(bytes: Uint8Array, at: number): number {
 function be32(bytes: Uint8Array, at: number): number {
   return be16(bytes, at) * 0x1_0000 + be16(bytes, at + 2);
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 const HEADER = 20;
 const TCP = 6;

@@ -59,6 +59,8 @@ export interface Stream {
   confirm(offset: number, at: Micros): void;
   /** Goes on behind the hole: its length, and the octets that were waiting there. */
   giveUp(): { readonly length: number; readonly news: StreamNews[] } | undefined;
+  /** It ended: no segment of it is taken any more. */
+  release(): void;
 }
 
 /** What all streams of a point hold beyond holes, their objects counted in. */
@@ -77,7 +79,7 @@ export function createStream(holding: Holding = { octets: 0 }): Stream {
     ahead: [],
     aheadOctets: 0,
     holding,
-    recent: cutRing(),
+    recent: undefined,
     recentFrom: 0,
     recentBefore: { start: 0, end: 0 },
     holeEnd: () => state.ahead[0]?.start ?? state.sent,
@@ -88,6 +90,7 @@ export function createStream(holding: Holding = { octets: 0 }): Stream {
     same: (segment) => sameOctets(state, segment),
     confirm: (offset, at) => announce(state, offset, at, false),
     giveUp: () => giveUp(state),
+    release: () => release(state),
   };
   return state;
 }
@@ -117,8 +120,8 @@ interface State extends Stream {
   ahead: Piece[];
   aheadOctets: number;
   readonly holding: Holding;
-  /** A ring of the last octets in order: what a repetition is compared with. Offset n stands at n mod its size. */
-  readonly recent: Uint8Array;
+  /** A ring of the last octets in order, from the first on: what a repetition is compared with. Offset n stands at n mod its size. */
+  recent: Uint8Array | undefined;
   /** The ring holds octets from this offset on, as far as it goes back; */
   recentFrom: number;
   /** and those before what was left out last. */
@@ -171,22 +174,18 @@ function announce(state: State, end: number, at: Micros, fromReset: boolean): vo
 
 function place(state: State, piece: Piece, at: Micros): StreamNews[] {
   const end = piece.start + piece.length;
-  const news: StreamNews[] = [];
   if (piece.start < state.next) {
     const seen = Math.min(end, state.next);
-    news.push({
-      kind: 'repeat',
-      span: { start: piece.start, end: seen },
-      same: sameAsBefore(state, piece, seen),
-    });
-    if (end <= state.next) return news;
-    return [...news, ...place(state, cutFront(piece, state.next - piece.start), at)];
+    const same = sameAsBefore(state, piece, seen);
+    const repeat: StreamNews = { kind: 'repeat', span: { start: piece.start, end: seen }, same };
+    if (end <= state.next) return [repeat];
+    return [repeat, ...place(state, cutFront(piece, state.next - piece.start), at)];
   }
   if (piece.start > state.next) {
     keepAhead(state, piece);
-    return [...news, { kind: 'ahead', span: { start: piece.start, end } }];
+    return [{ kind: 'ahead', span: { start: piece.start, end } }];
   }
-  news.push(...deliver(state, piece));
+  const news = deliver(state, piece);
   const filled = state.next >= (state.ahead[0]?.start ?? state.sent);
   if (filled && state.missingSince !== undefined) {
     news.push({
@@ -196,7 +195,8 @@ function place(state: State, piece: Piece, at: Micros): StreamNews[] {
     });
     state.missingSince = undefined;
   }
-  return [...news, ...deliverAhead(state)];
+  if (state.ahead.length > 0) news.push(...deliverAhead(state));
+  return news;
 }
 
 function deliver(state: State, { bytes, length, elided, lead, ack }: Piece): StreamNews[] {
@@ -218,12 +218,16 @@ function deliver(state: State, { bytes, length, elided, lead, ack }: Piece): Str
 }
 
 /** Writes the octets from `next` on into the ring; of many only the last. */
-function keepRecent({ recent, next }: State, bytes: Uint8Array): void {
-  const kept = bytes.subarray(Math.max(0, bytes.length - recent.length));
-  const at = (next + bytes.length - kept.length) % recent.length;
-  const head = kept.subarray(0, recent.length - at);
-  recent.set(head, at);
-  recent.set(kept.subarray(head.length), 0);
+function keepRecent(state: State, bytes: Uint8Array): void {
+  if (bytes.length === 0) return;
+  const recent = (state.recent ??= takeRing());
+  const { next } = state;
+  const kept = bytes.length > RECENT_OCTETS ? bytes.subarray(bytes.length - RECENT_OCTETS) : bytes;
+  const at = (next + bytes.length - kept.length) % RECENT_OCTETS;
+  const room = RECENT_OCTETS - at;
+  if (kept.length <= room) return recent.set(kept, at);
+  recent.set(kept.subarray(0, room), at);
+  recent.set(kept.subarray(room), 0);
 }
 
 /** What waited beyond the hole, as far as it is in order now. */
@@ -277,10 +281,10 @@ function sameAsBefore(state: State, { start, bytes, lead }: Piece, seen: number)
   const { recent, recentFrom, recentBefore, next } = state;
   // Where octets were left out, those before them may still tell that a copy differs.
   const kept = start >= recentFrom ? { start: recentFrom, end: next } : recentBefore;
-  if (start < Math.max(kept.start, next - recent.length)) return undefined;
+  if (start < Math.max(kept.start, next - RECENT_OCTETS)) return undefined;
   const end = Math.min(seen, kept.end, start + bytes.length);
   for (let offset = start; offset < end; offset += 1) {
-    if (bytes[offset - start] !== recent[offset % recent.length]) return false;
+    if (bytes[offset - start] !== recent?.[offset % RECENT_OCTETS]) return false;
   }
   return end < seen ? undefined : true;
 }
@@ -299,16 +303,23 @@ function offsetOf(state: State, seq: Seq): number | undefined {
   return state.next + distance(advance(state.origin, state.next % WRAP), seq);
 }
 
-/** A ring for the last octets: cut from a larger buffer, since each buffer costs more to make than a short session. */
-function cutRing(): Uint8Array {
-  if (sheet.free === sheet.octets.length) sheet = { octets: new Uint8Array(RINGS * RECENT_OCTETS), free: 0 };
-  const start = sheet.free;
-  sheet.free += RECENT_OCTETS;
-  return sheet.octets.subarray(start, sheet.free);
+/** A ring for the last octets: one that is free again, or a new one, since each costs more to make than a short session. */
+function takeRing(): Uint8Array {
+  return free.pop() ?? new Uint8Array(RECENT_OCTETS);
 }
 
-let sheet = { octets: new Uint8Array(0), free: 0 };
-const RINGS = 32;
+/** Nothing is compared with this stream any more. */
+function release(state: State): void {
+  if (state.recent && free.length < FREE) free.push(state.recent);
+  state.recent = undefined;
+  // What is not kept is not known.
+  state.recentFrom = Infinity;
+  state.recentBefore = { start: 0, end: 0 };
+}
+
+/** What an ended stream left in its ring no other stream reads: each reads from its own first octet on. */
+const free: Uint8Array[] = [];
+const FREE = 1_024;
 /** Octets of memory that a piece takes beside its own. */
 const PIECE = 300;
 const NO_NEWS: readonly StreamNews[] = [];

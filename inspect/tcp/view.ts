@@ -93,7 +93,7 @@ export function windowOf(connection: ConnectionView, from: Direction, { window }
   const ours = connection[from].syn?.options.windowScale;
   const theirs = connection[from === 'client' ? 'server' : 'client'].syn?.options.windowScale;
   // RFC 7323 §2.2: both must have offered it.
-  return ours === undefined || theirs === undefined ? window : window * 2 ** Math.min(ours, LARGEST_SHIFT);
+  return ours === undefined || theirs === undefined ? window : window * (1 << Math.min(ours, LARGEST_SHIFT));
 }
 
 /** `SYN ACK`, `PSH ACK`, in the order of the header. */

@@ -321,6 +321,7 @@ function end(state: State, at: Micros): readonly InspectorEvent[] {
   // Where its end was not observed, its last segment is the last that is known of it.
   const ended = state.closedAt ?? Math.max(view.started, ...SIDES.map((side) => view[side].last?.at ?? 0));
   const smtp = feedAll(state, state.connection.end(ended));
+  state.connection.release();
   if (smtp.length > 0) judge(state, timeInput(state, 'end', at, smtp));
   const verdicts = admitAll(state);
   const story = sessionOf(state, ended).close(state.close ?? { how: 'open' }, ended);

@@ -47,6 +47,31 @@ test('a flood of holes takes the others no hole of a dialogue', () => {
   assert.ok(news.some(({ kind }) => kind === 'filled'));
 });
 
+test('a stream that begins where another ended compares with nothing of that one', () => {
+  const octets = (text: string, seq: number): Parameters<Stream['take']>[0] => {
+    const payload = Uint8Array.from(text, (each) => each.charCodeAt(0));
+    return { at: 9, seq, flags: FLAG.ack, payload, length: payload.length };
+  };
+  const ended = createStream();
+  ended.take(SYN);
+  ended.take(octets('AUTH PLAIN secret', 1));
+  ended.release();
+  assert.is(ended.same(octets('AUTH PLAIN secret', 1)), undefined);
+  const stream = createStream();
+  stream.take(SYN);
+  stream.take(octets('EHLO', 1));
+  assert.is(stream.same(octets('EHLO', 1)), true);
+  assert.is(stream.same(octets('AUTH', 1)), false);
+  // Its first octets were missed, and the ring still has the other's there.
+  const late = createStream();
+  late.take(SYN);
+  stream.release();
+  late.take(octets('VM', 3));
+  late.giveUp();
+  assert.is(late.same(octets('EH', 1)), undefined);
+  assert.is(late.same(octets('VM', 3)), true);
+});
+
 test('property: of a connection that ended, however it did, nothing is held', () => {
   const sent = packetise([
     ['S', '220 mx ESMTP\r\n'],
