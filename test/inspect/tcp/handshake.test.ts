@@ -10,7 +10,7 @@ import {
   type Handshake,
   type Passed,
 } from '../../../inspect/tcp/handshake';
-import type { Segment } from '../../../inspect/tcp/segment';
+import type { Ends, Segment } from '../../../inspect/tcp/segment';
 import { START } from '../smtp/transcript';
 import { packetise } from './packetise';
 
@@ -85,7 +85,10 @@ test('property: what is left out of a handshake is left out packed or not', () =
   );
 });
 
-function ownedBy(from: 'client' | 'server', each: Passed): Passed {
+function ownedBy(
+  from: 'client' | 'server',
+  each: { readonly leg: Passed['leg']; readonly segment: Omit<Segment, keyof Ends | 'payload'> },
+): Passed {
   const { source, sourcePort, destination, destinationPort } = from === 'client' ? SYN : SYN_ACK;
   const ends = { source, sourcePort, destination, destinationPort };
   return { ...each, from, segment: { ...each.segment, ...ends, payload: new Uint8Array(0) } };
