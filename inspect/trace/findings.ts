@@ -13,6 +13,8 @@ export function judgeTrace(trace: Trace): readonly TraceVerdict[] {
   const tests = comparedTests(trace);
   const resets = judgeReset(trace);
   const altered = judgeAltered(trace);
+  const changed = altered.filter(({ verdict }) => verdict === 'nat');
+  const nat = changed.length > 0 ? changed : judgeTranslated(trace);
   const verdicts = [
     // A reset ends what is compared.
     ...(resets.length > 0 ? [] : tests.flatMap(({ test, stage }) => judgeEaten(trace, test, stage))),
@@ -22,9 +24,9 @@ export function judgeTrace(trace: Trace): readonly TraceVerdict[] {
     ),
     ...tests.flatMap(({ test, stage }) => judgeHeld(trace, test, stage)),
     ...resets,
-    ...judgeTerminated(trace),
+    ...judgeTerminated(trace, nat.length > 0),
     ...altered,
-    ...(altered.some(({ verdict }) => verdict === 'nat') ? [] : judgeTranslated(trace)),
+    ...nat.filter((each) => !altered.includes(each)),
   ];
   return [...verdicts].sort((a, b) => rank(a) - rank(b));
 }

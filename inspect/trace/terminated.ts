@@ -7,8 +7,9 @@ import type { Answer, Test, Trace, TraceVerdict } from './sent';
 import { placeText, TEST_TEXTS } from './texts';
 
 /** Two different signs prove it; one alone is suspected, and a distance that differs by one hop is none. */
-export function judgeTerminated(trace: Trace): readonly TraceVerdict[] {
-  const found = shaken(trace) ?? proxied(trace);
+export function judgeTerminated(trace: Trace, translated: boolean): readonly TraceVerdict[] {
+  // Where addresses are translated, echo requests may go elsewhere.
+  const found = shaken(trace) ?? (translated ? undefined : proxied(trace));
   return found === undefined ? [] : [found];
 }
 

@@ -202,7 +202,8 @@ async function walkFurther(visit: Visit): Promise<void> {
   walk.enter(1);
   await walk.compare(['control', ...(offers ? (['starttls'] as const) : []), 'mail-size'], roundTripMs);
   if (!offers) return void untried.push('TLS was not tried, since the server does not offer STARTTLS.');
-  await talk.say('STARTTLS', question.patienceMs, () => talk.reply('starttls') !== undefined);
+  const patienceMs = Math.min(question.patienceMs, HELLO_MS);
+  await talk.say('STARTTLS', patienceMs, () => talk.reply('starttls') !== undefined);
   if (talk.reply('starttls')?.code !== 220)
     return void untried.push('TLS was not tried: STARTTLS was refused.');
   await watch.until(() => false, SETTLE_MS);

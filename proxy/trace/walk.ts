@@ -43,7 +43,7 @@ export function createWalk(watch: Watch, sender: PacketSender, script: Script, p
     findEcho: (roundTripMs) => findEcho(state, roundTripMs),
     compare: (tests, roundTripMs) => compareAll(state, tests, roundTripMs),
     sendControl: () => {
-      for (const packet of packetsOf(script, 'control', USUAL_TTL, 0)) put(state, packet);
+      for (const packet of packetsOf(script, 'control', USUAL_TTL, 0)) putBeside(state, packet);
     },
   };
 }
@@ -63,7 +63,7 @@ function send(state: State, test: Test, ttl: number): Sent {
   const { watch, script, stage } = state;
   const number = watch.sent.length + 1;
   const packets = packetsOf(script, test, ttl, number);
-  for (const packet of packets.slice(0, -1)) put(state, packet);
+  for (const packet of packets.slice(0, -1)) putBeside(state, packet);
   const sent: Sent = { number, test, stage, ttl, at: now(), packet: packets.at(-1) ?? new Uint8Array() };
   watch.add(sent);
   const refused = state.sender.send(sent.packet);
@@ -73,7 +73,8 @@ function send(state: State, test: Test, ttl: number): Sent {
   return sent;
 }
 
-function put(state: State, packet: Uint8Array): void {
+function putBeside(state: State, packet: Uint8Array): void {
+  state.watch.addPart(packet);
   state.fault ??= state.sender.send(packet);
 }
 

@@ -49,6 +49,8 @@ export interface Watch {
   /** The server's TTL, once it is known: no answer to a control of a smaller one is the server's. */
   distance: number | undefined;
   add(sent: Sent): void;
+  /** Ours, too, and no test of its own: it is not the kernel's. */
+  addPart(packet: Uint8Array): void;
   /** This machine itself did not let it out, since it is too large for the path. */
   tooBig(sent: Sent, from: string): void;
   /** From now on the connection of this port is the kernel's. */
@@ -87,6 +89,7 @@ export function openWatch(server: string, port: number): Watch | Fault {
       state.distance = value;
     },
     add: (sent) => void state.sent.push(sent),
+    addPart: (packet) => void state.parts.push(packet),
     tooBig: ({ number: to, at }, from) => {
       const answer = { kind: 'too-big', to, at, from, ttl: 0, code: 0, tunnel: false } as const;
       state.answers.push({ ...answer, quote: new Uint8Array() });
@@ -108,6 +111,8 @@ interface State {
   readonly sent: Sent[];
   readonly answers: Answer[];
   readonly caught: Caught[];
+  /** What we sent beside the tests. */
+  readonly parts: Uint8Array[];
   /** Segments of connections that are not followed yet. */
   readonly early: { readonly packet: Uint8Array; readonly at: Micros }[];
   readonly wakers: Set<() => void>;
@@ -117,7 +122,7 @@ interface State {
 
 function createState(server: string): State {
   return {
-    ...{ server, sent: [], answers: [], caught: [], early: [] },
+    ...{ server, sent: [], answers: [], caught: [], parts: [], early: [] },
     ...{ wakers: new Set(), own: undefined, distance: undefined },
   };
 }
@@ -146,8 +151,11 @@ async function until(state: State, what: () => boolean, ms: number): Promise<boo
 function take(state: State, packet: Uint8Array, at: Micros): void {
   // On loopback each packet passes twice; on a bridge, by two interfaces.
   if (state.caught.slice(-COPIES).some((each) => at - each.at < COPY && isSame(each.packet, packet))) return;
-  const at1 = state.sent.findIndex((each) => isSame(each.packet, packet));
-  if (at1 >= 0) return sentNow(state, at1, packet, at);
+  const index = state.sent.findIndex((each) => isSame(each.packet, packet));
+  if (index >= 0) return sentNow(state, index, packet, at);
+  if (state.parts.some((each) => isSame(each, packet))) {
+    return void state.caught.push({ at, packet, note: 'sent beside the tests' });
+  }
   const received = readReceived(packet, at);
   if (received.kind === 'other') return;
   if (received.kind === 'segment' && state.own === undefined) {
@@ -195,9 +203,11 @@ function observe({ own, server }: State, segment: Segment, packet: Uint8Array): 
   } else if (segment.destinationPort === own.port && segment.source === server) {
     if (segment.flags & FLAG.rst) return void (own.reset = true);
     own.heard += 1;
-    if (segment.flags & FLAG.syn) own.synAck = segment;
-    if (segment.flags & FLAG.syn || apart(own.serverNext, end) > 0) own.serverNext = end;
-    if (segment.flags & FLAG.syn || apart(own.acked, segment.ack) > 0) {
+    // A SYN proxy's own comes first; the server's may follow.
+    const first = own.synAck === undefined && (segment.flags & FLAG.syn) !== 0;
+    if (first) own.synAck = segment;
+    if (first || apart(own.serverNext, end) > 0) own.serverNext = end;
+    if (first || apart(own.acked, segment.ack) > 0) {
       own.acked = segment.ack;
       own.ackedAt = segment.at;
     }

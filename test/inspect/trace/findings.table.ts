@@ -279,6 +279,15 @@ export const ROWS: readonly Row[] = [
     want: ['nat proved control 2-3 destination address'],
   },
   {
+    name: 'NAT that knows only TCP: echo requests go elsewhere, and that is no proxy',
+    path: {
+      devices: { 1: only(['control', 'ehlo', 'syn'], { changes: set(16, 10, 9, 9, 9) }) },
+      proxy: 2,
+      routers: 5,
+    },
+    want: ['nat proved control 0-1 destination address'],
+  },
+  {
     name: 'a proxy: echo requests go further than TCP, and TCP comes back from nearer',
     path: { proxy: 2, back: { synAck: 63, control: 63, echo: 60 } },
     want: ['path-terminated proved control at 2'],
