@@ -293,7 +293,13 @@ const CAPABILITIES = [
     part: true,
     costs: 'no program can read packets by pointers',
   },
-  { name: 'CAP_NET_RAW', bit: 13, needed: false, part: false, costs: 'no probes, no live captures' },
+  {
+    name: 'CAP_NET_RAW',
+    bit: 13,
+    needed: false,
+    part: false,
+    costs: 'no probes, no live captures, no trace',
+  },
   {
     name: 'CAP_NET_BIND_SERVICE',
     bit: 10,

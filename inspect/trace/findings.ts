@@ -6,6 +6,7 @@ import { judgeHeld } from './held';
 import { comparedTests, hopsOf, lastAnswering, type Hop, type Tried } from './hops';
 import { judgeReset, judgeTerminated } from './terminated';
 import type { Test, Trace, TraceVerdict } from './sent';
+import { many } from '../verdict/words';
 import { listText, TEST_TEXTS } from './texts';
 
 /** Faults first, then what is no fault of the path; in each proved before suspected. */
@@ -28,7 +29,12 @@ export function judgeTrace(trace: Trace): readonly TraceVerdict[] {
     ...altered,
     ...nat.filter((each) => !altered.includes(each)),
   ];
-  return [...verdicts].sort((a, b) => rank(a) - rank(b));
+  return verdicts.map((each) => weaken(trace, each)).sort((a, b) => rank(a) - rank(b));
+}
+
+/** What rests on answers that are not there is not proved where our own capture lost frames. */
+function weaken({ lost }: Trace, found: TraceVerdict): TraceVerdict {
+  return lost > 0 && OF_ABSENCE.has(found.verdict) ? { ...found, certainty: 'suspected' } : found;
 }
 
 /** No copy of EHLO could be sent: the EHLO itself still shows something. */
@@ -60,6 +66,9 @@ export function limitsOf(trace: Trace): readonly string[] {
     ),
     ...about(before.filter(isShort), SHORT),
     ...tooBig(trace),
+    ...(trace.lost > 0
+      ? [`This machine's own capture lost ${many(trace.lost, 'frame')}: answers may be missing.`]
+      : []),
     ...helloLimits(trace),
     ...trace.untried,
   ];
@@ -135,6 +144,11 @@ function helloLimits({ hello }: Trace): readonly string[] {
   return [];
 }
 
+const OF_ABSENCE: ReadonlySet<TraceVerdict['verdict']> = new Set([
+  'ehlo-dropped',
+  'segment-dropped',
+  'black-hole',
+]);
 const NO_ICMP =
   'No hop answered: ICMP "time exceeded" is filtered near this machine, or towards it. What happens can only be placed between this machine and the server.';
 const SILENT: Texts = (hops, several) =>

@@ -1,5 +1,6 @@
 // Which of the packets that were sent an answer answers.
 
+import type { Micros } from '../events';
 import { FLAG, type Segment } from '../tcp/segment';
 import { advance } from '../tcp/seq';
 import { readFields, type Fields } from './fields';
@@ -9,12 +10,20 @@ import type { Answer, Sent, Test } from './sent';
 /** The window of the packet with the number 0; the window field is quoted by all but the oldest hops. */
 export const WINDOW = 20_000;
 
-/** `distance`: as far as it is known by now. `undefined`: it answers none of them. */
+/** What is known by now. */
+interface Known {
+  /** The server's TTL. */
+  readonly distance?: number | undefined;
+  /** When the session itself last said something: a reset behind it is about that, and not about a copy. */
+  readonly saidAt?: Micros | undefined;
+}
+
+/** `undefined`: it answers none of them. */
 export function matchAnswer(
   received: Received,
   sent: readonly Sent[],
   server: string,
-  distance: number | undefined,
+  known: Known,
 ): Answer | undefined {
   switch (received.kind) {
     case 'icmp': {
@@ -28,7 +37,7 @@ export function matchAnswer(
     }
     case 'segment': {
       const { segment } = received;
-      const to = segment.source === server ? answeredBy(segment, sent, distance) : undefined;
+      const to = segment.source === server ? answeredBy(segment, sent, known) : undefined;
       const { at, source: from, ttl } = segment;
       return to && { kind: 'segment', at, from, ttl, segment, to: to.number };
     }
@@ -76,14 +85,20 @@ function identifierOf({ packet }: Sent): number {
  * A segment in the server's name. Its acknowledgement shows what it answers: SYNs differ in their numbers; a control is
  * acknowledged up to its end, by the server only where its TTL lets it get there; anything else likewise.
  */
-function answeredBy(segment: Segment, sent: readonly Sent[], distance: number | undefined): Sent | undefined {
+function answeredBy(
+  segment: Segment,
+  sent: readonly Sent[],
+  { distance, saidAt = 0 }: Known,
+): Sent | undefined {
   const before = [...sent].reverse().filter(({ at, test, packet }) => {
     if (test === 'echo') return false;
     const own = readFields(packet);
     return at <= segment.at && own?.sourcePort === segment.destinationPort;
   });
   if (segment.flags & FLAG.rst) {
-    return before.find(({ test, packet }) => test !== 'syn' || endOf(packet) === segment.ack) ?? before[0];
+    return before.find(({ test, packet, at }) =>
+      test === 'syn' ? endOf(packet) === segment.ack : at > saidAt,
+    );
   }
   if (segment.flags & FLAG.syn) {
     return before.find(({ test, packet }) => test === 'syn' && endOf(packet) === segment.ack);

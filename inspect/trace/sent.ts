@@ -83,6 +83,8 @@ export interface Trace {
   /** Of the session's handshake. */
   readonly synAck: Segment | undefined;
   readonly hello: Hello;
+  /** Frames that our own capture lost: an answer may have been among them. */
+  readonly lost: number;
   /** Tests that were requested and could not be made, with the reason. */
   readonly untried: readonly string[];
 }

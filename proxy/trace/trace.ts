@@ -241,6 +241,7 @@ function traceOf({ question, watch, script, untried }: Visit, hello: Hello): Tra
     distance: watch.distance,
     synAck: script.own.synAck,
     hello,
+    lost: watch.lost,
     untried,
   };
 }

@@ -46,6 +46,8 @@ export interface Watch {
   readonly answers: readonly Answer[];
   readonly caught: readonly Caught[];
   readonly own: Own | undefined;
+  /** Frames that the capture lost. */
+  readonly lost: number;
   /** The server's TTL, once it is known: no answer to a control of a smaller one is the server's. */
   distance: number | undefined;
   add(sent: Sent): void;
@@ -72,7 +74,7 @@ export function openWatch(server: string, port: number): Watch | Fault {
       if (start !== undefined) take(state, octets.slice(start), at);
     },
     idle: () => undefined,
-    lost: () => undefined,
+    lost: (count) => void (state.lost += count),
     failed: () => undefined,
   });
   return {
@@ -81,6 +83,9 @@ export function openWatch(server: string, port: number): Watch | Fault {
     caught: state.caught,
     get own() {
       return state.own;
+    },
+    get lost() {
+      return state.lost;
     },
     get distance() {
       return state.distance;
@@ -118,12 +123,13 @@ interface State {
   readonly wakers: Set<() => void>;
   own: Own | undefined;
   distance: number | undefined;
+  lost: number;
 }
 
 function createState(server: string): State {
   return {
     ...{ server, sent: [], answers: [], caught: [], parts: [], early: [] },
-    ...{ wakers: new Set(), own: undefined, distance: undefined },
+    ...{ wakers: new Set(), own: undefined, distance: undefined, lost: 0 },
   };
 }
 
@@ -163,7 +169,10 @@ function take(state: State, packet: Uint8Array, at: Micros): void {
     return;
   }
   if (received.kind === 'segment') observe(state, received.segment, packet);
-  const answer = matchAnswer(received, state.sent, state.server, state.distance);
+  const answer = matchAnswer(received, state.sent, state.server, {
+    distance: state.distance,
+    saidAt: state.own?.saidAt,
+  });
   if (answer !== undefined) state.answers.push(answer);
   if (answer !== undefined || (received.kind === 'segment' && isOwn(state, received.segment))) {
     state.caught.push({ at, packet, note: answer ? noteOf(state, answer) : '' });

@@ -67,7 +67,7 @@ const ROWS: readonly Row[] = [
       '           it is not known whether the kernel accepts the program',
       '           -> fix what is missing first',
       '  missing  more rights             user 1000 lacks CAP_NET_RAW, CAP_NET_BIND_SERVICE',
-      '           not needed, but: no probes, no live captures; no relay on a port below 1024',
+      '           not needed, but: no probes, no live captures, no trace; no relay on a port below 1024',
       '           -> run it as root, or use the systemd units: they give exactly these rights',
       '  unknown  attached                this user cannot see it',
       '           not needed, but: it is not known whether ehlowire is in the kernel',

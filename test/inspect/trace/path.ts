@@ -50,11 +50,20 @@ export interface Path {
   readonly synAckWindow?: number;
   readonly noEcho?: true;
   readonly untried?: readonly string[];
+  readonly lost?: number;
 }
 
 /** All that a trace of the path observes. */
 export function play(path: Path): Trace {
-  const { routers = 4, tests = ['control', 'ehlo', 'syn'], hello, unreached, proxy, untried = [] } = path;
+  const {
+    routers = 4,
+    tests = ['control', 'ehlo', 'syn'],
+    hello,
+    unreached,
+    proxy,
+    untried = [],
+    lost = 0,
+  } = path;
   const distance = proxy ?? routers + 1;
   const sent: Sent[] = [];
   const answers: Answer[] = [];
@@ -74,7 +83,7 @@ export function play(path: Path): Trace {
   }
   if (!path.noEcho) for (let ttl = distance; ttl <= routers + 1; ttl += 1) send('echo', ttl, 1);
   return {
-    ...{ server: SERVER.address, port: SERVER.port, client: CLIENT.address, sent, answers, untried },
+    ...{ server: SERVER.address, port: SERVER.port, client: CLIENT.address, sent, answers, untried, lost },
     distance: unreached ? undefined : distance,
     synAck: segmentOf(FLAG.syn | FLAG.ack, path.back?.synAck ?? backTtl(path), 0, path.synAckWindow),
     hello: hello?.result === 'silent' ? { result: 'silent', ...hello } : { ...REPLIED, ...hello },
