@@ -194,3 +194,5 @@ export const MESSAGE_WINDOW: Micros = 300_000_000;
 
 /** Commands since the last message that bring no message nearer (EHLO, RSET, NOOP …) before each is an error, as in Postfix. */
 export const IDLE_COMMANDS = 100;
+/** The same where no transaction was begun: a client says EHLO twice and AUTH, and one that watches over the server says little more. */
+export const IDLE_COMMANDS_BEFORE = 20;

@@ -31,3 +31,15 @@ export function joinOctets(parts: readonly Uint8Array[]): Uint8Array {
 
 /** One array for all that have no octets. */
 export const NO_OCTETS: Uint8Array = new Uint8Array(0);
+
+/** Adds a view; behind one of the same octets that ends where it begins, they become one. */
+export function addView(all: Uint8Array[], bytes: Uint8Array): void {
+  const last = all[all.length - 1];
+  if (
+    last === undefined ||
+    last.buffer !== bytes.buffer ||
+    last.byteOffset + last.length !== bytes.byteOffset
+  )
+    all.push(bytes);
+  else all[all.length - 1] = new Uint8Array(last.buffer, last.byteOffset, last.length + bytes.length);
+}

@@ -21,6 +21,8 @@ export interface ClientLimits {
 export interface ConnectionLimits {
   /** Replies 5xx since the last message that was accepted. */
   readonly errors: number;
+  /** The same where no transaction was begun yet; where `errors` is less, that holds. */
+  readonly errorsWithoutTransaction: number;
   /** Behind so many of them the client's next command waits, for so long. */
   readonly errorsBeforeDelay: number;
   readonly errorDelay: Micros;
@@ -35,6 +37,8 @@ export interface ConnectionLimits {
 export interface LoadLimits extends ClientLimits, ConnectionLimits {
   /** So long a client that has begun nothing is waited for where places are few. */
   readonly busyWait: Micros;
+  /** So long a client that is refused waits for its 421. */
+  readonly refusalDelay: Micros;
 }
 
 /** A limit was met. */
@@ -67,9 +71,12 @@ export function tooManyConnections(limit: keyof ClientLimits, most: number): Exc
   }
 }
 
-export function tooManyErrors(most: number): Excess {
+export function tooManyErrors(limit: 'errors' | 'errorsWithoutTransaction', most: number): Excess {
   return {
-    detail: say`more than policy.limits.errors (${most})`,
+    detail:
+      limit === 'errors'
+        ? say`more than policy.limits.errors (${most})`
+        : say`more than policy.limits.errorsWithoutTransaction (${most})`,
     advice: 'too many errors, check commands and recipients, and connect again in a minute',
     offence: true,
   };

@@ -1,7 +1,7 @@
 // What one connection costs its server: errors, messages, and clocks for clients that are slow on purpose.
 
 import type { Micros, Phase, PhaseEvent } from '../events';
-import { IDLE_COMMANDS, MESSAGE_WINDOW } from '../limits';
+import { IDLE_COMMANDS, IDLE_COMMANDS_BEFORE, MESSAGE_WINDOW } from '../limits';
 import type { Waiting } from '../smtp/session';
 import {
   noCommand,
@@ -114,11 +114,20 @@ function endPhase(state: State, { phase, reply }: PhaseEvent, at: Micros): Exces
     state.rested = at;
   }
   if (IDLE.has(phase)) state.idle += 1;
-  if (code < 500 && (!IDLE.has(phase) || state.idle <= IDLE_COMMANDS)) return undefined;
-  const { errors, errorsBeforeDelay, errorDelay } = state.limits;
+  const free = state.transactions === 0 ? IDLE_COMMANDS_BEFORE : IDLE_COMMANDS;
+  if (code < 500 && (!IDLE.has(phase) || state.idle <= free)) return undefined;
+  const { errorsBeforeDelay, errorDelay } = state.limits;
   state.errors += 1;
   if (state.errors > errorsBeforeDelay) state.owed = errorDelay;
-  return state.errors > errors ? tooManyErrors(errors) : undefined;
+  return judgeErrors(state);
+}
+
+/** Who offers no message has no recipients to be wrong about. */
+function judgeErrors({ limits, errors, transactions }: State): Excess | undefined {
+  const { errors: most, errorsWithoutTransaction: least } = limits;
+  if (errors > most) return tooManyErrors('errors', most);
+  if (transactions === 0 && errors > least) return tooManyErrors('errorsWithoutTransaction', least);
+  return undefined;
 }
 
 function dueOf({ limits, greeted, line, rested, message }: State): Micros {

@@ -16,6 +16,7 @@ export function readLimits(get: (key: string) => unknown): LoadLimits {
     connectionsPerNetwork: ofClients('connectionsPerNetwork'),
     newPerMinute: ofClients('newPerMinute'),
     errors: most('errors'),
+    errorsWithoutTransaction: most('errorsWithoutTransaction'),
     errorsBeforeDelay: most('errorsBeforeDelay'),
     errorDelay: micros('errorDelay'),
     messages: most('messages'),
@@ -24,6 +25,7 @@ export function readLimits(get: (key: string) => unknown): LoadLimits {
     messageRate: of('messageRate'),
     withoutTransaction: micros('withoutTransaction'),
     busyWait: micros('busyWait'),
+    refusalDelay: micros('refusalDelay'),
   };
 }
 

@@ -38,8 +38,16 @@ export const LIMITS: readonly Setting[] = [
     default: 200,
     doc:
       'Replies 5xx on one connection since its last message that was accepted: two messages to a hundred unknown recipients. Of EHLO, ' +
-      'HELO, RSET, NOOP and unknown commands a hundred are free, and each further one counts as an error. ' +
+      'HELO, RSET, NOOP and unknown commands a hundred are free (twenty before the first transaction), and each further one counts as an error. ' +
       'The client is refused for a minute then, unless a firewall may hide others behind its address. 0: no limit.',
+  },
+  {
+    key: 'policy.limits.errorsWithoutTransaction',
+    format: 'limit',
+    default: 20,
+    doc:
+      'The same on a connection that has begun no transaction yet (no MAIL was accepted), as in Postfix (smtpd_hard_error_limit): ' +
+      'such a client has no recipients to be wrong about. 0: no limit but `policy.limits.errors`.',
   },
   {
     key: 'policy.limits.errorsBeforeDelay',
@@ -100,6 +108,15 @@ export const LIMITS: readonly Setting[] = [
       'Where four fifths of the connections (`relay.maxConnections`) or of the file descriptors are in use, a client ' +
       'that has begun no transaction is waited for only so long. Where nearly all are in use, the connection that was idle longest ' +
       'without one, then one that was idle for a minute, gets `421 4.3.2` for each that comes.',
+  },
+  {
+    key: 'policy.limits.refusalDelay',
+    format: 'duration',
+    default: 10 * SECOND,
+    shown: '"10s"',
+    doc:
+      'How long a client that one of these limits refuses waits for its 421. Without it, a client that comes again at once costs as ' +
+      'much as one that is let in. Where file descriptors are few it does not wait. 0: it never waits.',
   },
 ];
 

@@ -1,7 +1,7 @@
 // libc, as far as Node does not offer it: socket options, transparent sockets. No pointer leaves here.
 
 import { createRequire } from 'node:module';
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { endianness } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import ipaddr from 'ipaddr.js';
@@ -107,6 +107,24 @@ export function dialTransparent(from: SocketAddress, to: SocketAddress, mark: nu
   });
 }
 
+/** Connections that wait to be accepted; 0 where that cannot be found out. */
+export function countWaiting(server: Server): number {
+  const fd = descriptorOf(server);
+  const c = libc();
+  if (fd === undefined || c === undefined) return 0;
+  const info = new Uint8Array(TCP_INFO_OCTETS);
+  if (c.getsockoptOctets(fd, IPPROTO_TCP, TCP_INFO, info, [info.length]) !== 0) return 0;
+  return new DataView(info.buffer).getUint32(TCPI_UNACKED, endianness() === 'LE');
+}
+
+/** Accepts one connection, not blocking; undefined where none waits, or there is no descriptor for it. */
+export function acceptDescriptor(server: Server): number | undefined {
+  const fd = descriptorOf(server);
+  const accepted =
+    fd === undefined ? undefined : libc()?.accept4(fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  return accepted !== undefined && accepted >= 0 ? accepted : undefined;
+}
+
 /** For a descriptor that no socket of Node's has taken over. */
 export function closeDescriptor(fd: number): void {
   libc()?.close(fd);
@@ -206,6 +224,8 @@ export interface Libc {
   socket(family: number, type: number, protocol: number): number;
   setsockopt(fd: number, level: number, name: number, value: number[], length: number): number;
   getsockopt(fd: number, level: number, name: number, value: number[], length: number[]): number;
+  getsockoptOctets(fd: number, level: number, name: number, value: Uint8Array, length: number[]): number;
+  accept4(fd: number, address: null, length: null, flags: number): number;
   bind(fd: number, address: Uint8Array, length: number): number;
   connect(fd: number, address: Uint8Array, length: number): number;
   sched_setscheduler(thread: number, policy: number, parameters: number[]): number;
@@ -246,6 +266,10 @@ function declare(koffi: typeof Koffi, so: Koffi.LibraryHandle): Libc {
     getsockopt: so.func(
       'int getsockopt(int fd, int level, int name, _Out_ int *value, _Inout_ uint32_t *length)',
     ),
+    getsockoptOctets: so.func(
+      'int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *length)',
+    ),
+    accept4: so.func('int accept4(int fd, void *address, void *length, int flags)'),
     bind: so.func('int bind(int fd, const uint8_t *address, uint32_t length)'),
     connect: so.func('int connect(int fd, const uint8_t *address, uint32_t length)'),
     sched_setscheduler: so.func('int sched_setscheduler(int thread, int policy, const int *parameters)'),
@@ -272,8 +296,10 @@ export function runAsOthers(thread: number): boolean {
 }
 
 /** Node keeps the descriptor on the handle, without a public way to it. Undefined where the socket is gone. */
-export function descriptorOf(socket: Socket): number | undefined {
-  const { _handle: handle } = socket as Socket & { readonly _handle?: { readonly fd?: number } | null };
+export function descriptorOf(socket: Socket | Server): number | undefined {
+  const { _handle: handle } = socket as (Socket | Server) & {
+    readonly _handle?: { readonly fd?: number } | null;
+  };
   return handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : undefined;
 }
 
@@ -301,6 +327,10 @@ const IPPROTO_IP = 0;
 const IP_TRANSPARENT = 19;
 const IP_BIND_ADDRESS_NO_PORT = 24;
 export const IPPROTO_TCP = 6;
+const TCP_INFO = 11;
+/** Of a listening socket: connections that wait (`struct tcp_info` of linux/tcp.h). */
+const TCPI_UNACKED = 24;
+const TCP_INFO_OCTETS = 28;
 const TCP_KEEPIDLE = 4;
 const TCP_KEEPINTVL = 5;
 const TCP_KEEPCNT = 6;

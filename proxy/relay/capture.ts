@@ -14,7 +14,8 @@ import {
 import type { Endpoint } from '../../inspect/address';
 import type { EvidenceWriter } from '../report/evidence/evidence';
 import { now } from '../system/clock';
-import { formatFault, isFault } from '../system/fault';
+import { createPause, type Pause } from './capture-pause';
+import { formatFault, isFault, type Fault } from '../system/fault';
 import type { Connection, Sink } from '../sinks/record';
 import { openLive, portFilters, type LiveListener, type LiveSource } from '../sources/live';
 
@@ -33,7 +34,8 @@ export interface Legs {
 
 /** What only segments tell of a relayed connection. */
 interface SegmentFacts {
-  readonly retransmits: Readonly<Record<Direction, number>>;
+  /** Absent where no segment of the connection was seen. */
+  readonly retransmits?: Readonly<Record<Direction, number>>;
   readonly rtt?: Micros;
   readonly verdicts: readonly VerdictName[];
 }
@@ -74,7 +76,11 @@ export interface RelayCaptureOptions {
   readonly redact?: Redaction | undefined;
 }
 
-export function createRelayCapture(sink: Sink, evidence?: EvidenceWriter): RelayCapture {
+export function createRelayCapture(
+  sink: Sink,
+  evidence?: EvidenceWriter,
+  openSource: (name: string, filters: readonly string[]) => LiveSource | Fault = openLive,
+): RelayCapture {
   let source: LiveSource | undefined;
   let state: State | undefined;
   /** The frames of both legs come from one capture, on all interfaces. */
@@ -84,7 +90,7 @@ export function createRelayCapture(sink: Sink, evidence?: EvidenceWriter): Relay
       everywhere = name === ANY;
       // It is not known yet which port the kernel will give: all of TCP, for a moment.
       const filters = ports.includes(0) ? ['tcp'] : portFilters(ports);
-      const opened = openLive(name, filters);
+      const opened = openSource(name, filters);
       if (isFault(opened)) {
         sink.note('warn', 'evidence-off', { message: formatFault(opened), unseen: UNSEEN });
         return;
@@ -95,39 +101,54 @@ export function createRelayCapture(sink: Sink, evidence?: EvidenceWriter): Relay
       if (!source) return;
       const refused = source.narrow(portFilters(options.ports));
       if (refused !== undefined) sink.note('warn', 'evidence-broad', { message: formatFault(refused) });
-      state = {
-        tracker: createTracker({
-          ...{ ...options, halfOpenReported: 0, oneSided: ONE_SIDED_LIVE },
-          keepFrames: evidence !== undefined,
-        }),
-        evidence,
-        sink,
-        legs: new Map(),
-        greetingsReported: new Set(),
-        early: new Map(),
-        waiting: [],
-        over: false,
-      };
+      state = createState(source, sink, evidence, options);
       source.start(listenerOf(state));
     },
     isOpen: () => source !== undefined,
     follow(connection, legs) {
-      if (state === undefined || (legs.server === undefined && everywhere)) return undefined;
+      if (state === undefined || state.pause.isOn() || (legs.server === undefined && everywhere))
+        return undefined;
       return follow(state, connection, legs);
     },
     whenSeen(at, then) {
-      if (state === undefined || state.over) return then();
+      if (state === undefined || state.over || state.pause.isOn()) return then();
       state.waiting.push({ at, then });
       if (state.waiting.length > WAITING) state.waiting.shift()?.then();
       return undefined;
     },
     async close() {
+      state?.pause.stop();
       await source?.close();
       if (!state) return;
       state.over = true;
       tellSeen(state, Infinity);
     },
   };
+}
+
+function createState(
+  source: LiveSource,
+  sink: Sink,
+  evidence: EvidenceWriter | undefined,
+  options: Omit<RelayCaptureOptions, 'interface'>,
+): State {
+  const tracker = createTracker({
+    ...{ ...options, halfOpenReported: 0, oneSided: ONE_SIDED_LIVE },
+    keepFrames: evidence !== undefined,
+  });
+  const state: State = {
+    ...{ tracker, evidence, sink },
+    pause: createPause({
+      ...{ source, tracker, evidence, sink, unseen: UNSEEN },
+      onFault: (fault) => fail(state, fault),
+    }),
+    legs: new Map(),
+    greetingsReported: new Set(),
+    early: new Map(),
+    waiting: [],
+    over: false,
+  };
+  return state;
 }
 
 function listenerOf(state: State): LiveListener {
@@ -140,8 +161,10 @@ function listenerOf(state: State): LiveListener {
     frame(linkType, octets, at, length) {
       const news = tracker.frame(linkType, octets, at, length);
       if (news.length > 0) take(news, { linkType, octets, length });
+      if (state.pause.read(at)) tellSeen(state, Infinity);
     },
     idle(at) {
+      state.pause.caughtUp();
       take(tracker.idle(at));
       tellSeen(state, at);
     },
@@ -150,12 +173,14 @@ function listenerOf(state: State): LiveListener {
       state.evidence?.lost(count);
       sink.write(undefined, { kind: 'loss', at, source: 'capture', count });
     },
-    failed(fault) {
-      sink.note('error', 'evidence-off', { message: formatFault(fault), unseen: UNSEEN });
-      state.over = true;
-      tellSeen(state, Infinity);
-    },
+    failed: (fault) => fail(state, fault),
   };
+}
+
+function fail(state: State, fault: Fault): void {
+  state.sink.note('error', 'evidence-off', { message: formatFault(fault), unseen: UNSEEN });
+  state.over = true;
+  tellSeen(state, Infinity);
 }
 
 /** Connections end in the order in which they are reported here, about. */
@@ -168,6 +193,7 @@ interface State {
   readonly tracker: Tracker;
   readonly evidence: EvidenceWriter | undefined;
   readonly sink: Sink;
+  readonly pause: Pause;
   /** By leg: whose it is. An entry goes with the leg's last news. */
   readonly legs: Map<string, Followed>;
   /** Servers whose greeting was the subject of a verdict, with the verdict's name. */
@@ -201,9 +227,10 @@ function follow(state: State, connection: Connection, { client, server, repaired
       const front = state.tracker.find(client.caller, client.called) ?? legs.client.ended;
       const back = server && (state.tracker.find(server.caller, server.called) ?? legs.server.ended);
       const rtt = front?.inspector.view.rtt;
+      // Each leg's far end: what we send again ourselves says nothing of a peer.
+      const counts = { client: retransmits(front, 'client'), server: retransmits(back, 'server') };
       return {
-        // Each leg's far end: what we send again ourselves says nothing of a peer.
-        retransmits: { client: retransmits(front, 'client'), server: retransmits(back, 'server') },
+        ...((front ?? back) && { retransmits: counts }),
         ...(rtt !== undefined && { rtt }),
         verdicts: [...new Set([...legs.client.standing, ...legs.server.standing])],
       };

@@ -13,8 +13,8 @@ import type { Sockets } from '../sockets/linger';
  * libuv closes the client's connection without a word and without an error, so it must not come to that.
  */
 export function isScarce(accepted: Socket, { open }: Sockets): boolean {
-  // Those that are being connected count too, and may have no descriptor yet.
-  return Math.max(descriptorOf(accepted) ?? 0, open) >= descriptorsFor(limitOfDescriptors());
+  // Those that are being connected count too, and may have no descriptor yet: many clients may be accepted in one turn.
+  return Math.max(descriptorOf(accepted) ?? 0, open + OTHERS) >= descriptorsFor(limitOfDescriptors());
 }
 
 /** How many of them are in use, from 0 to 1. */

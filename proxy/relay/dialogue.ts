@@ -79,6 +79,8 @@ export interface Dialogue {
   begun(): number;
   /** Client octets that wait for a reply or for the end of their line: no more are to be read than can be held. */
   held(): number;
+  /** Commands that were forwarded and have no reply yet. */
+  unanswered(): number;
   waiting(): Waiting;
   /** A reply by ehlowire would be read as one: plain text, and no reply of the server's has begun. */
   atReplyBoundary(): boolean;
@@ -125,6 +127,7 @@ export function createDialogue(options: DialogueOptions): Dialogue {
     due: () => Math.min(expires(state), patienceEnds(state)),
     begun: () => filter.begun(),
     held: () => filter.held(),
+    unanswered: () => session.pending(),
     waiting: () => session.waiting(),
     atReplyBoundary: () => state.given === state.replied && !session.waiting().opaque,
     close: (close, at) => recorded(state, session.close(close, at)),

@@ -2,8 +2,11 @@
 
 import type { Socket } from 'node:net';
 import { NO_OCTETS } from '../../inspect/octets';
+import { createBrake, engage, release, type Brake } from './brake';
 
 export interface Flow {
+  /** Why the sender is not read. */
+  readonly brake: Brake;
   /**
    * Forwards octets as they are. `begun` of them, at the end, begin an end of data (0 to 4): they may wait for
    * the next write, and where `more` has come already even a CRLF may. A sender whose octets are not taken
@@ -14,10 +17,6 @@ export interface Flow {
   flush(): void;
   /** What was kept goes out, then FIN. */
   end(): void;
-  /** The sender is read again only when every other connection has had its turn, or after a time. */
-  rest(ms?: number): void;
-  /** The sender is not read as long as what it sent has to wait. */
-  hold(on: boolean): void;
   /** The receiver does not take what it is sent. */
   blocked(): boolean;
 }
@@ -25,10 +24,10 @@ export interface Flow {
 /** Both sockets must live as long as the flow; the caller handles their errors. */
 export function createFlow(from: Socket, to: Socket): Flow {
   let kept: Uint8Array = NO_OCTETS;
-  let release: NodeJS.Timeout | undefined;
+  let releasing: NodeJS.Timeout | undefined;
   const brake = createBrake(from);
 
-  to.on('drain', () => brake.off('receiver'));
+  to.on('drain', () => release(brake, 'receiver'));
 
   const send = (bytes: Uint8Array): void => {
     if (bytes.length > 0 && to.writable) to.write(bytes);
@@ -45,19 +44,20 @@ export function createFlow(from: Socket, to: Socket): Flow {
       to.uncork();
     }
     // A write that the kernel took whole leaves nothing behind, even where `write` said false.
-    if (to.writableNeedDrain && to.writableLength > 0) brake.on('receiver');
+    if (to.writableNeedDrain && to.writableLength > 0) engage(brake, 'receiver');
   };
 
   const flush = (): void => {
-    clearTimeout(release);
+    clearTimeout(releasing);
     const bytes = kept;
     kept = NO_OCTETS;
     sendAll(NO_OCTETS, bytes);
   };
 
   return {
+    brake,
     write(bytes, begun = 0, more = bytes.length >= READ) {
-      clearTimeout(release);
+      clearTimeout(releasing);
       // `CRLF .` and `CRLF . CR` wait for what must follow; no server can act on them. `CR` and `CRLF` are kept only
       // where it was not the client that cut the stream there: the rest follows soon.
       const keep = begun < DOT && !more ? 0 : Math.min(begun, kept.length + bytes.length);
@@ -70,49 +70,14 @@ export function createFlow(from: Socket, to: Socket): Flow {
         kept = whole.subarray(whole.length - keep);
         sendAll(NO_OCTETS, whole.subarray(0, whole.length - keep));
       }
-      if (keep > 0 && begun < DOT) release = setTimeout(flush, RELEASE_MS);
+      if (keep > 0 && begun < DOT) releasing = setTimeout(flush, RELEASE_MS);
     },
     flush,
     end() {
       flush();
       if (to.writable) to.end();
     },
-    rest(ms) {
-      const sake = ms === undefined ? 'others' : 'time';
-      if (brake.has(sake)) return;
-      brake.on(sake);
-      const go = (): void => brake.off(sake);
-      if (ms === undefined) setImmediate(go);
-      else setTimeout(go, ms);
-    },
-    hold(on) {
-      if (on) brake.on('judgement');
-      else brake.off('judgement');
-    },
-    blocked: () => brake.has('receiver'),
-  };
-}
-
-/** For whose sake a sender is not read. */
-type Sake = 'receiver' | 'others' | 'judgement' | 'time';
-
-function createBrake(from: Socket) {
-  const sakes: Record<Sake, boolean> = { receiver: false, others: false, judgement: false, time: false };
-  let count = 0;
-  return {
-    has: (sake: Sake): boolean => sakes[sake],
-    on(sake: Sake): void {
-      if (sakes[sake]) return;
-      sakes[sake] = true;
-      count += 1;
-      if (count === 1) from.pause();
-    },
-    off(sake: Sake): void {
-      if (!sakes[sake]) return;
-      sakes[sake] = false;
-      count -= 1;
-      if (count === 0) from.resume();
-    },
+    blocked: () => brake.reasons.receiver,
   };
 }
 

@@ -22,8 +22,18 @@ interface LimitedOptions {
 export function limitDialogue(dialogue: Dialogue, options: LimitedOptions): Dialogue {
   const state: State = { ...options, dialogue, load: createLoad(options.limits), said: undefined };
   const { load, observed } = state;
-  const { serverEnd, clientEnd, update, inGreeting, expires, begun, held, waiting, atReplyBoundary } =
-    dialogue;
+  const {
+    serverEnd,
+    clientEnd,
+    update,
+    inGreeting,
+    expires,
+    begun,
+    held,
+    unanswered,
+    waiting,
+    atReplyBoundary,
+  } = dialogue;
   return {
     open() {
       const at = dialogue.waiting().since;
@@ -57,6 +67,7 @@ export function limitDialogue(dialogue: Dialogue, options: LimitedOptions): Dial
     expires,
     begun,
     held,
+    unanswered,
     waiting,
     atReplyBoundary,
   };

@@ -9,6 +9,7 @@ import { errno, isFault, listenFault, type Fault } from '../system/fault';
 import { startCall } from './call';
 import { BUSY, type Admission, type Asking, type Place } from './caps';
 import { fillOf, isScarce, limitOfDescriptors } from './descriptors';
+import { acceptWaiting } from '../sockets/accept';
 import { localEndpoint, remoteEndpoint } from '../sockets/endpoint';
 import { cut, type Sockets } from '../sockets/linger';
 import { isLocal } from './own-addresses';
@@ -56,9 +57,19 @@ export async function openListener(
     counters: gate.counters,
     inside: new Set(),
     refusing: 0,
+    waiting: new Set(),
+    mayWait: () => !room.closed && fillOf(gate.sockets) < WAITING_FILL,
+    closed: false,
     onEmpty: () => undefined,
   };
-  const server = createServer(SOCKETS, (socket) => onConnection(room, socket));
+  const server = createServer(SOCKETS, (socket) => {
+    onConnection(room, socket);
+    for (const next of acceptWaiting(server, SOCKETS)) {
+      const isLast = isScarce(next, gate.sockets);
+      onConnection(room, next);
+      if (isLast) return;
+    }
+  });
   const failure = await (isTransparent(route)
     ? boundTransparently(server, route, options)
     : bound(server, {
@@ -79,7 +90,11 @@ export async function openListener(
   });
   return {
     address: { address: address.address, port: address.port },
-    close: () => void server.close(),
+    close() {
+      room.closed = true;
+      for (const end of [...room.waiting]) end();
+      server.close();
+    },
     endAll: () => room.inside.forEach((guest) => guest.end()),
     ended: whenEnded(server, room),
   };
@@ -89,6 +104,7 @@ export async function openListener(
 interface Room extends Door {
   readonly gate: Gate;
   readonly inside: Set<Guest>;
+  closed: boolean;
   /** The last one left. */
   onEmpty: () => void;
 }
@@ -253,6 +269,8 @@ function noteFewDescriptors(room: Room, caller: Caller): void {
 }
 
 const nothing = (): void => undefined;
+/** So many of all descriptors may be in use, and a refused client still waits for its 421. */
+const WAITING_FILL = 0.5;
 /** A burst of deliveries should wait here, not be refused (the system may hold it lower: somaxconn). */
 const BACKLOG = 4_096;
 const NO_DESCRIPTORS = 'no file descriptors are left for more connections';

@@ -7,10 +7,11 @@ import { errno } from '../system/fault';
 import { createDeadline, type Deadline } from './deadline';
 import type { Command, Dialogue } from './dialogue';
 import { cut, dismiss, hurryAway, linger, reset } from '../sockets/linger';
+import { awaitReplies, endWait, engage, release, rest } from './brake';
 import { createFlow, READ, type Flow } from './flow';
 import type { Connection, Sink } from '../sinks/record';
 import type { Listen, Server } from '../servers/servers';
-import { NO_OCTETS } from '../../inspect/octets';
+import { addView, NO_OCTETS } from '../../inspect/octets';
 
 interface PumpOptions {
   readonly client: Socket;
@@ -114,7 +115,7 @@ function run(pump: State, commands: readonly Command[], at: Micros): void {
   for (const command of commands) {
     switch (command.kind) {
       case 'forward':
-        addOctets(pump.forwarded, command.bytes);
+        addView(pump.forwarded, command.bytes);
         break;
       case 'send':
         down.write(command.bytes);
@@ -137,7 +138,7 @@ function run(pump: State, commands: readonly Command[], at: Micros): void {
       case 'end':
         return shut(pump, command.close, at, command.code, command.text);
       case 'rest':
-        pump.up.rest(command.micros / 1_000);
+        rest(pump.up.brake, command.micros / 1_000);
         break;
       default:
         sink.write(connection, command);
@@ -164,6 +165,7 @@ function onClient(pump: State, bytes: Uint8Array): void {
 function onServer(pump: State, bytes: Uint8Array): void {
   inTurn(pump, 'server', bytes, now());
   if (pump.over) return;
+  if (pump.dialogue.unanswered() < UNANSWERED) endWait(pump.up.brake);
   forward(pump);
   rearm(pump);
 }
@@ -177,22 +179,11 @@ function forward(pump: State, more?: boolean): void {
     up.write(forwarded.length === 1 ? only : Buffer.concat(forwarded), dialogue.begun(), more);
   }
   const held = dialogue.held();
-  up.hold(held >= HELD);
+  if (held >= HELD) engage(up.brake, 'judgement');
+  else release(up.brake, 'judgement');
   if (!pump.finHeld || held > 0) return;
   pump.finHeld = false;
   up.end();
-}
-
-/** Pieces of one read become one again. */
-function addOctets(all: Uint8Array[], bytes: Uint8Array): void {
-  const last = all[all.length - 1];
-  if (
-    last === undefined ||
-    last.buffer !== bytes.buffer ||
-    last.byteOffset + last.length !== bytes.byteOffset
-  )
-    all.push(bytes);
-  else all[all.length - 1] = new Uint8Array(last.buffer, last.byteOffset, last.length + bytes.length);
 }
 
 /**
@@ -215,9 +206,11 @@ function inTurn(pump: State, side: Direction, bytes: Uint8Array, at: Micros): nu
     spent = before + now() - at;
     // Octets of a message cost little each: the clock and the calls would cost more.
     size = spent - earlier < TURN / 8 ? Math.min(2 * size, LARGEST_PIECE) : PIECE;
-    if (spent <= TURN || pump.over) continue;
+    const ahead = side === 'client' && dialogue.unanswered() >= UNANSWERED;
+    if ((spent <= TURN && !ahead) || pump.over) continue;
     const [socket, flow] = side === 'client' ? [pump.client, pump.up] : [pump.upstream, pump.down];
-    flow.rest();
+    if (ahead) awaitReplies(flow.brake, REPLIES_MS);
+    else rest(flow.brake);
     if (taken < bytes.length) socket.unshift(bytes.subarray(taken));
     spent = 0;
     break;
@@ -360,7 +353,13 @@ const REFUSED_MS = 5_000;
 
 /** How long one connection may be read before the next one's turn, and after how many octets that is checked. */
 const TURN: Micros = 500;
-const PIECE = 2_048;
+const PIECE = 512;
+/**
+ * A client that is so many commands ahead of its replies is not read for a moment: what it floods the server with is counted,
+ * and ended, by the replies. More recipients than fit into one segment still go out as fast as the server answers.
+ */
+const UNANSWERED = 50;
+const REPLIES_MS = 20;
 /** Where nearly nothing was taken so far. Of the dearest lines it takes 12 ms. */
 const LARGEST_PIECE = 16_384;
 

@@ -1,6 +1,6 @@
 // A refused connection: the client and the log get the reason.
 
-import type { Close, CloseReason, Micros } from '../../inspect/events';
+import type { Close, CloseReason } from '../../inspect/events';
 import { createSession } from '../../inspect/smtp/session';
 import { now } from '../system/clock';
 import { isRecorded, type Connection, type Sink } from '../sinks/record';
@@ -32,13 +32,41 @@ export interface Door {
   readonly counters: { blocked: number };
   /** Sockets that are getting 421. */
   refusing: number;
+  /** Those that wait for it: calls that end the waiting. */
+  readonly waiting: Set<() => void>;
+  /** There are descriptors for more of them. */
+  mayWait(): boolean;
+}
+
+/**
+ * Refuses a client. One that costs too much waits for its 421 first (`policy.limits.refusalDelay`), and its octets with
+ * the kernel: refused at once, it would come again at once.
+ */
+export function refuse(door: Door, caller: Caller, refusal: Refusal): void {
+  recordBlocked(door, caller, refusal);
+  const end = (): void => {
+    recordEnd(door, caller, refusal);
+    sendAway(door, caller, refusal);
+  };
+  if (refusal.reason !== 'load' || !door.mayWait()) return end();
+  const wait = door.route.policy.current.limits.refusalDelay / 1_000;
+  return delay(door, caller, wait, end);
+}
+
+function delay({ waiting }: Door, { socket }: Caller, ms: number, then: () => void): void {
+  const end = (): void => {
+    clearTimeout(timer);
+    if (waiting.delete(end)) then();
+  };
+  const timer = setTimeout(end, ms);
+  waiting.add(end);
+  socket.once('close', end);
+  socket.pause();
 }
 
 /** A line that arrives, as long as few are refused at a time; in a flood, one that may not. */
-export function refuse(door: Door, caller: Caller, refusal: Refusal): void {
+function sendAway(door: Door, caller: Caller, { reason, code, detail }: Refusal): void {
   const { socket } = caller;
-  const { reason, code, detail } = refusal;
-  record(door, caller, refusal);
   if (code === undefined) return cut(socket);
   const target = door.route.upstream.targetOf(caller);
   const line = isImplicitTls(target, door.route) ? '' : `${code} ${nameOf(target, door.route)} ${detail}\r\n`;
@@ -57,25 +85,23 @@ export function recordUnreached(connection: Connection, caller: Caller, sink: Si
   }
 }
 
-function record(door: Door, caller: Caller, refusal: Refusal): void {
-  const { reason, code, left, detail, logged = detail } = refusal;
-  const { route, counters } = door;
-  counters.blocked += 1;
-  const at: Micros = now();
-  const connection = connectionOf(caller, route);
-  const action = code === undefined ? 'close' : 'refuse';
-  route.sink.write(connection, {
+function recordBlocked(door: Door, caller: Caller, { reason, code, detail, logged }: Refusal): void {
+  door.counters.blocked += 1;
+  door.route.sink.write(connectionOf(caller, door.route), {
     kind: 'blocked',
-    at,
+    at: now(),
     rule: reason,
-    action,
+    action: code === undefined ? 'close' : 'refuse',
     direction: 'client',
-    detail: logged,
+    detail: logged ?? detail,
   });
+}
+
+/** Only its last line: many are refused at a time. */
+function recordEnd({ route }: Door, caller: Caller, { reason, left }: Refusal): void {
   const close: Close = left === true ? { by: 'client', how: 'fin' } : { by: 'shim', how: 'fin', reason };
-  // Only its last line: many are refused at a time.
-  for (const event of createSession(beginningOf(caller)).close(close, at)) {
-    if (event.kind === 'session') route.sink.write(connection, event);
+  for (const event of createSession(beginningOf(caller)).close(close, now())) {
+    if (event.kind === 'session') route.sink.write(connectionOf(caller, route), event);
   }
 }
 

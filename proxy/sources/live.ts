@@ -23,6 +23,9 @@ export interface LiveSource {
   readonly linkType: number;
   /** Takes only these from now on. */
   narrow(filters: readonly string[]): Fault | undefined;
+  /** Takes none until `resume`, and forgets those that wait. */
+  pause(): Fault | undefined;
+  resume(): Fault | undefined;
   /** Puts a whole frame on the interface. */
   send(frame: Uint8Array): Fault | undefined;
   start(listener: LiveListener): void;
@@ -41,7 +44,7 @@ export function openLive(name: string, filters: readonly string[], extent = WHOL
     handle.close();
     return createFault('link-unknown', `${name}: link type ${handle.linkType}`);
   }
-  return createLive(handle);
+  return createLive(handle, filters);
 }
 
 /**
@@ -54,7 +57,8 @@ export function portFilters(ports: readonly number[]): readonly string[] {
   return [`(${plain}) or (vlan and ((${plain}) or (vlan and ${plain})))`, plain];
 }
 
-function createLive(handle: PcapHandle): LiveSource {
+function createLive(handle: PcapHandle, filters: readonly string[]): LiveSource {
+  let taken = filters;
   const frame: PcapFrame = { seconds: 0, micros: 0, captured: 0, length: 0 };
   let listener: LiveListener | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -92,7 +96,12 @@ function createLive(handle: PcapHandle): LiveSource {
   };
   return {
     linkType: handle.linkType,
-    narrow: (filters) => handle.filter(filters),
+    narrow(wanted) {
+      taken = wanted;
+      return handle.filter(wanted);
+    },
+    pause: () => handle.filter(NONE),
+    resume: () => handle.filter(taken),
     send: (octets) => handle.send(octets),
     start(given) {
       listener = given;
@@ -109,6 +118,9 @@ function createLive(handle: PcapHandle): LiveSource {
     },
   };
 }
+
+/** No frame is that short (pcap-filter(7)). libpcap applies a new filter to what waits, too. */
+const NONE = ['less 0'];
 
 /** What is taken. */
 type Extent = Pick<PcapOptions, 'snaplen' | 'ring' | 'leaving'>;

@@ -12,6 +12,7 @@ import type { Waiting } from '../../../inspect/smtp/session';
 const SECOND = 1_000_000;
 const LIMITS: ConnectionLimits = {
   errors: 3,
+  errorsWithoutTransaction: 9,
   errorsBeforeDelay: 1,
   errorDelay: SECOND,
   messages: 2,
@@ -86,6 +87,7 @@ const resetting: readonly Step[] = [
 const ROWS: readonly {
   readonly name: string;
   readonly steps: readonly Step[];
+  readonly limits?: Partial<ConnectionLimits>;
   readonly want?: keyof ConnectionLimits;
 }[] = [
   { name: 'as many errors as are allowed', steps: [...HELLO, unknown, unknown, unknown] },
@@ -153,8 +155,27 @@ const ROWS: readonly {
     name: 'a transaction now and then',
     steps: [...HELLO, [1_000, 'MAIL\r\n'], [1_000, 'mail', 250], [2_000, 'RSET\r\n'], [2_700, 'NOOP\r\n']],
   },
-  { name: 'a flood of NOOP', steps: [...HELLO, ...noops(103)], want: 'errors' },
-  { name: 'as many NOOP as are free, and the errors that are allowed', steps: [...HELLO, ...noops(102)] },
+  { name: 'a flood of NOOP', steps: [...HELLO, ...MESSAGE, ...noops(104)], want: 'errors' },
+  {
+    name: 'as many NOOP as are free, and the errors that are allowed',
+    steps: [...HELLO, ...MESSAGE, ...noops(103)],
+  },
+  { name: 'a flood of NOOP before any transaction', steps: [...HELLO, ...noops(23)], want: 'errors' },
+  {
+    name: 'before any transaction, as many NOOP as are free, behind EHLO, and the errors that are allowed',
+    steps: [...HELLO, ...noops(22)],
+  },
+  {
+    name: 'errors before any transaction have a limit of their own',
+    steps: [...HELLO, [2, 'auth', 535], [2, 'auth', 535], [2, 'auth', 535]],
+    limits: { errors: 100, errorsWithoutTransaction: 2 },
+    want: 'errorsWithoutTransaction',
+  },
+  {
+    name: 'with a transaction that limit does not hold any more',
+    steps: [...HELLO, [2, 'auth', 535], [2, 'mail', 250], unknown, unknown, unknown],
+    limits: { errors: 100, errorsWithoutTransaction: 2 },
+  },
   {
     name: 'RSET behind each message',
     steps: [...HELLO, ...Array.from({ length: 150 }, () => resetting).flat()],
@@ -162,7 +183,7 @@ const ROWS: readonly {
   { name: 'under TLS nothing is timed here', steps: [...HELLO, [2, '\x16\x03\x01'], wait(100_000)] },
 ];
 
-for (const { name, steps, want = '' } of ROWS) test(name, () => assert.is(run(steps), want));
+for (const { name, steps, limits, want = '' } of ROWS) test(name, () => assert.is(run(steps, limits), want));
 
 test('while the server is waited for, no clock of the client runs', () => {
   const load = createLoad(LIMITS);

@@ -58,7 +58,11 @@ export async function runHostile(plan: HostilePlan): Promise<HostileResult> {
   const sink = await startCountingSink();
   const other = await startCountingSink();
   const { dir } = buildLauncher();
-  const relay = await startRelay([`127.0.0.1:${sink.port}`], [], join(dir, 'ehlowire'));
+  const relay = await startRelay(
+    [`127.0.0.1:${sink.port}`],
+    ['--set', 'relay.workers=2'],
+    join(dir, 'ehlowire'),
+  );
   const port = relay.ports[0] ?? 0;
   try {
     plan.say('honest senders alone');

@@ -63,4 +63,22 @@ for (const host of ['127.0.0.1', 'localhost']) {
   });
 }
 
+test('where descriptors are few, a client that the load refuses does not wait for its 421', async () => {
+  const server = await playServer(politely);
+  const most = connectionsFor(LIMIT) - 1;
+  const settings = [`connectionsPerClient=${most}`, 'refusalDelay=1h'];
+  const sets = settings.flatMap((each) => ['--set', `policy.limits.${each}`]);
+  const relay = await startRelay([`127.0.0.1:${server.port}`], sets, limited());
+  const port = relay.ports[0] ?? 0;
+  const clients = await Promise.all(Array.from({ length: most }, () => call(port)));
+  await eventually('all are greeted', () => clients.every((client) => client.text() === GREETING));
+  const next = await call(port);
+  await next.ending();
+  assert.match(next.text(), /^421 4\.7\.0 /);
+  for (const { socket } of [next, ...clients]) socket.destroy();
+  await relay.stop(PATIENCE_MS);
+  relay.discard();
+  await server.close();
+});
+
 test.run();

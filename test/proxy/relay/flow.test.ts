@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { rest } from '../../../proxy/relay/brake';
 import { createFlow, type Flow } from '../../../proxy/relay/flow';
 import { call, eventually, playServer, type Peer } from './peers';
 
@@ -139,8 +140,8 @@ test('CRLF where we cut the stream ourselves waits', () =>
 
 test('a sender that rests is read again by itself', () =>
   withFlow(async (flow) => {
-    flow.rest();
-    flow.rest();
+    rest(flow.brake);
+    rest(flow.brake);
     assert.not(flow.blocked());
     await new Promise(setImmediate);
     await new Promise(setImmediate);

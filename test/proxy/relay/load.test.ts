@@ -164,6 +164,50 @@ test('a refusal at the door says which limit, and its number; the client gets wh
   });
 });
 
+const ONE = { connectionsPerClient: { most: 1, chosen: true } };
+const HOUR = 3_600_000_000;
+
+test('a client that is refused waits for its 421, and its connection ends then', () =>
+  onStage(politely, { limits: { ...ONE, refusalDelay: 50_000 } }, async ({ port, sink }) => {
+    const first = await call(port);
+    await first.expect(GREETING);
+    const second = await call(port);
+    second.say('EHLO client.example\r\n');
+    await second.ending();
+    assert.match(second.text(), /^421 4\.7\.0 [^\r]+\r\n$/);
+    const [blocked] = sink.of('blocked');
+    const [session] = sink.of('session');
+    assert.ok((session?.at ?? 0) - (blocked?.at ?? 0) >= 50_000, 'the record says how long it waited');
+    for (const { socket } of [first, second]) socket.destroy();
+  }));
+
+test('a relay that is to end does not wait for those that wait for their 421', () =>
+  onStage(politely, { limits: { ...ONE, refusalDelay: HOUR } }, async ({ port, sink, relay }) => {
+    const first = await call(port);
+    await first.expect(GREETING);
+    const second = await call(port);
+    await eventually('it is blocked', () => sink.of('blocked').length === 1);
+    assert.is(second.text(), '');
+    assert.equal(sink.of('session'), []);
+    const drained = relay.drain();
+    await second.ending();
+    assert.match(second.text(), /^421 4\.7\.0 /);
+    for (const { socket } of [first, second]) socket.destroy();
+    await drained;
+  }));
+
+test('a client that goes away while it waits for its 421 leaves nothing behind', () =>
+  onStage(politely, { limits: { ...ONE, refusalDelay: 50_000 } }, async ({ port, sink, relay }) => {
+    const first = await call(port);
+    await first.expect(GREETING);
+    const second = await call(port);
+    await eventually('it is blocked', () => sink.of('blocked').length === 1);
+    second.socket.resetAndDestroy();
+    await eventually('its line', () => sink.of('session').length === 1);
+    first.socket.destroy();
+    await eventually('no socket', () => relay.counters.sockets === 0);
+  }));
+
 test('where places are few, silent clients give way, and one that is in a transaction stays', () =>
   onStage(
     politely,

@@ -176,4 +176,16 @@ for (const side of ['client', 'server'] as const) {
     ));
 }
 
+test('a client far ahead of a server that answers nothing is slowed down, and not stopped', () =>
+  onStage(greet, {}, async (stage) => {
+    const client = await call(stage.port);
+    await client.expect(GREETING);
+    // More would be held until some are answered.
+    const octets = 'NOOP\r\n'.repeat(250);
+    client.say(octets);
+    const upstream = await upstreamOf(stage);
+    await eventually('all of it arrives', () => upstream.text().length === octets.length);
+    client.socket.destroy();
+  }));
+
 test.run();
