@@ -75,7 +75,7 @@ function takeUsual(state: State, bytes: Uint8Array, ended: boolean): Uint8Array 
   let { line } = state;
   let start = 0;
   while (start < length) {
-    const cr = endOfLine(bytes, start);
+    const cr = endOfLine(bytes, start, length);
     if (cr === BARE) return undefined;
     line = readLine(line, bytes, start, cr);
     if (line === 'dot, NUL') return undefined;
@@ -92,10 +92,10 @@ function takeUsual(state: State, bytes: Uint8Array, ended: boolean): Uint8Array 
 
 /**
  * Where the CR of the next CRLF is, or that of the last octet; the length where there is none; `BARE` where a bare CR or LF
- * comes first. Beyond the first octets it hops: a loop over all of them takes four times as long.
+ * comes first. Beyond the first octets it hops: a loop over all of them takes four times as long. `length` is that of the
+ * octets, which to ask them for anew would cost as much as a search.
  */
-function endOfLine(bytes: Uint8Array, start: number): number {
-  const { length } = bytes;
+function endOfLine(bytes: Uint8Array, start: number, length: number): number {
   const near = Math.min(length, start + NEAR);
   for (let i = start; i < near; i += 1) {
     const octet = bytes[i];

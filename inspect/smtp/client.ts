@@ -293,15 +293,13 @@ function readBody(state: State, bytes: Uint8Array, from: number, at: Micros): nu
   }
   const taken = (end < 0 ? bytes.length : end) - from;
   mode.content.bytes += taken;
+  const found = lookalikes.map((each) => ({ ...each, end: position + each.end - from }));
   const piece = { bytes: bytes.subarray(from, from + taken), at };
-  const afterLookalike = keepAfterLookalike(
-    mode.afterLookalike,
-    piece,
-    position,
-    lookalikes.map((each) => ({ ...each, end: position + each.end - from })),
-  );
+  const afterLookalike = keepAfterLookalike(mode.afterLookalike, piece, position, found);
   if (end < 0) {
-    state.mode = { ...mode, begun, afterLookalike };
+    // Of a large message nearly no piece changes them.
+    if (begun !== mode.begun || afterLookalike !== mode.afterLookalike)
+      state.mode = { ...mode, begun, afterLookalike };
     return taken;
   }
   mode.content.bytes -= END_LINE;

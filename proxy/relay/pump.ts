@@ -47,6 +47,7 @@ export function createPump(options: PumpOptions): Pump {
     over: false,
     open: 2,
     spent: { client: 0, server: 0 },
+    piece: { client: PIECE, server: PIECE },
     forwarded: [],
     finHeld: false,
   };
@@ -89,6 +90,8 @@ interface State extends PumpOptions {
   open: number;
   /** What each side has taken of its turn. */
   readonly spent: Record<Direction, Micros>;
+  /** How many octets of each side are reported before the time is looked at: more, where they have cost little. */
+  readonly piece: Record<Direction, number>;
   /** Octets for the server that are not written yet: what was read at once is written at once. */
   forwarded: Uint8Array[];
   /** The client has sent FIN, and octets before it are still held. */
@@ -196,8 +199,8 @@ function inTurn(pump: State, side: Direction, bytes: Uint8Array, at: Micros): nu
   const before = pump.spent[side];
   let taken = 0;
   let spent = before;
-  let size = PIECE;
   while (taken < bytes.length && !pump.over) {
+    const size = pump.piece[side];
     const end = Math.min(taken + size, bytes.length);
     const piece = taken === 0 && end === bytes.length ? bytes : bytes.subarray(taken, end);
     run(pump, take(piece, at), at);
@@ -205,7 +208,8 @@ function inTurn(pump: State, side: Direction, bytes: Uint8Array, at: Micros): nu
     const earlier = spent;
     spent = before + now() - at;
     // Octets of a message cost little each: the clock and the calls would cost more.
-    size = spent - earlier < TURN / 8 ? Math.min(2 * size, LARGEST_PIECE) : PIECE;
+    if (spent - earlier >= TURN / 8) pump.piece[side] = PIECE;
+    else if (piece.length === size) pump.piece[side] = Math.min(2 * size, LARGEST_PIECE);
     const ahead = side === 'client' && dialogue.unanswered() >= UNANSWERED;
     if ((spent <= TURN && !ahead) || pump.over) continue;
     const [socket, flow] = side === 'client' ? [pump.client, pump.up] : [pump.upstream, pump.down];
