@@ -38,31 +38,19 @@ export async function measureRelay(
   onRound: (text: string) => void,
 ): Promise<Figures> {
   const stops: (() => Promise<unknown>)[] = [];
-  const samples = new Map<Part, Map<string, Sample[]>>(PARTS.map((part) => [part, new Map()]));
+  const samples: Samples = new Map(PARTS.map((part) => [part, new Map()]));
   try {
     stops.push(...(await startServers()));
-    const candidates: Candidate[] = [];
-    for (const [index, make] of makers().entries()) {
-      const made = await make(index + 1);
-      if (made === undefined) continue;
-      candidates.push(made);
-      stops.push(made.stop);
-    }
-    for (const part of PARTS) {
-      const measured = candidates.filter(({ parts }) => parts.includes(part));
-      // The first round warms up: what runs for days has compiled itself.
-      for (let round = 0; round <= rounds; round += 1) {
-        for (let i = 0; i < measured.length; i += 1) {
-          const candidate = measured[(i + round) % measured.length];
-          if (!candidate) continue;
-          const number = numberOf(candidate.name);
-          const sample = await measure(part, number, candidate, sizes);
-          onRound(
-            `${part} ${round}: ${candidate.name} ${sample.rate.toFixed(1)} ${UNITS[part]}, ${sample.busy.toFixed(3)} s of processor`,
-          );
-          if (round === 0) continue;
-          const own = samples.get(part);
-          own?.set(candidate.name, [...(own.get(candidate.name) ?? []), sample]);
+    const all = [...makers().entries()];
+    for (let round = 0; round < rounds; round += 1) {
+      for (const i of all.keys()) {
+        const [index, make] = all[(i + round) % all.length] ?? [];
+        const candidate = index === undefined ? undefined : await make?.(index + 1);
+        if (candidate === undefined) continue;
+        try {
+          await measureAlone(candidate, sizes, samples, (text) => onRound(`round ${round + 1}, ${text}`));
+        } finally {
+          await candidate.stop();
         }
       }
     }
@@ -70,6 +58,33 @@ export async function measureRelay(
     for (const stop of stops.reverse()) await stop();
   }
   return figuresOf(samples, sizes);
+}
+
+type Samples = ReadonlyMap<Part, Map<string, readonly Sample[]>>;
+
+/** No other candidate runs meanwhile: one that watches its segments would get those of the others as well. */
+async function measureAlone(
+  candidate: Candidate,
+  sizes: RelaySizes,
+  samples: Samples,
+  onSample: (text: string) => void,
+): Promise<void> {
+  const { name } = candidate;
+  const { sessions, octets, postfix } = sizes;
+  const third = {
+    sessions: Math.ceil(sessions / 3),
+    octets: Math.ceil(octets / 3),
+    postfix: Math.ceil(postfix / 3),
+  };
+  for (const part of candidate.parts) {
+    // What runs for days has compiled itself.
+    await measure(part, numberOf(name), candidate, third);
+    const sample = await measure(part, numberOf(name), candidate, sizes);
+    onSample(
+      `${part}: ${name} ${sample.rate.toFixed(1)} ${UNITS[part]}, ${sample.busy.toFixed(3)} s of processor`,
+    );
+    samples.get(part)?.set(name, [...(samples.get(part)?.get(name) ?? []), sample]);
+  }
 }
 
 interface Sample {
@@ -222,16 +237,7 @@ function childrenOf(pid: number): number[] {
 async function measure(part: Part, number: number, { pid }: Candidate, sizes: RelaySizes): Promise<Sample> {
   const at = addressOf(number, part);
   const before = busySeconds(pid);
-  const load = (count: number): string[] => [
-    '-s',
-    '20',
-    '-m',
-    String(count),
-    '-l',
-    '2000',
-    ...TO,
-    `${at}:25`,
-  ];
+  const load = (count: number): string[] => [...LOAD, '-m', String(count), `${at}:25`];
   const rate =
     part === 'relay, bulk'
       ? (sizes.octets * 8) /
@@ -247,7 +253,8 @@ async function sessionRate(load: (count: number) => string[], count: number): Pr
   return count / (await client('smtp-source', load(count))).seconds;
 }
 
-const TO = ['-f', 'sender@client.example', '-t', 'inbox@dest.example'];
+/** 20 sessions at a time, messages of 2,000 octets. */
+const LOAD = ['-s', '20', '-l', '2000', '-f', 'sender@client.example', '-t', 'inbox@dest.example'];
 
 async function client(command: string, args: readonly string[]): ReturnType<typeof run> {
   const outcome = await run(command, args, { timeoutMs: 300_000 });
@@ -273,10 +280,7 @@ function childSeconds(pid: number): number {
   }
 }
 
-function figuresOf(
-  samples: ReadonlyMap<Part, ReadonlyMap<string, readonly Sample[]>>,
-  sizes: RelaySizes,
-): Figures {
+function figuresOf(samples: Samples, sizes: RelaySizes): Figures {
   const units: Readonly<Record<Part, number>> = {
     relay: sizes.sessions / 1_000,
     'relay, bulk': sizes.octets / 1e9,

@@ -223,6 +223,7 @@ const NOTES: Readonly<Record<string, string>> = {
   relay:
     "In front of `smtp-sink`, 20 sessions at a time, client, relay and server on one machine, which has few processors to spare: the processor time says more than the rate. Postfix's proxy filter speaks SMTP to both sides itself; the others forward.",
   'relay, Postfix': 'In front of a Postfix that discards what it has queued.',
+  scan: "A message's octets as the relay reads them under the rule `smuggling`, in this process, without sockets.",
   analyze: '`ehlowire analyze` of one capture, as one file and as two points, and tshark.',
 };
 /** Of README's line: a goal, and what stands before and behind its figure. */

@@ -29,6 +29,7 @@ import {
 } from './records';
 import { describeFigures, describePerformance, describeRuns, insertPerformance } from './report';
 import { measureRelay } from './relay';
+import { measureScan } from './scan';
 import { bulk, compete, latency, sessions, type Discipline, type Result } from './rounds';
 
 /** How much of everything; the names are those of the results. */
@@ -49,6 +50,7 @@ const FULL = {
   'sessions of relay': 5_000,
   'octets of relay': 2e9,
   'sessions of Postfix': 2_000,
+  'octets of a scan': 4e9,
 };
 type Sizes = Readonly<typeof FULL>;
 const QUICK: Sizes = {
@@ -63,6 +65,7 @@ const QUICK: Sizes = {
   'sessions of relay': 300,
   'octets of relay': 2e8,
   'sessions of Postfix': 100,
+  'octets of a scan': 4e8,
 };
 
 async function main(): Promise<void> {
@@ -121,6 +124,9 @@ async function measure(sizes: Sizes, only: string | undefined): Promise<Figures>
       'sessions of Postfix': postfix,
     } = sizes;
     all.push(await measureRelay({ sessions, octets, postfix }, roundsOf(sizes, 'relay'), onRound));
+  }
+  if (isChosen('scan')) {
+    all.push(measureScan(sizes['octets of a scan'], roundsOf(sizes, 'scan'), onRound));
   }
   if (isChosen('analyze')) {
     all.push(measureAnalyze(sizes['captured connections'], roundsOf(sizes, 'analyze'), onRound));
@@ -265,7 +271,7 @@ function reasonOf(error: unknown): string {
 }
 
 /** Parts that need no network of their own. */
-const APART: readonly string[] = ['hostile', 'relay', 'analyze'];
+const APART: readonly string[] = ['hostile', 'relay', 'scan', 'analyze'];
 const ROOT = join(__dirname, '..');
 const BPF_STATISTICS = '/proc/sys/kernel/bpf_stats_enabled';
 const PROGRAMS = 'haproxy smtp-source smtp-sink python3 tshark /usr/bin/time nsenter clang'.split(' ');
