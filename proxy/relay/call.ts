@@ -104,7 +104,7 @@ function join(called: Called, route: CallContext, upstream: Socket, onClosed: ()
   const connected = now();
   const { caller, target } = called;
   const { endpoint } = target;
-  const server = { ...endpoint, address: upstream.remoteAddress ?? endpoint.address };
+  const server = { address: upstream.remoteAddress ?? endpoint.address, port: endpoint.port };
   const connection: Connection = { session: caller.session, path: 'relay', client: caller.client, server };
   const watched = observe(caller.socket, upstream, route, connection);
   const header = outgoingHeader(caller, route);
