@@ -7,7 +7,10 @@ import { startRelay, type Relayed } from '../../kit/ehlowire';
 import { run, start } from '../../kit/process';
 import { awaitWord } from '../../kit/topology';
 import { buildLauncher } from '../../proxy/launch';
-import { raiseFileLimit, rssOf, startCountingSink } from '../load';
+import { openSink } from '../../../proxy/measure/sink';
+import { createSocketNetwork } from '../../../proxy/measure/sockets';
+import { formatFault, isFault } from '../../../proxy/system/fault';
+import { raiseFileLimit, rssOf, type CountingSink } from '../load';
 
 export interface HostilePlan {
   readonly honest: number;
@@ -42,7 +45,7 @@ export interface HostileResult {
   readonly elsewhere: Honest;
   readonly beside: Honest;
   readonly hostile: Hostile;
-  /** As smtp-sink counted them. */
+  /** As the server counted them. */
   readonly sunk: number;
   /** KiB: before, at most. */
   readonly rss: { readonly before: number; readonly peak: number };
@@ -55,8 +58,8 @@ export interface HostileResult {
 export async function runHostile(plan: HostilePlan): Promise<HostileResult> {
   await raiseFileLimit(2 * plan.hostile);
   giveAddresses();
-  const sink = await startCountingSink();
-  const other = await startCountingSink();
+  const sink = await openQuickSink();
+  const other = await openQuickSink();
   const { dir } = buildLauncher();
   const relay = await startRelay(
     [`127.0.0.1:${sink.port}`],
@@ -87,6 +90,18 @@ export async function runHostile(plan: HostilePlan): Promise<HostileResult> {
     await Promise.all([sink.stop(), other.stop()]);
     takeAddresses();
   }
+}
+
+/** smtp-sink accepts so slowly that beside thousands of connections it is what honest mail waits for. */
+async function openQuickSink(): Promise<CountingSink> {
+  const network = createSocketNetwork();
+  const sink = await openSink(network, { address: '127.0.0.1', port: 0 }, 'sink.example');
+  if (isFault(sink)) throw new Error(formatFault(sink));
+  return {
+    port: sink.at.port,
+    messages: () => sink.counts.messages,
+    stop: () => Promise.resolve(network.end()),
+  };
 }
 
 /** Loopback has all of RFC 2544's addresses, and those of RFC 5737 lead to nobody. */
