@@ -14,7 +14,7 @@ export const WINDOW = 20_000;
 interface Known {
   /** The server's TTL. */
   readonly distance?: number | undefined;
-  /** When the session itself last said something: a reset behind it is about that, and not about a copy. */
+  /** When the session itself last said something: what comes behind it answers that, and no copy before it. */
   readonly saidAt?: Micros | undefined;
 }
 
@@ -88,17 +88,15 @@ function identifierOf({ packet }: Sent): number {
 function answeredBy(
   segment: Segment,
   sent: readonly Sent[],
-  { distance, saidAt = 0 }: Known,
+  { distance, saidAt = -1 }: Known,
 ): Sent | undefined {
   const before = [...sent].reverse().filter(({ at, test, packet }) => {
-    if (test === 'echo') return false;
+    if (test === 'echo' || (test !== 'syn' && at <= saidAt)) return false;
     const own = readFields(packet);
     return at <= segment.at && own?.sourcePort === segment.destinationPort;
   });
   if (segment.flags & FLAG.rst) {
-    return before.find(({ test, packet, at }) =>
-      test === 'syn' ? endOf(packet) === segment.ack : at > saidAt,
-    );
+    return before.find(({ test, packet }) => test !== 'syn' || endOf(packet) === segment.ack);
   }
   if (segment.flags & FLAG.syn) {
     return before.find(({ test, packet }) => test === 'syn' && endOf(packet) === segment.ack);

@@ -148,6 +148,12 @@ const ROWS: readonly {
     saidAt: 50,
     want: undefined,
   },
+  {
+    name: "an ACK of the session's own EHLO answers no copy of it",
+    packet: segment(FLAG.ack, 5_017, 40_000),
+    saidAt: 50,
+    want: undefined,
+  },
   { name: 'a segment to another port', packet: segment(FLAG.ack, 5_000, 40_007), want: undefined },
 ];
 
