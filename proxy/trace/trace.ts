@@ -180,6 +180,7 @@ async function sayHello({ question, talk, watch, walk }: Visit): Promise<Hello> 
     await said;
     const acknowledgedAfter = own.ackedAt - own.saidAt;
     const code = talk.reply('hello')?.code;
+    if (code === undefined && own.reset) return { result: 'reset' };
     return code === undefined
       ? { result: 'acknowledged', acknowledgedAfter }
       : { result: 'replied', acknowledgedAfter, code };
