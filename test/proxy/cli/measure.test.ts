@@ -53,7 +53,9 @@ test('without --rcpt: EHLO and QUIT, and nothing else', async () => {
     ...[`127.0.0.1:${server.port}`, '--sessions', '5', '--rate', '100', '--name', 'me.example'],
   ]);
   assert.equal([code, err], [0, '']);
-  assert.equal(server.heard, Array.from({ length: 5 }, () => ['EHLO me.example', 'QUIT']).flat());
+  // Sessions may overlap.
+  const wanted = Array.from({ length: 5 }, () => ['EHLO me.example', 'QUIT']).flat();
+  assert.equal([...server.heard].sort(), wanted.sort());
   const [way] = ways;
   assert.equal([way?.sessions, way?.failed, way?.messages, way?.failures], [5, 0, 0, []]);
   assert.equal(Object.keys(way?.phases ?? {}), NO_MAIL);
