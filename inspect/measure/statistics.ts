@@ -20,8 +20,8 @@ export function spreadOf(values: readonly number[]): Spread {
 export function ratioOf(first: readonly number[], second: readonly number[]): Spread {
   return spreadOf(
     first.flatMap((value, round) => {
-      const other = second[round];
-      return other === undefined || other === 0 ? [] : [value / other];
+      const ratio = value / (second[round] ?? Number.NaN);
+      return Number.isFinite(ratio) ? [ratio] : [];
     }),
   );
 }

@@ -41,6 +41,7 @@ export function startLoad(options: LoadOptions): Load {
   const began = steady();
   const open = new Set<Session>();
   let next = 0;
+  let over = false;
   let timer: NodeJS.Timeout | undefined;
   let done: () => void = () => undefined;
   const ended = new Promise<void>((resolve) => (done = resolve));
@@ -48,7 +49,7 @@ export function startLoad(options: LoadOptions): Load {
 
   /** Begins what is due. */
   const advance = (): void => {
-    while (open.size < concurrency) {
+    while (!over && open.size < concurrency) {
       const elapsed = steady() - began;
       const due = dueAt(schedule, next, elapsed);
       if (due === undefined || isOver(elapsed)) break;
@@ -77,6 +78,8 @@ export function startLoad(options: LoadOptions): Load {
   const isOver = (elapsed: Micros): boolean =>
     schedule.duration !== undefined && elapsed >= schedule.duration;
   const finish = (): void => {
+    if (over) return;
+    over = true;
     clearInterval(sweep);
     clearTimeout(timer);
     countUnbegun(options, next, steady() - began);
@@ -87,6 +90,7 @@ export function startLoad(options: LoadOptions): Load {
   return {
     ended,
     stop() {
+      if (over) return;
       tally.open += open.size;
       open.forEach(({ link }) => link.close());
       open.clear();

@@ -1,10 +1,9 @@
 // The figures of a measurement, as one JSON object.
 
-import type { RecordableHistogram } from 'node:perf_hooks';
 import { ratioOf, type Spread } from '../../inspect/measure/statistics';
 import { PHASES } from '../../inspect/phases';
 import type { Measured } from './rounds';
-import type { Row, Tally } from './tally';
+import { perSecond, valueAt, type RoundFigures, type Row, type Tally } from './tally';
 
 /** What was asked of the measurement, for its report. */
 export interface LoadFacts {
@@ -31,12 +30,12 @@ export const PERCENTILES = [
   ['max', 100],
 ] as const;
 
-/** What two ways are compared by, of each round. */
-export const COMPARED = [
-  ['sessions a second', 'sessions_per_second', (tally: Tally) => perSecond(tally, tally.sessions)],
-  ['session p50', 'session_p50', (tally: Tally) => quantile(tally, 50)],
-  ['session p99', 'session_p99', (tally: Tally) => quantile(tally, 99)],
-] as const;
+/** What two ways are compared by, and how it is called. */
+export const COMPARED: readonly (readonly [key: keyof RoundFigures, name: string])[] = [
+  ['sessions_per_second', 'sessions a second'],
+  ['session_p50_ms', 'session p50'],
+  ['session_p99_ms', 'session p99'],
+];
 
 export function toObject(measured: Measured, load: LoadFacts): Record<string, unknown> {
   return {
@@ -45,13 +44,11 @@ export function toObject(measured: Measured, load: LoadFacts): Record<string, un
       'server.address': way.server.address,
       'server.port': way.server.port,
       ...tallyObject(all),
-      rounds: rounds.map((round) =>
-        Object.fromEntries(COMPARED.map(([, key, of]) => [key, rounded(of(round))])),
-      ),
+      rounds: rounds.map((round) => Object.fromEntries(COMPARED.map(([key]) => [key, rounded(round[key])]))),
     })),
     ratio: Object.fromEntries(
-      COMPARED.flatMap(([, key, of]) => {
-        const ratio = compare(measured, of);
+      COMPARED.flatMap(([key]) => {
+        const ratio = compare(measured, key);
         return ratio ? [[key, mapValues(ratio)]] : [];
       }),
     ),
@@ -62,23 +59,16 @@ export function toObject(measured: Measured, load: LoadFacts): Record<string, un
 }
 
 /** The first way over the second one; undefined where there is only one. */
-export function compare({ ways }: Measured, of: (tally: Tally) => number): Spread | undefined {
+export function compare({ ways }: Measured, key: keyof RoundFigures): Spread | undefined {
   const [first, second] = ways;
-  return first && second && ratioOf(first.rounds.map(of), second.rounds.map(of));
-}
-
-export function perSecond({ seconds }: Tally, count: number): number {
-  return seconds > 0 ? count / seconds : 0;
-}
-
-/** In milliseconds. */
-export function valueAt(histogram: RecordableHistogram, percent: number): number {
-  return (percent <= 0 ? histogram.min : histogram.percentile(percent)) / 1000;
-}
-
-function quantile({ rows }: Tally, percent: number): number {
-  const histogram = rows.get('session');
-  return histogram ? valueAt(histogram, percent) : Number.NaN;
+  return (
+    first &&
+    second &&
+    ratioOf(
+      first.rounds.map((round) => round[key]),
+      second.rounds.map((round) => round[key]),
+    )
+  );
 }
 
 function tallyObject(tally: Tally): Record<string, unknown> {

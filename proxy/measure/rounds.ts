@@ -7,7 +7,7 @@ import type { Schedule } from '../../inspect/measure/schedule';
 import { startLoad, type Load } from './load';
 import type { Network } from './network';
 import { watchProcessor, type Busy } from './processor';
-import { createTally, joinTallies, type Tally } from './tally';
+import { addTally, createTally, figuresOf, type RoundFigures, type Tally } from './tally';
 
 /** A server, or a way to one. */
 export interface Way {
@@ -31,7 +31,12 @@ export interface Measurement {
 }
 
 export interface Measured {
-  readonly ways: readonly { readonly way: Way; readonly rounds: readonly Tally[]; readonly all: Tally }[];
+  readonly ways: readonly {
+    readonly way: Way;
+    readonly rounds: readonly RoundFigures[];
+    /** All rounds as one. */
+    readonly all: Tally;
+  }[];
   readonly busy: Busy;
   /** It was stopped before its end. */
   readonly stopped: boolean;
@@ -47,26 +52,25 @@ export interface Running {
 
 export function startRounds(network: Network, measurement: Measurement): Running {
   const { ways, rounds, ...options } = measurement;
-  const tallies = ways.map((): Tally[] => []);
+  const results = ways.map((way) => ({ way, rounds: [] as RoundFigures[], all: createTally() }));
   let stopped = false;
   let running: Load | undefined;
+  let current: Tally | undefined;
   const runAll = async (): Promise<Measured> => {
     const busy = watchProcessor();
     for (let round = 0; round < rounds; round += 1) {
       for (const index of orderOf(ways.length, round)) {
-        const way = ways[index];
-        if (way === undefined || stopped) continue;
-        const tally = createTally();
-        tallies[index]?.push(tally);
-        running = startLoad({ ...options, ...way, network, tally });
+        const result = results[index];
+        if (result === undefined || stopped) continue;
+        const tally = (current = createTally());
+        running = startLoad({ ...options, ...result.way, network, tally });
         await running.ended;
+        current = undefined;
+        addTally(result.all, tally);
+        result.rounds.push(figuresOf(tally));
       }
     }
-    const measured = ways.map((way, i) => {
-      const of = tallies[i] ?? [];
-      return { way, rounds: of, all: joinTallies(of) };
-    });
-    return { ways: measured, busy: busy(), stopped };
+    return { ways: results, busy: busy(), stopped };
   };
   return {
     ended: runAll(),
@@ -74,7 +78,7 @@ export function startRounds(network: Network, measurement: Measurement): Running
       stopped = true;
       running?.stop();
     },
-    counts: () => joinCounts(tallies.flat()),
+    counts: () => joinCounts([...results.map(({ all }) => all), ...(current ? [current] : [])]),
   };
 }
 

@@ -49,19 +49,41 @@ export function recordFailure({ failures }: Tally, { phase, cause, text }: Failu
   else if (failures.size < KINDS) failures.set(key, { phase, cause, text, count: 1 });
 }
 
-/** Several rounds as one. */
-export function joinTallies(tallies: readonly Tally[]): Tally {
-  const all = createTally();
-  for (const tally of tallies) {
-    for (const key of COUNTS) all[key] += tally[key];
-    for (const [row, histogram] of tally.rows) rowOf(all.rows, row).add(histogram);
-    for (const [key, failure] of tally.failures) {
-      const known = all.failures.get(key);
-      if (known) known.count += failure.count;
-      else all.failures.set(key, { ...failure });
-    }
+/** Adds a round to what is counted of all. */
+export function addTally(all: Tally, round: Tally): void {
+  for (const key of COUNTS) all[key] += round[key];
+  for (const [row, histogram] of round.rows) rowOf(all.rows, row).add(histogram);
+  for (const [key, failure] of round.failures) {
+    const known = all.failures.get(key);
+    if (known) known.count += failure.count;
+    else all.failures.set(key, { ...failure });
   }
-  return all;
+}
+
+/** What rounds are compared by: a histogram of each would fill the memory. */
+export interface RoundFigures {
+  readonly sessions_per_second: number;
+  /** Milliseconds; NaN where no session ended. */
+  readonly session_p50_ms: number;
+  readonly session_p99_ms: number;
+}
+
+export function figuresOf(tally: Tally): RoundFigures {
+  const session = tally.rows.get('session');
+  return {
+    sessions_per_second: perSecond(tally, tally.sessions),
+    session_p50_ms: session ? valueAt(session, 50) : Number.NaN,
+    session_p99_ms: session ? valueAt(session, 99) : Number.NaN,
+  };
+}
+
+export function perSecond({ seconds }: Tally, count: number): number {
+  return seconds > 0 ? count / seconds : 0;
+}
+
+/** In milliseconds. */
+export function valueAt(histogram: RecordableHistogram, percent: number): number {
+  return (percent <= 0 ? histogram.min : histogram.percentile(percent)) / 1000;
 }
 
 function rowOf(rows: Tally['rows'], row: Row): RecordableHistogram {

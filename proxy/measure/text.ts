@@ -3,9 +3,9 @@
 import { createColors } from 'picocolors';
 import { barsOf } from '../../inspect/measure/statistics';
 import { clip, formatBytes, formatDuration, plural } from '../sinks/wording';
-import { COMPARED, compare, PERCENTILES, perSecond, ROWS, valueAt, type LoadFacts } from './report';
+import { COMPARED, compare, PERCENTILES, ROWS, type LoadFacts } from './report';
 import type { Measured } from './rounds';
-import type { Failures, Tally } from './tally';
+import { perSecond, valueAt, type Failures, type Tally } from './tally';
 
 type Colors = ReturnType<typeof createColors>;
 
@@ -121,8 +121,8 @@ function barLines({ rows }: Tally, { dim, cyan }: Colors): string[] {
 function ratioLines(measured: Measured, { bold, dim }: Colors): string[] {
   const [first, second] = measured.ways;
   if (!first || !second) return [];
-  const rows = COMPARED.flatMap(([name, , of]) => {
-    const ratio = compare(measured, of);
+  const rows = COMPARED.flatMap(([key, name]) => {
+    const ratio = compare(measured, key);
     if (!ratio || Number.isNaN(ratio.median)) return [];
     const spread = dim(`(${ratio.least.toFixed(3)} … ${ratio.most.toFixed(3)})`);
     return [row(name, `${bold(ratio.median.toFixed(3))} ${spread}`, 20)];

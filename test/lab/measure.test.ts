@@ -23,7 +23,9 @@ interface Way {
 }
 
 async function measure(port: number, args: readonly string[]): Promise<Way> {
-  const { output, code } = await run(LAUNCHER, ['measure', `127.0.0.1:${port}`, ...args, '--json']);
+  const { output, code } = await run(LAUNCHER, ['measure', `127.0.0.1:${port}`, ...args, '--json'], {
+    timeoutMs: 240_000,
+  });
   assert.is(code, 0, output);
   const [way] = (JSON.parse(output) as { ways: readonly Way[] }).ways;
   if (way === undefined) throw new Error(output);
@@ -140,7 +142,7 @@ suite.test('sessions a second are those of smtp-source', ['smtp-source'], async 
     '--concurrency',
     '5',
     '--sessions',
-    '40',
+    '20',
   ]);
   const { seconds, code } = await run('smtp-source', ['-s', '5', '-m', '20', `127.0.0.1:${server.port}`]);
   assert.is(code, 0);
