@@ -5,7 +5,16 @@ import { writeFileSync } from 'node:fs';
 import { scratch, type Child } from '../../kit/process';
 import { awaitWord } from '../../kit/topology';
 import { divert, PROXY_PORT, synproxy } from '../fault/router-rules';
-import { LIMITED, onward, publicOf, serverBehind, type Family, type Path, type Place } from './path';
+import {
+  LEARNED,
+  LIMITED,
+  publicOf,
+  routerAddress,
+  serverBehind,
+  type Family,
+  type Path,
+  type Place,
+} from './path';
 
 /** A fault at router k of a path of n routers. */
 export interface Scene {
@@ -54,12 +63,12 @@ export const forwarding = (...rules: readonly string[]): Make => chain('forward'
 const saying = (...rules: readonly string[]): Make => chain('output', 'filter', rules);
 
 function chain(hook: string, priority: string, rules: readonly string[]): Make {
+  return ({ path, k }) => path.script(`r${k}`, chained(hook, priority, rules));
+}
+
+function chained(hook: string, priority: string, rules: readonly string[]): string {
   const text = rules.map((rule) => `    ${rule}`).join('\n');
-  return ({ path, k }) =>
-    path.script(
-      `r${k}`,
-      nft(`  chain ${hook} { type filter hook ${hook} priority ${priority}\n${text}\n  }`, hook),
-    );
+  return nft(`  chain ${hook} { type filter hook ${hook} priority ${priority}\n${text}\n  }`, hook);
 }
 
 /** A table for each hook, since a router may do two things. */
@@ -129,6 +138,17 @@ export const translating: Make = ({ path, n, k, family }) => {
   path.script(`r${k}`, nft(`  chain in { type nat hook prerouting priority dstnat; ${rule}; }`, 'nat'));
 };
 
+/** The same by a router that writes addresses and remembers nothing: ICMP errors from behind it quote the server's own. */
+export const readdressing: Make = ({ path, n, k, family }) => {
+  const version = family === 'v4' ? 'ip' : 'ip6';
+  const [outer, inner] = [publicOf(n, family), serverBehind(n, family)];
+  const rules = [
+    `${version} daddr ${outer} ${version} daddr set ${inner}`,
+    `iifname != "left" ${version} saddr ${inner} ${version} saddr set ${outer}`,
+  ];
+  path.script(`r${k}`, chained('prerouting', 'raw', rules));
+};
+
 /** Router k says nothing of a TTL that ended. */
 export const silent = saying('icmp type time-exceeded drop', 'icmpv6 type time-exceeded drop');
 
@@ -138,32 +158,30 @@ export const silentOnSize = saying(
   'icmpv6 type packet-too-big drop',
 );
 
-/** The cable behind router k takes less than the others: both ends. */
-export const narrow: Make = ({ path, n, k }) => {
-  path.script(`r${k}`, `ip link set ${onward(k, n)} mtu ${NARROW}`);
-  const [place, device]: [Place, string] = k === n ? ['mta', `leg${n}`] : [`r${k + 1}`, 'left'];
-  path.script(place, `ip link set ${device} mtu ${NARROW}`);
+/** The way from router k to the server takes less than what is before it, as a tunnel does. */
+export const narrow: Make = ({ path, n, k, family }) => {
+  const [flag, length] = family === 'v4' ? ['-4', 32] : ['-6', 128];
+  const next = k === n ? 'dev leg' : `via ${routerAddress(k + 1, family)}`;
+  path.script(
+    `r${k}`,
+    `ip ${flag} route add ${serverBehind(n, family)}/${length} ${next} mtu 1400 proto ${LEARNED}`,
+  );
 };
-
-const NARROW = 1_400;
 
 /** Every router answers as seldom as Linux does where nobody configured it. */
 export const limiting: Make = ({ path, n }) => {
   for (let k = 1; k <= n; k += 1) path.settings(`r${k}`, LIMITED);
 };
 
-/** The client hears no ICMP at all, but what IPv6 needs to find its neighbours. */
-export const deaf: Make = ({ path }) =>
-  path.script(
-    'cli',
-    nft(
-      `  chain input { type filter hook input priority filter
-    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
-    meta l4proto { icmp, icmpv6 } drop
-  }`,
-      'input',
-    ),
-  );
+/** No ICMP comes to the client at all, but what IPv6 needs to find its neighbours. */
+export const deaf: Make = ({ path }) => {
+  const rules = [
+    'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept',
+    'meta l4proto { icmp, icmpv6 } drop',
+  ];
+  path.script('r1', chained('forward', 'filter', ['iifname "right" meta l4proto { icmp, icmpv6 } drop']));
+  path.script('r1', chained('output', 'filter', rules));
+};
 
 async function listening(path: Path, place: Place): Promise<void> {
   const ask = `for i in $(seq 100); do ss -Hltn sport = :${PROXY_PORT} | grep -q . && exit 0; sleep 0.1; done; exit 1`;

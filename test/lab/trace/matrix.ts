@@ -5,7 +5,7 @@ import type { LogLine } from '../../kit/ehlowire';
 import type { Child, Outcome } from '../../kit/process';
 import type { Finding } from './faults.table';
 import { publicOf, serverBehind, type Path } from './path';
-import { prepare, raise, trace } from './stage';
+import { prepare, QUICKLY, raise, trace } from './stage';
 import type { Task } from './tasks';
 
 export interface Result extends Task {
@@ -63,7 +63,8 @@ async function traceOne(path: Path, task: Task): Promise<Result> {
   try {
     await fault.make({ path, n, k, family, keep });
     const host = (fault.translated ? publicOf : serverBehind)(n, family);
-    const outcome = await trace(path, host, '--json', ...(fault.deep ? ['--deep'] : []));
+    const flags = [...(fault.deep ? ['--deep'] : []), ...(fault.slowly ? [] : QUICKLY)];
+    const outcome = await trace(path, host, '--json', ...flags);
     return judge(task, outcome);
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error);

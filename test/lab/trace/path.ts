@@ -67,11 +67,6 @@ export function routerAddress(k: number, family: Family): string {
   return address[family](k, 2);
 }
 
-/** The device of router k towards the server that is behind n routers. */
-export function onward(k: number, n: number): string {
-  return k === n ? 'leg' : 'right';
-}
-
 export interface Path {
   readonly name: string;
   start(place: Place, command: string, ...args: readonly string[]): Child;
@@ -232,7 +227,7 @@ function answerWhereAsked(mta: string): void {
 
 function heal(netns: Netns): void {
   for (const place of PLACES.filter((each) => each !== 'wire')) {
-    script(netns(place), 'nft flush ruleset; ip route flush cache; ip -6 route flush cache');
+    script(netns(place), FORGET);
     settings(netns(place), place.startsWith('r') ? { ...QUICK, ...ROUTING } : QUICK);
   }
   const whole = CABLES.flatMap(({ name }) => [
@@ -240,11 +235,18 @@ function heal(netns: Netns): void {
     `link set ${name}b master ${name}`,
   ]);
   batch(netns('wire'), whole);
-  for (const cable of CABLES) {
-    for (const { place, device } of cable.ends) batch(netns(place), [`link set ${device} mtu 1500`]);
-  }
   CHAIN.forEach((cable) => sums(netns, cable, 'off'));
 }
+
+/** The protocol of a route that a fault adds. */
+export const LEARNED = 77;
+const FORGET = [
+  'nft flush ruleset',
+  ...['-4', '-6'].flatMap((flag) => [
+    `ip ${flag} route flush cache`,
+    `ip ${flag} route flush proto ${LEARNED}`,
+  ]),
+].join('\n');
 
 /** Whether the checksums of what goes towards the server are left to the card. */
 function sums(netns: Netns, { name, ends: [{ place, device }] }: Cable, word: 'on' | 'off'): void {

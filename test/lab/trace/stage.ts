@@ -42,6 +42,9 @@ export async function raise(index: number, folder: string): Promise<Stage> {
   return { path, folder, fall };
 }
 
+/** For routers that answer as often as they are asked. */
+export const QUICKLY = ['--pace', '50'] as const;
+
 /** `ehlowire trace`, from the client. */
 export function trace(path: Path, host: string, ...args: readonly string[]): Promise<Outcome> {
   return path.run('cli', TRACE_MS, launcher(), 'trace', host, '-n', ...args);
