@@ -208,8 +208,9 @@ function inTurn(pump: State, side: Direction, bytes: Uint8Array, at: Micros): nu
     const earlier = spent;
     spent = before + now() - at;
     // Octets of a message cost little each: the clock and the calls would cost more.
-    if (spent - earlier >= TURN / 8) pump.piece[side] = PIECE;
-    else if (piece.length === size) pump.piece[side] = Math.min(2 * size, LARGEST_PIECE);
+    const cost = spent - earlier;
+    if (cost > TURN) pump.piece[side] = PIECE;
+    else if (cost < TURN / 8 && piece.length === size) pump.piece[side] = Math.min(2 * size, LARGEST_PIECE);
     const ahead = side === 'client' && dialogue.unanswered() >= UNANSWERED;
     if ((spent <= TURN && !ahead) || pump.over) continue;
     const [socket, flow] = side === 'client' ? [pump.client, pump.up] : [pump.upstream, pump.down];
