@@ -122,11 +122,15 @@ suite.test('phases are those of the log of a relay on the same path', [], async 
     const lines = relay.events().filter((line) => line.event === 'phase' && line['phase'] === phase);
     assert.is(way.phases[phase]?.count, lines.length);
     const logged = lines.map((line) => Number(line['duration_ms'])).sort((one, other) => one - other);
-    // The generator's interval contains the relay's: no rank of it can be less.
+    // From command to reply the generator's interval contains the relay's: no rank of it can be less. A message begins
+    // with the reply to DATA, which the relay has first.
     const median = logged[logged.length / 2 - 1] ?? 0;
     const ours = way.phases[phase]?.p50_ms ?? 0;
     show(`${phase}, ms`, ours, median);
-    assert.ok(ours >= median * 0.999 && median >= SLOW[phase] - 1, `${phase}: ${ours} and ${median}`);
+    assert.ok(
+      (phase === 'message' || ours >= median * 0.999) && median >= SLOW[phase] - 1,
+      `${phase}: ${ours} and ${median}`,
+    );
   }
   await relay.stop();
   relay.discard();
