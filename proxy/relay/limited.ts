@@ -22,19 +22,8 @@ interface LimitedOptions {
 export function limitDialogue(dialogue: Dialogue, options: LimitedOptions): Dialogue {
   const state: State = { ...options, dialogue, load: createLoad(options.limits), said: undefined };
   const { load, observed } = state;
-  const {
-    serverEnd,
-    clientEnd,
-    update,
-    inGreeting,
-    expires,
-    begun,
-    held,
-    unanswered,
-    waiting,
-    atReplyBoundary,
-  } = dialogue;
   return {
+    ...dialogue,
     open() {
       const at = dialogue.waiting().since;
       const commands = dialogue.open();
@@ -60,16 +49,6 @@ export function limitDialogue(dialogue: Dialogue, options: LimitedOptions): Dial
       state.onTurn(undefined, at);
       return dialogue.close(close, at);
     },
-    serverEnd,
-    clientEnd,
-    update,
-    inGreeting,
-    expires,
-    begun,
-    held,
-    unanswered,
-    waiting,
-    atReplyBoundary,
   };
 }
 
