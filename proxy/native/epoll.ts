@@ -2,7 +2,9 @@
 
 import { arch, endianness } from 'node:os';
 import {
+  acceptFrom,
   bind,
+  SOCK_CLOEXEC,
   EINPROGRESS,
   errnoName,
   INT,
@@ -14,8 +16,6 @@ import {
   setAll,
   SO_ERROR,
   SO_REUSEADDR,
-  SOCK_CLOEXEC,
-  SOCK_NONBLOCK,
   socketAddress,
   SOL_SOCKET,
   withSocket,
@@ -95,8 +95,8 @@ export function openPoller(onReady: () => void): Poller | Refusal {
       return { fd, port: localPort(c, fd) };
     },
     accept(listener) {
-      const fd = e.accept4(listener, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
-      if (fd < 0) return undefined;
+      const fd = acceptFrom(c, listener);
+      if (fd === undefined) return undefined;
       add(fd, STREAM);
       return fd;
     },
@@ -137,7 +137,6 @@ interface Calls {
   control(epoll: number, operation: number, fd: number, event: Uint8Array): number;
   wait(epoll: number, events: Uint8Array, most: number, timeout: number): number;
   listen(fd: number, backlog: number): number;
-  accept4(fd: number, address: null, length: null, flags: number): number;
   recv(fd: number, octets: Uint8Array, length: number, flags: number): number;
   send(fd: number, octets: Uint8Array, length: number, flags: number): number;
 }
@@ -152,7 +151,6 @@ function declare({ koffi }: Libc): Calls {
     // The octets are written in place: no copy is made for either side.
     wait: so.func('int epoll_wait(int epoll, uint8_t *events, int most, int timeout)'),
     listen: so.func('int listen(int fd, int backlog)'),
-    accept4: so.func('int accept4(int fd, void *address, void *length, int flags)'),
     recv: so.func('long recv(int fd, uint8_t *octets, size_t length, int flags)'),
     send: so.func('long send(int fd, const uint8_t *octets, size_t length, int flags)'),
   };

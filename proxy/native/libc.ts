@@ -120,9 +120,14 @@ export function countWaiting(server: Server): number {
 /** Accepts one connection, not blocking; undefined where none waits, or there is no descriptor for it. */
 export function acceptDescriptor(server: Server): number | undefined {
   const fd = descriptorOf(server);
-  const accepted =
-    fd === undefined ? undefined : libc()?.accept4(fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  return accepted !== undefined && accepted >= 0 ? accepted : undefined;
+  const c = libc();
+  return fd === undefined || c === undefined ? undefined : acceptFrom(c, fd);
+}
+
+/** The same, by the listener's descriptor. */
+export function acceptFrom(c: Libc, listener: number): number | undefined {
+  const fd = c.accept4(listener, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  return fd >= 0 ? fd : undefined;
 }
 
 /** For a descriptor that no socket of Node's has taken over. */
