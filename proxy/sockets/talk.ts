@@ -6,6 +6,7 @@ import { createSession, type Session } from '../../inspect/smtp/session';
 import { type Address, formatAddress } from '../system/address';
 import { now } from '../system/clock';
 import { connectFault, createFault, type Fault } from '../system/fault';
+import { createWaiters } from '../system/waiters';
 
 /** Whom to connect to, and for how long at the most. */
 interface Way {
@@ -55,30 +56,23 @@ export function createTalk(socket: Socket, started: Micros): Talk {
   const session: Session = createSession({ started, connected: now() });
   const events: SmtpEvent[] = [];
   const state = { octets: new Uint8Array(0), closed: false, failure: undefined as Error | undefined };
-  let wake = (): void => undefined;
+  const waiters = createWaiters();
   const feed = (from: Direction, bytes: Uint8Array): void =>
     void events.push(...session.feed(from, bytes, now()));
   const close = (): void => {
     state.closed = true;
-    wake();
+    waiters.wake();
   };
   socket.on('data', (bytes) => {
     // Beyond this it is no dialogue.
     if (state.octets.length < OCTETS) state.octets = new Uint8Array(Buffer.concat([state.octets, bytes]));
     feed('server', bytes);
-    wake();
+    waiters.wake();
   });
   socket.on('end', close).on('close', close);
   socket.on('error', (error) => (state.failure = error));
-  const until = async (what: () => boolean, ms: number): Promise<void> => {
-    let over = false;
-    const timer = setTimeout(() => {
-      over = true;
-      wake();
-    }, ms);
-    while (!what() && !state.closed && !over) await new Promise<void>((resolve) => (wake = resolve));
-    clearTimeout(timer);
-  };
+  const until = async (what: () => boolean, ms: number): Promise<void> =>
+    void (await waiters.until(() => what() || state.closed, ms));
   const replies = (answers: string): ReplyEvent[] =>
     events.filter((event): event is ReplyEvent => event.kind === 'reply' && event.answers === answers);
   return {

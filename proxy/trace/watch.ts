@@ -12,6 +12,7 @@ import type { Answer, Sent } from '../../inspect/trace/sent';
 import { openLive } from '../sources/live';
 import type { Fault } from '../system/fault';
 import { isFault } from '../system/fault';
+import { createWaiters, type Waiters } from '../system/waiters';
 
 /** The kernel's own connection, as its segments show it. */
 export interface Own {
@@ -101,7 +102,7 @@ export function openWatch(server: string, port: number): Watch | Fault {
     },
     follow: (local) => follow(state, local),
     answerTo: (number) => state.answers.find(({ to }) => to === number),
-    until: (what, ms) => until(state, what, ms),
+    until: state.waiters.until,
     close: () => source.close(),
   };
 }
@@ -120,7 +121,7 @@ interface State {
   readonly parts: Uint8Array[];
   /** Segments of connections that are not followed yet. */
   readonly early: { readonly packet: Uint8Array; readonly at: Micros }[];
-  readonly wakers: Set<() => void>;
+  readonly waiters: Waiters;
   own: Own | undefined;
   distance: number | undefined;
   lost: number;
@@ -129,7 +130,7 @@ interface State {
 function createState(server: string): State {
   return {
     ...{ server, sent: [], answers: [], caught: [], parts: [], early: [] },
-    ...{ wakers: new Set(), own: undefined, distance: undefined, lost: 0 },
+    ...{ waiters: createWaiters(), own: undefined, distance: undefined, lost: 0 },
   };
 }
 
@@ -137,21 +138,6 @@ function follow(state: State, port: number): void {
   const zero = { next: 0, serverNext: 0, acked: 0, ackedAt: 0, saidAt: 0, flowLabel: 0, heard: 0 };
   state.own = { port, ...zero, reset: false };
   for (const { packet, at } of state.early.splice(0)) take(state, packet, at);
-}
-
-async function until(state: State, what: () => boolean, ms: number): Promise<boolean> {
-  let over = false;
-  let wake = (): void => undefined;
-  const timer = setTimeout(() => {
-    over = true;
-    wake();
-  }, ms);
-  const waker = (): void => wake();
-  state.wakers.add(waker);
-  while (!what() && !over) await new Promise<void>((resolve) => (wake = resolve));
-  state.wakers.delete(waker);
-  clearTimeout(timer);
-  return what();
 }
 
 function take(state: State, packet: Uint8Array, at: Micros): void {
@@ -177,7 +163,7 @@ function take(state: State, packet: Uint8Array, at: Micros): void {
   if (answer !== undefined || (received.kind === 'segment' && isOwn(state, received.segment))) {
     state.caught.push({ at, packet, note: answer ? noteOf(state, answer) : '' });
   }
-  for (const wake of state.wakers) wake();
+  state.waiters.wake();
 }
 
 /** What we sent passes the capture, too: then the time is the kernel's. */
