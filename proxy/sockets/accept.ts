@@ -5,8 +5,8 @@ import { acceptDescriptor, countWaiting } from '../native/libc';
 
 /**
  * Accepts those that wait behind the one that the server has just reported, where they are more than a busy moment's: in a
- * long turn of the loop an honest client would wait behind all of a flood. Few are left to the next turn, and to
- * other processes that listen on the same socket. Each is accepted when it is asked for.
+ * long turn of the loop an honest client would wait behind all of a flood. The others are left to the next turn, and to
+ * other processes that listen on the same socket. A connection is accepted when the caller takes it from the generator.
  */
 export function* acceptWaiting(
   server: Server,

@@ -35,7 +35,7 @@ export type Expected = (k: number, n: number) => readonly Finding[];
 export interface Fault {
   readonly name: string;
   readonly make: Make;
-  /** Of a fault at router k of n; none: the path is fine, or the fault is nobody's business. */
+  /** Of a fault at router k of n; none: the path is fine, or the fault is too small for a verdict. */
   readonly expected: Expected;
   /** What it may say beside that: true, and of the same device. */
   readonly may?: Expected;

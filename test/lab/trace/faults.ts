@@ -115,7 +115,7 @@ listen mx
   server mx ${server}:25
 `;
 
-/** A proxy on router k that has both addresses: nobody sees its own. */
+/** A proxy on router k that uses the addresses of client and server: neither sees the proxy's own. */
 export const terminating: Make = async ({ path, k, keep }) => {
   path.script(`r${k}`, divert('left'));
   const program = join(__dirname, '../fault/firewall_proxy.py');
@@ -124,7 +124,7 @@ export const terminating: Make = async ({ path, k, keep }) => {
 
 /**
  * Router k shakes hands for the server. (Of IPv6 the kernel's SYN proxy drops every SYN whose checksum it has to count:
- * it counts as for IPv4. So nobody before it writes one.)
+ * it counts as for IPv4. So no host or router before it writes one.)
  */
 export const shakingHands: Make = ({ path, k, family }) => {
   if (family === 'v6') path.offload(k);
@@ -168,7 +168,7 @@ export const narrow: Make = ({ path, n, k, family }) => {
   );
 };
 
-/** Every router answers as seldom as Linux does where nobody configured it. */
+/** Every router limits its ICMP as Linux does by default. */
 export const limiting: Make = ({ path, n }) => {
   for (let k = 1; k <= n; k += 1) path.settings(`r${k}`, LIMITED);
 };
@@ -186,5 +186,5 @@ export const deaf: Make = ({ path }) => {
 async function listening(path: Path, place: Place): Promise<void> {
   const ask = `for i in $(seq 100); do ss -Hltn sport = :${PROXY_PORT} | grep -q . && exit 0; sleep 0.1; done; exit 1`;
   const { code } = await path.run(place, 15_000, 'sh', '-c', ask);
-  if (code !== 0) throw new Error(`nobody listens on ${place}`);
+  if (code !== 0) throw new Error(`no process listens on ${place}`);
 }

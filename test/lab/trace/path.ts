@@ -79,7 +79,7 @@ export interface Path {
    * says between which devices of `wire` there is nothing now.
    */
   cut(k: number, n: number): readonly [outside: string, inside: string];
-  /** From the client to router k nobody writes checksums, as where the cards do. */
+  /** From the client to router k no host writes checksums, as where network cards do it. */
   offload(k: number): void;
   /** All cables whole, no rules, all settings as they were, nothing learned of the path. */
   heal(): void;
@@ -265,7 +265,7 @@ const ROUTING = {
   'net/ipv4/ip_forward': 1,
   'net/ipv6/conf/all/forwarding': 1,
 };
-/** What a machine has that nobody configured; IPv6 has 100 ms in newer kernels, and 1,000 before. */
+/** Linux's default; IPv6 has 100 ms in newer kernels, and 1,000 before. */
 export const LIMITED = {
   'net/ipv4/icmp_ratelimit': 1_000,
   'net/ipv4/icmp_msgs_per_sec': 1_000,
